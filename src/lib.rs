@@ -1,0 +1,18 @@
+//! voicelt records and replays the traffic of streaming voice gateways.
+//!
+//! ```text
+//! audio files ──► prepare ──┐                                    ┌─► report
+//!                           ├──►  TRACE  ──► replay  ──►  RUN  ──┼─► notebooks (Parquet)
+//!                           ┘    (bundle)                (dir)   └─► screen (live)
+//! ```
+//!
+//! Two contracts hold the house up: the [`trace`] (what callers do, and when) and the run
+//! ([`results`]: what happened). Everything upstream makes traces, everything downstream reads
+//! runs. The words of the code, the files and the documentation are those of `ARCHITECTURE.md`.
+
+pub mod clock;
+pub mod results;
+pub mod table;
+pub mod trace;
+pub mod units;
+pub mod wire;

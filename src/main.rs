@@ -1,0 +1,3 @@
+//! The `voicelt` command.
+
+fn main() {}

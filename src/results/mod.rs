@@ -1,0 +1,4 @@
+//! The run: what happened. Rows, their schema, and the files they are written to and read from.
+
+pub mod latency;
+pub mod row;

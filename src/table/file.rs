@@ -1,0 +1,217 @@
+//! Parquet files of rows: written in bounded row groups, read batch by batch.
+
+use std::fs::File;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+
+use super::{Row, TableError, to_batch};
+
+/// Writes rows to one Parquet file, zstd-compressed.
+pub struct Writer<R> {
+    path: PathBuf,
+    inner: ArrowWriter<File>,
+    rows: PhantomData<R>,
+}
+
+impl<R: Row> Writer<R> {
+    /// Creates `path` (an existing file is replaced) with the key-values `notes` in its footer.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub fn create(
+        path: &Path,
+        row_group_rows: usize,
+        notes: &[(String, String)],
+    ) -> Result<Self, TableError> {
+        let file = File::create(path).map_err(io_error(path))?;
+        let notes = notes
+            .iter()
+            .map(|(k, v)| KeyValue::new(k.clone(), v.clone()))
+            .collect();
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_max_row_group_row_count(Some(row_group_rows))
+            .set_key_value_metadata(Some(notes))
+            .build();
+        let inner = ArrowWriter::try_new(file, R::schema(), Some(properties))
+            .map_err(parquet_error(path))?;
+        Ok(Writer {
+            path: path.to_owned(),
+            inner,
+            rows: PhantomData,
+        })
+    }
+
+    /// Appends `rows`.
+    ///
+    /// # Errors
+    /// The system's or the library's, with the path.
+    pub fn write(&mut self, rows: &[R]) -> Result<(), TableError> {
+        self.inner
+            .write(&to_batch(rows))
+            .map_err(parquet_error(&self.path))
+    }
+
+    /// Writes the footer and waits until the file is on the disk.
+    ///
+    /// # Errors
+    /// The system's or the library's, with the path.
+    pub fn close(self) -> Result<(), TableError> {
+        let file = self.inner.into_inner().map_err(parquet_error(&self.path))?;
+        file.sync_all().map_err(io_error(&self.path))
+    }
+}
+
+/// Reads the rows of one Parquet file, a batch at a time.
+pub struct Reader<R> {
+    path: PathBuf,
+    notes: Vec<(String, String)>,
+    rows: u64,
+    inner: ParquetRecordBatchReader,
+    kind: PhantomData<R>,
+}
+
+impl<R: Row> Reader<R> {
+    /// Opens `path`.
+    ///
+    /// # Errors
+    /// A file that is not there or not Parquet.
+    pub fn open(path: &Path) -> Result<Self, TableError> {
+        let file = File::open(path).map_err(io_error(path))?;
+        guarded(path, || {
+            let builder =
+                ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet_error(path))?;
+            let footer = builder.metadata().file_metadata().clone();
+            let notes = footer.key_value_metadata().into_iter().flatten();
+            let notes = notes.map(|n| (n.key.clone(), n.value.clone().unwrap_or_default()));
+            let notes = notes.collect();
+            let inner = builder
+                .with_batch_size(8192)
+                .build()
+                .map_err(parquet_error(path))?;
+            let rows = u64::try_from(footer.num_rows()).unwrap_or(0);
+            Ok(Reader {
+                path: path.to_owned(),
+                notes,
+                rows,
+                inner,
+                kind: PhantomData,
+            })
+        })
+    }
+
+    /// The value of the footer's key `name`.
+    #[must_use]
+    pub fn note(&self, name: &str) -> Option<&str> {
+        self.notes
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// How many rows the footer promises.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The next rows, or `None` at the end.
+    ///
+    /// # Errors
+    /// Damaged data, or a column that does not fit the table.
+    pub fn next_rows(&mut self) -> Result<Option<Vec<R>>, TableError> {
+        let path = self.path.clone();
+        let inner = &mut self.inner;
+        guarded(&path, || {
+            let Some(batch) = inner.next() else {
+                return Ok(None);
+            };
+            let batch: RecordBatch = batch.map_err(|reason| TableError::Parquet {
+                path: path.display().to_string(),
+                reason: reason.to_string(),
+            })?;
+            let mut rows = Vec::new();
+            R::read(&batch, &mut rows).map_err(|source| TableError::InFile {
+                path: path.display().to_string(),
+                source: Box::new(source),
+            })?;
+            Ok(Some(rows))
+        })
+    }
+}
+
+/// All rows of `path`.
+///
+/// # Errors
+/// As for [`Reader::open`] and [`Reader::next_rows`].
+pub fn read_all<R: Row>(path: &Path) -> Result<Vec<R>, TableError> {
+    let mut reader = Reader::<R>::open(path)?;
+    let mut all = Vec::new();
+    while let Some(rows) = reader.next_rows()? {
+        all.extend(rows);
+    }
+    Ok(all)
+}
+
+/// Writes all of `rows` to `path`.
+///
+/// # Errors
+/// As for [`Writer`].
+pub fn write_all<R: Row>(
+    path: &Path,
+    row_group_rows: usize,
+    notes: &[(String, String)],
+    rows: &[R],
+) -> Result<(), TableError> {
+    let mut writer = Writer::create(path, row_group_rows, notes)?;
+    for part in rows.chunks(8192) {
+        writer.write(part)?;
+    }
+    writer.close()
+}
+
+/// Runs `read`; the Parquet library's panics on damaged files become errors.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, TableError>) -> Result<T, TableError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(TableError::Parquet {
+            path: path.display().to_string(),
+            reason: "damaged beyond what the reader can follow".to_owned(),
+        })
+    })
+}
+
+fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> TableError {
+    let path = path.display().to_string();
+    move |source| TableError::Io { path, source }
+}
+
+fn parquet_error(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> TableError {
+    let path = path.display().to_string();
+    move |reason| match reason {
+        // A full disk must read as one.
+        parquet::errors::ParquetError::External(source) if source.is::<std::io::Error>() => {
+            match source.downcast::<std::io::Error>() {
+                Ok(source) => TableError::Io {
+                    path,
+                    source: *source,
+                },
+                Err(source) => TableError::Parquet {
+                    path,
+                    reason: source.to_string(),
+                },
+            }
+        }
+        other => TableError::Parquet {
+            path,
+            reason: other.to_string(),
+        },
+    }
+}

@@ -1,0 +1,140 @@
+//! Typed time and sample counts: trace time, run time, signed lag and samples cannot be mixed up.
+//!
+//! Everything is integer nanoseconds or whole samples. Conversion between trace and run time
+//! (offset, speed) happens in `replay::plan` and nowhere else.
+
+use std::fmt;
+
+/// Nanoseconds in one second.
+pub const NS_PER_S: i64 = 1_000_000_000;
+/// Nanoseconds in one millisecond.
+pub const NS_PER_MS: i64 = 1_000_000;
+
+/// Nanoseconds since the start of a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct TraceTime(pub i64);
+
+/// Nanoseconds since the epoch of a run, on the monotonic clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct RunTime(pub i64);
+
+/// Signed nanoseconds between an intended instant and what happened; positive is late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Lag(pub i64);
+
+impl RunTime {
+    /// How far `self` lies after `intended`.
+    #[must_use]
+    pub fn lag_from(self, intended: RunTime) -> Lag {
+        Lag(self.0 - intended.0)
+    }
+}
+
+/// Samples a second of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SampleRate(pub u32);
+
+impl SampleRate {
+    /// The rate of every prepared clip.
+    pub const PREPARED: SampleRate = SampleRate(16_000);
+}
+
+/// A count of samples of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Samples(pub u64);
+
+impl Samples {
+    /// The length of these samples in nanoseconds, rounded down; saturates instead of overflowing.
+    #[must_use]
+    pub fn duration_ns(self, rate: SampleRate) -> i64 {
+        let ns = u128::from(self.0) * NS_PER_S as u128 / u128::from(rate.0.max(1));
+        i64::try_from(ns).unwrap_or(i64::MAX)
+    }
+
+    /// The number of samples that fit into `ns`, rounded down; 0 for negative lengths.
+    #[must_use]
+    pub fn in_ns(ns: i64, rate: SampleRate) -> Samples {
+        let samples = ns.max(0) as u128 * u128::from(rate.0) / NS_PER_S as u128;
+        Samples(u64::try_from(samples).unwrap_or(u64::MAX))
+    }
+}
+
+/// Nanoseconds shown for a person: `850 ns`, `12.3 µs`, `4.56 ms`, `1.23 s`, `2m05s`.
+#[derive(Debug, Clone, Copy)]
+pub struct Human(pub i64);
+
+impl fmt::Display for Human {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let ns = self.0.unsigned_abs();
+        let text = match ns {
+            0..1_000 => format!("{sign}{ns} ns"),
+            1_000..1_000_000 => format!("{sign}{} µs", three_digits(ns as f64 / 1e3)),
+            1_000_000..1_000_000_000 => format!("{sign}{} ms", three_digits(ns as f64 / 1e6)),
+            1_000_000_000..120_000_000_000 => format!("{sign}{} s", three_digits(ns as f64 / 1e9)),
+            _ => {
+                let s = ns / 1_000_000_000;
+                match s / 3600 {
+                    0 => format!("{sign}{}m{:02}s", s / 60, s % 60),
+                    h => format!("{sign}{h}h{:02}m{:02}s", s / 60 % 60, s % 60),
+                }
+            }
+        };
+        f.pad(&text)
+    }
+}
+
+fn three_digits(v: f64) -> String {
+    match v {
+        v if v < 10.0 => format!("{v:.2}"),
+        v if v < 100.0 => format!("{v:.1}"),
+        v => format!("{v:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_20_ms_chunk_at_16_khz_is_320_samples_both_ways() {
+        assert_eq!(
+            Samples(320).duration_ns(SampleRate::PREPARED),
+            20 * NS_PER_MS
+        );
+        assert_eq!(
+            Samples::in_ns(20 * NS_PER_MS, SampleRate::PREPARED),
+            Samples(320)
+        );
+    }
+
+    #[test]
+    fn extreme_lengths_saturate() {
+        assert_eq!(Samples(u64::MAX).duration_ns(SampleRate(0)), i64::MAX);
+        assert_eq!(Samples::in_ns(-5, SampleRate::PREPARED), Samples(0));
+    }
+
+    #[test]
+    fn human_times_keep_three_digits() {
+        let shown = [
+            850,
+            12_340,
+            4_560_000,
+            1_230_000_000,
+            125_000_000_000,
+            -12_340,
+        ]
+        .map(|ns| Human(ns).to_string());
+        assert_eq!(
+            shown,
+            [
+                "850 ns",
+                "12.3 µs",
+                "4.56 ms",
+                "1.23 s",
+                "2m05s",
+                "-12.3 µs"
+            ]
+        );
+    }
+}
