@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-use crate::units::{NS_PER_S, RunTime};
+use crate::units::{Epoch, NS_PER_S, RunTime};
 
 /// Reads the time since a run's epoch.
 pub trait Clock: Clone + Send + 'static {
@@ -16,38 +16,25 @@ pub trait Clock: Clone + Send + 'static {
     fn now(&self) -> RunTime;
 }
 
-/// The instant a run counts from, on both clocks, and the boot that the monotonic one belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Epoch {
-    /// Wall clock, nanoseconds since 1970-01-01 UTC.
-    pub realtime_ns: i64,
-    /// Monotonic clock, nanoseconds since an arbitrary start that one boot shares.
-    pub monotonic_ns: i64,
-    /// The kernel's boot id; empty where the system has none.
-    pub boot_id: String,
-}
-
-impl Epoch {
-    /// The present instant.
-    #[must_use]
-    pub fn now() -> Epoch {
-        // The pair is read as close together as can be: the tightest of a few tries.
-        let (mut best, mut width) = ((0, 0), i64::MAX);
-        for _ in 0..5 {
-            let before = monotonic_ns();
-            let realtime = wall_ns();
-            let after = monotonic_ns();
-            if after - before < width {
-                width = after - before;
-                best = (realtime, before + width / 2);
-            }
+/// The present instant on both clocks.
+#[must_use]
+pub fn epoch_now() -> Epoch {
+    // The pair is read as close together as can be: the tightest of a few tries.
+    let (mut best, mut width) = ((0, 0), i64::MAX);
+    for _ in 0..5 {
+        let before = monotonic_ns();
+        let realtime = wall_ns();
+        let after = monotonic_ns();
+        if after - before < width {
+            width = after - before;
+            best = (realtime, before + width / 2);
         }
-        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
-        Epoch {
-            realtime_ns: best.0,
-            monotonic_ns: best.1,
-            boot_id: boot_id.map(|id| id.trim().to_owned()).unwrap_or_default(),
-        }
+    }
+    let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    Epoch {
+        realtime_ns: best.0,
+        monotonic_ns: best.1,
+        boot_id: boot_id.map(|id| id.trim().to_owned()).unwrap_or_default(),
     }
 }
 
@@ -124,7 +111,7 @@ mod tests {
 
     #[test]
     fn run_time_starts_at_the_epoch_and_only_grows() {
-        let clock = RunClock::new(&Epoch::now());
+        let clock = RunClock::new(&epoch_now());
         let first = clock.now();
         let second = clock.now();
         assert!(first.0 >= 0 && second >= first);

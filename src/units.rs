@@ -22,6 +22,17 @@ pub struct RunTime(pub i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Lag(pub i64);
 
+/// The instant a run counts from, on both clocks, and the boot that the monotonic one belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Epoch {
+    /// Wall clock, nanoseconds since 1970-01-01 UTC.
+    pub realtime_ns: i64,
+    /// Monotonic clock, nanoseconds since an arbitrary start that one boot shares.
+    pub monotonic_ns: i64,
+    /// The kernel's boot id; empty where the system has none.
+    pub boot_id: String,
+}
+
 impl RunTime {
     /// How far `self` lies after `intended`.
     #[must_use]

@@ -1,0 +1,117 @@
+//! `run.json`: what a run was, and how it ended.
+
+use std::collections::BTreeMap;
+
+use crate::units::Epoch;
+
+/// The version of the run directory's format; a reader refuses a newer major version.
+pub const RUN_FORMAT: &str = "1.0";
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitReason {
+    /// Under way, or killed before it could say otherwise.
+    Running,
+    /// Ran to its end.
+    Finished,
+    /// Stopped by a signal; what had happened by then is written.
+    Interrupted,
+    /// Stopped by a failure of our own.
+    Failed,
+}
+
+/// Whether the generator kept the schedule.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictLevel {
+    /// The schedule was kept.
+    Valid,
+    /// The schedule was kept with blemishes; figures stand, with a warning.
+    Degraded,
+    /// The schedule was not kept; the figures are not to be trusted.
+    Invalid,
+}
+
+/// The verdict on our own part of a run.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Verdict {
+    /// The worst of the reasons' levels.
+    pub level: VerdictLevel,
+    /// Each reason in a sentence with its figure; empty when valid.
+    pub reasons: Vec<String>,
+}
+
+/// The trace that was replayed.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct TraceRef {
+    /// Its name.
+    pub name: String,
+    /// Hash of its content.
+    pub content_blake3: String,
+}
+
+/// What the plan asked for.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Planned {
+    /// Sessions.
+    pub sessions: u64,
+    /// Turns of all sessions.
+    pub turns: u64,
+    /// Audio and fill chunks.
+    pub chunks: u64,
+    /// Largest number of sessions open at once.
+    pub peak_sessions: u64,
+    /// From the first to the last planned event.
+    pub duration_ns: i64,
+}
+
+/// The machine that made the load.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Host {
+    /// Its name.
+    pub hostname: String,
+    /// Kernel name and release.
+    pub os: String,
+    /// Processor model; empty where unknown.
+    pub cpu: String,
+    /// Cores this process may use.
+    pub cores: u32,
+}
+
+/// The whole of `run.json`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct RunManifest {
+    /// [`RUN_FORMAT`].
+    pub format: String,
+    /// 32 hex digits.
+    pub run_id: String,
+    /// Name of the run directory.
+    pub name: String,
+    /// `voicelt` and its version.
+    pub tool: String,
+    /// How the run stands.
+    pub exit_reason: ExitReason,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// RFC 3339, UTC; null while running.
+    pub finished_at: Option<String>,
+    /// The resolved settings, secrets redacted.
+    pub spec: serde_json::Value,
+    /// The machine that made the load.
+    pub host: Host,
+    /// `--label k=v`.
+    pub labels: BTreeMap<String, String>,
+    /// The trace that was replayed.
+    pub trace: TraceRef,
+    /// What all `*_ns` instants of the run count from.
+    pub epoch: Epoch,
+    /// What the plan asked for.
+    pub planned: Planned,
+    /// Our own part; null while running.
+    pub verdict: Option<Verdict>,
+    /// The summary that `report` shows; null while running.
+    pub summary: Option<serde_json::Value>,
+}
