@@ -11,6 +11,7 @@
 //! runs. The words of the code, the files and the documentation are those of `ARCHITECTURE.md`.
 
 pub mod clock;
+pub mod pcm;
 pub mod results;
 pub mod table;
 pub mod trace;
