@@ -132,3 +132,58 @@ fn print_report(report: &GatewayReport) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        gateway: GatewayArgs,
+    }
+
+    fn spec(flags: &[&str]) -> Result<GatewaySpec, clap::Error> {
+        let command = Command::try_parse_from([&["gateway"], flags].concat())?;
+        Ok(command.gateway.spec())
+    }
+
+    #[test]
+    fn without_flags_it_is_the_default_gateway() {
+        assert_eq!(spec(&[]).expect("usable"), GatewaySpec::default());
+    }
+
+    #[test]
+    fn flags_reach_the_specification() {
+        let flags = [
+            "--slots=2",
+            "--llm-first-token=5ms",
+            "--tts-first-audio=lognormal:p50=10ms,p95=20ms",
+            "--endpoint-silence=0.3",
+            "--early-endpoint=150ms",
+            "--error-rate=0.01",
+            "--seed=7",
+            "--arrivals-log=a.parquet",
+        ];
+        let default = GatewaySpec::default();
+        let expected = GatewaySpec {
+            model: ModelSpec {
+                llm_first_token: Distribution::Constant(5_000_000),
+                tts_first_audio: Distribution::Lognormal {
+                    p50_ns: 10_000_000,
+                    p95_ns: 20_000_000,
+                },
+                ..default.model
+            },
+            slots: 2,
+            endpoint_silence_ns: 300_000_000,
+            early_endpoint_ns: Some(150_000_000),
+            error_rate: 0.01,
+            seed: 7,
+            arrivals_log: Some(PathBuf::from("a.parquet")),
+        };
+        assert_eq!(spec(&flags).expect("usable"), expected);
+        assert!(spec(&["--asr-final=soon"]).is_err());
+    }
+}

@@ -1,14 +1,13 @@
 //! One answer: final transcript, PROCESSING, then each part of its plan when it is ready.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
 
 use super::message;
 use super::model::{Part, plan_answer};
+use super::outbox::{Broken, Outbox};
 use super::service::Shared;
-use super::session::{Gone, Outbox};
 use super::speech::Voices;
 use super::tally::Tally;
 use super::turn::Turn;
@@ -19,9 +18,9 @@ use crate::wire::voice_workflow::EventType;
 pub(super) async fn give(
     shared: &Shared,
     outbox: &Outbox,
-    voices: Arc<Voices>,
+    voices: &Voices,
     mut turn: Turn,
-) -> Result<(), Gone> {
+) -> Result<(), Broken> {
     let fails = turn.rng.random_bool(shared.spec.error_rate);
     let take = turn.rng.random();
     let plan = plan_answer(&shared.spec.model, &mut turn.rng);
@@ -38,6 +37,7 @@ pub(super) async fn give(
         outbox.send(message::error(text)).await?;
         return outbox.send(message::event(EventType::Listening)).await;
     }
+    // First come, first served; nobody closes the semaphore.
     let mut slot = shared.slots.acquire().await.ok();
     let start_ns = monotonic_ns();
     let last = plan.steps.len().saturating_sub(1);

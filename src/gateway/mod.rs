@@ -13,6 +13,7 @@ mod endpoint;
 mod inbox;
 mod message;
 pub mod model;
+mod outbox;
 mod script;
 mod server;
 mod service;

@@ -27,6 +27,7 @@ const CLOSE: Duration = Duration::from_millis(500);
 const STREAMS: u32 = 65_536;
 
 /// Flow-control windows in bytes: half a minute of one call, and of a thousand on one connection.
+/// The second also sets how many small frames the HTTP/2 library lets wait before it hangs up.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 1 << 30;
 

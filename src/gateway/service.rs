@@ -12,8 +12,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::arrivals::ArrivalsSink;
 use super::inbox::Inbox;
+use super::outbox::Outbox;
 use super::server::GatewaySpec;
-use super::session::{self, Outbox};
+use super::session;
 use super::speech::Speech;
 use super::tally::Tally;
 use crate::units::SampleRate;

@@ -8,57 +8,24 @@ use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use tonic::Status;
 
 use super::endpoint::{Endpointer, Heard};
 use super::inbox::Inbox;
+use super::outbox::{Broken, Outbox};
 use super::service::Shared;
 use super::tally::Tally;
 use super::turn::{Turn, Utterance};
 use super::{answer, message};
 use crate::units::{SampleRate, Samples};
 use crate::wire::voice_workflow::client_message::Content;
-use crate::wire::voice_workflow::{EventType, ServerMessage, VoiceConfig};
+use crate::wire::voice_workflow::{EventType, VoiceConfig};
 
 /// Utterances that may wait for their answer; with more, the stream is not read on.
 const MOST_WAITING: usize = 16;
 
 /// Sample rates that callers may use, in Hz.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=48_000;
-
-/// The caller has gone: nothing more can be sent or received.
-#[derive(Debug)]
-pub(super) struct Gone;
-
-impl From<Status> for Gone {
-    fn from(_: Status) -> Gone {
-        Gone
-    }
-}
-
-/// Where the server's messages go; waits while the caller does not take them.
-#[derive(Clone)]
-pub(super) struct Outbox(mpsc::Sender<Result<ServerMessage, Status>>);
-
-impl Outbox {
-    pub(super) fn new(messages: mpsc::Sender<Result<ServerMessage, Status>>) -> Outbox {
-        Outbox(messages)
-    }
-
-    pub(super) async fn send(&self, message: ServerMessage) -> Result<(), Gone> {
-        self.0.send(Ok(message)).await.map_err(|_| Gone)
-    }
-
-    /// Sends what may as well be left out: a caller that does not read misses it.
-    fn offer(&self, message: ServerMessage) {
-        let _ = self.0.try_send(Ok(message));
-    }
-
-    fn abort(&self, status: Status) {
-        let _ = self.0.try_send(Err(status));
-    }
-}
 
 /// Serves one stream to its end, or until the gateway stops.
 pub(super) async fn run(shared: Arc<Shared>, mut inbox: Inbox, outbox: Outbox) {
@@ -75,27 +42,69 @@ pub(super) async fn run(shared: Arc<Shared>, mut inbox: Inbox, outbox: Outbox) {
     }
 }
 
-async fn serve(shared: &Arc<Shared>, inbox: &mut Inbox, outbox: &Outbox) -> Result<(), Gone> {
-    let refusal = match inbox.next().await? {
-        Some(Content::Config(config)) => match Session::new(shared, outbox, config) {
-            Ok(session) => match session.converse(inbox).await? {
-                Ok(()) => return Ok(()),
-                Err(refusal) => refusal,
-            },
-            Err(refusal) => refusal,
-        },
-        _ => "the stream did not begin with `config`; send it before audio or text".to_owned(),
-    };
-    Tally::count(&shared.tally.errors);
-    outbox.send(message::error(refusal)).await
+async fn serve(shared: &Shared, inbox: &mut Inbox, outbox: &Outbox) -> Result<(), Broken> {
+    match converse(shared, inbox, outbox).await {
+        // A rule that was broken is told as an event; the stream itself ends well.
+        Err(Broken::Refused(reason)) => {
+            Tally::count(&shared.tally.errors);
+            outbox.send(message::error(reason)).await
+        }
+        ended => ended,
+    }
 }
 
+/// Holds the conversation of one stream to its end.
+async fn converse(shared: &Shared, inbox: &mut Inbox, outbox: &Outbox) -> Result<(), Broken> {
+    let Some(Content::Config(config)) = inbox.next().await? else {
+        let reason = "the stream did not begin with `config`; send it before audio or text";
+        return Err(Broken::Refused(reason.to_owned()));
+    };
+    let mut session = Session::new(shared, outbox, config)?;
+    outbox.send(message::event(EventType::Listening)).await?;
+    let voices = shared.speech.at(session.rate);
+    let mut answering = None;
+    loop {
+        if answering.is_none() {
+            match session.waiting.pop_front() {
+                Some(turn) => {
+                    answering = Some(Box::pin(answer::give(shared, outbox, &voices, turn)));
+                }
+                None if session.open => (),
+                None => break,
+            }
+        }
+        tokio::select! {
+            // What arrives is stamped before anything else is done.
+            biased;
+            message = inbox.next(), if session.is_listening() => {
+                session.hear(message?, answering.is_some())?;
+            }
+            answered = finished(&mut answering) => {
+                answered?;
+                answering = None;
+            }
+        }
+    }
+    outbox.send(message::event(EventType::EndOfTurn)).await
+}
+
+/// The answer's end; waits for ever while there is none.
+async fn finished<F: Future>(answering: &mut Option<Pin<Box<F>>>) -> F::Output {
+    match answering {
+        Some(answer) => answer.await,
+        None => pending().await,
+    }
+}
+
+/// What was heard on one stream.
 struct Session<'a> {
-    shared: &'a Arc<Shared>,
+    shared: &'a Shared,
     outbox: &'a Outbox,
-    config: VoiceConfig,
+    session_id: String,
     rate: SampleRate,
     endpointer: Endpointer,
+    /// The caller has not half-closed.
+    open: bool,
     turns: u32,
     /// The utterance that is being heard.
     current: Option<Utterance>,
@@ -104,90 +113,63 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn new(
-        shared: &'a Arc<Shared>,
+        shared: &'a Shared,
         outbox: &'a Outbox,
         config: VoiceConfig,
-    ) -> Result<Session<'a>, String> {
-        let rate = u32::try_from(config.sample_rate)
-            .ok()
-            .filter(|rate| RATES_HZ.contains(rate))
-            .map(SampleRate)
-            .ok_or_else(|| {
-                format!(
-                    "sample rate {} Hz is not supported; configure {} to {} Hz",
-                    config.sample_rate,
-                    RATES_HZ.start(),
-                    RATES_HZ.end()
-                )
-            })?;
+    ) -> Result<Session<'a>, Broken> {
+        let rate = match u32::try_from(config.sample_rate) {
+            Ok(rate) if RATES_HZ.contains(&rate) => SampleRate(rate),
+            _ => {
+                let (least, most) = (RATES_HZ.start(), RATES_HZ.end());
+                return Err(Broken::Refused(format!(
+                    "sample rate {} Hz is not supported; configure {least} to {most} Hz",
+                    config.sample_rate
+                )));
+            }
+        };
         let spec = &shared.spec;
         let endpointer = Endpointer::new(rate, spec.endpoint_silence_ns, spec.early_endpoint_ns);
         Ok(Session {
             shared,
             outbox,
+            session_id: config.session_id,
             rate,
             endpointer,
-            config,
+            open: true,
             turns: 0,
             current: None,
             waiting: VecDeque::new(),
         })
     }
 
-    /// Holds the conversation to its end, or until a message that has no place in it.
-    async fn converse(mut self, inbox: &mut Inbox) -> Result<Result<(), String>, Gone> {
-        self.outbox
-            .send(message::event(EventType::Listening))
-            .await?;
-        let voices = self.shared.speech.at(self.rate);
-        let mut answering = None;
-        let mut open = true;
-        loop {
-            if answering.is_none() {
-                match self.waiting.pop_front() {
-                    Some(turn) => {
-                        let voices = Arc::clone(&voices);
-                        let answer = answer::give(self.shared, self.outbox, voices, turn);
-                        answering = Some(Box::pin(answer));
-                    }
-                    None if open => (),
-                    None => break,
+    fn is_listening(&self) -> bool {
+        self.open && self.waiting.len() < MOST_WAITING
+    }
+
+    /// Takes in the next message, `None` for the half-close.
+    fn hear(&mut self, message: Option<Content>, answering: bool) -> Result<(), Broken> {
+        match message {
+            Some(Content::AudioChunk(pcm)) => {
+                for heard in self.endpointer.push(&pcm) {
+                    self.notice(heard, answering);
                 }
             }
-            tokio::select! {
-                biased;
-                message = inbox.next(), if open && self.waiting.len() < MOST_WAITING => {
-                    match message? {
-                        Some(Content::AudioChunk(pcm)) => {
-                            for heard in self.endpointer.push(&pcm) {
-                                self.notice(heard, answering.is_some());
-                            }
-                        }
-                        Some(Content::TextInput(text)) => {
-                            let turn = self.next_utterance().typed(text);
-                            self.waiting.push_back(turn);
-                        }
-                        Some(Content::Config(_)) => {
-                            return Ok(Err("`config` came twice; send it once, first".to_owned()));
-                        }
-                        None => {
-                            open = false;
-                            if let Some(heard) = self.endpointer.finish() {
-                                self.notice(heard, answering.is_some());
-                            }
-                        }
-                    }
-                }
-                answered = finished(&mut answering) => {
-                    answered?;
-                    answering = None;
+            Some(Content::TextInput(text)) => {
+                let turn = self.next_utterance().typed(text);
+                self.waiting.push_back(turn);
+            }
+            Some(Content::Config(_)) => {
+                let reason = "`config` came twice; send it once, first";
+                return Err(Broken::Refused(reason.to_owned()));
+            }
+            None => {
+                self.open = false;
+                if let Some(heard) = self.endpointer.finish() {
+                    self.notice(heard, answering);
                 }
             }
         }
-        self.outbox
-            .send(message::event(EventType::EndOfTurn))
-            .await?;
-        Ok(Ok(()))
+        Ok(())
     }
 
     fn notice(&mut self, heard: Heard, answering: bool) {
@@ -216,17 +198,8 @@ impl<'a> Session<'a> {
     }
 
     fn next_utterance(&mut self) -> Utterance {
-        let seed = self.shared.spec.seed;
-        let utterance = Utterance::new(seed, &self.config.session_id, self.turns);
+        let utterance = Utterance::new(self.shared.spec.seed, &self.session_id, self.turns);
         self.turns += 1;
         utterance
-    }
-}
-
-/// The answer's end; waits for ever while there is none.
-async fn finished<F: Future>(answering: &mut Option<Pin<Box<F>>>) -> F::Output {
-    match answering {
-        Some(answer) => answer.await,
-        None => pending().await,
     }
 }
