@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::duration::DurationArg;
-use crate::gateway::{Distribution, GatewayReport, GatewaySpec, ModelSpec, serve};
+use crate::gateway::{Distribution, Gateway, GatewayReport, GatewaySpec, ModelSpec};
 
 /// Serve the reference gateway, a target to try out traces on.
 ///
@@ -80,28 +80,27 @@ impl GatewayArgs {
 /// second signal ends it at once.
 ///
 /// # Errors
-/// An address that cannot be listened on, or what [`serve`] returns.
+/// An address that cannot be listened on, and those of [`Gateway`].
 pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
+    let gateway = Gateway::new(args.spec())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the gateway's threads")?;
-    runtime.block_on(listen(args))
+    runtime.block_on(listen(&args.listen, gateway))
 }
 
 #[expect(clippy::print_stderr, reason = "progress of a command")]
-async fn listen(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
-    let listener = TcpListener::bind(&args.listen).await.with_context(|| {
-        format!(
-            "cannot listen on {}; is it a free address of this machine?",
-            args.listen
-        )
+async fn listen(addr: &str, gateway: Gateway) -> anyhow::Result<ExitCode> {
+    let bound = TcpListener::bind(addr).await;
+    let listener = bound.with_context(|| {
+        format!("cannot listen on {addr}; is it a free address of this machine?")
     })?;
     eprintln!("listening on {}", listener.local_addr()?);
     let shutdown = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut serving = Box::pin(serve(listener, args.spec(), shutdown.clone()));
+    let mut serving = Box::pin(gateway.serve(listener, shutdown.clone()));
     loop {
         let code = tokio::select! {
             report = &mut serving => {

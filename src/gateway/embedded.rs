@@ -6,47 +6,52 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::server::{GatewayError, GatewaySpec, serve};
+use super::server::{Gateway, GatewayError, GatewaySpec};
 use super::tally::GatewayReport;
 
 /// How long connections that would not close are waited for at the end.
 const LAST_TASKS: Duration = Duration::from_millis(500);
 
-/// A running gateway; dropping it stops it too.
+/// Connections that may wait to be accepted: a load tool may open one for each call at once.
+const BACKLOG: i32 = 4_096;
+
+/// A running gateway; dropping it lets it stop by itself.
 #[derive(Debug)]
 pub struct Embedded {
     addr: SocketAddr,
-    shutdown: CancellationToken,
-    thread: Option<JoinHandle<Result<GatewayReport, GatewayError>>>,
+    shutdown: DropGuard,
+    thread: JoinHandle<Result<GatewayReport, GatewayError>>,
 }
 
 impl Embedded {
     /// Starts a gateway on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// A specification that makes no sense, or a system without a thread or a port to give.
+    /// As for [`Gateway::new`], or a system without a thread or a port to give.
     pub fn start(spec: GatewaySpec) -> Result<Embedded, GatewayError> {
-        spec.check()?;
-        let runtime = runtime().map_err(GatewayError::Start)?;
-        let bound = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-        let listener = bound.map_err(GatewayError::Start)?;
+        let gateway = Gateway::new(spec)?;
+        let listener = listener().map_err(GatewayError::Start)?;
         let addr = listener.local_addr().map_err(GatewayError::Start)?;
+        let runtime = runtime().map_err(GatewayError::Start)?;
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
         let thread = std::thread::Builder::new()
             .name("gateway".to_owned())
             .spawn(move || {
-                let report = runtime.block_on(serve(listener, spec, stop));
+                let report = runtime.block_on(async {
+                    let listener = TcpListener::from_std(listener).map_err(GatewayError::Start)?;
+                    gateway.serve(listener, stop).await
+                });
                 runtime.shutdown_timeout(LAST_TASKS);
                 report
             })
             .map_err(GatewayError::Start)?;
         Ok(Embedded {
             addr,
-            shutdown,
-            thread: Some(thread),
+            shutdown: shutdown.drop_guard(),
+            thread,
         })
     }
 
@@ -59,28 +64,22 @@ impl Embedded {
     /// Stops accepting, lets calls end for a short while, and waits for the threads.
     ///
     /// # Errors
-    /// An arrivals log that could not be written, or a server that failed.
-    pub fn stop(mut self) -> Result<GatewayReport, GatewayError> {
-        self.join().unwrap_or_else(|| Ok(GatewayReport::default()))
-    }
-
-    fn join(&mut self) -> Option<Result<GatewayReport, GatewayError>> {
-        self.shutdown.cancel();
-        match self.thread.take()?.join() {
-            Ok(report) => Some(report),
+    /// As for [`Gateway::serve`].
+    pub fn stop(self) -> Result<GatewayReport, GatewayError> {
+        drop(self.shutdown);
+        match self.thread.join() {
+            Ok(report) => report,
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
 }
 
-impl Drop for Embedded {
-    fn drop(&mut self) {
-        self.shutdown.cancel();
-        if let Some(thread) = self.thread.take() {
-            // The one who wanted to know how it ended has called `stop`.
-            let _ = thread.join();
-        }
-    }
+fn listener() -> std::io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    // The standard library listens with a backlog of 128; listening again only changes that.
+    rustix::net::listen(&listener, BACKLOG)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// Half of the cores: the other half is for the load that the gateway is there to receive.

@@ -25,5 +25,5 @@ mod turn;
 pub use distribution::Distribution;
 pub use embedded::Embedded;
 pub use model::ModelSpec;
-pub use server::{GatewayError, GatewaySpec, serve};
+pub use server::{Gateway, GatewayError, GatewaySpec};
 pub use tally::GatewayReport;

@@ -91,11 +91,7 @@ pub enum GatewayError {
 }
 
 impl GatewaySpec {
-    /// Whether a gateway can behave like that.
-    ///
-    /// # Errors
-    /// The first value that makes no sense.
-    pub fn check(&self) -> Result<(), GatewayError> {
+    fn check(&self) -> Result<(), GatewayError> {
         if self.slots == 0 {
             return Err(GatewayError::NoSlots);
         }
@@ -110,58 +106,78 @@ impl GatewaySpec {
     }
 }
 
-/// Serves callers on `listener` until `shutdown` is cancelled and the calls have ended; those that
-/// go on for more than two seconds after that are cut off.
-///
-/// # Errors
-/// A specification that makes no sense, or an arrivals log that cannot be written.
-pub async fn serve(
-    listener: TcpListener,
-    spec: GatewaySpec,
-    shutdown: CancellationToken,
-) -> Result<GatewayReport, GatewayError> {
-    spec.check()?;
-    let log = spec.arrivals_log.as_deref().map(ArrivalsLog::create);
-    let log = log.transpose()?;
-    let shared = Arc::new(Shared::new(spec, log.as_ref().map(ArrivalsLog::sink)));
-    let service = VoiceGatewayServer::new(Service(Arc::clone(&shared)));
-    let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<VoiceGatewayServer<Service>>().await;
+/// A gateway that is ready to serve.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    log: Option<ArrivalsLog>,
+}
 
-    let serving = Server::builder()
-        .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_max_pending_accept_reset_streams(Some(CANCELLED_AT_ONCE))
-        .add_service(health)
-        .add_service(service)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shutdown.clone().cancelled_owned(),
-        );
-    let out_of_patience = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
-        shared.stop.cancel();
-        tokio::time::sleep(CLOSE).await;
-    };
-    tokio::select! {
-        served = serving => served?,
-        () = out_of_patience => {}
+impl Gateway {
+    /// A gateway that behaves as `spec` says; its arrivals log counts from now.
+    ///
+    /// # Errors
+    /// A specification that makes no sense, or an arrivals log that cannot be created.
+    pub fn new(spec: GatewaySpec) -> Result<Gateway, GatewayError> {
+        spec.check()?;
+        let log = spec.arrivals_log.as_deref().map(ArrivalsLog::create);
+        let log = log.transpose()?;
+        let shared = Shared::new(spec, log.as_ref().map(ArrivalsLog::sink));
+        Ok(Gateway {
+            shared: Arc::new(shared),
+            log,
+        })
     }
 
-    let mut report = shared.tally.report();
-    if let Some(log) = log {
-        // Waits for the writer's thread: not on a thread that serves.
-        let finished = tokio::task::spawn_blocking(move || log.finish()).await;
-        let ArrivalsReport { logged, lost } = match finished {
-            Ok(result) => result?,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    /// Serves callers on `listener` until `shutdown` is cancelled and the calls have ended; those
+    /// that go on for more than two seconds after that are cut off.
+    ///
+    /// # Errors
+    /// A server that fails, or an arrivals log that cannot be written.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> Result<GatewayReport, GatewayError> {
+        let Gateway { shared, log } = self;
+        let service = VoiceGatewayServer::new(Service(Arc::clone(&shared)));
+        let (reporter, health) = tonic_health::server::health_reporter();
+        reporter.set_serving::<VoiceGatewayServer<Service>>().await;
+
+        let serving = Server::builder()
+            .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_max_pending_accept_reset_streams(Some(CANCELLED_AT_ONCE))
+            .add_service(health)
+            .add_service(service)
+            .serve_with_incoming_shutdown(
+                TcpIncoming::from(listener).with_nodelay(Some(true)),
+                shutdown.clone().cancelled_owned(),
+            );
+        let out_of_patience = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+            shared.stop.cancel();
+            tokio::time::sleep(CLOSE).await;
         };
-        report.arrivals_logged = logged;
-        report.arrivals_lost = lost;
+        tokio::select! {
+            served = serving => served?,
+            () = out_of_patience => {}
+        }
+
+        let mut report = shared.tally.report();
+        if let Some(log) = log {
+            // Waits for the writer's thread: not on a thread that serves.
+            let finished = tokio::task::spawn_blocking(move || log.finish()).await;
+            let ArrivalsReport { logged, lost } = match finished {
+                Ok(result) => result?,
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            };
+            report.arrivals_logged = logged;
+            report.arrivals_lost = lost;
+        }
+        Ok(report)
     }
-    Ok(report)
 }
 
 #[cfg(test)]

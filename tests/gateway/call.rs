@@ -10,7 +10,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
-use voicelt::gateway::{Distribution, GatewayError, GatewayReport, GatewaySpec, ModelSpec, serve};
+use voicelt::gateway::{
+    Distribution, Gateway, GatewayError, GatewayReport, GatewaySpec, ModelSpec,
+};
 use voicelt::wire::voice_workflow::client_message::Content as Said;
 use voicelt::wire::voice_workflow::server_message::Content as Answer;
 use voicelt::wire::voice_workflow::voice_gateway_client::VoiceGatewayClient;
@@ -46,7 +48,8 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let addr = listener.local_addr().expect("bound");
         let shutdown = CancellationToken::new();
-        let report = tokio::spawn(serve(listener, spec, shutdown.clone()));
+        let gateway = Gateway::new(spec).expect("a usable specification");
+        let report = tokio::spawn(gateway.serve(listener, shutdown.clone()));
         Served {
             addr,
             shutdown,

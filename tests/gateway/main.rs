@@ -295,3 +295,15 @@ fn the_embedded_gateway_logs_arrivals() {
     assert!(rows.iter().all(named));
     assert!(rows.is_sorted_by_key(|row| row.received_ns));
 }
+
+#[test]
+fn an_arrivals_log_that_cannot_be_written_is_told_at_the_start() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("missing").join("arrivals.parquet");
+    let spec = GatewaySpec {
+        arrivals_log: Some(path.clone()),
+        ..quick()
+    };
+    let said = Embedded::start(spec).expect_err("refused").to_string();
+    assert!(said.contains(&*path.to_string_lossy()), "{said}");
+}
