@@ -111,12 +111,13 @@ pub fn plan_answer(spec: &ModelSpec, rng: &mut impl Rng) -> Answer {
                 at_ns: token_at_ns,
                 part: Part::Text(format!("{word} ")),
             });
-            token_at_ns += token_interval_ns;
+            token_at_ns = token_at_ns.saturating_add(token_interval_ns);
         }
         let audio_ns = sentence.len() as i64 * SPEECH_NS_PER_CHAR;
         let synthesis_ns = (audio_ns as f64 * spec.tts_real_time_factor) as i64;
-        ready_ns = (begin_ns + spec.tts_first_audio.sample(rng))
-            .max(text_done_ns.max(ready_ns) + synthesis_ns);
+        ready_ns = begin_ns
+            .saturating_add(spec.tts_first_audio.sample(rng))
+            .max(text_done_ns.max(ready_ns).saturating_add(synthesis_ns));
         steps.push(Step {
             at_ns: ready_ns,
             part: Part::Speech {

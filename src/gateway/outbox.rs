@@ -38,7 +38,8 @@ impl Outbox {
     }
 
     /// Ends the stream with `status`.
-    pub(super) fn abort(&self, status: Status) {
-        let _ = self.0.try_send(Err(status));
+    pub(super) async fn abort(&self, status: Status) {
+        // A caller that has gone needs no status.
+        let _ = self.0.send(Err(status)).await;
     }
 }

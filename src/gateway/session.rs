@@ -37,7 +37,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut inbox: Inbox, outbox: Outbox) {
             }
         }
         () = shared.stop.cancelled() => {
-            outbox.abort(Status::unavailable("the gateway is shutting down"));
+            outbox.abort(Status::unavailable("the gateway is shutting down")).await;
         }
     }
 }
