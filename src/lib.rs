@@ -10,7 +10,9 @@
 //! ([`results`]: what happened). Everything upstream makes traces, everything downstream reads
 //! runs. The words of the code, the files and the documentation are those of `ARCHITECTURE.md`.
 
+pub mod cli;
 pub mod clock;
+pub mod report;
 pub mod results;
 pub mod table;
 pub mod trace;

@@ -2,7 +2,7 @@
 
 use super::manifest::{ExitReason, Host, Planned, RUN_FORMAT, RunManifest, TraceRef};
 use super::manifest::{Verdict, VerdictLevel};
-use super::row::{Phase, RequestRow, Status};
+use super::row::{Phase, RequestRow, Status, TimelineRow};
 use crate::table::UtcInstant;
 use crate::units::{Epoch, NS_PER_MS, NS_PER_S};
 
@@ -131,4 +131,47 @@ pub(crate) fn row(turn: u32) -> RequestRow {
     };
     row.derive_latencies(false);
     row
+}
+
+/// Turn number `turn`, which ended as `status` before any part of its answer came.
+pub(crate) fn unanswered(turn: u32, status: Status) -> RequestRow {
+    let mut row = RequestRow {
+        first_transcript_ns: None,
+        final_transcript_ns: None,
+        processing_ns: None,
+        first_llm_ns: None,
+        last_llm_ns: None,
+        speaking_ns: None,
+        first_audio_ns: None,
+        first_audible_ns: None,
+        last_audio_ns: None,
+        playout_start_ns: None,
+        playout_end_ns: None,
+        answers: 0,
+        status,
+        ..row(turn)
+    };
+    row.derive_latencies(false);
+    row
+}
+
+/// Second number `second` of the run, with 500 chunks on time.
+pub(crate) fn second(second: i64) -> TimelineRow {
+    TimelineRow {
+        second_ns: second * NS_PER_S,
+        active_sessions: 12,
+        offered_starts: 1,
+        achieved_starts: 1,
+        offered_chunks: 500,
+        achieved_chunks: 500,
+        late_chunks: 0,
+        lag_p50_ns: Some(12_000),
+        lag_p99_ns: Some(90_000),
+        lag_max_ns: Some(210_000),
+        errors: String::new(),
+        cpu_percent: 20.0,
+        steal_percent: None,
+        rss_bytes: None,
+        open_fds: None,
+    }
 }
