@@ -75,20 +75,13 @@ impl RunDir {
     /// # Errors
     /// A directory or a finished table that cannot be read; damaged parts are listed instead.
     pub fn requests(&self) -> Result<Loaded<RequestRow>, ResultsError> {
-        let mut requests = self.load::<RequestRow>()?;
+        // Starts first: a turn that ends in between is then known to have ended.
         let started = self.load::<StartedRow>()?;
+        let mut requests = self.load::<RequestRow>()?;
         requests.unreadable.extend(started.unreadable);
-        let ended: HashSet<(String, u32, u32)> = requests
-            .rows
-            .iter()
-            .map(|row| (row.session_id.clone(), row.copy, row.turn))
-            .collect();
-        let under_way = started.rows.into_iter().filter(|start| {
-            let key = (start.session_id.clone(), start.copy, start.turn);
-            !ended.contains(&key)
-        });
+        let under_way = without_row(started.rows, &requests.rows);
         let under_way = under_way.map(|start| interrupted(&self.manifest, start));
-        requests.rows.extend(under_way);
+        requests.rows.extend(under_way.collect::<Vec<_>>());
         requests.rows.sort_by(|a, b| {
             let key = |row: &RequestRow| (row.intended_start_ns, row.copy, row.turn);
             key(a)
@@ -196,6 +189,21 @@ fn parts(dir: &Path, table: &str) -> Result<Vec<PathBuf>, ResultsError> {
     }
     numbered.sort();
     Ok(numbered.into_iter().map(|(_, path)| path).collect())
+}
+
+/// The starts of turns that have no request row.
+fn without_row(
+    started: Vec<StartedRow>,
+    rows: &[RequestRow],
+) -> impl Iterator<Item = StartedRow> + use<'_> {
+    let ended: HashSet<(&str, u32, u32)> = rows
+        .iter()
+        .map(|row| (row.session_id.as_str(), row.copy, row.turn))
+        .collect();
+    started.into_iter().filter(move |start| {
+        let key = (start.session_id.as_str(), start.copy, start.turn);
+        !ended.contains(&key)
+    })
 }
 
 /// The request row of a turn of which nothing but its start is known.
