@@ -14,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod gateway;
 pub mod pcm;
+pub mod report;
 pub mod results;
 pub mod table;
 pub mod trace;
