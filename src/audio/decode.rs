@@ -20,7 +20,7 @@ use super::raw::{RawCodec, RawFormat};
 use super::resample::{MAX_RATE_HZ, MIN_RATE_HZ};
 use super::sample_format::SampleFormat;
 use super::sniff::{self, Content};
-use super::wav::{self, WavHeader};
+use super::wav::{self, WavCodec, WavHeader};
 
 /// The most channels that are decoded.
 pub const MAX_CHANNELS: u16 = 64;
@@ -145,18 +145,22 @@ fn without_panic<T>(decode: impl FnOnce() -> Result<T, DecodeError>) -> Result<T
 }
 
 fn open_file(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError> {
-    let mut file = File::open(path)?;
-    let bytes = file.metadata()?.len();
-    if bytes == 0 {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        // Opening a pipe would wait for its writer.
+        return Err(DecodeError::NotAudio("it is not a regular file".to_owned()));
+    }
+    if metadata.len() == 0 {
         return Err(DecodeError::Empty);
     }
+    let bytes = metadata.len();
+    let mut file = File::open(path)?;
     if let Some(raw) = raw {
         return Ok(open_raw(file, bytes, raw));
     }
     let mut head = vec![0; sniff::HEAD_BYTES];
     let filled = fill(&mut file, &mut head)?;
     file.seek(SeekFrom::Start(0))?;
-
     let content = match sniff::content(&head[..filled]) {
         Content::Unknown | Content::NotAudio(_)
             if let Some(raw) = RawFormat::by_extension(path) =>
@@ -170,23 +174,19 @@ fn open_file(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError
         Content::Wav => open_wav(file, bytes),
         Content::Mp4 => open_mp4(file),
         Content::Native => packets::open(file, None).map(Decoder::of_packets),
-        Content::Foreign(codec) => Err(DecodeError::NoDecoder {
-            codec: codec.to_owned(),
-        }),
+        Content::Foreign(codec) => return open_foreign(path, codec, None),
+        Content::Headerless(demuxer) => return open_foreign(path, demuxer, Some(demuxer)),
         Content::NotAudio(what) => Err(DecodeError::NotAudio(what.to_owned())),
-        Content::Unknown => Err(DecodeError::NotAudio(
-            "its content is of no known format".into(),
-        )),
+        Content::Unknown => Err(DecodeError::NotAudio("of no known format".to_owned())),
     };
-    let decoder = match opened {
-        Err(DecodeError::NoDecoder { codec }) => open_foreign(path, &codec)?,
-        opened => opened?,
-    };
-    check_range(u64::from(decoder.info.channels), decoder.info.rate_hz)?;
-    Ok(decoder)
+    match opened {
+        Err(DecodeError::NoDecoder { codec }) => open_foreign(path, &codec, None),
+        opened => opened,
+    }
 }
 
-fn check_range(channels: u64, rate_hz: u32) -> Result<(), DecodeError> {
+/// Refuses what would take unreasonable memory, or what a resampler cannot convert.
+pub(super) fn check_range(channels: u64, rate_hz: u32) -> Result<(), DecodeError> {
     let usable = (1..=u64::from(MAX_CHANNELS)).contains(&channels)
         && (MIN_RATE_HZ..=MAX_RATE_HZ).contains(&rate_hz);
     if usable {
@@ -228,11 +228,18 @@ fn open_wav(file: File, bytes: u64) -> Result<Decoder, DecodeError> {
         data_bytes,
         ..
     } = header;
-    check_range(u64::from(channels), rate_hz)?;
-    let Some(format) = header.format else {
-        let mut file = reader.into_inner();
-        file.seek(SeekFrom::Start(0))?;
-        return packets::open(file, None).map(Decoder::of_packets);
+    let format = match header.codec {
+        WavCodec::Pcm(format) => format,
+        WavCodec::Adpcm => {
+            let mut file = reader.into_inner();
+            file.seek(SeekFrom::Start(0))?;
+            return packets::open(file, None).map(Decoder::of_packets);
+        }
+        WavCodec::Foreign(_) => {
+            return Err(DecodeError::NoDecoder {
+                codec: header.codec.name(),
+            });
+        }
     };
     let frame_bytes = format.bytes() as u64 * u64::from(channels);
     let there = bytes.saturating_sub(header_bytes);
@@ -263,8 +270,8 @@ fn open_mp4(mut file: File) -> Result<Decoder, DecodeError> {
     packets::open(file, Some(facts)).map(Decoder::of_packets)
 }
 
-fn open_foreign(path: &Path, codec: &str) -> Result<Decoder, DecodeError> {
-    let (header, stream) = ffmpeg::open(path, codec)?;
+fn open_foreign(path: &Path, codec: &str, demuxer: Option<&str>) -> Result<Decoder, DecodeError> {
+    let (header, stream) = ffmpeg::open(path, codec, demuxer)?;
     let info = SourceInfo {
         codec: codec.to_owned(),
         rate_hz: header.rate_hz,

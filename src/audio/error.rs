@@ -1,5 +1,7 @@
 //! Why a file cannot be decoded, in sentences that a user understands.
 
+use std::io;
+
 use super::decode::MAX_CHANNELS;
 use super::resample::{MAX_RATE_HZ, MIN_RATE_HZ};
 
@@ -8,7 +10,7 @@ use super::resample::{MAX_RATE_HZ, MIN_RATE_HZ};
 pub enum DecodeError {
     /// The file cannot be opened or read.
     #[error("cannot be read: {0}")]
-    Io(#[from] std::io::Error),
+    Io(io::Error),
     /// The file has no bytes.
     #[error("empty: the file has no bytes")]
     Empty,
@@ -49,6 +51,13 @@ pub enum DecodeError {
     /// The file decodes to nothing.
     #[error("no samples: the file holds no audio")]
     NoSamples,
+}
+
+impl From<io::Error> for DecodeError {
+    /// A reader that knows better what is wrong says so inside its error.
+    fn from(error: io::Error) -> Self {
+        error.downcast::<Self>().unwrap_or_else(Self::Io)
+    }
 }
 
 impl DecodeError {

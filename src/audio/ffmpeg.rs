@@ -10,33 +10,34 @@ use std::thread::JoinHandle;
 
 use super::error::DecodeError;
 use super::pcm_stream::PcmStream;
-use super::wav::{self, WavHeader};
+use super::wav::{self, WavCodec, WavHeader};
 
 /// How much of ffmpeg's complaints is kept.
 const MAX_MESSAGE_BYTES: u64 = 4_096;
 
-/// Starts ffmpeg on the first audio track of `path`, a file of `codec`.
+/// Starts ffmpeg on the first audio track of `path`, a file of `codec`. `demuxer` is ffmpeg's name
+/// for a format that has no header and so has to be named.
 ///
 /// # Errors
 /// [`DecodeError::NoDecoder`] when there is no ffmpeg, [`DecodeError::Damaged`] with its own words
 /// when it cannot read the file.
-pub(super) fn open(path: &Path, codec: &str) -> Result<(WavHeader, PcmStream), DecodeError> {
-    let mut output = Output::spawn(path).map_err(|e| match e.kind() {
+pub(super) fn open(
+    path: &Path,
+    codec: &str,
+    demuxer: Option<&str>,
+) -> Result<(WavHeader, PcmStream), DecodeError> {
+    let mut output = Output::spawn(path, demuxer).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => DecodeError::NoDecoder {
             codec: codec.to_owned(),
         },
         _ => DecodeError::Io(e),
     })?;
-    let header = wav::read_header(&mut output).map_err(|e| match output.failure() {
-        Some(reason) if reason.contains("matches no streams") => {
-            DecodeError::NotAudio("it has no audio track".to_owned())
-        }
-        Some(reason) => DecodeError::Damaged(reason),
-        None => e,
-    })?;
-    let format = header
-        .format
-        .ok_or_else(|| DecodeError::damaged("ffmpeg wrote samples of an unknown format"))?;
+    let header = wav::read_header(&mut output)?;
+    let WavCodec::Pcm(format) = header.codec else {
+        return Err(DecodeError::damaged(
+            "ffmpeg wrote samples of an unknown format",
+        ));
+    };
     let channels = header.channels;
     Ok((header, PcmStream::new(Box::new(output), format, channels)))
 }
@@ -50,19 +51,15 @@ struct Output {
 }
 
 impl Output {
-    fn spawn(path: &Path) -> io::Result<Self> {
+    fn spawn(path: &Path, demuxer: Option<&str>) -> io::Result<Self> {
         // `file:` keeps a name with a colon or a leading dash from being a protocol or an option.
         let mut input = std::ffi::OsString::from("file:");
         input.push(path);
         let mut child = Command::new("ffmpeg")
-            .args([
-                "-nostdin",
-                "-v",
-                "error",
-                "-protocol_whitelist",
-                "file,pipe",
-                "-i",
-            ])
+            .args(["-nostdin", "-v", "error"])
+            .args(["-protocol_whitelist", "file,pipe"])
+            .args(demuxer.iter().flat_map(|name| ["-f", name]))
+            .arg("-i")
             .arg(input)
             .args(["-map", "0:a:0", "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"])
             .stdin(Stdio::null())
@@ -80,16 +77,24 @@ impl Output {
         })
     }
 
-    /// Waits for the end of the process; what it complained about if it failed.
-    fn failure(&mut self) -> Option<String> {
-        // A process that still writes is of no more use, and must not be waited for.
-        let _ = self.child.kill();
-        let status = self.child.wait().ok()?;
-        let words = self.complaints.take()?.join().unwrap_or_default();
-        (!status.success()).then(|| match words.lines().next() {
+    /// What the process says about its end, once it has closed its output.
+    fn judge_end(&mut self) -> Result<(), DecodeError> {
+        let status = self.child.wait()?;
+        let words = self
+            .complaints
+            .take()
+            .map_or(Ok(String::new()), JoinHandle::join);
+        if status.success() {
+            return Ok(());
+        }
+        let words = words.unwrap_or_default();
+        if words.contains("matches no streams") {
+            return Err(DecodeError::NotAudio("it has no audio track".to_owned()));
+        }
+        Err(DecodeError::Damaged(match words.lines().next() {
             Some(line) => format!("ffmpeg says: {line}"),
             None => format!("ffmpeg failed with {status}"),
-        })
+        }))
     }
 }
 
@@ -97,12 +102,7 @@ impl Read for Output {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.samples.read(buffer)?;
         if read == 0 && !buffer.is_empty() && self.complaints.is_some() {
-            let status = self.child.wait()?;
-            if !status.success()
-                && let Some(reason) = self.failure()
-            {
-                return Err(io::Error::other(reason));
-            }
+            self.judge_end().map_err(io::Error::other)?;
         }
         Ok(read)
     }

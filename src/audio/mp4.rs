@@ -31,45 +31,61 @@ pub(super) fn inspect(file: &mut (impl Read + Seek)) -> Result<Mp4Facts, DecodeE
     Ok(audio.unwrap_or_default())
 }
 
-/// The body of the `moov` box.
+/// The body of the `moov` box of a file that is all there.
 fn read_index(file: &mut (impl Read + Seek)) -> Result<Vec<u8>, DecodeError> {
     let end = file.seek(SeekFrom::End(0))?;
+    let mut index = None;
     let mut at = 0;
     for _ in 0..MAX_TOP_BOXES {
-        let left = end.saturating_sub(at);
-        if left < 16 {
+        if end.saturating_sub(at) < 16 {
             break;
         }
-        file.seek(SeekFrom::Start(at))?;
-        let mut head = [0; 16];
-        file.read_exact(&mut head[..8])?;
-        let [short, name] = [&head[..4], &head[4..8]].map(|w| [w[0], w[1], w[2], w[3]]);
-        let (header, size) = match u32::from_be_bytes(short) {
-            0 => (8, left),
-            1 => {
-                file.read_exact(&mut head[8..])?;
-                let [_, _, _, _, _, _, _, _, long @ ..] = head;
-                (16, u64::from_be_bytes(long))
+        let (name, header, size) = read_box(file, at, end)?;
+        let fits = size >= header && size <= end - at;
+        match &name {
+            // Fragments stand for themselves: a recording that breaks off keeps those before.
+            b"moof" => break,
+            b"moov" if fits && size <= MAX_INDEX_BYTES => {
+                let mut body = vec![0; (size - header) as usize];
+                file.read_exact(&mut body)?;
+                index = Some(body);
             }
-            size => (8, u64::from(size)),
-        };
-        if &name == b"moov" {
-            let body = size.saturating_sub(header);
-            if body > MAX_INDEX_BYTES.min(left - header) {
-                break;
+            _ if !fits && index.is_some() => {
+                return Err(DecodeError::damaged(
+                    "it was cut off: its last part is not whole",
+                ));
             }
-            let mut index = vec![0; body as usize];
-            file.read_exact(&mut index)?;
-            return Ok(index);
+            _ if !fits => break,
+            _ => {}
         }
-        if size < header {
-            break;
-        }
-        at = at.saturating_add(size);
+        at += size;
     }
-    Err(DecodeError::damaged(
-        "its index (moov box) is missing: the recording was cut off or never finished",
-    ))
+    index.ok_or_else(|| {
+        DecodeError::damaged(
+            "its index (moov box) is missing: the recording was cut off or never finished",
+        )
+    })
+}
+
+/// Name, header bytes and whole size of the box at `at`, whose body is next to be read. At least 16
+/// bytes are left.
+fn read_box(
+    file: &mut (impl Read + Seek),
+    at: u64,
+    end: u64,
+) -> Result<([u8; 4], u64, u64), DecodeError> {
+    file.seek(SeekFrom::Start(at))?;
+    let mut head = [0; 8];
+    file.read_exact(&mut head)?;
+    let [a, b, c, d, name @ ..] = head;
+    Ok(match u32::from_be_bytes([a, b, c, d]) {
+        0 => (name, 8, end - at),
+        1 => {
+            file.read_exact(&mut head)?;
+            (name, 16, u64::from_be_bytes(head))
+        }
+        size => (name, 8, u64::from(size)),
+    })
 }
 
 /// The facts of a track, if it is one of audio.
@@ -200,6 +216,15 @@ mod tests {
                 "{cut}: {result:?}"
             );
         }
+    }
+
+    #[test]
+    fn media_that_is_not_all_there_is_damaged() {
+        let mut file = audio_file(b"mp4a", &[0]);
+        file.extend(boxed(b"mdat", &[7; 100]));
+        file.truncate(file.len() - 1);
+        let error = inspect(&mut Cursor::new(file)).unwrap_err().to_string();
+        assert!(error.contains("cut off"), "{error}");
     }
 
     #[test]

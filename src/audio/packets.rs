@@ -12,17 +12,19 @@ use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP1, COD
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP3, CODEC_ID_OPUS};
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder};
 use symphonia::core::errors::Error;
-use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_MKV, FORMAT_ID_OGG};
+use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_CAF};
+use symphonia::core::formats::well_known::{FORMAT_ID_MKV, FORMAT_ID_OGG};
 use symphonia::core::formats::{FormatReader, Track, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration;
 
 use super::aac;
-use super::decode::SourceInfo;
+use super::decode::{SourceInfo, check_range};
 use super::error::DecodeError;
 use super::mp4::Mp4Facts;
 use super::opus::{OpusPackets, RATE_HZ as OPUS_RATE_HZ};
+use super::resample::MIN_RATE_HZ;
 
 /// Packets that may fail before failures must be in the minority.
 const MIN_FAILURES: u64 = 16;
@@ -33,6 +35,8 @@ pub(super) struct PacketStream {
     track: u32,
     codec: Codec,
     is_mpeg_audio_without_delay: bool,
+    /// Whether the trims of packets are cut here; other decoders cut them themselves.
+    cuts_trims: bool,
     /// Packets that were looked at before decoding began.
     ahead: VecDeque<Packet>,
     /// Samples a channel that are still to be cut off at the start.
@@ -83,11 +87,17 @@ pub(super) fn open(file: File, mp4: Option<Mp4Facts>) -> Result<Opened, DecodeEr
     let Some(CodecParameters::Audio(params)) = &track.codec_params else {
         return Err(DecodeError::NotAudio("it has no audio track".to_owned()));
     };
-    let (codec, name) = make_codec(params)?;
+    let channels = params
+        .channels
+        .as_ref()
+        .map_or(1, |channels| channels.count() as u64);
+    check_range(channels, params.sample_rate.unwrap_or(MIN_RATE_HZ))?;
+    let (codec, name) = make_codec(params, format.format_info().short_name)?;
     let is_mpeg_audio = [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&params.codec);
     let mut stream = PacketStream {
         track: track.id,
         is_mpeg_audio_without_delay: is_mpeg_audio && track.delay.is_none(),
+        cuts_trims: [CODEC_ID_AAC, CODEC_ID_OPUS].contains(&params.codec),
         ahead: VecDeque::new(),
         skip: match &codec {
             Codec::Opus(opus) => opus.pre_skip,
@@ -104,11 +114,12 @@ pub(super) fn open(file: File, mp4: Option<Mp4Facts>) -> Result<Opened, DecodeEr
     if let (Codec::Symphonia(_), Some(mp4)) = (&stream.codec, mp4) {
         stream.skip = delay_samples(mp4, params.sample_rate.unwrap_or(0));
     }
-    let promised = promised_samples(&track, &stream);
+    let promised = promised_samples(&track, &stream, &name);
     let mut first_block = Vec::new();
     let Some(block) = stream.next_block(&mut first_block)? else {
         return Err(DecodeError::NoSamples);
     };
+    check_range(first_block.len() as u64, block.rate_hz)?;
     let info = SourceInfo {
         codec: name,
         rate_hz: block.rate_hz,
@@ -142,7 +153,7 @@ impl PacketStream {
             match self.codec.decode(&packet, out) {
                 Ok(block) => {
                     self.decoded += 1;
-                    self.cut_delay(out);
+                    self.cut(&packet, out);
                     if out.first().is_some_and(|plane| !plane.is_empty()) {
                         return Ok(Some(block));
                     }
@@ -194,7 +205,7 @@ impl PacketStream {
         else {
             return Err(DecodeError::damaged("it goes on without an audio track"));
         };
-        self.codec = make_codec(params)?.0;
+        self.codec = make_codec(params, self.format.format_info().short_name)?.0;
         self.track = id;
         if let Codec::Opus(opus) = &self.codec {
             self.skip = opus.pre_skip;
@@ -202,12 +213,21 @@ impl PacketStream {
         Ok(())
     }
 
-    fn cut_delay(&mut self, out: &mut [Vec<f32>]) {
-        if self.skip > 0 {
-            let samples = out.first().map_or(0, Vec::len);
-            let cut = samples.min(usize::try_from(self.skip).unwrap_or(usize::MAX));
-            out.iter_mut().for_each(|plane| drop(plane.drain(..cut)));
-            self.skip -= cut as u64;
+    /// Cuts off encoder delay and padding.
+    fn cut(&mut self, packet: &Packet, out: &mut [Vec<f32>]) {
+        let samples = out.first().map_or(0, Vec::len) as u64;
+        let mut start = self.skip.min(samples);
+        self.skip -= start;
+        let mut end = samples;
+        if self.cuts_trims {
+            start = start.max(packet.trim_start.get()).min(samples);
+            end = samples.saturating_sub(packet.trim_end.get()).max(start);
+        }
+        if (start, end) != (0, samples) {
+            for plane in out {
+                plane.truncate(end as usize);
+                plane.drain(..start as usize);
+            }
         }
     }
 
@@ -254,8 +274,6 @@ impl Codec {
             }
             Self::Opus(opus) => {
                 opus.decode(&packet.data, out).map_err(|e| e.to_string())?;
-                let kept = out[0].len().saturating_sub(packet.trim_end.get() as usize);
-                out.iter_mut().for_each(|plane| plane.truncate(kept));
                 Ok(Block {
                     rate_hz: OPUS_RATE_HZ,
                     is_integer: false,
@@ -266,12 +284,15 @@ impl Codec {
     }
 }
 
-fn make_codec(params: &AudioCodecParameters) -> Result<(Codec, String), DecodeError> {
+fn make_codec(
+    params: &AudioCodecParameters,
+    container: &str,
+) -> Result<(Codec, String), DecodeError> {
     if params.codec == CODEC_ID_OPUS {
         let opus = OpusPackets::new(params.extra_data.as_deref().unwrap_or_default())?;
         return Ok((Codec::Opus(Box::new(opus)), "opus".to_owned()));
     }
-    let name = codec_name(params.codec);
+    let name = codec_name(params.codec, container);
     match symphonia::default::get_codecs().make_audio_decoder(params, &Default::default()) {
         Ok(decoder) => Ok((Codec::Symphonia(decoder), name)),
         Err(Error::Unsupported(_)) => Err(DecodeError::NoDecoder { codec: name }),
@@ -280,10 +301,10 @@ fn make_codec(params: &AudioCodecParameters) -> Result<(Codec, String), DecodeEr
 }
 
 /// The short name of a codec, which is that of ffmpeg for all that are decoded here.
-fn codec_name(id: AudioCodecId) -> String {
+fn codec_name(id: AudioCodecId, container: &str) -> String {
     match symphonia::default::get_codecs().get_audio_decoder(id) {
         Some(registered) => registered.codec.info.short_name.to_owned(),
-        None => format!("codec {id}"),
+        None => format!("the codec of this {container} file"),
     }
 }
 
@@ -294,13 +315,18 @@ fn delay_samples(mp4: Mp4Facts, rate_hz: u32) -> u64 {
 }
 
 /// The length in samples a channel that the file itself states.
-fn promised_samples(track: &Track, stream: &PacketStream) -> Option<u64> {
-    // Ogg has no such statement (its length is that of what is there), and the others only a
-    // rounded or estimated one.
-    let format = stream.format.format_info().format;
-    let is_estimate = [FORMAT_ID_OGG, FORMAT_ID_ADTS, FORMAT_ID_MKV].contains(&format)
-        || stream.is_mpeg_audio_without_delay;
-    let samples = track.num_frames.filter(|_| !is_estimate)?;
+fn promised_samples(track: &Track, stream: &PacketStream, codec: &str) -> Option<u64> {
+    let is_estimate = match stream.format.format_info().format {
+        // Ogg states none: its length is that of what is there. The others round or estimate.
+        FORMAT_ID_OGG | FORMAT_ID_ADTS | FORMAT_ID_MKV => true,
+        // Writers of CAF disagree on whether the padding of packets counts.
+        FORMAT_ID_CAF => !codec.starts_with("pcm_"),
+        _ => stream.is_mpeg_audio_without_delay,
+    };
+    // A fragmented MP4 file states no length up front: zero.
+    let samples = track
+        .num_frames
+        .filter(|&samples| samples > 0 && !is_estimate)?;
     Some(samples.saturating_sub(stream.skip))
 }
 

@@ -13,6 +13,8 @@ pub(super) enum Content {
     Native,
     /// Audio, or a container that may hold some, that only ffmpeg decodes; with its name.
     Foreign(&'static str),
+    /// Audio without a header that only ffmpeg decodes; with the name of its demuxer.
+    Headerless(&'static str),
     /// Something else; with its name.
     NotAudio(&'static str),
     /// No known signature.
@@ -88,6 +90,9 @@ const SIGNATURES: &[(&[u8], Content)] = &[
 pub(super) fn content(head: &[u8]) -> Content {
     let form = head.get(8..12).unwrap_or_default();
     match (head.get(..4).unwrap_or_default(), form) {
+        (b"OggS", _) if head.get(28..36) == Some(b"Speex   ") => {
+            return Content::Foreign("speex");
+        }
         (b"RIFF" | b"RF64" | b"BW64", b"WAVE") => return Content::Wav,
         (b"RIFF", b"AVI ") => return Content::Foreign("avi"),
         (b"RIFF", b"WEBP") => return Content::NotAudio("it is a WebP image"),
@@ -126,11 +131,11 @@ pub(super) fn content_by_extension(path: &Path) -> Content {
         .unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
         "mp3" | "mp2" | "mp1" | "mpga" | "aac" | "adts" => Content::Native,
-        "gsm" => Content::Foreign("gsm"),
-        "g729" => Content::Foreign("g729"),
-        "g723" | "g723_1" => Content::Foreign("g723_1"),
-        "ts" | "m2ts" => Content::Foreign("mpegts"),
-        "dts" => Content::Foreign("dts"),
+        "gsm" => Content::Headerless("gsm"),
+        "g729" => Content::Headerless("g729"),
+        "g723" | "g723_1" => Content::Headerless("g723_1"),
+        "ts" | "m2ts" => Content::Headerless("mpegts"),
+        "dts" => Content::Headerless("dts"),
         "wma" | "amr" | "awb" | "ape" | "shn" | "spx" | "ra" | "caf" | "m4a" | "mp4" | "ogg"
         | "oga" | "opus" | "flac" | "webm" | "mka" | "mkv" | "wav" | "aif" | "aiff" | "aifc" => {
             Content::NotAudio("its content is not what its extension says")
@@ -213,7 +218,7 @@ mod tests {
     #[test]
     fn extensions_decide_where_bytes_do_not() {
         let by_name = |name: &str| content_by_extension(Path::new(name));
-        assert_eq!(by_name("a.GSM"), Content::Foreign("gsm"));
+        assert_eq!(by_name("a.GSM"), Content::Headerless("gsm"));
         assert_eq!(by_name("a.mp3"), Content::Native);
         assert!(matches!(by_name("a.flac"), Content::NotAudio(_)));
         assert!(matches!(by_name("a"), Content::NotAudio(_)));

@@ -6,14 +6,42 @@
 
 use std::io::{self, Read};
 
+use super::decode::check_range;
 use super::error::DecodeError;
 use super::sample_format::SampleFormat;
+
+/// Who reads the samples of a WAV file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WavCodec {
+    /// They are not compressed, and read here.
+    Pcm(SampleFormat),
+    /// ADPCM, which the general demuxer reads.
+    Adpcm,
+    /// Another codec, by its registered number.
+    Foreign(u16),
+}
+
+impl WavCodec {
+    /// The name that ffmpeg gives the codec, where it is a usual one.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Pcm(format) => format.codec().to_owned(),
+            Self::Adpcm => "adpcm".to_owned(),
+            Self::Foreign(0x31) => "gsm_ms".to_owned(),
+            Self::Foreign(0x45 | 0x64) => "g726".to_owned(),
+            Self::Foreign(0x50) => "mp2".to_owned(),
+            Self::Foreign(0x55) => "mp3".to_owned(),
+            Self::Foreign(0xff | 0x1610) => "aac".to_owned(),
+            Self::Foreign(0x28f) => "g722".to_owned(),
+            Self::Foreign(tag) => format!("wav format {tag:#x}"),
+        }
+    }
+}
 
 /// What a WAV header says about the samples that follow it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WavHeader {
-    /// How samples are stored; none for a codec that is not read here.
-    pub(super) format: Option<SampleFormat>,
+    pub(super) codec: WavCodec,
     pub(super) rate_hz: u32,
     pub(super) channels: u16,
     /// Bytes of the header, up to the first sample.
@@ -57,7 +85,7 @@ fn read_chunks(reader: &mut dyn Read) -> Result<WavHeader, DecodeError> {
                     length => (!is_unknown(length)).then_some(length),
                 };
                 return Ok(WavHeader {
-                    format: codec,
+                    codec,
                     rate_hz,
                     channels,
                     header_bytes: position,
@@ -85,7 +113,7 @@ fn is_unknown(length: u64) -> bool {
 }
 
 /// Codec, channels and rate of a `fmt ` chunk.
-fn parse_format(chunk: &[u8]) -> Result<(Option<SampleFormat>, u16, u32), DecodeError> {
+fn parse_format(chunk: &[u8]) -> Result<(WavCodec, u16, u32), DecodeError> {
     const EXTENSIBLE: u16 = 0xfffe;
     let short = || DecodeError::damaged("its format chunk is too short");
     let u16_at = |at| {
@@ -107,18 +135,20 @@ fn parse_format(chunk: &[u8]) -> Result<(Option<SampleFormat>, u16, u32), Decode
         Some(bytes) if bytes > 0 => bytes * 8,
         _ => u16_at(14)?,
     };
-    let format = match (tag, stored_bits) {
-        (1, 8) => Some(SampleFormat::U8),
-        (1, 16) => Some(SampleFormat::S16Le),
-        (1, 24) => Some(SampleFormat::S24Le),
-        (1, 32) => Some(SampleFormat::S32Le),
-        (3, 32) => Some(SampleFormat::F32Le),
-        (3, 64) => Some(SampleFormat::F64Le),
-        (6, 8) => Some(SampleFormat::ALaw),
-        (7, 8) => Some(SampleFormat::MuLaw),
-        _ => None,
+    let codec = match (tag, stored_bits) {
+        (1, 8) => WavCodec::Pcm(SampleFormat::U8),
+        (1, 16) => WavCodec::Pcm(SampleFormat::S16Le),
+        (1, 24) => WavCodec::Pcm(SampleFormat::S24Le),
+        (1, 32) => WavCodec::Pcm(SampleFormat::S32Le),
+        (3, 32) => WavCodec::Pcm(SampleFormat::F32Le),
+        (3, 64) => WavCodec::Pcm(SampleFormat::F64Le),
+        (6, 8) => WavCodec::Pcm(SampleFormat::ALaw),
+        (7, 8) => WavCodec::Pcm(SampleFormat::MuLaw),
+        (2 | 0x11, _) => WavCodec::Adpcm,
+        _ => WavCodec::Foreign(tag),
     };
-    Ok((format, channels, rate_hz))
+    check_range(u64::from(channels), rate_hz)?;
+    Ok((codec, channels, rate_hz))
 }
 
 /// Reads the first `wanted` bytes of a chunk and skips the rest.
@@ -174,7 +204,7 @@ mod tests {
         chunk.extend(tag.to_le_bytes());
         chunk.extend(channels.to_le_bytes());
         chunk.extend(rate_hz.to_le_bytes());
-        chunk.extend((rate_hz * u32::from(frame)).to_le_bytes());
+        chunk.extend(rate_hz.wrapping_mul(u32::from(frame)).to_le_bytes());
         chunk.extend(frame.to_le_bytes());
         chunk.extend(bits.to_le_bytes());
         chunk
@@ -198,7 +228,7 @@ mod tests {
         assert_eq!(
             read(&file).unwrap(),
             WavHeader {
-                format: Some(SampleFormat::S16Le),
+                codec: WavCodec::Pcm(SampleFormat::S16Le),
                 rate_hz: 44_100,
                 channels: 2,
                 header_bytes: 12 + 12 + 24 + 8,
@@ -215,7 +245,10 @@ mod tests {
             1, 0, 0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71,
         ]);
         let file = file(b"RIFF", &[(b"fmt ", 40, &body), (b"data", 3, &[])]);
-        assert_eq!(read(&file).unwrap().format, Some(SampleFormat::S24Le));
+        assert_eq!(
+            read(&file).unwrap().codec,
+            WavCodec::Pcm(SampleFormat::S24Le)
+        );
     }
 
     #[test]
@@ -240,11 +273,24 @@ mod tests {
 
     #[test]
     fn compressed_wav_is_left_to_others() {
-        let file = file(
-            b"RIFF",
-            &[(b"fmt ", 16, &format(0x11, 1, 8_000, 4)), (b"data", 9, &[])],
-        );
-        assert_eq!(read(&file).unwrap().format, None);
+        let codec = |tag, bits| {
+            let body = format(tag, 1, 8_000, bits);
+            read(&file(b"RIFF", &[(b"fmt ", 16, &body), (b"data", 9, &[])]))
+                .unwrap()
+                .codec
+        };
+        assert_eq!(codec(0x11, 4), WavCodec::Adpcm);
+        assert_eq!(codec(0x31, 0), WavCodec::Foreign(0x31));
+        assert_eq!(codec(0x31, 0).name(), "gsm_ms");
+    }
+
+    #[test]
+    fn impossible_channels_and_rates_are_refused() {
+        for (channels, rate_hz) in [(0, 8_000), (65, 8_000), (1, 0), (1, u32::MAX)] {
+            let body = format(7, channels, rate_hz, 8);
+            let file = file(b"RIFF", &[(b"fmt ", 16, &body), (b"data", 0, &[])]);
+            assert!(matches!(read(&file), Err(DecodeError::OutOfRange { .. })));
+        }
     }
 
     #[test]
