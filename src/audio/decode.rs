@@ -323,3 +323,121 @@ impl Decoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open_bytes(name: &str, bytes: &[u8]) -> Result<Decoder, DecodeError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        open(&path, None)
+    }
+
+    /// A WAV file of one channel of 16 bits at 8 kHz, whose header promises `promised` bytes.
+    fn wav_file(promised: u32, samples: &[i16]) -> Vec<u8> {
+        let mut file = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+        file.extend([0x40, 0x1f, 0, 0, 0x80, 0x3e, 0, 0, 2, 0, 16, 0]);
+        file.extend(b"data");
+        file.extend(promised.to_le_bytes());
+        file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+        file
+    }
+
+    #[test]
+    fn samples_come_out_exactly_and_once() {
+        let mut decoder = open_bytes("a.wav", &wav_file(6, &[1, -32_768, 16_384])).unwrap();
+        let expected = SourceInfo {
+            codec: "pcm_s16le".to_owned(),
+            rate_hz: 8_000,
+            channels: 1,
+            frames: Some(3),
+            exact_16_bit: true,
+        };
+        assert_eq!(decoder.info(), &expected);
+        let mut block = Vec::new();
+        assert!(decoder.next_block(&mut block).unwrap());
+        assert_eq!(block, [[1.0 / 32_768.0, -1.0, 0.5]]);
+        assert!(!decoder.next_block(&mut block).unwrap());
+        assert!(!decoder.next_block(&mut block).unwrap());
+        assert_eq!(block, [[0.0; 0]]);
+    }
+
+    #[test]
+    fn what_comes_after_the_samples_is_not_sound() {
+        let mut decoder = open_bytes("a.wav", &wav_file(4, &[1, 2, 3, 4, 5])).unwrap();
+        let mut block = Vec::new();
+        decoder.next_block(&mut block).unwrap();
+        assert_eq!(block[0].len(), 2);
+    }
+
+    #[test]
+    fn a_wav_file_that_was_cut_off_is_named_with_figures() {
+        let error = open_bytes("a.wav", &wav_file(100, &[1, 2, 3]))
+            .err()
+            .unwrap();
+        assert!(matches!(
+            error,
+            DecodeError::Truncated {
+                promised: 50,
+                found: 3
+            }
+        ));
+        assert_eq!(
+            error.to_string(),
+            "cut short: the header promises 50 samples a channel, the file has 3"
+        );
+    }
+
+    #[test]
+    fn a_file_without_samples_says_so_on_reading() {
+        let mut decoder = open_bytes("a.wav", &wav_file(0, &[])).unwrap();
+        let result = decoder.next_block(&mut Vec::new());
+        assert!(matches!(result, Err(DecodeError::NoSamples)));
+    }
+
+    #[test]
+    fn what_is_no_audio_is_refused_by_name() {
+        let error = |name, bytes: &[u8]| open_bytes(name, bytes).err().unwrap().to_string();
+        assert_eq!(error("a.wav", b""), "empty: the file has no bytes");
+        assert_eq!(error("a.wav", b"hello\n"), "not audio: it is a text file");
+        assert_eq!(
+            error("a.mp3", b"%PDF-1.7"),
+            "not audio: it is a PDF document"
+        );
+        assert!(error("a.bin", &[0, 1, 2, 3]).starts_with("not audio: "));
+        assert!(error("a.flac", &[0, 1, 2, 3]).contains("extension"));
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(
+            open(folder.path(), None),
+            Err(DecodeError::NotAudio(_))
+        ));
+        let missing = folder.path().join("missing.wav");
+        assert!(matches!(open(&missing, None), Err(DecodeError::Io(_))));
+    }
+
+    #[test]
+    fn headerless_bytes_are_read_as_told_even_if_they_look_like_text() {
+        let mut decoder = open_bytes("a.ulaw", b"hello").unwrap();
+        assert_eq!(
+            (decoder.info().rate_hz, decoder.info().frames),
+            (8_000, Some(5))
+        );
+        let mut block = Vec::new();
+        decoder.next_block(&mut block).unwrap();
+        assert_eq!(block[0].len(), 5);
+    }
+
+    #[test]
+    fn a_panic_becomes_damage() {
+        let result: Result<(), _> = without_panic(|| panic!("a decoder that gives up"));
+        assert!(matches!(result, Err(DecodeError::Damaged(_))));
+    }
+
+    #[test]
+    fn decoders_can_be_handed_to_other_threads() {
+        fn is_send<T: Send>() {}
+        is_send::<Decoder>();
+    }
+}

@@ -132,8 +132,8 @@ fn parse_format(chunk: &[u8]) -> Result<(WavCodec, u16, u32), DecodeError> {
     }
     // The room that a sample takes, not its valid bits: 20 bits are stored left-justified in 24.
     let stored_bits = match frame_bytes.checked_div(channels) {
-        Some(bytes) if bytes > 0 => bytes * 8,
-        _ => u16_at(14)?,
+        Some(bytes) if bytes > 0 => u32::from(bytes) * 8,
+        _ => u32::from(u16_at(14)?),
     };
     let codec = match (tag, stored_bits) {
         (1, 8) => WavCodec::Pcm(SampleFormat::U8),

@@ -7,5 +7,8 @@
 
 mod formats;
 mod libraries;
+#[path = "../mutate/mod.rs"]
+mod mutate;
+mod mutations;
 mod telephony;
 mod tools;
