@@ -30,11 +30,15 @@ fn folder() -> &'static TempDir {
 }
 
 fuzz_target!(|input: &[u8]| {
-    let Some((&choice, content)) = input.split_first() else { return };
+    let Some((&choice, content)) = input.split_first() else {
+        return;
+    };
     let extension = EXTENSIONS[usize::from(choice) % EXTENSIONS.len()];
     let path: PathBuf = folder().path().join(format!("input.{extension}"));
     std::fs::write(&path, content).expect("a written input");
-    let Ok(mut decoder) = voicelt::audio::open(&path, None) else { return };
+    let Ok(mut decoder) = voicelt::audio::open(&path, None) else {
+        return;
+    };
     let channels = usize::from(decoder.info().channels);
     let mut block = Vec::new();
     let mut samples = 0;
