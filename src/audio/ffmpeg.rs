@@ -12,6 +12,8 @@ use super::error::DecodeError;
 use super::pcm_stream::PcmStream;
 use super::wav::{self, WavCodec, WavHeader};
 
+/// The program that is asked.
+const PROGRAM: &str = "ffmpeg";
 /// How much of ffmpeg's complaints is kept.
 const MAX_MESSAGE_BYTES: u64 = 4_096;
 
@@ -26,7 +28,16 @@ pub(super) fn open(
     codec: &str,
     demuxer: Option<&str>,
 ) -> Result<(WavHeader, PcmStream), DecodeError> {
-    let mut output = Output::spawn(path, demuxer).map_err(|e| match e.kind() {
+    open_by(PROGRAM, path, codec, demuxer)
+}
+
+fn open_by(
+    program: &str,
+    path: &Path,
+    codec: &str,
+    demuxer: Option<&str>,
+) -> Result<(WavHeader, PcmStream), DecodeError> {
+    let mut output = Output::spawn(program, path, demuxer).map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => DecodeError::NoDecoder {
             codec: codec.to_owned(),
         },
@@ -51,11 +62,11 @@ struct Output {
 }
 
 impl Output {
-    fn spawn(path: &Path, demuxer: Option<&str>) -> io::Result<Self> {
+    fn spawn(program: &str, path: &Path, demuxer: Option<&str>) -> io::Result<Self> {
         // `file:` keeps a name with a colon or a leading dash from being a protocol or an option.
         let mut input = std::ffi::OsString::from("file:");
         input.push(path);
-        let mut child = Command::new("ffmpeg")
+        let mut child = Command::new(program)
             .args(["-nostdin", "-v", "error"])
             .args(["-protocol_whitelist", "file,pipe"])
             .args(demuxer.iter().flat_map(|name| ["-f", name]))
@@ -126,4 +137,34 @@ fn first_words(mut pipe: impl Read) -> String {
     let _ = (&mut pipe).take(MAX_MESSAGE_BYTES).read_to_end(&mut words);
     let _ = io::copy(&mut pipe, &mut io::sink());
     String::from_utf8_lossy(&words).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error_of(program: &str) -> DecodeError {
+        open_by(program, Path::new("a.gsm"), "gsm", Some("gsm"))
+            .err()
+            .unwrap()
+    }
+
+    #[test]
+    fn without_the_program_its_user_is_told_what_to_install() {
+        assert_eq!(
+            error_of("voicelt-has-no-such-program").to_string(),
+            "no decoder for gsm: install ffmpeg, so that it is found on PATH, and try again"
+        );
+    }
+
+    #[test]
+    fn a_program_that_fails_is_quoted() {
+        assert_eq!(
+            error_of("false").to_string(),
+            "damaged: ffmpeg failed with exit status: 1"
+        );
+        // It takes our arguments for a file that it does not find.
+        let error = error_of("cat").to_string();
+        assert!(error.starts_with("damaged: ffmpeg says: cat: "), "{error}");
+    }
 }

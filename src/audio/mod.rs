@@ -3,7 +3,7 @@
 //! [`decode`] opens a file and yields planar `f32` blocks; [`resample`] converts one channel to
 //! another rate; [`library`] makes clips of whole folders. Nothing here reads a clock or prints.
 //!
-//! Who decodes what: WAV and headerless telephony are read here ([`wav`], [`raw`], `g722`), Opus
+//! Who decodes what: WAV and headerless telephony are read here (`wav`, `raw`, `g722`), Opus
 //! by `opus-pure`, everything else that is common by `symphonia`, and what is left by an `ffmpeg`
 //! on `PATH`.
 

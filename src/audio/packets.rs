@@ -339,3 +339,99 @@ fn damage(error: &Error) -> DecodeError {
         e => DecodeError::Damaged(e.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opus_pure::{Application, MAX_PACKET_BYTES, OggOpusWriter, OpusEncoder, OpusHead};
+
+    /// Ogg Opus of a tone at 48 kHz, with its padding marked; `gain_q8` is asked of the player.
+    fn ogg_opus(samples: usize, gain_q8: i16) -> File {
+        let mut encoder = OpusEncoder::new(48_000, 2, Application::Audio).unwrap();
+        encoder.bitrate_bps = 128_000;
+        let mut head = OpusHead::for_encoder(&encoder, 48_000);
+        head.output_gain_q8 = gain_q8;
+        let delay = usize::from(head.pre_skip);
+        let mut writer = OggOpusWriter::new(tempfile::tempfile().unwrap(), head).unwrap();
+        let mut packet = vec![0; MAX_PACKET_BYTES];
+        let mut left = samples + delay;
+        let mut at = 0;
+        while left > 0 {
+            let frame: Vec<f32> = (at..at + 960).flat_map(|n| [tone(n), -tone(n)]).collect();
+            let bytes = encoder.encode(&frame, 960, &mut packet).unwrap();
+            writer
+                .write_packet_with_duration(&packet[..bytes], left.min(960) as u32)
+                .unwrap();
+            at += 960;
+            left = left.saturating_sub(960);
+        }
+        let mut file = writer.finish().unwrap();
+        std::io::Seek::rewind(&mut file).unwrap();
+        file
+    }
+
+    fn tone(n: usize) -> f32 {
+        0.25 * (n as f32 * 0.06).sin()
+    }
+
+    fn decode(file: File) -> (SourceInfo, Vec<Vec<f32>>) {
+        let Opened {
+            info,
+            mut stream,
+            first_block: mut all,
+            ..
+        } = open(file, None).unwrap();
+        let mut block = Vec::new();
+        while stream.next_block(&mut block).unwrap().is_some() {
+            all.iter_mut()
+                .zip(&block)
+                .for_each(|(all, block)| all.extend_from_slice(block));
+        }
+        (info, all)
+    }
+
+    #[test]
+    fn opus_starts_and_ends_where_its_input_did() {
+        for samples in [1_000, 48_000] {
+            let (info, planes) = decode(ogg_opus(samples, 0));
+            assert_eq!(
+                (info.codec.as_str(), info.rate_hz, info.channels),
+                ("opus", 48_000, 2)
+            );
+            assert_eq!((planes[0].len(), planes[1].len()), (samples, samples));
+            let settled = 500..900;
+            let error = settled
+                .clone()
+                .map(|n| (planes[0][n] - tone(n)).powi(2))
+                .sum::<f32>();
+            let signal = settled.map(|n| tone(n).powi(2)).sum::<f32>();
+            assert!(error < 0.01 * signal, "{}", error / signal);
+        }
+    }
+
+    #[test]
+    fn the_gain_that_opus_asks_for_is_given() {
+        let peak = |gain_q8| {
+            let (_, planes) = decode(ogg_opus(9_600, gain_q8));
+            planes[0][2_000..]
+                .iter()
+                .fold(0.0, |peak: f32, sample| peak.max(sample.abs()))
+        };
+        // -6 dB.
+        let ratio = peak(-6 * 256) / peak(0);
+        assert!((ratio - 0.501).abs() < 0.01, "{ratio}");
+    }
+
+    #[test]
+    fn delays_of_mp4_are_counted_in_samples() {
+        let facts = |starts_at, timescale| Mp4Facts {
+            encrypted: false,
+            starts_at,
+            timescale,
+        };
+        assert_eq!(delay_samples(facts(1_024, 44_100), 44_100), 1_024);
+        assert_eq!(delay_samples(facts(21, 1_000), 48_000), 1_008);
+        assert_eq!(delay_samples(facts(5, 0), 48_000), 240_000);
+        assert_eq!(delay_samples(facts(u64::MAX, 1), u32::MAX), u64::MAX);
+    }
+}

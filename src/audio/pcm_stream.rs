@@ -52,3 +52,39 @@ pub(super) fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<usize, st
     }
     Ok(filled)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Yields one byte at a time, as a pipe may.
+    struct Trickle(std::vec::IntoIter<u8>);
+
+    impl Read for Trickle {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            Ok(self.0.next().map_or(0, |byte| {
+                buffer[0] = byte;
+                1
+            }))
+        }
+    }
+
+    #[test]
+    fn blocks_do_not_depend_on_how_bytes_arrive() {
+        let frames = BLOCK_FRAMES + 3;
+        let bytes: Vec<u8> = (0..frames as i16)
+            .flat_map(|n| [n, -n])
+            .flat_map(i16::to_le_bytes)
+            .collect();
+        let reader = Box::new(Trickle(bytes.into_iter()));
+        let mut stream = PcmStream::new(reader, SampleFormat::S16Le, 2);
+        let mut block = Vec::new();
+        let mut lengths = Vec::new();
+        while stream.next_block(&mut block).unwrap() {
+            let first = lengths.iter().sum::<usize>() as f32 / 32_768.0;
+            assert_eq!((block[0][0], block[1][0]), (first, -first));
+            lengths.push(block[0].len());
+        }
+        assert_eq!(lengths, [BLOCK_FRAMES, 3]);
+    }
+}
