@@ -10,6 +10,7 @@
 //! ([`results`]: what happened). Everything upstream makes traces, everything downstream reads
 //! runs. The words of the code, the files and the documentation are those of `ARCHITECTURE.md`.
 
+pub mod audio;
 pub mod cli;
 pub mod clock;
 pub mod gateway;

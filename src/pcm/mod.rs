@@ -5,6 +5,7 @@
 
 pub mod dither;
 pub mod level;
+pub mod speech;
 pub mod synth;
 pub mod wav;
 

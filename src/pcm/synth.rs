@@ -99,8 +99,8 @@ pub fn speech_like_extent(samples: u64, rate: SampleRate) -> Range<u64> {
     edge..samples - edge
 }
 
-/// `samples` samples that are silent but for a [`Voice`] in `speech`: a stand-in for a clip of which
-/// only length and speech extent are known.
+/// `samples` samples that are silent but for a [`Voice`] in `speech`, which it fills from edge to edge:
+/// a stand-in for a clip of which only length and speech extent are known.
 #[must_use]
 pub fn speech_like(samples: u64, speech: Range<u64>, rate: SampleRate, seed: u64) -> Vec<i16> {
     let index = |at: u64| usize::try_from(at.min(samples)).unwrap_or(usize::MAX);
@@ -108,7 +108,7 @@ pub fn speech_like(samples: u64, speech: Range<u64>, rate: SampleRate, seed: u64
     let (start, end) = (index(speech.start), index(speech.end));
     if start < end {
         let spoken = &mut clip[start..end];
-        Voice::new(rate, seed).fill(spoken);
+        Voice::without_pauses(rate, seed).fill(spoken);
         fade_out(spoken, rate);
     }
     clip

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::PcmError;
@@ -130,6 +131,24 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// The samples of `range`, which must lie within the clip.
+    ///
+    /// # Errors
+    /// As for [`Reader::next_block`].
+    pub fn read_range(&mut self, range: Range<u64>) -> Result<Vec<i16>, PcmError> {
+        let start = u32::try_from(range.start).unwrap_or(u32::MAX);
+        self.inner
+            .seek(start)
+            .map_err(|source| PcmError::io(&self.path, source))?;
+        self.left = self.samples().saturating_sub(range.start);
+        let mut samples = Vec::new();
+        let count = range.end.saturating_sub(range.start);
+        self.next_block(usize::try_from(count).unwrap_or(usize::MAX), &mut samples)?;
+        Ok(samples)
+    }
+}
+
 /// Writes a clip as its samples come.
 pub struct Writer {
     path: PathBuf,
@@ -246,6 +265,8 @@ mod tests {
             blocks.append(&mut block);
         }
         assert_eq!(blocks, samples);
+        let range = reader.read_range(70_000..70_500).unwrap();
+        assert_eq!(range, samples[70_000..70_500]);
     }
 
     #[test]

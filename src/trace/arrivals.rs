@@ -149,13 +149,24 @@ impl Arrivals {
             }
             Arrivals::Burst { sessions, at_ns } => {
                 let sessions = limits.sessions.unwrap_or(u64::MAX).min(*sessions);
-                Limits { sessions: Some(sessions), ..limits }.take(|_| *at_ns)?
+                Limits {
+                    sessions: Some(sessions),
+                    ..limits
+                }
+                .take(|_| *at_ns)?
             }
             Arrivals::File(path) => {
                 let starts = read_starts(path)?;
-                let bounded = Limits { sessions: Some(starts.len() as u64), ..limits };
+                let bounded = Limits {
+                    sessions: Some(starts.len() as u64),
+                    ..limits
+                };
                 let sessions = limits.sessions.unwrap_or(u64::MAX).min(starts.len() as u64);
-                Limits { sessions: Some(sessions), ..bounded }.take(|k| starts[k as usize])?
+                Limits {
+                    sessions: Some(sessions),
+                    ..bounded
+                }
+                .take(|k| starts[k as usize])?
             }
         };
         if starts.is_empty() {
@@ -175,7 +186,10 @@ impl Arrivals {
 impl Limits {
     fn must_end(self, kind: &'static str) -> Result<(), ArrivalError> {
         match self {
-            Limits { sessions: None, duration_ns: None } => Err(ArrivalError::Endless(kind)),
+            Limits {
+                sessions: None,
+                duration_ns: None,
+            } => Err(ArrivalError::Endless(kind)),
             _ => Ok(()),
         }
     }
@@ -199,7 +213,10 @@ impl Limits {
 
 /// Reads starts in seconds, one a line; blank lines and a header are passed over.
 fn read_starts(path: &Path) -> Result<Vec<i64>, ArrivalError> {
-    let fail = |reason: String| ArrivalError::File { path: path.display().to_string(), reason };
+    let fail = |reason: String| ArrivalError::File {
+        path: path.display().to_string(),
+        reason,
+    };
     let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
     let mut starts = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -227,11 +244,16 @@ mod tests {
 
     fn starts(text: &str, limits: Limits) -> Vec<i64> {
         let arrivals: Arrivals = text.parse().unwrap();
-        arrivals.starts(limits, &mut ChaCha8Rng::seed_from_u64(1)).unwrap()
+        arrivals
+            .starts(limits, &mut ChaCha8Rng::seed_from_u64(1))
+            .unwrap()
     }
 
     fn within(seconds: i64) -> Limits {
-        Limits { duration_ns: Some(seconds * NS_PER_S), ..Limits::default() }
+        Limits {
+            duration_ns: Some(seconds * NS_PER_S),
+            ..Limits::default()
+        }
     }
 
     #[test]
@@ -249,7 +271,10 @@ mod tests {
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
         let variance = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
         let variation = variance.sqrt() / mean;
-        assert!((0.95..1.05).contains(&variation), "coefficient of variation {variation}");
+        assert!(
+            (0.95..1.05).contains(&variation),
+            "coefficient of variation {variation}"
+        );
         assert_eq!(at, starts("poisson:10/s", within(1000)), "the seed decides");
     }
 
@@ -258,7 +283,10 @@ mod tests {
         let at = starts("uniform:500", within(10));
         assert_eq!(at.len(), 500);
         assert!(at.is_sorted() && at.iter().all(|at| (0..10 * NS_PER_S).contains(at)));
-        assert_eq!(starts("burst:3@1500ms", Limits::default()), [1_500_000_000; 3]);
+        assert_eq!(
+            starts("burst:3@1500ms", Limits::default()),
+            [1_500_000_000; 3]
+        );
     }
 
     #[test]
@@ -267,23 +295,40 @@ mod tests {
         let path = dir.path().join("starts.csv");
         std::fs::write(&path, "start_s\n2.5\n0.25,ignored\n\n").unwrap();
         let text = format!("file:{}", path.display());
-        assert_eq!(starts(&text, Limits::default()), [250_000_000, 2_500_000_000]);
+        assert_eq!(
+            starts(&text, Limits::default()),
+            [250_000_000, 2_500_000_000]
+        );
         std::fs::write(&path, "0\nsoon\n").unwrap();
         let arrivals: Arrivals = text.parse().unwrap();
         let error = arrivals.starts(Limits::default(), &mut ChaCha8Rng::seed_from_u64(1));
         let said = error.unwrap_err().to_string();
-        assert!(said.ends_with("line 2: `soon` is not a start in seconds (0 or more)"), "{said}");
+        assert!(
+            said.ends_with("line 2: `soon` is not a start in seconds (0 or more)"),
+            "{said}"
+        );
     }
 
     #[test]
     fn what_never_ends_or_makes_no_sense_is_refused() {
-        for text in ["often", "constant:0", "poisson:-1", "burst:3", "uniform:x", "constant:2/d"] {
+        for text in [
+            "often",
+            "constant:0",
+            "poisson:-1",
+            "burst:3",
+            "uniform:x",
+            "constant:2/d",
+        ] {
             assert!(text.parse::<Arrivals>().is_err(), "{text}");
         }
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let endless = Arrivals::Poisson(1.0).starts(Limits::default(), &mut rng);
         assert!(matches!(endless, Err(ArrivalError::Endless("poisson"))));
-        let nothing = Arrivals::Burst { sessions: 5, at_ns: NS_PER_S }.starts(within(1), &mut rng);
+        let nothing = Arrivals::Burst {
+            sessions: 5,
+            at_ns: NS_PER_S,
+        }
+        .starts(within(1), &mut rng);
         assert!(matches!(nothing, Err(ArrivalError::Nothing)));
     }
 }

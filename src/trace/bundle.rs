@@ -58,7 +58,14 @@ impl Trace {
         let events: Vec<EventRow> = read_table(dir)?;
         let clips: Vec<ClipRow> = read_table(dir)?;
         check::check(&sessions, &turns, &events, &clips)?;
-        Ok(Trace { dir: dir.to_owned(), manifest, sessions, turns, events, clips })
+        Ok(Trace {
+            dir: dir.to_owned(),
+            manifest,
+            sessions,
+            turns,
+            events,
+            clips,
+        })
     }
 
     /// Writes tables and manifest into the staged folder, whose clips are there already, and puts
@@ -111,9 +118,14 @@ impl Trace {
     /// # Errors
     /// A file that is missing, unreadable, or not of the rate and length that the table says.
     pub fn clip_samples(&self, clip: &ClipRow) -> Result<Option<Vec<i16>>, TraceError> {
-        let Some(file) = &clip.file else { return Ok(None) };
+        let Some(file) = &clip.file else {
+            return Ok(None);
+        };
         let path = self.dir.join(file);
-        let fail = |reason| TraceError::Clip { path: path.display().to_string(), reason };
+        let fail = |reason| TraceError::Clip {
+            path: path.display().to_string(),
+            reason,
+        };
         let (rate, samples) = wav::read(&path).map_err(|e| fail(e.to_string()))?;
         if rate.0 != clip.sample_rate_hz || samples.len() as u64 != clip.samples {
             return Err(fail(format!(
@@ -141,8 +153,15 @@ pub fn read_table<R: Row>(dir: &Path) -> Result<Vec<R>, TraceError> {
     let mut reader = Reader::<R>::open(&path)?;
     refuse_newer(&path, reader.note(FORMAT_KEY).unwrap_or(TRACE_FORMAT))?;
     if reader.rows() > MAX_ROWS {
-        let reason = format!("it promises {} rows, more than a trace may hold", reader.rows());
-        return Err(TraceError::Row { table: R::TABLE, row: 0, reason });
+        let reason = format!(
+            "it promises {} rows, more than a trace may hold",
+            reader.rows()
+        );
+        return Err(TraceError::Row {
+            table: R::TABLE,
+            row: 0,
+            reason,
+        });
     }
     let mut rows = Vec::new();
     while let Some(more) = reader.next_rows()? {

@@ -59,7 +59,10 @@ fn check_clips(clips: &[ClipRow]) -> Result<(), TraceError> {
 
 fn leaves_the_bundle(file: &str) -> bool {
     use std::path::{Component, Path};
-    file.is_empty() || !Path::new(file).components().all(|c| matches!(c, Component::Normal(_)))
+    file.is_empty()
+        || !Path::new(file)
+            .components()
+            .all(|c| matches!(c, Component::Normal(_)))
 }
 
 fn check_sessions(sessions: &[SessionRow]) -> Result<(), TraceError> {
@@ -108,12 +111,18 @@ fn check_turns(
         {
             return wrong("`at_ns` and `end_ns` must be 0 or more, and in order");
         }
-        for speech in [turn.speech_start_ns, turn.speech_end_ns].into_iter().flatten() {
+        for speech in [turn.speech_start_ns, turn.speech_end_ns]
+            .into_iter()
+            .flatten()
+        {
             if !(turn.at_ns..=turn.end_ns).contains(&speech) {
                 return wrong("the speech must lie inside the turn");
             }
         }
-        if turn.think_ns.is_some_and(|think| !(0..LATEST_NS).contains(&think)) {
+        if turn
+            .think_ns
+            .is_some_and(|think| !(0..LATEST_NS).contains(&think))
+        {
             return wrong("`think_ns` must be 0 or more");
         }
         if turn.clip.is_some_and(|clip| clip as usize >= clips.len()) {
@@ -122,7 +131,10 @@ fn check_turns(
     }
     for (row, session) in sessions.iter().enumerate() {
         if session.turns != counted[row] {
-            let reason = format!("`turns` is {}, but turns.parquet holds {}", session.turns, counted[row]);
+            let reason = format!(
+                "`turns` is {}, but turns.parquet holds {}",
+                session.turns, counted[row]
+            );
             return Err(at("sessions")(row, reason));
         }
     }
@@ -161,7 +173,9 @@ fn check_events(
         if !(session.start_ns..LATEST_NS).contains(&event.at_ns)
             || !length.is_some_and(|length| (0..LATEST_NS).contains(&length))
         {
-            return wrong("`at_ns` must not be before its session's start, `interval_ns` not negative");
+            return wrong(
+                "`at_ns` must not be before its session's start, `interval_ns` not negative",
+            );
         }
         if event.chunk_bytes > MAX_CHUNK_BYTES || event.chunk_bytes % 2 != 0 {
             return wrong("`chunk_bytes` must be even and fit a gRPC message (4 MiB)");
@@ -178,7 +192,10 @@ fn check_events(
                 let last = u64::from(event.count - 1) * u64::from(event.chunk_bytes);
                 if event.chunk_bytes == 0
                     || event.offset_bytes % 2 != 0
-                    || event.offset_bytes.checked_add(last).is_none_or(|start| start >= bytes)
+                    || event
+                        .offset_bytes
+                        .checked_add(last)
+                        .is_none_or(|start| start >= bytes)
                 {
                     return wrong("its chunks lie outside the clip");
                 }

@@ -135,7 +135,13 @@ pub fn compile(clips: &[ClipRow], spec: &CompileSpec) -> Result<Compiled, Compil
             1 => Microphone::PushToTalk,
             _ => Microphone::Open,
         });
-        let mut call = Call { spec, session, at_ns: start_ns, microphone, out: &mut out };
+        let mut call = Call {
+            spec,
+            session,
+            at_ns: start_ns,
+            microphone,
+            out: &mut out,
+        };
         call.push(0, EventKind::Config, 0, None);
         picker.begin_session();
         let mut speech_end_ns = start_ns;
@@ -171,9 +177,16 @@ fn starts(clips: usize, spec: &CompileSpec) -> Result<Vec<i64>, ArrivalError> {
     let (arrivals, limits) = match &spec.arrivals {
         Some(arrivals) => (arrivals, spec.limits),
         None => match spec.limits {
-            Limits { sessions: None, duration_ns: None } => {
-                (&one_a_clip, Limits { sessions: Some(clips as u64), duration_ns: None })
-            }
+            Limits {
+                sessions: None,
+                duration_ns: None,
+            } => (
+                &one_a_clip,
+                Limits {
+                    sessions: Some(clips as u64),
+                    duration_ns: None,
+                },
+            ),
             limits => (&one_a_clip, limits),
         },
     };
@@ -285,7 +298,12 @@ struct Picker {
 impl Picker {
     fn new(clips: usize, spec: &CompileSpec) -> Picker {
         let order = (0..clips).collect();
-        Picker { pick: spec.pick, order, next: 0, rng: rng(spec.seed, PICK) }
+        Picker {
+            pick: spec.pick,
+            order,
+            next: 0,
+            rng: rng(spec.seed, PICK),
+        }
     }
 
     fn begin_session(&mut self) {
@@ -334,7 +352,11 @@ mod tests {
     fn picked(spec: &CompileSpec, clips: u32) -> Vec<u32> {
         let clips: Vec<_> = (0..clips).map(|n| clip(n, 1000)).collect();
         let compiled = compile(&clips, spec).unwrap();
-        compiled.turns.iter().map(|turn| turn.clip.unwrap()).collect()
+        compiled
+            .turns
+            .iter()
+            .map(|turn| turn.clip.unwrap())
+            .collect()
     }
 
     #[test]
@@ -342,11 +364,18 @@ mod tests {
         let spec = CompileSpec::default();
         let compiled = compile(&[clip(0, 1010)], &spec).unwrap();
         let kinds: Vec<_> = compiled.events.iter().map(|e| (e.kind, e.count)).collect();
-        let expected =
-            [(EventKind::Config, 1), (EventKind::Audio, 51), (EventKind::HalfClose, 1)];
+        let expected = [
+            (EventKind::Config, 1),
+            (EventKind::Audio, 51),
+            (EventKind::HalfClose, 1),
+        ];
         assert_eq!(kinds, expected);
         let start = compiled.sessions[0].start_ns;
-        assert_eq!(compiled.events[2].at_ns, start + 51 * 20 * MS, "a short chunk is paced too");
+        assert_eq!(
+            compiled.events[2].at_ns,
+            start + 51 * 20 * MS,
+            "a short chunk is paced too"
+        );
         assert_eq!(compiled.turns[0].end_ns, start + 1010 * MS);
         assert_eq!(compiled.turns[0].speech_end_ns, Some(start + 910 * MS));
         assert_eq!(compiled.sessions[0].microphone, Microphone::PushToTalk);
@@ -354,10 +383,17 @@ mod tests {
 
     #[test]
     fn an_open_microphone_sends_silence_between_and_after_utterances() {
-        let spec = CompileSpec { turns: 2..=2, ..CompileSpec::default() };
+        let spec = CompileSpec {
+            turns: 2..=2,
+            ..CompileSpec::default()
+        };
         let compiled = compile(&[clip(0, 1000)], &spec).unwrap();
         let start = compiled.sessions[0].start_ns;
-        let kinds: Vec<_> = compiled.events.iter().map(|e| (e.turn, e.kind, e.count)).collect();
+        let kinds: Vec<_> = compiled
+            .events
+            .iter()
+            .map(|e| (e.turn, e.kind, e.count))
+            .collect();
         use EventKind::{Audio, Config, Fill, HalfClose};
         // Speech ends at 0.9 s, so that the next turn starts at 0.9 + 4 + 1 = 5.9 s.
         let expected = [
@@ -380,8 +416,15 @@ mod tests {
     #[test]
     fn ticks_of_equally_spaced_sessions_are_spread_over_a_chunk() {
         let arrivals = Some("constant:50/s".parse().unwrap());
-        let limits = Limits { sessions: Some(1000), duration_ns: None };
-        let spec = CompileSpec { arrivals, limits, ..CompileSpec::default() };
+        let limits = Limits {
+            sessions: Some(1000),
+            duration_ns: None,
+        };
+        let spec = CompileSpec {
+            arrivals,
+            limits,
+            ..CompileSpec::default()
+        };
         let compiled = compile(&[clip(0, 1000)], &spec).unwrap();
         let mut tenths = [0; 10];
         for session in &compiled.sessions {
@@ -395,13 +438,20 @@ mod tests {
         let spec = |pick| CompileSpec {
             pick,
             turns: 2..=2,
-            limits: Limits { sessions: Some(3), duration_ns: None },
+            limits: Limits {
+                sessions: Some(3),
+                duration_ns: None,
+            },
             ..CompileSpec::default()
         };
         assert_eq!(picked(&spec(Pick::RoundRobin), 4), [0, 1, 2, 3, 0, 1]);
         assert_eq!(picked(&spec(Pick::Sequential), 4), [0, 1, 0, 1, 0, 1]);
         let mut shuffled = picked(&spec(Pick::Shuffle), 6);
-        assert_eq!(shuffled, picked(&spec(Pick::Shuffle), 6), "the seed decides");
+        assert_eq!(
+            shuffled,
+            picked(&spec(Pick::Shuffle), 6),
+            "the seed decides"
+        );
         shuffled.sort_unstable();
         assert_eq!(shuffled, [0, 1, 2, 3, 4, 5], "each once before any twice");
         assert!(picked(&spec(Pick::Random), 4).iter().all(|clip| *clip < 4));
@@ -410,10 +460,19 @@ mod tests {
     #[test]
     fn what_cannot_be_compiled_is_refused() {
         let no = |spec| compile(&[clip(0, 1000)], &spec).unwrap_err();
-        let chunk = CompileSpec { chunk_ns: 1_500_000, ..CompileSpec::default() };
+        let chunk = CompileSpec {
+            chunk_ns: 1_500_000,
+            ..CompileSpec::default()
+        };
         assert!(matches!(no(chunk), CompileError::Chunk(1_500_000)));
-        let turns = CompileSpec { turns: 0..=1, ..CompileSpec::default() };
+        let turns = CompileSpec {
+            turns: 0..=1,
+            ..CompileSpec::default()
+        };
         assert!(matches!(no(turns), CompileError::Turns));
-        assert!(matches!(compile(&[], &CompileSpec::default()), Err(CompileError::NoClips)));
+        assert!(matches!(
+            compile(&[], &CompileSpec::default()),
+            Err(CompileError::NoClips)
+        ));
     }
 }

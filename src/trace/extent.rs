@@ -61,7 +61,9 @@ impl Extent {
 /// When the last message of `event` leaves.
 #[must_use]
 pub fn event_end_ns(event: &EventRow) -> i64 {
-    event.at_ns.saturating_add(event.interval_ns.saturating_mul(i64::from(event.count)))
+    event
+        .at_ns
+        .saturating_add(event.interval_ns.saturating_mul(i64::from(event.count)))
 }
 
 fn peak(sessions: &[SessionRow], ends: &[i64]) -> u64 {

@@ -78,7 +78,10 @@ impl TraceManifest {
             reason: reason.to_string(),
         };
         let value: serde_json::Value = serde_json::from_str(&text).map_err(damaged)?;
-        let format = value.get("format").and_then(serde_json::Value::as_str).unwrap_or("1.0");
+        let format = value
+            .get("format")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or("1.0");
         refuse_newer(dir, format)?;
         serde_json::from_value(value).map_err(damaged)
     }
@@ -89,10 +92,16 @@ impl TraceManifest {
 /// # Errors
 /// A newer, or unreadable, version.
 pub fn refuse_newer(dir: &Path, format: &str) -> Result<(), TraceError> {
-    let major = format.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    let major = format
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
     match major {
         Some(0 | 1) => Ok(()),
-        _ => Err(TraceError::Newer { path: dir.display().to_string(), format: format.to_owned() }),
+        _ => Err(TraceError::Newer {
+            path: dir.display().to_string(),
+            format: format.to_owned(),
+        }),
     }
 }
 
@@ -109,8 +118,10 @@ pub fn content_hash(
     clips: &[ClipRow],
 ) -> String {
     let mut hash = Canonical(blake3::Hasher::new());
-    let ids: std::collections::HashMap<u32, &str> =
-        clips.iter().map(|clip| (clip.clip, clip.clip_id.as_str())).collect();
+    let ids: std::collections::HashMap<u32, &str> = clips
+        .iter()
+        .map(|clip| (clip.clip, clip.clip_id.as_str()))
+        .collect();
     let id_of = |clip: Option<u32>| clip.map(|clip| ids.get(&clip).copied().unwrap_or("?"));
     hash.table("sessions", sessions.len());
     for row in sessions {

@@ -91,6 +91,9 @@ pub enum TraceError {
 
 impl TraceError {
     pub(crate) fn io(path: &Path, source: std::io::Error) -> TraceError {
-        TraceError::Io { path: path.display().to_string(), source }
+        TraceError::Io {
+            path: path.display().to_string(),
+            source,
+        }
     }
 }

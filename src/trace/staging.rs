@@ -29,7 +29,9 @@ impl Staging {
     pub fn begin(place: &Path) -> Result<Staging, TraceError> {
         finish_swap(place)?;
         if place.symlink_metadata().is_ok() && !place.join("trace.json").is_file() {
-            return Err(TraceError::Taken { path: place.display().to_string() });
+            return Err(TraceError::Taken {
+                path: place.display().to_string(),
+            });
         }
         let parent = match place.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -41,12 +43,18 @@ impl Staging {
         let lock = File::create(&lock_path).map_err(|e| TraceError::io(&lock_path, e))?;
         let locked = flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
         if !locked || !is_at(&lock, &lock_path) {
-            return Err(TraceError::Busy { path: place.display().to_string() });
+            return Err(TraceError::Busy {
+                path: place.display().to_string(),
+            });
         }
         // Whoever left this folder is gone, or would hold the lock.
         remove(&dir)?;
         fs::create_dir(&dir).map_err(|e| TraceError::io(&dir, e))?;
-        Ok(Staging { place: place.to_owned(), dir, lock })
+        Ok(Staging {
+            place: place.to_owned(),
+            dir,
+            lock,
+        })
     }
 
     /// The folder to write into.
@@ -121,7 +129,13 @@ fn sibling(place: &Path, suffix: &str) -> PathBuf {
 }
 
 fn exchange(a: &Path, b: &Path) -> rustix::io::Result<()> {
-    renameat_with(rustix::fs::CWD, a, rustix::fs::CWD, b, RenameFlags::EXCHANGE)
+    renameat_with(
+        rustix::fs::CWD,
+        a,
+        rustix::fs::CWD,
+        b,
+        RenameFlags::EXCHANGE,
+    )
 }
 
 fn remove(dir: &Path) -> Result<(), TraceError> {
@@ -132,7 +146,9 @@ fn remove(dir: &Path) -> Result<(), TraceError> {
 }
 
 fn sync_folder(dir: &Path) -> Result<(), TraceError> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|e| TraceError::io(dir, e))
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|e| TraceError::io(dir, e))
 }
 
 #[cfg(test)]
@@ -147,8 +163,9 @@ mod tests {
 
     fn names(dir: &Path) -> Vec<String> {
         let entries = fs::read_dir(dir).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = entries
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -178,7 +195,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("a.vtrace");
         let _first = Staging::begin(&place).unwrap();
-        assert!(matches!(Staging::begin(&place), Err(TraceError::Busy { .. })));
+        assert!(matches!(
+            Staging::begin(&place),
+            Err(TraceError::Busy { .. })
+        ));
     }
 
     #[test]
@@ -187,7 +207,10 @@ mod tests {
         let place = dir.path().join("precious");
         fs::create_dir(&place).unwrap();
         fs::write(place.join("thesis.txt"), "x").unwrap();
-        assert!(matches!(Staging::begin(&place), Err(TraceError::Taken { .. })));
+        assert!(matches!(
+            Staging::begin(&place),
+            Err(TraceError::Taken { .. })
+        ));
         assert_eq!(names(&place), ["thesis.txt"]);
     }
 

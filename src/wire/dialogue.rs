@@ -191,17 +191,14 @@ impl Dialogue {
                 Some(current) => current,
                 None => owner(&self.utterances)?,
             },
-            Reply::Transcript(_) if self.answering => match self.upcoming {
-                Some(upcoming) => upcoming,
-                None => *self.upcoming.insert(self.begin_server_turn()?),
-            },
+            Reply::Transcript(_) if self.answering => {
+                let upcoming = self.upcoming.or_else(|| self.begin_server_turn())?;
+                *self.upcoming.insert(upcoming)
+            }
             _ => {
-                let current = match self.current {
-                    Some(current) => current,
-                    None => *self.current.insert(self.begin_server_turn()?),
-                };
+                let current = self.current.or_else(|| self.begin_server_turn())?;
                 self.answering = !matches!(reply, Reply::Transcript(_));
-                current
+                *self.current.insert(current)
             }
         };
         self.utterances[turn].heard.note(at_ns, reply);
@@ -223,7 +220,9 @@ impl Dialogue {
     }
 
     fn latest_begun(&self) -> Option<usize> {
-        self.utterances.iter().rposition(|utterance| utterance.sending != Sending::Planned)
+        self.utterances
+            .iter()
+            .rposition(|utterance| utterance.sending != Sending::Planned)
     }
 }
 
@@ -234,8 +233,14 @@ fn owner(utterances: &[Utterance]) -> Option<usize> {
             utterance.sending == sending && utterance.expects_answer && utterance.heard.answers == 0
         })
     };
-    let latest = || utterances.iter().rposition(|utterance| utterance.sending != Sending::Planned);
-    waiting(Sending::Sent).or_else(|| waiting(Sending::Begun)).or_else(latest)
+    let latest = || {
+        utterances
+            .iter()
+            .rposition(|utterance| utterance.sending != Sending::Planned)
+    };
+    waiting(Sending::Sent)
+        .or_else(|| waiting(Sending::Begun))
+        .or_else(latest)
 }
 
 impl Heard {
@@ -286,7 +291,8 @@ impl Heard {
                 self.playout.new_span();
             }
             Reply::Event(EventType::Error, message) => {
-                self.error.get_or_insert_with(|| cut(message, MAX_ERROR_CHARS));
+                self.error
+                    .get_or_insert_with(|| cut(message, MAX_ERROR_CHARS));
             }
             Reply::Event(EventType::EndOfTurn, _) => {
                 self.end_of_turn_ns.get_or_insert(at_ns);
@@ -369,7 +375,10 @@ mod tests {
         let heard = dialogue.heard(0).unwrap();
         assert_eq!(heard.final_transcript(), Some((11, "hello")));
         assert_eq!(heard.first_transcript_ns, Some(1));
-        assert_eq!((heard.processing_ns, heard.first_audio_ns), (Some(12), Some(15)));
+        assert_eq!(
+            (heard.processing_ns, heard.first_audio_ns),
+            (Some(12), Some(15))
+        );
         assert_eq!((heard.answers, heard.listening_ns), (1, Some(16)));
         assert!(!dialogue.is_being_answered(0));
     }
@@ -382,7 +391,10 @@ mod tests {
         assert_eq!(dialogue.heard(0).unwrap().final_transcript(), None);
         dialogue.message(2, &text("hello"));
         dialogue.message(3, &text("hello th..."));
-        assert_eq!(dialogue.heard(0).unwrap().final_transcript(), Some((2, "hello")));
+        assert_eq!(
+            dialogue.heard(0).unwrap().final_transcript(),
+            Some((2, "hello"))
+        );
     }
 
     #[test]
@@ -431,7 +443,10 @@ mod tests {
         dialogue.message(1, &Reply::Event(EventType::Error, "no GPU".into()));
         dialogue.message(2, &event(EventType::EndOfTurn));
         let heard = dialogue.heard(0).unwrap();
-        assert_eq!((heard.error.as_deref(), heard.end_of_turn_ns), (Some("no GPU"), Some(2)));
+        assert_eq!(
+            (heard.error.as_deref(), heard.end_of_turn_ns),
+            (Some("no GPU"), Some(2))
+        );
     }
 
     proptest! {

@@ -19,7 +19,9 @@ pub enum FrameError {
     #[error("the server sent a compressed message, though no compression was offered")]
     Compressed,
     /// A message beyond [`MAX_MESSAGE_BYTES`].
-    #[error("the server announced a message of {0} bytes; at most {MAX_MESSAGE_BYTES} are accepted")]
+    #[error(
+        "the server announced a message of {0} bytes; at most {MAX_MESSAGE_BYTES} are accepted"
+    )]
     TooLarge(usize),
     /// The stream ended inside a message.
     #[error("the stream ended inside a message")]
@@ -29,7 +31,9 @@ pub enum FrameError {
 /// Frames one client message.
 #[must_use]
 pub fn frame(content: Content) -> Bytes {
-    let message = ClientMessage { content: Some(content) };
+    let message = ClientMessage {
+        content: Some(content),
+    };
     let length = message.encoded_len();
     let mut out = BytesMut::with_capacity(HEADER_BYTES + length);
     put_header(&mut out, length);
@@ -61,7 +65,10 @@ impl FramedAudio {
         let mut frame_bytes = 0;
         for chunk in pcm.chunks(chunk_bytes) {
             let before = frames.len();
-            put_header(&mut frames, 1 + prost::length_delimiter_len(chunk.len()) + chunk.len());
+            put_header(
+                &mut frames,
+                1 + prost::length_delimiter_len(chunk.len()) + chunk.len(),
+            );
             frames.put_u8(AUDIO_TAG);
             put_varint(&mut frames, chunk.len());
             frames.put_slice(chunk);
@@ -69,7 +76,12 @@ impl FramedAudio {
                 frame_bytes = frames.len();
             }
         }
-        FramedAudio { frames: frames.freeze(), frame_bytes, chunk_bytes, pcm_bytes: pcm.len() }
+        FramedAudio {
+            frames: frames.freeze(),
+            frame_bytes,
+            chunk_bytes,
+            pcm_bytes: pcm.len(),
+        }
     }
 
     /// Number of chunks.
@@ -82,8 +94,12 @@ impl FramedAudio {
     #[must_use]
     pub fn chunk(&self, k: usize) -> (Bytes, usize) {
         let start = k.saturating_mul(self.frame_bytes).min(self.frames.len());
-        let end = start.saturating_add(self.frame_bytes).min(self.frames.len());
-        let pcm = self.pcm_bytes.saturating_sub(k.saturating_mul(self.chunk_bytes));
+        let end = start
+            .saturating_add(self.frame_bytes)
+            .min(self.frames.len());
+        let pcm = self
+            .pcm_bytes
+            .saturating_sub(k.saturating_mul(self.chunk_bytes));
         (self.frames.slice(start..end), pcm.min(self.chunk_bytes))
     }
 }
@@ -107,11 +123,7 @@ impl FrameReader {
     ///
     /// # Errors
     /// A compressed or too large message; the stream is of no use after it.
-    pub fn push(
-        &mut self,
-        mut data: Bytes,
-        mut each: impl FnMut(Bytes),
-    ) -> Result<(), FrameError> {
+    pub fn push(&mut self, mut data: Bytes, mut each: impl FnMut(Bytes)) -> Result<(), FrameError> {
         if self.buffered.is_empty() {
             // The usual case: whole messages, which are passed on without a copy.
             while let Some(length) = complete(&data)? {
@@ -134,13 +146,19 @@ impl FrameReader {
     /// # Errors
     /// When it did.
     pub fn finish(&self) -> Result<(), FrameError> {
-        if self.buffered.is_empty() { Ok(()) } else { Err(FrameError::Truncated) }
+        if self.buffered.is_empty() {
+            Ok(())
+        } else {
+            Err(FrameError::Truncated)
+        }
     }
 }
 
 /// The length of the message that `bytes` start with, once all of it is there.
 fn complete(bytes: &[u8]) -> Result<Option<usize>, FrameError> {
-    let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
+    let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
+        return Ok(None);
+    };
     let [flag, a, b, c, d] = *header;
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
     if flag != 0 {
@@ -159,7 +177,9 @@ mod tests {
 
     fn messages(bytes: &Bytes) -> Vec<Bytes> {
         let mut found = Vec::new();
-        FrameReader::default().push(bytes.clone(), |m| found.push(m)).unwrap();
+        FrameReader::default()
+            .push(bytes.clone(), |m| found.push(m))
+            .unwrap();
         found
     }
 
@@ -178,7 +198,9 @@ mod tests {
     #[test]
     fn compressed_and_huge_messages_are_refused() {
         let push = |bytes: &'static [u8]| {
-            FrameReader::default().push(Bytes::from_static(bytes), |_| {}).unwrap_err()
+            FrameReader::default()
+                .push(Bytes::from_static(bytes), |_| {})
+                .unwrap_err()
         };
         assert_eq!(push(&[1, 0, 0, 0, 0]), FrameError::Compressed);
         assert_eq!(push(&[0, 255, 0, 0, 0]), FrameError::TooLarge(0xff00_0000));

@@ -11,7 +11,10 @@ pub mod playout;
 pub mod status;
 
 /// Messages, client and server of `proto/voice_workflow.proto`.
-#[expect(missing_docs, reason = "generated; the .proto file holds the documentation")]
+#[expect(
+    missing_docs,
+    reason = "generated; the .proto file holds the documentation"
+)]
 #[expect(clippy::allow_attributes_without_reason, reason = "generated")]
 pub mod voice_workflow {
     tonic::include_proto!("voice_workflow");

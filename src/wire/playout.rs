@@ -82,7 +82,9 @@ impl Playout {
         if let [byte] = pairs.remainder() {
             self.odd_byte = Some(*byte);
         }
-        let samples = first.into_iter().chain(pairs.map(|s| i16::from_le_bytes([s[0], s[1]])));
+        let samples = first
+            .into_iter()
+            .chain(pairs.map(|s| i16::from_le_bytes([s[0], s[1]])));
         let count = (rest.len() / 2) as u64 + u64::from(first.is_some());
         if count == 0 {
             return;
@@ -146,7 +148,9 @@ mod tests {
     const MS: i64 = NS_PER_MS;
 
     fn pcm(ms: usize, level: i16) -> Vec<u8> {
-        std::iter::repeat_n(level.to_le_bytes(), ms * 16).flatten().collect()
+        std::iter::repeat_n(level.to_le_bytes(), ms * 16)
+            .flatten()
+            .collect()
     }
 
     fn playout() -> Playout {

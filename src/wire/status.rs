@@ -26,15 +26,25 @@ impl GrpcStatus {
     /// A status of our own making.
     #[must_use]
     pub fn new(code: u32, message: impl Into<String>) -> GrpcStatus {
-        GrpcStatus { code, message: message.into() }
+        GrpcStatus {
+            code,
+            message: message.into(),
+        }
     }
 
     /// The status in `headers`, if they hold one.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<GrpcStatus> {
-        let code = headers.get("grpc-status")?.to_str().ok().and_then(|code| code.parse().ok());
+        let code = headers
+            .get("grpc-status")?
+            .to_str()
+            .ok()
+            .and_then(|code| code.parse().ok());
         let message = headers.get("grpc-message").map(http::HeaderValue::as_bytes);
-        Some(GrpcStatus::new(code.unwrap_or(UNKNOWN), message.map(decode).unwrap_or_default()))
+        Some(GrpcStatus::new(
+            code.unwrap_or(UNKNOWN),
+            message.map(decode).unwrap_or_default(),
+        ))
     }
 
     /// The status of a response that is not gRPC's 200, as gRPC's "HTTP to gRPC status code
@@ -49,7 +59,10 @@ impl GrpcStatus {
             429 | 502..=504 => UNAVAILABLE,
             _ => UNKNOWN,
         };
-        GrpcStatus::new(code, format!("the server answered HTTP {status} instead of gRPC"))
+        GrpcStatus::new(
+            code,
+            format!("the server answered HTTP {status} instead of gRPC"),
+        )
     }
 }
 
@@ -59,7 +72,9 @@ fn decode(bytes: &[u8]) -> String {
     let mut rest = bytes;
     while let [first, tail @ ..] = rest {
         let hex = |digits: &[u8; 2]| {
-            std::str::from_utf8(digits).ok().and_then(|d| u8::from_str_radix(d, 16).ok())
+            std::str::from_utf8(digits)
+                .ok()
+                .and_then(|d| u8::from_str_radix(d, 16).ok())
         };
         match (first, tail.first_chunk().and_then(hex)) {
             (b'%', Some(byte)) => {
@@ -117,7 +132,10 @@ mod tests {
 
     #[test]
     fn a_proxy_that_speaks_plain_http_is_unavailable_or_unknown() {
-        assert_eq!(GrpcStatus::from_http(StatusCode::BAD_GATEWAY).code, UNAVAILABLE);
+        assert_eq!(
+            GrpcStatus::from_http(StatusCode::BAD_GATEWAY).code,
+            UNAVAILABLE
+        );
         assert_eq!(GrpcStatus::from_http(StatusCode::OK).code, UNKNOWN);
     }
 }

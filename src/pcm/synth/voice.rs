@@ -45,12 +45,15 @@ pub struct Voice {
     length: u32,
     at: u32,
     silent: bool,
+    pauses: bool,
     /// Syllables left before the next pause, and in the phrase from its start.
     left: u32,
     phrase: u32,
     /// Pitch at the present syllable's start, and its change a sample, in cycles a sample.
     frequency: f32,
     glide: f32,
+    /// Amplitude of the present syllable.
+    stress: f32,
     /// Place in the present pitch period, 0 to 1.
     phase: f32,
 }
@@ -101,15 +104,26 @@ impl Voice {
             length: 0,
             at: 0,
             silent: true,
+            pauses: true,
             left: 0,
             phrase: 1,
             frequency: 0.0,
             glide: 0.0,
+            stress: 0.0,
             // The first pulse comes at once.
             phase: 1.0,
         };
         voice.next_phrase();
         voice
+    }
+
+    /// The same voice, which goes from phrase to phrase without a pause.
+    #[must_use]
+    pub fn without_pauses(rate: SampleRate, seed: u64) -> Voice {
+        Voice {
+            pauses: false,
+            ..Voice::new(rate, seed)
+        }
     }
 
     /// Fills `out` with the next samples.
@@ -145,16 +159,15 @@ impl Voice {
         let envelope = (place / SWELL).min((1.0 - place) / FADE).min(1.0);
         self.at += 1;
         let sound: f32 = self.resonators.iter_mut().map(|f| f.next(pulse)).sum();
-        // 1.35: what the envelope takes from the power, given back.
-        (sound * envelope * (1.35 * RMS as f32)) as i16
+        (sound * envelope * self.stress) as i16
     }
 
     fn next_part(&mut self) {
         self.at = 0;
-        if self.silent {
-            self.next_phrase();
-        } else if self.left > 0 {
+        if self.left > 0 && !self.silent {
             self.next_syllable();
+        } else if self.silent || !self.pauses {
+            self.next_phrase();
         } else {
             self.silent = true;
             self.length = self.samples(PAUSE_S);
@@ -177,6 +190,8 @@ impl Voice {
         self.length = self.samples(SYLLABLE_S * stretch);
         self.frequency = start / self.rate;
         self.glide = (end - start) / self.rate / self.length as f32;
+        // 1.35 gives back what the envelope takes from the power.
+        self.stress = 1.35 * RMS as f32 * self.random.random_range(0.6..1.35);
         self.left -= 1;
         let vowel = VOWELS[self.random.random_range(0..VOWELS.len())];
         for (i, resonator) in self.resonators.iter_mut().enumerate() {

@@ -1,0 +1,38 @@
+//! From files in any format to samples at one rate.
+//!
+//! [`decode`] opens a file and yields planar `f32` blocks; [`resample`] converts one channel to
+//! another rate; [`library`] makes clips of whole folders. Nothing here reads a clock or prints.
+//!
+//! Who decodes what: WAV and headerless telephony are read here (`wav`, `raw`, `g722`), Opus
+//! by `opus-pure`, everything else that is common by `symphonia`, and what is left by an `ffmpeg`
+//! on `PATH`.
+
+mod aac;
+mod clip;
+mod convert;
+pub mod decode;
+mod error;
+mod ffmpeg;
+mod g722;
+mod labels;
+pub mod library;
+pub mod list;
+mod made_up;
+mod mp4;
+mod normalize;
+mod opus;
+mod packets;
+mod pcm_stream;
+mod raw;
+pub mod resample;
+mod reuse;
+mod sample_format;
+mod sniff;
+pub mod spec;
+mod walk;
+mod wav;
+
+pub use decode::{Decoder, SourceInfo, open};
+pub use error::DecodeError;
+pub use raw::{RawCodec, RawFormat, RawFormatError};
+pub use resample::{ResampleError, Resampler};

@@ -1,0 +1,163 @@
+//! Uncompressed sample formats, and their conversion from interleaved bytes to planar `f32`.
+
+/// How one uncompressed sample is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SampleFormat {
+    U8,
+    S16Le,
+    S24Le,
+    S32Le,
+    F32Le,
+    F64Le,
+    ALaw,
+    MuLaw,
+}
+
+impl SampleFormat {
+    /// The name that ffmpeg gives the codec.
+    pub(super) fn codec(self) -> &'static str {
+        match self {
+            Self::U8 => "pcm_u8",
+            Self::S16Le => "pcm_s16le",
+            Self::S24Le => "pcm_s24le",
+            Self::S32Le => "pcm_s32le",
+            Self::F32Le => "pcm_f32le",
+            Self::F64Le => "pcm_f64le",
+            Self::ALaw => "pcm_alaw",
+            Self::MuLaw => "pcm_mulaw",
+        }
+    }
+
+    /// Bytes of one sample.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::U8 | Self::ALaw | Self::MuLaw => 1,
+            Self::S16Le => 2,
+            Self::S24Le => 3,
+            Self::S32Le | Self::F32Le => 4,
+            Self::F64Le => 8,
+        }
+    }
+
+    /// Whether every sample is a 16-bit integer over 32,768.
+    pub(super) fn exact_16_bit(self) -> bool {
+        matches!(self, Self::U8 | Self::S16Le | Self::ALaw | Self::MuLaw)
+    }
+
+    /// Fills `planes`, one a channel, with the whole frames of `bytes`. Full scale is ±1.0.
+    pub(super) fn to_planes(self, bytes: &[u8], planes: &mut [Vec<f32>]) {
+        match self {
+            Self::U8 => split(bytes, planes, |[b]| (f32::from(b) - 128.0) / 128.0),
+            Self::S16Le => split(bytes, planes, |b| from_16_bit(i16::from_le_bytes(b))),
+            Self::S24Le => split(bytes, planes, |[a, b, c]| {
+                (i32::from_le_bytes([0, a, b, c]) >> 8) as f32 / 8_388_608.0
+            }),
+            Self::S32Le => split(bytes, planes, |b| {
+                i32::from_le_bytes(b) as f32 / 2_147_483_648.0
+            }),
+            Self::F32Le => split(bytes, planes, f32::from_le_bytes),
+            Self::F64Le => split(bytes, planes, |b| f64::from_le_bytes(b) as f32),
+            Self::ALaw => split(bytes, planes, |[b]| from_16_bit(a_law(b))),
+            Self::MuLaw => split(bytes, planes, |[b]| from_16_bit(mu_law(b))),
+        }
+    }
+}
+
+fn from_16_bit(sample: i16) -> f32 {
+    f32::from(sample) / 32_768.0
+}
+
+/// De-interleaves samples of `N` bytes. One and two channels, nearly all there is, in one pass.
+fn split<const N: usize>(bytes: &[u8], planes: &mut [Vec<f32>], value: impl Fn([u8; N]) -> f32) {
+    let (samples, _) = bytes.as_chunks::<N>();
+    planes.iter_mut().for_each(Vec::clear);
+    match planes {
+        [mono] => mono.extend(samples.iter().map(|&sample| value(sample))),
+        [left, right] => {
+            let (frames, _) = samples.as_chunks::<2>();
+            left.extend(frames.iter().map(|&[sample, _]| value(sample)));
+            right.extend(frames.iter().map(|&[_, sample]| value(sample)));
+        }
+        _ => {
+            for frame in samples.chunks_exact(planes.len()) {
+                for (plane, &sample) in planes.iter_mut().zip(frame) {
+                    plane.push(value(sample));
+                }
+            }
+        }
+    }
+}
+
+/// ITU-T G.711 A-law.
+fn a_law(code: u8) -> i16 {
+    let code = code ^ 0x55;
+    let mantissa = i16::from(code & 0x0f) << 4;
+    let magnitude = match (code & 0x70) >> 4 {
+        0 => mantissa + 8,
+        exponent => (mantissa + 0x108) << (exponent - 1),
+    };
+    if code & 0x80 == 0 {
+        -magnitude
+    } else {
+        magnitude
+    }
+}
+
+/// ITU-T G.711 mu-law.
+fn mu_law(code: u8) -> i16 {
+    let code = !code;
+    let magnitude = (((i16::from(code & 0x0f) << 3) + 0x84) << ((code & 0x70) >> 4)) - 0x84;
+    if code & 0x80 == 0 {
+        magnitude
+    } else {
+        -magnitude
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planes(format: SampleFormat, channels: usize, bytes: &[u8]) -> Vec<Vec<f32>> {
+        let mut planes = vec![vec![9.0]; channels];
+        format.to_planes(bytes, &mut planes);
+        planes
+    }
+
+    #[test]
+    fn full_scale_is_one_in_every_format() {
+        let lowest: [(SampleFormat, &[u8]); 6] = [
+            (SampleFormat::U8, &[0]),
+            (SampleFormat::S16Le, &[0, 0x80]),
+            (SampleFormat::S24Le, &[0, 0, 0x80]),
+            (SampleFormat::S32Le, &[0, 0, 0, 0x80]),
+            (SampleFormat::F32Le, &(-1.0_f32).to_le_bytes()),
+            (SampleFormat::F64Le, &(-1.0_f64).to_le_bytes()),
+        ];
+        for (format, bytes) in lowest {
+            assert_eq!(planes(format, 1, bytes), [[-1.0]], "{format:?}");
+            assert_eq!(bytes.len(), format.bytes());
+        }
+    }
+
+    #[test]
+    fn channels_are_separated_and_a_broken_frame_at_the_end_is_left_out() {
+        assert_eq!(
+            planes(SampleFormat::U8, 2, &[128, 192, 64, 0, 255]),
+            [[0.0, -0.5], [0.5, -1.0]]
+        );
+        assert_eq!(
+            planes(SampleFormat::U8, 3, &[128, 192, 64, 0]),
+            [[0.0], [0.5], [-0.5]]
+        );
+    }
+
+    #[test]
+    fn companding_follows_g_711() {
+        // The outermost and innermost codes of either sign, by the tables of G.711.
+        let mu: Vec<i16> = [0x00, 0x80, 0x7f, 0xff].map(mu_law).to_vec();
+        assert_eq!(mu, [-32_124, 32_124, 0, 0]);
+        let a: Vec<i16> = [0x2a, 0xaa, 0x55, 0xd5].map(a_law).to_vec();
+        assert_eq!(a, [-32_256, 32_256, -8, 8]);
+    }
+}
