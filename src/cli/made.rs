@@ -9,13 +9,18 @@ use crate::units::Human;
 /// Files that are named with the reason they were skipped.
 const NAMED: usize = 10;
 
-/// What became of the files of `pool`.
+/// What became of the files of `pool`; nothing where it had none.
 pub(crate) fn files(pool: &Pool) -> String {
-    let skipped = pool.skipped.len();
-    let mut text = format!(
-        "files     {} converted, {} reused, {skipped} skipped, {} not tried (no audio by their name)\n",
-        pool.converted, pool.reused, pool.ignored
-    );
+    let mut text = String::new();
+    if !pool.sources.is_empty() {
+        text = format!(
+            "files     {} converted, {} reused, {} skipped; {} others did not look like audio\n",
+            pool.converted,
+            pool.reused,
+            pool.skipped.len(),
+            pool.ignored
+        );
+    }
     let reasons = pool.skipped.iter();
     let reasons = reasons.map(|file| format!("{}: {}", file.path, file.reason));
     push_list(&mut text, "skipped", &reasons.collect::<Vec<_>>());
@@ -56,6 +61,22 @@ fn push_list(text: &mut String, label: &str, items: &[String]) {
 mod tests {
     use super::*;
     use crate::audio::library::Skipped;
+    use crate::trace::model::SourceRow;
+
+    fn source() -> SourceRow {
+        SourceRow {
+            path: "0.wav".to_owned(),
+            bytes: 0,
+            mtime_ns: 0,
+            channel: "mix".to_owned(),
+            codec: String::new(),
+            rate_hz: 0,
+            channels: 0,
+            settings_hash: String::new(),
+            clip: None,
+            skipped: None,
+        }
+    }
 
     #[test]
     fn the_first_ten_reasons_are_given_and_the_rest_counted() {
@@ -64,13 +85,14 @@ mod tests {
             reason: "empty".to_owned(),
         });
         let pool = Pool {
+            sources: vec![source()],
             converted: 3,
             ignored: 1,
             skipped: skipped.collect(),
             ..Pool::default()
         };
         let said = files(&pool);
-        assert!(said.starts_with("files     3 converted, 0 reused, 12 skipped, 1 not tried"));
+        assert!(said.starts_with("files     3 converted, 0 reused, 12 skipped; 1 others"));
         assert!(
             said.contains("\nskipped   0.wav: empty\n          1.wav: empty\n"),
             "{said}"
@@ -83,6 +105,11 @@ mod tests {
 
     #[test]
     fn nothing_is_said_of_what_there_is_none_of() {
-        assert_eq!(files(&Pool::default()).lines().count(), 1);
+        assert_eq!(files(&Pool::default()), "");
+        let pool = Pool {
+            sources: vec![source()],
+            ..Pool::default()
+        };
+        assert_eq!(files(&pool).lines().count(), 1);
     }
 }

@@ -406,11 +406,8 @@ mod tests {
         };
         let compiled = compile(&[clip(0, 1000)], &spec).unwrap();
         let start = compiled.sessions[0].start_ns;
-        let kinds: Vec<_> = compiled
-            .events
-            .iter()
-            .map(|e| (e.turn, e.kind, e.count))
-            .collect();
+        let events = compiled.events.iter();
+        let kinds: Vec<_> = events.map(|e| (e.turn, e.kind, e.count)).collect();
         use EventKind::{Audio, Config, Fill, HalfClose};
         // Speech ends at 0.9 s, so that the next turn starts at 0.9 + 4 + 1 = 5.9 s.
         let expected = [
