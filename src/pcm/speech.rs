@@ -20,8 +20,8 @@ mod islands;
 /// Length of the pieces in which a long clip is searched from both of its ends.
 const PIECE_S: u64 = 20;
 
-/// Overlap of the pieces, so that an utterance on a border is whole in one of them.
-const OVERLAP_S: u64 = 5;
+/// Overlap of the pieces, so that speech on a border is not missed.
+const OVERLAP_S: u64 = 2;
 
 /// First sample and end of the speech in `samples`; `None` for a clip without speech (silence, tones,
 /// steady noise, clicks).
