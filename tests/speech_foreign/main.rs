@@ -4,6 +4,7 @@
 //! Needs Python 3 and the Debian package espeak-ng:
 //! `cargo test --features foreign-tests --test speech_foreign -- --nocapture` also shows the figures.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+#![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
 
 use std::path::Path;
 use std::process::Command;
