@@ -11,8 +11,11 @@
 //! runs. The words of the code, the files and the documentation are those of `ARCHITECTURE.md`.
 
 pub mod audio;
+pub mod cli;
 pub mod clock;
+pub mod gateway;
 pub mod pcm;
+pub mod report;
 pub mod results;
 pub mod table;
 pub mod trace;

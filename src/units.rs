@@ -70,6 +70,32 @@ impl Samples {
     }
 }
 
+/// A text that is not a duration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a duration; write it as `250ms`, `1m30s`, or a bare number of seconds")]
+pub struct DurationError(pub String);
+
+/// The nanoseconds of `250ms`, `1m30s`, or a bare number, which is seconds.
+///
+/// # Errors
+/// Anything else, negative durations, and what does not fit.
+pub fn duration_ns(text: &str) -> Result<i64, DurationError> {
+    let refused = || DurationError(text.to_owned());
+    let parsed = match text.parse::<f64>() {
+        Ok(seconds) => std::time::Duration::try_from_secs_f64(seconds).map_err(|_| refused())?,
+        Err(_) => humantime::parse_duration(text).map_err(|_| refused())?,
+    };
+    i64::try_from(parsed.as_nanos()).map_err(|_| refused())
+}
+
+/// `ns` as [`duration_ns`] reads it back: `250ms`, `1m30s`; negative values as 0.
+#[must_use]
+pub fn duration_text(ns: i64) -> String {
+    let duration = std::time::Duration::from_nanos(ns.max(0).unsigned_abs());
+    let text = humantime::format_duration(duration).to_string();
+    text.replace(' ', "")
+}
+
 /// Nanoseconds shown for a person: `850 ns`, `12.3 µs`, `4.56 ms`, `1.23 s`, `2m05s`.
 #[derive(Debug, Clone, Copy)]
 pub struct Human(pub i64);
@@ -123,6 +149,29 @@ mod tests {
     fn extreme_lengths_saturate() {
         assert_eq!(Samples(u64::MAX).duration_ns(SampleRate(0)), i64::MAX);
         assert_eq!(Samples::in_ns(-5, SampleRate::PREPARED), Samples(0));
+    }
+
+    #[test]
+    fn durations_are_read_and_written() {
+        for (text, ns) in [
+            ("250ms", 250_000_000),
+            ("1m30s", 90 * NS_PER_S),
+            ("2", 2 * NS_PER_S),
+            ("0.25", 250_000_000),
+            ("1.5s", 1_500_000_000),
+            ("0", 0),
+        ] {
+            assert_eq!(duration_ns(text), Ok(ns));
+            assert_eq!(duration_ns(&duration_text(ns)), Ok(ns));
+        }
+        assert_eq!(duration_text(1_500_000_000), "1s500ms");
+    }
+
+    #[test]
+    fn what_is_not_a_duration_is_named() {
+        for text in ["", "-1", "-1s", "5 parsecs", "nan", "inf", "1e30"] {
+            assert_eq!(duration_ns(text), Err(DurationError(text.to_owned())));
+        }
     }
 
     #[test]

@@ -1,5 +1,12 @@
 //! The run: what happened. Rows, their schema, and the files they are written to and read from.
 
+pub mod error;
+pub mod lag;
 pub mod latency;
 pub mod manifest;
+pub mod reader;
 pub mod row;
+#[cfg(test)]
+pub(crate) mod sample;
+
+pub use error::ResultsError;

@@ -4,4 +4,96 @@
 //! `model`. It is compiled from clips and an arrival process (`arrivals`, `compile`). This room is
 //! synchronous, reads no clock and knows no gateway.
 
+pub mod arrivals;
+pub mod bundle;
+pub mod check;
+pub mod compile;
+pub mod extent;
+pub mod manifest;
 pub mod model;
+pub mod staging;
+
+use std::path::Path;
+
+pub use bundle::Trace;
+
+/// What can be wrong with a trace bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// The system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The folder is not a bundle.
+    #[error(
+        "{0} is not a trace bundle (it holds no trace.json); make one with `voicelt prepare AUDIO -o NAME.vtrace`"
+    )]
+    NotABundle(String),
+    /// `trace.json` cannot be read.
+    #[error("{path}: damaged ({reason}); restore it, or make the trace again")]
+    Manifest {
+        /// The file.
+        path: String,
+        /// What is wrong in it.
+        reason: String,
+    },
+    /// The bundle was made by a newer version.
+    #[error(
+        "{path} has trace format {format}; this voicelt reads up to 1.x: update voicelt, or make the trace again with this version"
+    )]
+    Newer {
+        /// The bundle.
+        path: String,
+        /// Its format.
+        format: String,
+    },
+    /// A table cannot be read or written.
+    #[error(transparent)]
+    Table(#[from] crate::table::TableError),
+    /// A row makes no sense.
+    #[error("{table}.parquet, row {row}: {reason}")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// The row, from 0.
+        row: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The tables are not those that the manifest describes.
+    #[error("{0}: edited since it was sealed; run `voicelt trace seal {0}` to accept the edit")]
+    Edited(String),
+    /// A clip's file is missing or does not hold what the table says.
+    #[error("{path}: {reason}")]
+    Clip {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The place to write to is taken.
+    #[error("{path} exists and is not a trace bundle; it is left alone: choose another -o")]
+    Taken {
+        /// The place.
+        path: String,
+    },
+    /// Another process writes the same bundle.
+    #[error("{path} is being written by another voicelt; wait for it, or choose another -o")]
+    Busy {
+        /// The bundle.
+        path: String,
+    },
+}
+
+impl TraceError {
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> TraceError {
+        TraceError::Io {
+            path: path.display().to_string(),
+            source,
+        }
+    }
+}

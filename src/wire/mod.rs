@@ -1,4 +1,14 @@
 //! The gateway's protocol on the wire; the only home of generated code.
+//!
+//! `frame` turns messages into gRPC frames and back, `channel` opens HTTP/2 connections, `dialogue`
+//! decides whose answer a message is, `playout` what the caller hears of it. Only `channel` touches
+//! the network; none of them reads a clock.
+
+pub mod channel;
+pub mod dialogue;
+pub mod frame;
+pub mod playout;
+pub mod status;
 
 /// Messages, client and server of `proto/voice_workflow.proto`.
 #[expect(
@@ -9,3 +19,6 @@
 pub mod voice_workflow {
     tonic::include_proto!("voice_workflow");
 }
+
+/// The method's path.
+pub const STREAM_AUDIO_PATH: &str = "/voice_workflow.VoiceGateway/StreamAudio";

@@ -1,0 +1,188 @@
+//! `voicelt gateway`: the reference gateway as a server of its own.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::duration::DurationArg;
+use crate::gateway::{Distribution, Gateway, GatewayReport, GatewaySpec, ModelSpec};
+
+/// Serve the reference gateway, a target to try out traces on.
+///
+/// DIST is `constant:50ms`, `50ms` or `lognormal:p50=49ms,p95=63ms`. The defaults give the
+/// latencies of a published run of the original gateway at 5 users.
+#[derive(Debug, Clone, Args)]
+pub struct GatewayArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
+    pub listen: String,
+    /// Answers that can be produced at a time; the others wait in line
+    #[arg(long, value_name = "N", default_value_t = GatewaySpec::default().slots)]
+    pub slots: usize,
+    /// Detected end of speech to final transcript
+    #[arg(long, value_name = "DIST", default_value_t = ModelSpec::default().asr_final)]
+    pub asr_final: Distribution,
+    /// Start of the answer to the first text of the language model
+    #[arg(long, value_name = "DIST", default_value_t = ModelSpec::default().llm_first_token)]
+    pub llm_first_token: Distribution,
+    /// Between two words of the language model, one draw for each answer
+    #[arg(long, value_name = "DIST", default_value_t = ModelSpec::default().llm_token_interval)]
+    pub llm_token_interval: Distribution,
+    /// First text of a sentence to its first audio
+    #[arg(long, value_name = "DIST", default_value_t = ModelSpec::default().tts_first_audio)]
+    pub tts_first_audio: Distribution,
+    /// Least synthesis time for each second of audio; a sentence is synthesised whole
+    #[arg(long, value_name = "FACTOR", default_value_t = ModelSpec::default().tts_real_time_factor)]
+    pub tts_rtf: f64,
+    /// Silence after speech that ends an utterance
+    #[arg(long, value_name = "DURATION", default_value_t = DurationArg { ns: GatewaySpec::default().endpoint_silence_ns })]
+    pub endpoint_silence: DurationArg,
+    /// Answer early, once in an utterance, at a pause of this length
+    #[arg(long, value_name = "PAUSE")]
+    pub early_endpoint: Option<DurationArg>,
+    /// Share of answers that are an ERROR event instead, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub error_rate: f64,
+    /// What every random choice derives from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Log the arrival of each client message to this Parquet file
+    #[arg(long, value_name = "FILE")]
+    pub arrivals_log: Option<PathBuf>,
+}
+
+impl GatewayArgs {
+    fn spec(&self) -> GatewaySpec {
+        GatewaySpec {
+            model: ModelSpec {
+                asr_final: self.asr_final,
+                llm_first_token: self.llm_first_token,
+                llm_token_interval: self.llm_token_interval,
+                tts_first_audio: self.tts_first_audio,
+                tts_real_time_factor: self.tts_rtf,
+            },
+            slots: self.slots,
+            endpoint_silence_ns: self.endpoint_silence.ns,
+            early_endpoint_ns: self.early_endpoint.map(|pause| pause.ns),
+            error_rate: self.error_rate,
+            seed: self.seed,
+            arrivals_log: self.arrivals_log.clone(),
+        }
+    }
+}
+
+/// Serves until Ctrl-C or SIGTERM, lets calls end for a short while, and prints the counts; a
+/// second signal ends it at once.
+///
+/// # Errors
+/// An address that cannot be listened on, and those of [`Gateway`].
+pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
+    let gateway = Gateway::new(args.spec())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the gateway's threads")?;
+    runtime.block_on(listen(&args.listen, gateway))
+}
+
+#[expect(clippy::print_stderr, reason = "progress of a command")]
+async fn listen(addr: &str, gateway: Gateway) -> anyhow::Result<ExitCode> {
+    let bound = TcpListener::bind(addr).await;
+    let listener = bound.with_context(|| {
+        format!("cannot listen on {addr}; is it a free address of this machine?")
+    })?;
+    eprintln!("listening on {}", listener.local_addr()?);
+    let shutdown = CancellationToken::new();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut serving = Box::pin(gateway.serve(listener, shutdown.clone()));
+    loop {
+        let code = tokio::select! {
+            report = &mut serving => {
+                print_report(&report?);
+                return Ok(ExitCode::SUCCESS);
+            }
+            _ = interrupt.recv() => 130,
+            _ = terminate.recv() => 143,
+        };
+        if shutdown.is_cancelled() {
+            return Ok(ExitCode::from(code));
+        }
+        eprintln!("stopping: calls under way may end; once more to stop at once");
+        shutdown.cancel();
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the end of a command")]
+fn print_report(report: &GatewayReport) {
+    eprintln!(
+        "{} streams ({} cut off), {} answers, {} errors, {} messages received",
+        report.streams, report.cut_off, report.answers, report.errors, report.messages
+    );
+    if report.arrivals_logged + report.arrivals_lost > 0 {
+        eprintln!(
+            "arrivals: {} logged, {} lost",
+            report.arrivals_logged, report.arrivals_lost
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        gateway: GatewayArgs,
+    }
+
+    fn spec(flags: &[&str]) -> Result<GatewaySpec, clap::Error> {
+        let command = Command::try_parse_from([&["gateway"], flags].concat())?;
+        Ok(command.gateway.spec())
+    }
+
+    #[test]
+    fn without_flags_it_is_the_default_gateway() {
+        assert_eq!(spec(&[]).expect("usable"), GatewaySpec::default());
+    }
+
+    #[test]
+    fn flags_reach_the_specification() {
+        let flags = [
+            "--slots=2",
+            "--llm-first-token=5ms",
+            "--tts-first-audio=lognormal:p50=10ms,p95=20ms",
+            "--endpoint-silence=0.3",
+            "--early-endpoint=150ms",
+            "--error-rate=0.01",
+            "--seed=7",
+            "--arrivals-log=a.parquet",
+        ];
+        let default = GatewaySpec::default();
+        let expected = GatewaySpec {
+            model: ModelSpec {
+                llm_first_token: Distribution::Constant(5_000_000),
+                tts_first_audio: Distribution::Lognormal {
+                    p50_ns: 10_000_000,
+                    p95_ns: 20_000_000,
+                },
+                ..default.model
+            },
+            slots: 2,
+            endpoint_silence_ns: 300_000_000,
+            early_endpoint_ns: Some(150_000_000),
+            error_rate: 0.01,
+            seed: 7,
+            arrivals_log: Some(PathBuf::from("a.parquet")),
+        };
+        assert_eq!(spec(&flags).expect("usable"), expected);
+        assert!(spec(&["--asr-final=soon"]).is_err());
+    }
+}

@@ -1,0 +1,22 @@
+//! Data on standard output, and whether it may have colour.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+/// Writes `text` to standard output; a reader that went away early (`| head`) is no error.
+///
+/// # Errors
+/// Any other failure to write.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Whether standard output is a terminal and `NO_COLOR` is not set (<https://no-color.org>).
+pub(crate) fn colour() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stdout().is_terminal() && !refused
+}

@@ -1,0 +1,74 @@
+//! One answer: final transcript, PROCESSING, then each part of its plan when it is ready.
+
+use std::time::Duration;
+
+use rand::RngExt;
+
+use super::message;
+use super::model::{Part, plan_answer};
+use super::outbox::{Broken, Outbox};
+use super::service::Shared;
+use super::speech::Voices;
+use super::tally::Tally;
+use super::turn::Turn;
+use crate::clock::monotonic_ns;
+use crate::wire::voice_workflow::EventType;
+
+/// Answers `turn`, from its transcript to LISTENING.
+pub(super) async fn give(
+    shared: &Shared,
+    outbox: &Outbox,
+    voices: &Voices,
+    mut turn: Turn,
+) -> Result<(), Broken> {
+    let fails = turn.rng.random_bool(shared.spec.error_rate);
+    let take = turn.rng.random();
+    let plan = plan_answer(&shared.spec.model, &mut turn.rng);
+    if let Some(ended_ns) = turn.ended_ns {
+        // The final transcript repeats the last interim one; only PROCESSING tells them apart.
+        outbox.send(message::transcript(turn.text.clone())).await?;
+        sleep_until(ended_ns.saturating_add(plan.asr_final_delay_ns)).await;
+    }
+    outbox.send(message::transcript(turn.text)).await?;
+    outbox.send(message::event(EventType::Processing)).await?;
+    if fails {
+        Tally::count(&shared.tally.errors);
+        let text = "injected failure of the language model".to_owned();
+        outbox.send(message::error(text)).await?;
+        return outbox.send(message::event(EventType::Listening)).await;
+    }
+    // First come, first served; nobody closes the semaphore.
+    let mut slot = shared.slots.acquire().await.ok();
+    let start_ns = monotonic_ns();
+    let last = plan.steps.len().saturating_sub(1);
+    for (number, step) in plan.steps.into_iter().enumerate() {
+        sleep_until(start_ns.saturating_add(step.at_ns)).await;
+        if number == last {
+            // All of it is produced: what is left is up to the caller's reading.
+            slot.take();
+        }
+        match step.part {
+            Part::Text(text) => outbox.send(message::llm_text(text)).await?,
+            Part::Speech {
+                audio_ns,
+                announced,
+            } => {
+                if announced {
+                    outbox.send(message::event(EventType::Speaking)).await?;
+                }
+                for pcm in voices.pieces(take, audio_ns) {
+                    outbox.send(message::audio(pcm)).await?;
+                }
+            }
+        }
+    }
+    Tally::count(&shared.tally.answers);
+    outbox.send(message::event(EventType::Listening)).await
+}
+
+async fn sleep_until(monotonic: i64) {
+    let left_ns = monotonic.saturating_sub(monotonic_ns());
+    if left_ns > 0 {
+        tokio::time::sleep(Duration::from_nanos(left_ns.unsigned_abs())).await;
+    }
+}

@@ -1,0 +1,200 @@
+//! Serving: from a listener and a specification to a report.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use super::arrivals::{ArrivalsLog, ArrivalsReport};
+use super::model::ModelSpec;
+use super::service::{Service, Shared};
+use super::tally::GatewayReport;
+use crate::table::TableError;
+use crate::units::NS_PER_MS;
+use crate::wire::voice_workflow::voice_gateway_server::VoiceGatewayServer;
+
+/// How long calls may go on after the shutdown began.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// How long connections may take to close after their calls were cut off.
+const CLOSE: Duration = Duration::from_millis(500);
+
+/// Streams on one connection.
+const STREAMS: u32 = 65_536;
+
+/// Flow-control windows in bytes: half a minute of one call, and of a thousand on one connection.
+/// The second also sets how many small frames the HTTP/2 library lets wait before it hangs up.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 1 << 30;
+
+/// Cancelled streams that may wait to be noticed: a load tool that stops cancels all at once.
+const CANCELLED_AT_ONCE: usize = 16_384;
+
+/// How a gateway behaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GatewaySpec {
+    /// How long the stages of the pipeline take.
+    pub model: ModelSpec,
+    /// Answers that can be produced at a time; the others wait in line.
+    pub slots: usize,
+    /// Silence after speech that ends an utterance.
+    pub endpoint_silence_ns: i64,
+    /// A shorter pause that is answered early, once in an utterance.
+    pub early_endpoint_ns: Option<i64>,
+    /// Share of answers that are an ERROR event instead, 0 to 1.
+    pub error_rate: f64,
+    /// What every random choice derives from.
+    pub seed: u64,
+    /// Where the arrival of each client message is logged, as Parquet.
+    pub arrivals_log: Option<PathBuf>,
+}
+
+impl Default for GatewaySpec {
+    fn default() -> GatewaySpec {
+        GatewaySpec {
+            model: ModelSpec::default(),
+            slots: 64,
+            endpoint_silence_ns: 500 * NS_PER_MS,
+            early_endpoint_ns: None,
+            error_rate: 0.0,
+            seed: 0,
+            arrivals_log: None,
+        }
+    }
+}
+
+/// Why a gateway cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// No answer could ever be produced.
+    #[error("a gateway with 0 slots answers nothing; give it at least 1")]
+    NoSlots,
+    /// Not a share.
+    #[error("error rate {0} is not a share; give a number from 0 to 1")]
+    ErrorRate(f64),
+    /// Not a factor of time.
+    #[error("real-time factor {0} is not a number of seconds a second; give 0 or more")]
+    RealTimeFactor(f64),
+    /// The system gave no thread or socket.
+    #[error("cannot start the gateway: {0}")]
+    Start(std::io::Error),
+    /// Serving failed.
+    #[error("the gateway's server failed: {0}")]
+    Serve(#[from] tonic::transport::Error),
+    /// The arrivals log could not be written.
+    #[error("arrivals log: {0}")]
+    ArrivalsLog(#[from] TableError),
+}
+
+impl GatewaySpec {
+    fn check(&self) -> Result<(), GatewayError> {
+        if self.slots == 0 {
+            return Err(GatewayError::NoSlots);
+        }
+        if !(0.0..=1.0).contains(&self.error_rate) {
+            return Err(GatewayError::ErrorRate(self.error_rate));
+        }
+        let factor = self.model.tts_real_time_factor;
+        if !(0.0..f64::INFINITY).contains(&factor) {
+            return Err(GatewayError::RealTimeFactor(factor));
+        }
+        Ok(())
+    }
+}
+
+/// A gateway that is ready to serve.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    log: Option<ArrivalsLog>,
+}
+
+impl Gateway {
+    /// A gateway that behaves as `spec` says; its arrivals log counts from now.
+    ///
+    /// # Errors
+    /// A specification that makes no sense, or an arrivals log that cannot be created.
+    pub fn new(spec: GatewaySpec) -> Result<Gateway, GatewayError> {
+        spec.check()?;
+        let log = spec.arrivals_log.as_deref().map(ArrivalsLog::create);
+        let log = log.transpose()?;
+        let shared = Shared::new(spec, log.as_ref().map(ArrivalsLog::sink));
+        Ok(Gateway {
+            shared: Arc::new(shared),
+            log,
+        })
+    }
+
+    /// Serves callers on `listener` until `shutdown` is cancelled and the calls have ended; those
+    /// that go on for more than two seconds after that are cut off.
+    ///
+    /// # Errors
+    /// A server that fails, or an arrivals log that cannot be written.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> Result<GatewayReport, GatewayError> {
+        let Gateway { shared, log } = self;
+        let service = VoiceGatewayServer::new(Service(Arc::clone(&shared)));
+        let (reporter, health) = tonic_health::server::health_reporter();
+        reporter.set_serving::<VoiceGatewayServer<Service>>().await;
+
+        let serving = Server::builder()
+            .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_max_pending_accept_reset_streams(Some(CANCELLED_AT_ONCE))
+            .add_service(health)
+            .add_service(service)
+            .serve_with_incoming_shutdown(
+                TcpIncoming::from(listener).with_nodelay(Some(true)),
+                shutdown.clone().cancelled_owned(),
+            );
+        let out_of_patience = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(DRAIN).await;
+            shared.stop.cancel();
+            tokio::time::sleep(CLOSE).await;
+        };
+        tokio::select! {
+            served = serving => served?,
+            () = out_of_patience => {}
+        }
+
+        let mut report = shared.tally.report();
+        if let Some(log) = log {
+            // Waits for the writer's thread: not on a thread that serves.
+            let finished = tokio::task::spawn_blocking(move || log.finish()).await;
+            let ArrivalsReport { logged, lost } = match finished {
+                Ok(result) => result?,
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            };
+            report.arrivals_logged = logged;
+            report.arrivals_lost = lost;
+        }
+        Ok(report)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specifications_without_sense_are_refused() {
+        let with = |change: fn(&mut GatewaySpec)| {
+            let mut spec = GatewaySpec::default();
+            change(&mut spec);
+            spec.check().map_err(|error| error.to_string())
+        };
+        assert_eq!(with(|_| ()), Ok(()));
+        assert!(with(|spec| spec.slots = 0).is_err());
+        assert!(with(|spec| spec.error_rate = 1.5).is_err());
+        assert!(with(|spec| spec.error_rate = f64::NAN).is_err());
+        assert!(with(|spec| spec.model.tts_real_time_factor = -1.0).is_err());
+    }
+}

@@ -1,0 +1,101 @@
+//! The gRPC service: one session for each stream, owned by the stream's response.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::arrivals::ArrivalsSink;
+use super::inbox::Inbox;
+use super::outbox::Outbox;
+use super::server::GatewaySpec;
+use super::session;
+use super::speech::Speech;
+use super::tally::Tally;
+use crate::units::SampleRate;
+use crate::wire::voice_workflow::voice_gateway_server::VoiceGateway;
+use crate::wire::voice_workflow::{ClientMessage, ServerMessage};
+
+/// Messages of one stream that may wait for the transport.
+const REPLIES: usize = 64;
+
+/// Request header with the run that a stream belongs to.
+const RUN_ID_HEADER: &str = "x-voicelt-run-id";
+
+/// What all sessions share.
+pub(super) struct Shared {
+    pub(super) spec: GatewaySpec,
+    /// Places in the pipeline; an answer without one waits in line.
+    pub(super) slots: Semaphore,
+    pub(super) speech: Speech,
+    pub(super) tally: Tally,
+    pub(super) arrivals: Option<ArrivalsSink>,
+    /// Cuts off every session.
+    pub(super) stop: CancellationToken,
+}
+
+impl Shared {
+    pub(super) fn new(spec: GatewaySpec, arrivals: Option<ArrivalsSink>) -> Shared {
+        let speech = Speech::default();
+        // The usual rate's takes are made before the first caller could wait for them.
+        speech.at(SampleRate::PREPARED);
+        Shared {
+            slots: Semaphore::new(spec.slots.min(Semaphore::MAX_PERMITS)),
+            spec,
+            speech,
+            tally: Tally::default(),
+            arrivals,
+            stop: CancellationToken::new(),
+        }
+    }
+}
+
+/// The service that tonic calls.
+pub(super) struct Service(pub(super) Arc<Shared>);
+
+/// The server's messages of one stream. Dropping it (the caller cancelled, the connection broke)
+/// aborts the session.
+pub(super) struct Replies {
+    messages: mpsc::Receiver<Result<ServerMessage, Status>>,
+    _session: JoinSet<()>,
+}
+
+impl Stream for Replies {
+    type Item = Result<ServerMessage, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.messages.poll_recv(cx)
+    }
+}
+
+#[tonic::async_trait]
+impl VoiceGateway for Service {
+    type StreamAudioStream = Replies;
+
+    async fn stream_audio(
+        &self,
+        request: Request<Streaming<ClientMessage>>,
+    ) -> Result<Response<Replies>, Status> {
+        let run_id = request.metadata().get(RUN_ID_HEADER);
+        let run_id = run_id.and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let run_id = run_id.to_owned();
+        let inbox = Inbox::new(Arc::clone(&self.0), request.into_inner(), run_id);
+        let (replies, messages) = mpsc::channel(REPLIES);
+        let mut session = JoinSet::new();
+        // A task of its own: messages are read and stamped while the transport cannot take answers.
+        session.spawn(session::run(
+            Arc::clone(&self.0),
+            inbox,
+            Outbox::new(replies),
+        ));
+        Ok(Response::new(Replies {
+            messages,
+            _session: session,
+        }))
+    }
+}

@@ -1,0 +1,168 @@
+//! Lines of a terminal report: a label column, items that wrap at 80 columns, and colour.
+
+/// Columns of a report.
+const WIDTH: usize = 80;
+/// Columns of the labels on the left.
+pub(super) const LABEL: usize = 10;
+
+/// How a piece of text is shown where colour is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Plain,
+    Strong,
+    Faint,
+    Good,
+    Warning,
+    Bad,
+}
+
+/// Lines of text under construction.
+pub(super) struct Page {
+    text: String,
+    colour: bool,
+}
+
+impl Page {
+    /// An empty page; without `colour` it holds no escape codes.
+    pub(super) fn new(colour: bool) -> Page {
+        Page {
+            text: String::new(),
+            colour,
+        }
+    }
+
+    /// The finished text.
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// Appends `text` in `tone` to the current line.
+    pub(super) fn put(&mut self, text: &str, tone: Tone) {
+        let code = match tone {
+            Tone::Plain => "",
+            Tone::Strong => "1",
+            Tone::Faint => "2",
+            Tone::Good => "1;32",
+            Tone::Warning => "1;33",
+            Tone::Bad => "1;31",
+        };
+        // What gateways send is shown here: nothing of it may steer the terminal.
+        let text = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        if self.colour && !code.is_empty() {
+            self.text.push_str("\x1b[");
+            self.text.push_str(code);
+            self.text.push('m');
+            self.text.extend(text);
+            self.text.push_str("\x1b[0m");
+        } else {
+            self.text.extend(text);
+        }
+    }
+
+    /// Ends the current line.
+    pub(super) fn end_line(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// A label and `items` after it, separated by dots; lines break between items.
+    pub(super) fn items(&mut self, label: &str, items: &[(String, Tone)]) {
+        self.put(&format!("{label:<LABEL$}"), Tone::Strong);
+        let mut column = LABEL;
+        for (i, (item, tone)) in items.iter().enumerate() {
+            let width = item.chars().count();
+            if i > 0 && column + 3 + width > WIDTH {
+                self.end_line();
+                self.put(&" ".repeat(LABEL), Tone::Plain);
+                column = LABEL;
+            } else if i > 0 {
+                self.put(" · ", Tone::Faint);
+                column += 3;
+            }
+            self.put(item, *tone);
+            column += width;
+        }
+        self.end_line();
+    }
+
+    /// A label and a text after it whose lines break between words and start at `indent`.
+    pub(super) fn words(&mut self, label: &str, text: &str, indent: usize, tone: Tone) {
+        self.put(&format!("{label:<indent$}"), Tone::Strong);
+        let mut line = String::new();
+        for word in text.split_whitespace() {
+            let width = line.chars().count() + 1 + word.chars().count();
+            if !line.is_empty() && indent + width > WIDTH {
+                self.put(&line, tone);
+                self.end_line();
+                self.put(&" ".repeat(indent), Tone::Plain);
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        self.put(&line, tone);
+        self.end_line();
+    }
+}
+
+/// `n` with its digits in groups of three.
+pub(super) fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `n` and its noun: `1 turn`, `12 turns`.
+pub(super) fn counted(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(n))
+}
+
+/// `part` of `whole` in percent, rounded down so that 100 % means all.
+pub(super) fn percent(part: u64, whole: u64) -> String {
+    match u128::from(part) * 1_000 / u128::from(whole.max(1)) {
+        1_000 => "100 %".to_owned(),
+        per_mille => format!("{}.{} %", per_mille / 10, per_mille % 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_shares_read_well() {
+        let shown = [0, 999, 1_000, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(percent(99_999, 100_000), "99.9 %");
+        assert_eq!([percent(3, 3), percent(0, 0)], ["100 %", "0.0 %"]);
+    }
+
+    #[test]
+    fn lines_break_before_column_80_under_their_text() {
+        let mut page = Page::new(false);
+        page.words("errors", &"word ".repeat(20), 20, Tone::Plain);
+        page.items("turns", &vec![("eleven char".to_owned(), Tone::Bad); 6]);
+        let text = page.into_text();
+        assert!(
+            text.lines().all(|line| line.chars().count() <= WIDTH),
+            "{text}"
+        );
+        let starts: Vec<_> = text.lines().map(|line| line.trim_start().len()).collect();
+        assert_eq!(starts.len(), 4, "{text}");
+    }
+
+    #[test]
+    fn what_came_from_outside_cannot_steer_the_terminal() {
+        let mut page = Page::new(true);
+        page.put("a\x1b[31mb\r\n", Tone::Plain);
+        assert_eq!(page.into_text(), "a [31mb  ");
+    }
+}

@@ -1,0 +1,409 @@
+//! The summary of a run: every figure that a report shows, computed from its rows.
+//!
+//! Pure: the same run gives the same summary. It is kept in `run.json` and is what
+//! `--format json` prints; times are integer nanoseconds.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::breakdown::{self, Errors, Share};
+use super::lag::{self, LagBasis, ScheduleLag};
+use super::latencies::{Selection, expects_answer};
+use super::stats::{Percentiles, Quantile};
+use crate::results::ResultsError;
+use crate::results::lag::LagSummary;
+use crate::results::manifest::{ExitReason, RunManifest, Verdict};
+use crate::results::reader::RunDir;
+use crate::results::row::{RequestRow, Status, TimelineRow};
+use crate::units::{NS_PER_MS, NS_PER_S};
+
+/// The version of the summary's shape.
+pub const SUMMARY_SCHEMA: &str = "1.0";
+
+/// How far the medians of `audible` and `response` may lie apart before the first is the headline.
+const AUDIBLE_APART_NS: i64 = 50 * NS_PER_MS;
+
+/// All of a report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// [`SUMMARY_SCHEMA`].
+    pub schema_version: String,
+    /// Which run it is.
+    pub run: RunFacts,
+    /// The verdict on our own part; null when the run did not end.
+    pub verdict: Option<Verdict>,
+    /// What became of the turns, over all phases.
+    pub turns: Turns,
+    /// The requests that `latencies` are over.
+    pub measured: Measured,
+    /// Quantiles by name of the latency.
+    pub latencies: BTreeMap<String, Percentiles>,
+    /// What the plan asked for and what was done.
+    pub load: Load,
+    /// How well the schedule was kept; null when no chunk is known.
+    pub lag: Option<ScheduleLag>,
+    /// Time that due chunks waited for the peer's flow control, over all turns.
+    pub blocked_ns: i64,
+    /// The errors of turns that failed.
+    pub errors: Errors,
+    /// Turns by address that answered; empty unless there were several.
+    pub peers: Vec<Share>,
+    /// Turns by replica; empty unless there were several.
+    pub replicas: Vec<Share>,
+    /// One message for each file of the run that could not be read.
+    pub unreadable: Vec<String>,
+}
+
+/// Which run a summary is of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// 32 hex digits.
+    pub run_id: String,
+    /// Name of the run directory.
+    pub name: String,
+    /// Name of the trace.
+    pub trace: String,
+    /// Hash of the trace's content.
+    pub trace_blake3: String,
+    /// What was called; null when the settings do not say.
+    pub target: Option<String>,
+    /// How the run stands.
+    pub exit_reason: ExitReason,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// From the epoch to the last instant known.
+    pub elapsed_ns: i64,
+    /// `--label k=v`.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What became of the turns of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Turns {
+    /// Planned.
+    pub planned: u64,
+    /// Rows of the run.
+    pub rows: u64,
+    /// Turns that started.
+    pub started: u64,
+    /// Successes: `ok` and `barged_in`.
+    pub successes: u64,
+    /// Successes over all rows but the cancelled; null without any.
+    pub success_rate: Option<f64>,
+    /// Turns whose clip has speech, so that an answer is expected.
+    pub answer_expected: u64,
+    /// Turns among them that were answered with audio.
+    pub answered: u64,
+    /// Rows by status.
+    pub outcomes: BTreeMap<String, u64>,
+}
+
+/// The requests that headline figures are over: the steady phase, less those left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Requests; those without an answer count as longer than every answered one.
+    pub rows: u64,
+    /// Answered with audio.
+    pub answered: u64,
+    /// Left out: the gateway began to answer before the end of speech.
+    pub cut_off: u64,
+    /// Left out: the utterance began before the answer to the one before had ended.
+    pub overlapped: u64,
+    /// Left out: the clip has no speech, so that no answer is expected.
+    pub no_speech: u64,
+    /// Left out: stopped by us before the caller is known to have finished speaking.
+    pub stopped: u64,
+}
+
+/// The load that was planned and the load that was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// Sessions planned.
+    pub sessions_planned: u64,
+    /// Sessions of which a turn started.
+    pub sessions_started: u64,
+    /// Largest number of sessions planned to be open at once.
+    pub peak_sessions_planned: u64,
+    /// Largest number of sessions open at the end of a second; null without a timeline.
+    pub peak_sessions: Option<u64>,
+    /// Chunks planned, audio and fill.
+    pub chunks_planned: u64,
+    /// Chunks sent; null without a timeline.
+    pub chunks_sent: Option<u64>,
+    /// Rates; null without a timeline.
+    pub rates: Option<Rates>,
+}
+
+/// Rates over the seconds in which the plan asked for something, so that load which came after
+/// its time lowers what was achieved.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    /// Sessions a second, as planned.
+    pub offered_sessions_per_s: f64,
+    /// Sessions a second, as started.
+    pub achieved_sessions_per_s: f64,
+    /// Chunks a second, as planned.
+    pub offered_chunks_per_s: f64,
+    /// Chunks a second, as sent.
+    pub achieved_chunks_per_s: f64,
+}
+
+impl Summary {
+    /// The summary of a run's rows.
+    ///
+    /// `lag` is over all chunks of the run, where it is known; otherwise upper bounds are derived
+    /// from the timeline.
+    #[must_use]
+    pub fn of(
+        run: &RunManifest,
+        rows: &[RequestRow],
+        timeline: &[TimelineRow],
+        lag: Option<LagSummary>,
+    ) -> Summary {
+        let selection = Selection::of(rows);
+        let measured = lag.map(|figures| ScheduleLag {
+            basis: LagBasis::Measured,
+            figures,
+        });
+        Summary {
+            schema_version: SUMMARY_SCHEMA.to_owned(),
+            run: run_facts(run, rows, timeline),
+            verdict: run.verdict.clone(),
+            turns: turns(run, rows),
+            measured: measured_rows(&selection),
+            latencies: selection.all(),
+            load: load(run, rows, timeline),
+            lag: measured.or_else(|| lag::from_timeline(timeline)),
+            blocked_ns: rows.iter().map(|row| row.blocked_ns).sum(),
+            errors: breakdown::errors(rows),
+            peers: breakdown::shares(rows, |row| row.peer.as_deref()),
+            replicas: breakdown::shares(rows, |row| row.replica.as_deref()),
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// The summary of a run directory, from its rows as they are now.
+    ///
+    /// The lag over all chunks is taken from the summary in `run.json`, since rows do not have it.
+    ///
+    /// # Errors
+    /// Tables that cannot be read; damaged parts of an unfinished run are listed instead.
+    pub fn of_run(run: &RunDir) -> Result<Summary, ResultsError> {
+        let requests = run.requests()?;
+        let timeline = run.timeline()?;
+        let kept = run.manifest().summary.clone();
+        let kept = kept.and_then(|kept| serde_json::from_value::<Summary>(kept).ok());
+        let lag = kept.and_then(|kept| kept.lag);
+        let lag = lag.filter(|lag| lag.basis == LagBasis::Measured);
+        let mut summary = Summary::of(
+            run.manifest(),
+            &requests.rows,
+            &timeline.rows,
+            lag.map(|lag| lag.figures),
+        );
+        summary.unreadable = requests.unreadable;
+        summary.unreadable.extend(timeline.unreadable);
+        Ok(summary)
+    }
+
+    /// Whether no request was answered, over all phases; a run of nothing but clips without
+    /// speech that went well lacks no answer.
+    #[must_use]
+    pub fn nothing_answered(&self) -> bool {
+        let turns = &self.turns;
+        turns.answered == 0 && (turns.answer_expected > 0 || turns.successes == 0)
+    }
+
+    /// Turns that had started and not ended when the run was stopped.
+    #[must_use]
+    pub fn unfinished(&self) -> u64 {
+        let name = Status::Interrupted.name();
+        self.turns.outcomes.get(name).copied().unwrap_or(0)
+    }
+
+    /// The latency to show first: `audible` where its median lies more than 50 ms from that of
+    /// `response`, which is when answers begin with silence.
+    #[must_use]
+    pub fn headline(&self) -> &'static str {
+        let median = |name| Some(self.latencies.get(name)?.quantiles()[0]);
+        let apart = match (median("response"), median("audible")) {
+            (Some(Quantile::Value(response)), Some(Quantile::Value(audible))) => {
+                (audible - response).abs() > AUDIBLE_APART_NS
+            }
+            (Some(Quantile::Value(_)), Some(Quantile::NoAnswer)) => true,
+            _ => false,
+        };
+        if apart { "audible" } else { "response" }
+    }
+}
+
+fn run_facts(run: &RunManifest, rows: &[RequestRow], timeline: &[TimelineRow]) -> RunFacts {
+    let instants = rows
+        .iter()
+        .flat_map(|row| [row.started_ns, row.closed_ns])
+        .flatten()
+        .chain(timeline.iter().map(|row| row.second_ns));
+    let target = run.spec.get("target").and_then(serde_json::Value::as_str);
+    RunFacts {
+        run_id: run.run_id.clone(),
+        name: run.name.clone(),
+        trace: run.trace.name.clone(),
+        trace_blake3: run.trace.content_blake3.clone(),
+        target: target.map(str::to_owned),
+        exit_reason: run.exit_reason,
+        started_at: run.started_at.clone(),
+        elapsed_ns: instants.max().unwrap_or(0),
+        labels: run.labels.clone(),
+    }
+}
+
+fn turns(run: &RunManifest, rows: &[RequestRow]) -> Turns {
+    let count = |test: fn(&RequestRow) -> bool| rows.iter().filter(|row| test(row)).count() as u64;
+    let mut outcomes: BTreeMap<String, u64> = Status::ALL
+        .iter()
+        .map(|status| (status.name().to_owned(), 0))
+        .collect();
+    for row in rows {
+        *outcomes.entry(row.status.name().to_owned()).or_default() += 1;
+    }
+    let successes = count(|row| row.status.is_success());
+    let judged = count(|row| row.status != Status::Cancelled);
+    Turns {
+        planned: run.planned.turns,
+        rows: rows.len() as u64,
+        started: count(|row| row.started_ns.is_some()),
+        successes,
+        success_rate: (judged > 0).then(|| successes as f64 / judged as f64),
+        answer_expected: count(expects_answer),
+        answered: count(|row| expects_answer(row) && row.first_audio_ns.is_some()),
+        outcomes,
+    }
+}
+
+fn measured_rows(selection: &Selection<'_>) -> Measured {
+    let answered = selection.rows.iter().filter(|r| r.response_ns.is_some());
+    Measured {
+        rows: selection.rows.len() as u64,
+        answered: answered.count() as u64,
+        cut_off: selection.cut_off,
+        overlapped: selection.overlapped,
+        no_speech: selection.no_speech,
+        stopped: selection.stopped,
+    }
+}
+
+fn load(run: &RunManifest, rows: &[RequestRow], timeline: &[TimelineRow]) -> Load {
+    let started = rows.iter().filter(|row| row.started_ns.is_some());
+    let sessions: HashSet<_> = started.map(|row| (&row.session_id, row.copy)).collect();
+    let known = !timeline.is_empty();
+    let peak = timeline.iter().map(|row| row.active_sessions).max();
+    Load {
+        sessions_planned: run.planned.sessions,
+        sessions_started: sessions.len() as u64,
+        peak_sessions_planned: run.planned.peak_sessions,
+        peak_sessions: peak.map(u64::from),
+        chunks_planned: run.planned.chunks,
+        chunks_sent: known.then(|| timeline.iter().map(|row| row.achieved_chunks).sum()),
+        rates: rates(timeline),
+    }
+}
+
+fn rates(timeline: &[TimelineRow]) -> Option<Rates> {
+    let asked = |row: &TimelineRow| row.offered_starts > 0 || row.offered_chunks > 0;
+    let first = timeline.iter().position(asked)?;
+    let last = timeline.iter().rposition(asked)?;
+    let window = timeline.get(first..=last)?;
+    let span_ns = window.last()?.second_ns - window.first()?.second_ns + NS_PER_S;
+    let per_second = |count: fn(&TimelineRow) -> u64| {
+        window.iter().map(count).sum::<u64>() as f64 * NS_PER_S as f64 / span_ns as f64
+    };
+    Some(Rates {
+        offered_sessions_per_s: per_second(|row| row.offered_starts.into()),
+        achieved_sessions_per_s: per_second(|row| row.achieved_starts.into()),
+        offered_chunks_per_s: per_second(|row| row.offered_chunks),
+        achieved_chunks_per_s: per_second(|row| row.achieved_chunks),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::sample::{manifest, row, second, unanswered};
+
+    #[test]
+    fn success_is_over_all_but_the_cancelled() {
+        let rows = [
+            row(0),
+            RequestRow {
+                status: Status::BargedIn,
+                ..row(1)
+            },
+            unanswered(2, Status::Error),
+            unanswered(3, Status::NoAnswer),
+            unanswered(4, Status::Cancelled),
+        ];
+        let turns = Summary::of(&manifest(), &rows, &[], None).turns;
+        assert_eq!(turns.success_rate, Some(0.5));
+        assert_eq!(turns.outcomes["cancelled"], 1);
+        assert_eq!(turns.outcomes.values().sum::<u64>(), turns.rows);
+        assert_eq!((turns.answered, turns.answer_expected), (2, 5));
+    }
+
+    #[test]
+    fn a_run_of_clips_without_speech_lacks_no_answer_and_an_empty_one_does() {
+        let silent = RequestRow {
+            intended_end_of_speech_ns: None,
+            ..unanswered(0, Status::Ok)
+        };
+        let nothing = |rows: &[RequestRow]| Summary::of(&manifest(), rows, &[], None);
+        assert!(!nothing(&[silent]).nothing_answered());
+        assert!(nothing(&[]).nothing_answered());
+        assert!(nothing(&[unanswered(0, Status::Timeout)]).nothing_answered());
+        assert_eq!(nothing(&[]).turns.success_rate, None);
+    }
+
+    #[test]
+    fn chunks_sent_after_their_time_lower_the_achieved_rate() {
+        let mut timeline: Vec<_> = (0..6).map(second).collect();
+        timeline[0].offered_chunks = 0;
+        timeline[0].offered_starts = 0;
+        timeline[4].achieved_chunks = 100;
+        timeline[5].offered_chunks = 0;
+        timeline[5].offered_starts = 0;
+        let load = Summary::of(&manifest(), &[], &timeline, None).load;
+        let rates = load.rates.unwrap();
+        assert_eq!(rates.offered_chunks_per_s, 500.0);
+        assert_eq!(rates.achieved_chunks_per_s, 400.0);
+        assert_eq!(load.chunks_sent, Some(2_600));
+    }
+
+    #[test]
+    fn answers_that_begin_with_silence_put_the_audible_latency_first() {
+        let mut late = row(0);
+        late.first_audible_ns = late.first_audio_ns.map(|ns| ns + 60 * NS_PER_MS);
+        late.derive_latencies(false);
+        let mut mute = row(0);
+        mute.audible_ns = None;
+        let headline = |row: RequestRow| Summary::of(&manifest(), &[row], &[], None).headline();
+        assert_eq!(headline(row(0)), "response");
+        assert_eq!(headline(late), "audible");
+        assert_eq!(headline(mute), "audible");
+    }
+
+    #[test]
+    fn a_summary_survives_its_file() {
+        let figures = LagSummary {
+            p50_ns: 1,
+            p99_ns: 2,
+            p999_ns: 3,
+            max_ns: 4,
+            late_chunks: 0,
+            chunks: 5,
+        };
+        let summary = Summary::of(&manifest(), &[row(0)], &[second(0)], Some(figures));
+        let text = serde_json::to_string(&summary).unwrap();
+        assert_eq!(serde_json::from_str::<Summary>(&text).unwrap(), summary);
+        assert_eq!(summary.lag.unwrap().basis, LagBasis::Measured);
+    }
+}

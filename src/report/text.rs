@@ -1,0 +1,350 @@
+//! The summary for a terminal.
+
+use std::collections::BTreeMap;
+
+use super::breakdown::Share;
+use super::lag::LagBasis;
+use super::latencies::{LATENCIES, Latency};
+use super::layout::{LABEL, Page, Tone, counted, grouped, percent};
+use super::stats::{Level, Percentiles, Quantile};
+use super::summary::{Measured, Summary};
+use crate::results::manifest::{ExitReason, VerdictLevel};
+use crate::results::row::Status;
+use crate::units::Human;
+
+/// The summary as text of at most 80 columns, where names and addresses are not longer.
+///
+/// Without `colour` it holds no escape codes.
+#[must_use]
+pub fn render(summary: &Summary, colour: bool) -> String {
+    let mut page = Page::new(colour);
+    heading(&mut page, summary);
+    standing(&mut page, summary);
+    verdict(&mut page, summary);
+    page.end_line();
+    latencies(&mut page, summary);
+    page.end_line();
+    turns(&mut page, summary);
+    load(&mut page, summary);
+    schedule(&mut page, summary);
+    errors(&mut page, summary);
+    shares(&mut page, "peers", &summary.peers);
+    shares(&mut page, "replicas", &summary.replicas);
+    for damage in &summary.unreadable {
+        page.words("unread", damage, LABEL, Tone::Warning);
+    }
+    if summary.nothing_answered() {
+        page.end_line();
+        what_to_check(&mut page, summary);
+    }
+    page.into_text()
+}
+
+fn heading(page: &mut Page, summary: &Summary) {
+    let run = &summary.run;
+    let target = run.target.as_deref().unwrap_or("target not known");
+    let mut items = vec![(run.name.clone(), Tone::Strong)];
+    if run.elapsed_ns > 0 {
+        items.push((format!("ran {}", Human(run.elapsed_ns)), Tone::Plain));
+    }
+    items.push((format!("trace {} → {target}", run.trace), Tone::Plain));
+    page.items("run", &items);
+    let labels = run.labels.iter();
+    let labels: Vec<_> = labels
+        .map(|(key, value)| (format!("{key}={value}"), Tone::Plain))
+        .collect();
+    if !labels.is_empty() {
+        page.items("labels", &labels);
+    }
+}
+
+/// How the run ended, where it did not by itself.
+fn standing(page: &mut Page, summary: &Summary) {
+    let how = match summary.run.exit_reason {
+        ExitReason::Finished => return,
+        ExitReason::Running => "KILLED, or still running",
+        ExitReason::Interrupted => "INTERRUPTED by a signal",
+        ExitReason::Failed => "FAILED by an error of voicelt's own",
+    };
+    let unfinished = counted(summary.unfinished(), "turn");
+    let text = format!("{how}: {unfinished} had started and not ended");
+    page.words("ended", &text, LABEL, Tone::Bad);
+}
+
+fn verdict(page: &mut Page, summary: &Summary) {
+    let Some(verdict) = &summary.verdict else {
+        let text = "NONE: it is given when a run ends";
+        page.words("verdict", text, LABEL, Tone::Warning);
+        return;
+    };
+    let (text, tone) = match verdict.level {
+        VerdictLevel::Valid => ("VALID: the load kept its schedule", Tone::Good),
+        VerdictLevel::Degraded => ("DEGRADED: the figures stand, with a warning", Tone::Warning),
+        VerdictLevel::Invalid => (
+            "INVALID: the load did not keep its schedule; do not trust the figures",
+            Tone::Bad,
+        ),
+    };
+    page.words("verdict", text, LABEL, tone);
+    for reason in &verdict.reasons {
+        page.words("", &format!("- {reason}"), LABEL, Tone::Plain);
+    }
+}
+
+fn latencies(page: &mut Page, summary: &Summary) {
+    let [p50, p90, p95, p99, max] = ["p50", "p90", "p95", "p99", "max"];
+    let header = format!("{:35}{p50:>9}{p90:>9}{p95:>9}{p99:>9}{max:>9}", "latency");
+    page.put(&header, Tone::Strong);
+    page.end_line();
+
+    let mut shown: Vec<(&Latency, &Percentiles)> = LATENCIES
+        .iter()
+        .filter_map(|latency| Some((latency, summary.latencies.get(latency.name)?)))
+        .filter(|(latency, figures)| latency.unanswered_counts || figures.n > 0)
+        .collect();
+    // Stable: what is not the headline keeps its place.
+    shown.sort_by_key(|(latency, _)| latency.name != summary.headline());
+    for (latency, figures) in &shown {
+        latency_line(page, latency, figures, latency.name == summary.headline());
+    }
+    footnotes(page, summary, &shown);
+}
+
+fn latency_line(page: &mut Page, latency: &Latency, figures: &Percentiles, headline: bool) {
+    let tone = if headline { Tone::Strong } else { Tone::Plain };
+    let name = latency.name.trim_end_matches("_latency");
+    page.put(&format!("{name:<LABEL$}"), tone);
+    page.put(&format!("{:<25}", latency.ends), Tone::Faint);
+    for quantile in figures.quantiles() {
+        page.put(&format!("{:>9}", cell(quantile)), tone);
+    }
+    page.end_line();
+}
+
+fn cell(quantile: Quantile) -> String {
+    match quantile {
+        Quantile::Value(ns) => Human(ns).to_string(),
+        Quantile::NoAnswer => "∞".to_owned(),
+        Quantile::NotEnough => "–".to_owned(),
+    }
+}
+
+/// What the figures of the table are over, and what its signs mean.
+fn footnotes(page: &mut Page, summary: &Summary, shown: &[(&Latency, &Percentiles)]) {
+    let measured = &summary.measured;
+    page.words("", &what_is_measured(measured), LABEL, Tone::Plain);
+
+    let missing = |figures: &Percentiles, why| figures.quantiles().contains(&why);
+    if shown
+        .iter()
+        .any(|(_, figures)| missing(figures, Quantile::NotEnough))
+    {
+        let [p90, p95, p99] = [Level::P90, Level::P95, Level::P99].map(Level::min_rows);
+        let everywhere = shown
+            .iter()
+            .all(|(_, figures)| missing(figures, Quantile::NotEnough));
+        let n = match everywhere {
+            true => format!("n={}", grouped(measured.rows)),
+            false => "n below".to_owned(),
+        };
+        let note = format!("– not enough data ({n}): p90 needs {p90} turns, p95 {p95}, p99 {p99}");
+        page.words("", &note, LABEL, Tone::Faint);
+    }
+    if shown
+        .iter()
+        .any(|(_, figures)| missing(figures, Quantile::NoAnswer))
+    {
+        let note = "∞ no answer: a turn without one counts as longer than every other";
+        page.words("", note, LABEL, Tone::Faint);
+    }
+    let mut partial: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
+    for (latency, figures) in shown.iter().filter(|(_, f)| f.n != measured.rows) {
+        partial.entry(figures.n).or_default().push(latency.name);
+    }
+    for (n, names) in partial.iter().rev() {
+        let note = format!("measured in {}: {}", counted(*n, "turn"), names.join(", "));
+        page.words("", &note, LABEL, Tone::Faint);
+    }
+}
+
+fn what_is_measured(measured: &Measured) -> String {
+    let (answered, rows) = (grouped(measured.answered), grouped(measured.rows));
+    let left_out = [
+        (measured.cut_off, "cut off"),
+        (measured.overlapped, "overlapped"),
+        (measured.no_speech, "without speech"),
+        (measured.stopped, "stopped early"),
+    ];
+    let left_out: Vec<String> = left_out
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, why)| format!("{} {why}", grouped(count)))
+        .collect();
+    match left_out.is_empty() {
+        true => format!("answered {answered} of {rows} turns"),
+        false => format!(
+            "answered {answered} of {rows} turns; left out: {}",
+            left_out.join(", ")
+        ),
+    }
+}
+
+fn turns(page: &mut Page, summary: &Summary) {
+    let turns = &summary.turns;
+    let cancelled = turns.outcomes.get(Status::Cancelled.name()).unwrap_or(&0);
+    let judged = turns.rows.saturating_sub(*cancelled);
+    let success = match judged {
+        0 => ("success –".to_owned(), Tone::Plain),
+        _ => (
+            format!("success {}", percent(turns.successes, judged)),
+            if turns.successes == judged {
+                Tone::Good
+            } else {
+                Tone::Bad
+            },
+        ),
+    };
+    let (started, planned) = (grouped(turns.started), grouped(turns.planned));
+    let mut items = vec![
+        success,
+        (format!("{started} of {planned} started"), Tone::Plain),
+    ];
+    for status in Status::ALL.iter().rev() {
+        let count = turns.outcomes.get(status.name()).copied().unwrap_or(0);
+        let tone = if status.is_success() {
+            Tone::Plain
+        } else {
+            Tone::Bad
+        };
+        if count > 0 {
+            items.push((format!("{} {status}", grouped(count)), tone));
+        }
+    }
+    page.items("turns", &items);
+}
+
+fn load(page: &mut Page, summary: &Summary) {
+    let load = &summary.load;
+    let of = |done: u64, planned: u64| format!("{} of {}", grouped(done), grouped(planned));
+    let sessions = of(load.sessions_started, load.sessions_planned);
+    let mut items = vec![(format!("{sessions} sessions"), Tone::Plain)];
+    if let Some(peak) = load.peak_sessions {
+        let peak = of(peak, load.peak_sessions_planned);
+        items.push((format!("{peak} at once"), Tone::Plain));
+    }
+    if let Some(sent) = load.chunks_sent {
+        items.push((
+            format!("{} chunks", of(sent, load.chunks_planned)),
+            Tone::Plain,
+        ));
+    }
+    page.items("load", &items);
+    if let Some(rates) = &load.rates {
+        let pair = |what: &str, sessions: f64, chunks: f64| {
+            let text = format!("{what:<8} {sessions:.2} sessions/s, {chunks:.1} chunks/s");
+            (text, Tone::Plain)
+        };
+        let offered = pair(
+            "offered",
+            rates.offered_sessions_per_s,
+            rates.offered_chunks_per_s,
+        );
+        let achieved = pair(
+            "achieved",
+            rates.achieved_sessions_per_s,
+            rates.achieved_chunks_per_s,
+        );
+        page.items("", &[offered]);
+        page.items("", &[achieved]);
+    }
+}
+
+fn schedule(page: &mut Page, summary: &Summary) {
+    let Some(lag) = &summary.lag else {
+        page.items("lag", &[("not known".to_owned(), Tone::Plain)]);
+        return;
+    };
+    let at_most = match lag.basis {
+        LagBasis::Measured => "",
+        LagBasis::UpperBound => "≤ ",
+    };
+    let figures = &lag.figures;
+    let late = (grouped(figures.late_chunks), grouped(figures.chunks));
+    let items = [
+        format!("p50 {at_most}{}", Human(figures.p50_ns)),
+        format!("p99 {at_most}{}", Human(figures.p99_ns)),
+        format!("p99.9 {at_most}{}", Human(figures.p999_ns)),
+        format!("max {}", Human(figures.max_ns)),
+        format!("{} of {} chunks late", late.0, late.1),
+        format!("{} blocked by the peer", Human(summary.blocked_ns)),
+    ];
+    page.items("lag", &items.map(|item| (item, Tone::Plain)));
+}
+
+fn errors(page: &mut Page, summary: &Summary) {
+    let errors = &summary.errors;
+    let mut label = "errors";
+    for error in &errors.top {
+        let count = format!("{label:<LABEL$}{:>12}  ", counted(error.turns, "turn"));
+        page.words(&count, &error.message, LABEL + 14, Tone::Plain);
+        label = "";
+    }
+    if errors.others > 0 {
+        let count = format!("{label:<LABEL$}{:>12}  ", counted(errors.others, "turn"));
+        page.words(&count, "with other messages", LABEL + 14, Tone::Plain);
+    }
+    if !errors.grpc_codes.is_empty() {
+        let codes = errors.grpc_codes.iter();
+        let codes: Vec<_> = codes
+            .map(|(code, turns)| (format!("{code} {}", counted(*turns, "turn")), Tone::Plain))
+            .collect();
+        page.items("grpc", &codes);
+    }
+}
+
+fn shares(page: &mut Page, label: &str, shares: &[Share]) {
+    if shares.is_empty() {
+        return;
+    }
+    let [turns, success, p50, p95] = ["turns", "success", "p50", "p95"];
+    let label = format!("{label} (p50 and p95 of response)");
+    let header = format!("{label:35}{turns:>9}{success:>9}{p50:>9}{p95:>9}");
+    page.put(&header, Tone::Strong);
+    page.end_line();
+    for share in shares {
+        let [p50, _, p95, ..] = share.response.quantiles();
+        let line = format!(
+            "  {:33}{:>9}{:>9}{:>9}{:>9}",
+            share.name,
+            grouped(share.turns),
+            percent(share.successes, share.turns),
+            cell(p50),
+            cell(p95)
+        );
+        page.put(&line, Tone::Plain);
+        page.end_line();
+    }
+}
+
+fn what_to_check(page: &mut Page, summary: &Summary) {
+    if summary.turns.rows == 0 {
+        let text = "No turn is on record: the run was stopped before its first turn.";
+        page.words("check", text, LABEL, Tone::Plain);
+        return;
+    }
+    page.words("check", "No turn was answered. See", LABEL, Tone::Bad);
+    let target = summary.run.target.as_deref().unwrap_or("the target");
+    let steps = [
+        format!(
+            "whether {target} is the voice gateway (service voice_workflow.VoiceGateway), and \
+             wants TLS (https://) or not (http://)"
+        ),
+        "the gateway's log, and those of its speech and language models; a recogniser that \
+         fails gives no error, only an empty stream that ends well"
+            .to_owned(),
+        "whether it takes the language and the sample rate of the trace".to_owned(),
+    ];
+    for step in steps {
+        page.words(&format!("{:LABEL$}- ", ""), &step, LABEL + 2, Tone::Plain);
+    }
+}

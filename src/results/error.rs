@@ -1,0 +1,49 @@
+//! What can be wrong with a run directory.
+
+use crate::table::TableError;
+
+/// Why a run could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultsError {
+    /// There is no `run.json` where a run was looked for.
+    #[error(
+        "no run at {path}: there is no run.json in it; give a run directory, or `latest` for the newest one in runs/"
+    )]
+    NoRun {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// The system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or directory.
+        path: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// `run.json` cannot be understood.
+    #[error(
+        "{path} is damaged ({reason}); restore it from a copy; the Parquet files beside it can still be read by themselves"
+    )]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What was wrong in it.
+        reason: String,
+    },
+    /// The run was written by a newer version of the tool.
+    #[error(
+        "{path} has format {found}, and this version reads up to {known}; update voicelt to read it"
+    )]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its format.
+        found: String,
+        /// The newest format that is understood.
+        known: &'static str,
+    },
+    /// A table of the run could not be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}

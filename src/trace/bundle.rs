@@ -1,0 +1,177 @@
+//! A trace in memory, and the folder it is kept in.
+
+use std::path::{Path, PathBuf};
+
+use super::extent::Extent;
+use super::manifest::{FORMAT_KEY, TRACE_FORMAT, TraceManifest, content_hash, refuse_newer};
+use super::model::{ClipRow, EventRow, SessionRow, SourceRow, TurnRow};
+use super::staging::{Staging, finish_swap};
+use super::{TraceError, check};
+use crate::pcm::wav;
+use crate::table::{self, Reader, Row};
+
+/// Rows in a row group of `events.parquet`, so that a session can be read when it starts.
+const EVENT_ROW_GROUP_ROWS: usize = 64 * 1024;
+/// Most rows of one table, against files that promise more than memory holds.
+const MAX_ROWS: u64 = 200_000_000;
+
+/// A trace: its manifest and tables, and the folder that holds its clips.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// The bundle's folder; clips' files are relative to it.
+    pub dir: PathBuf,
+    /// `trace.json`.
+    pub manifest: TraceManifest,
+    /// Sessions in order of their start.
+    pub sessions: Vec<SessionRow>,
+    /// Utterances, by session.
+    pub turns: Vec<TurnRow>,
+    /// Runs of client messages, by session and time.
+    pub events: Vec<EventRow>,
+    /// Clips by number.
+    pub clips: Vec<ClipRow>,
+}
+
+impl Trace {
+    /// Reads the bundle `dir` and checks that its rows make sense and that it was not edited since
+    /// it was sealed.
+    ///
+    /// # Errors
+    /// Not a bundle, a newer format, damaged tables, rows that make no sense, an unsealed edit.
+    pub fn open(dir: &Path) -> Result<Trace, TraceError> {
+        let trace = Trace::open_unsealed(dir)?;
+        if trace.content_hash() != trace.manifest.content_blake3 {
+            return Err(TraceError::Edited(dir.display().to_string()));
+        }
+        Ok(trace)
+    }
+
+    /// Like [`Trace::open`], but accepts tables that were edited since the bundle was sealed.
+    ///
+    /// # Errors
+    /// As for [`Trace::open`], edits aside.
+    pub fn open_unsealed(dir: &Path) -> Result<Trace, TraceError> {
+        finish_swap(dir)?;
+        let manifest = TraceManifest::read(dir)?;
+        let sessions: Vec<SessionRow> = read_table(dir)?;
+        let turns: Vec<TurnRow> = read_table(dir)?;
+        let events: Vec<EventRow> = read_table(dir)?;
+        let clips: Vec<ClipRow> = read_table(dir)?;
+        check::check(&sessions, &turns, &events, &clips)?;
+        Ok(Trace {
+            dir: dir.to_owned(),
+            manifest,
+            sessions,
+            turns,
+            events,
+            clips,
+        })
+    }
+
+    /// Writes tables and manifest into the staged folder, whose clips are there already, and puts
+    /// it in its place. Counts, length and hash of the manifest are computed here.
+    ///
+    /// # Errors
+    /// Rows that make no sense, or the system's.
+    pub fn save(mut self, staging: Staging, sources: &[SourceRow]) -> Result<Trace, TraceError> {
+        check::check(&self.sessions, &self.turns, &self.events, &self.clips)?;
+        self.dir = staging.dir().to_owned();
+        write_table(&self.dir, table::ROW_GROUP_ROWS, &self.sessions)?;
+        write_table(&self.dir, table::ROW_GROUP_ROWS, &self.turns)?;
+        write_table(&self.dir, EVENT_ROW_GROUP_ROWS, &self.events)?;
+        write_table(&self.dir, table::ROW_GROUP_ROWS, &self.clips)?;
+        write_table(&self.dir, table::ROW_GROUP_ROWS, sources)?;
+        self.seal()?;
+        self.dir = staging.place().to_owned();
+        staging.commit()?;
+        Ok(self)
+    }
+
+    /// Recomputes the manifest's counts, length and hash from the tables and writes `trace.json`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn seal(&mut self) -> Result<(), TraceError> {
+        let extent = self.extent();
+        self.manifest.format = TRACE_FORMAT.to_owned();
+        self.manifest.sessions = extent.sessions;
+        self.manifest.events = self.events.len() as u64;
+        self.manifest.duration_ns = extent.duration_ns;
+        self.manifest.content_blake3 = self.content_hash();
+        let path = self.dir.join("trace.json");
+        let io = |e| TraceError::io(&path, e);
+        let mut file = tempfile::NamedTempFile::new_in(&self.dir).map_err(io)?;
+        serde_json::to_writer_pretty(&mut file, &self.manifest).map_err(|e| io(e.into()))?;
+        file.as_file().sync_all().map_err(io)?;
+        file.persist(&path).map_err(|e| io(e.error))?;
+        Ok(())
+    }
+
+    /// The size of the trace.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        Extent::of(&self.sessions, &self.events)
+    }
+
+    /// The PCM16 samples of `clip`, or `None` when the trace holds only its timing.
+    ///
+    /// # Errors
+    /// A file that is missing, unreadable, or not of the rate and length that the table says.
+    pub fn clip_samples(&self, clip: &ClipRow) -> Result<Option<Vec<i16>>, TraceError> {
+        let Some(file) = &clip.file else {
+            return Ok(None);
+        };
+        let path = self.dir.join(file);
+        let fail = |reason| TraceError::Clip {
+            path: path.display().to_string(),
+            reason,
+        };
+        let (rate, samples) = wav::read(&path).map_err(|e| fail(e.to_string()))?;
+        if rate.0 != clip.sample_rate_hz || samples.len() as u64 != clip.samples {
+            return Err(fail(format!(
+                "holds {} samples at {} Hz, but clips.parquet says {} at {} Hz; make the trace again",
+                samples.len(),
+                rate.0,
+                clip.samples,
+                clip.sample_rate_hz
+            )));
+        }
+        Ok(Some(samples))
+    }
+
+    fn content_hash(&self) -> String {
+        content_hash(&self.sessions, &self.turns, &self.events, &self.clips)
+    }
+}
+
+/// All rows of one table of the bundle `dir`.
+///
+/// # Errors
+/// A missing or damaged file, a newer format, or more rows than a trace may hold.
+pub fn read_table<R: Row>(dir: &Path) -> Result<Vec<R>, TraceError> {
+    let path = dir.join(format!("{}.parquet", R::TABLE));
+    let mut reader = Reader::<R>::open(&path)?;
+    refuse_newer(&path, reader.note(FORMAT_KEY).unwrap_or(TRACE_FORMAT))?;
+    if reader.rows() > MAX_ROWS {
+        let reason = format!(
+            "it promises {} rows, more than a trace may hold",
+            reader.rows()
+        );
+        return Err(TraceError::Row {
+            table: R::TABLE,
+            row: 0,
+            reason,
+        });
+    }
+    let mut rows = Vec::new();
+    while let Some(more) = reader.next_rows()? {
+        rows.extend(more);
+    }
+    Ok(rows)
+}
+
+fn write_table<R: Row>(dir: &Path, row_group_rows: usize, rows: &[R]) -> Result<(), TraceError> {
+    let path = dir.join(format!("{}.parquet", R::TABLE));
+    let notes = [(FORMAT_KEY.to_owned(), TRACE_FORMAT.to_owned())];
+    Ok(table::write_all(&path, row_group_rows, &notes, rows)?)
+}

@@ -1,0 +1,1 @@
+//! HTTP/2 connections to a gateway.
