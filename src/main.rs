@@ -1,3 +1,13 @@
-//! The `voicelt` command.
+//! The `voicelt` command: parses, runs, and turns an error into a sentence and an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use voicelt::cli::{Cli, stderr};
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) => stderr::fail(&error),
+    }
+}

@@ -3,5 +3,71 @@
 pub mod duration;
 pub mod exit;
 pub mod gateway;
+mod live;
+pub mod replay;
 pub mod report;
+pub mod stderr;
 pub mod stdout;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Record and replay the traffic of streaming voice gateways.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Say nothing on standard error but errors
+    #[arg(long, global = true)]
+    quiet: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt prepare ~/calls -o calls.vtrace --arrivals poisson:2/s --duration 2m
+  voicelt trace info calls.vtrace
+  voicelt replay traces/demo.vtrace --target embedded
+  voicelt gateway --listen 127.0.0.1:50051
+  voicelt report latest
+
+Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
+4 figures not to be trusted, 99 nothing answered, 130 and 143 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Gateway(gateway::GatewayArgs),
+    Replay(Box<replay::Args>),
+    Report(report::Args),
+}
+
+impl Cli {
+    /// Runs the subcommand and returns its exit code.
+    ///
+    /// # Errors
+    /// [`exit::BadInput`] where the user can mend it, otherwise our own failure.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Gateway(args) => gateway::run(&args),
+            Command::Replay(args) => replay::run(&args, self.quiet),
+            Command::Report(args) => report::run(&args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent_and_every_subcommand_has_an_example() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for subcommand in command.get_subcommands() {
+            let example = format!("\n  voicelt {} ", subcommand.get_name());
+            assert!(EXAMPLES.contains(&example), "{example}");
+        }
+    }
+}
