@@ -315,7 +315,7 @@ fn replay(
         say(&format!("results: {}\n", dir.display()));
         match level {
             Some(VerdictLevel::Degraded) => {
-                say("warning: the schedule was kept with blemishes, see the verdict\n")
+                say("warning: the schedule was kept with blemishes, see the verdict\n");
             }
             Some(VerdictLevel::Invalid) if may_be_invalid => {
                 say("warning: the schedule was not kept; do not trust these figures\n");
