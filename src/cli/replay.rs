@@ -55,7 +55,7 @@ pub struct Args {
         env = "VOICELT_TARGET"
     )]
     target: String,
-    /// Run directory to make; runs/<trace>-<time> when not given
+    /// Run directory to make; runs/TRACE-TIME when not given
     #[arg(short, long, value_name = "RUNDIR")]
     output: Option<PathBuf>,
     /// Only sessions that start in this stretch of the trace, such as 30s..2m
