@@ -55,7 +55,7 @@ pub struct Args {
         env = "VOICELT_TARGET"
     )]
     target: String,
-    /// Run directory to make; runs/<trace>-<time> when not given
+    /// Run directory to make; runs/TRACE-TIME when not given
     #[arg(short, long, value_name = "RUNDIR")]
     output: Option<PathBuf>,
     /// Only sessions that start in this stretch of the trace, such as 30s..2m
@@ -315,7 +315,7 @@ fn replay(
         say(&format!("results: {}\n", dir.display()));
         match level {
             Some(VerdictLevel::Degraded) => {
-                say("warning: the schedule was kept with blemishes, see the verdict\n")
+                say("warning: the schedule was kept with blemishes, see the verdict\n");
             }
             Some(VerdictLevel::Invalid) if may_be_invalid => {
                 say("warning: the schedule was not kept; do not trust these figures\n");
