@@ -15,7 +15,10 @@ use super::spec::{Channel, ChannelChoice, ConvertSpec, Normalize};
 use crate::pcm::PcmError;
 use crate::pcm::dither::Quantizer;
 use crate::trace::model::ClipRow;
-use crate::units::{Human, SampleRate, Samples};
+use crate::units::{Human, NS_PER_S, SampleRate, Samples};
+
+/// Audio after which progress is reported.
+const REPORT_NS: i64 = 10 * NS_PER_S;
 
 /// What to convert, besides the settings that all files share.
 pub(super) struct Job<'a> {
@@ -88,27 +91,18 @@ pub(super) fn convert(
             });
         }
     };
-    let info = Some(decoder.info().clone());
     // What a panic leaves behind is never used again, but for temporary files, which it removes.
     let made = catch_unwind(AssertUnwindSafe(|| {
         clips_of(&mut decoder, job, spec, folder, heard)
     }));
-    let failed = |_| {
-        Err(Failure::Skip(
-            "the conversion failed on its content".to_owned(),
-        ))
+    let clips = match made {
+        Ok(Ok(clips)) => Ok(clips),
+        Ok(Err(Failure::Skip(reason))) => Err(reason),
+        Ok(Err(Failure::Fatal(error))) => return Err(error),
+        Err(_) => Err("the conversion failed on its content".to_owned()),
     };
-    match made.unwrap_or_else(failed) {
-        Ok(clips) => Ok(Outcome {
-            info,
-            clips: Ok(clips),
-        }),
-        Err(Failure::Skip(reason)) => Ok(Outcome {
-            info,
-            clips: Err(reason),
-        }),
-        Err(Failure::Fatal(error)) => Err(error),
-    }
+    let info = Some(decoder.info().clone());
+    Ok(Outcome { info, clips })
 }
 
 fn clips_of(
@@ -125,14 +119,20 @@ fn clips_of(
         .map(|&channel| Lane::new(channel, &info, spec, folder, job.number))
         .collect::<Result<Vec<_>, _>>()?;
     let mut block = Vec::new();
+    let mut unreported = Samples(0);
+    let report = |unreported: &mut Samples| {
+        heard(std::mem::take(unreported).duration_ns(SampleRate(info.rate_hz)));
+    };
     while lanes.iter().any(|lane| lane.room > 0) && decoder.next_block(&mut block)? {
         for lane in &mut lanes {
             lane.push(&block)?;
         }
-        heard(block.first().map_or(0, |first| {
-            Samples(first.len() as u64).duration_ns(SampleRate(info.rate_hz))
-        }));
+        unreported.0 += block.first().map_or(0, |first| first.len() as u64);
+        if unreported.duration_ns(SampleRate(info.rate_hz)) >= REPORT_NS {
+            report(&mut unreported);
+        }
     }
+    report(&mut unreported);
     let mut clips = Vec::new();
     for lane in lanes {
         let channel = lane.channel;

@@ -154,7 +154,7 @@ impl AudioError {
 ///
 /// # Errors
 /// What keeps the whole from being made: nothing to convert, nothing convertible, a folder that
-/// cannot be written, wrong labels, and with `strict` the first file that fails.
+/// cannot be written, wrong labels, and with `strict` a file that fails.
 pub fn convert(
     spec: &ConvertSpec,
     folder: &Path,

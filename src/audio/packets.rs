@@ -1,7 +1,8 @@
 //! Everything that `symphonia` demuxes, decoded by it or (Opus) by `opus-pure`.
 //!
-//! Encoder delay and padding are cut off wherever the file tells them, as ffmpeg does. Packets that
-//! cannot be decoded are left out, as ffmpeg does too, until they are the greater part.
+//! Encoder delay and padding are cut off where the demuxer tells them, as ffmpeg does; the padding of
+//! the last packet in Matroska is not told, and kept (20 ms at most). Packets that cannot be decoded
+//! are left out, as ffmpeg does too, until they are the greater part.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -74,8 +75,8 @@ pub(super) fn open(file: File, mp4: Option<Mp4Facts>) -> Result<Opened, DecodeEr
             Default::default(),
         )
         .map_err(|e| match e {
-            Error::Unsupported(what) => DecodeError::NoDecoder {
-                codec: what.to_owned(),
+            Error::Unsupported(_) => DecodeError::NoDecoder {
+                codec: "this kind of file".to_owned(),
             },
             e => damage(&e),
         })?;
@@ -125,7 +126,8 @@ pub(super) fn open(file: File, mp4: Option<Mp4Facts>) -> Result<Opened, DecodeEr
         rate_hz: block.rate_hz,
         channels: u16::try_from(first_block.len()).unwrap_or(u16::MAX),
         frames: promised,
-        exact_16_bit: block.is_16_bit || (block.is_integer && params.bits_per_sample <= Some(16)),
+        exact_16_bit: block.is_16_bit
+            || (block.is_integer && params.bits_per_sample.is_some_and(|bits| bits <= 16)),
     };
     Ok(Opened {
         info,

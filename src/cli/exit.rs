@@ -55,12 +55,13 @@ impl Outcome {
         }
     }
 
-    /// The outcome that `error` amounts to: [`BadInput`] or our own failure.
+    /// The outcome that `error` amounts to: [`BadInput`], [`Unreachable`] or our own failure.
     #[must_use]
     pub fn of_error(error: &anyhow::Error) -> Outcome {
-        match error.is::<BadInput>() {
-            true => Outcome::BadInput,
-            false => Outcome::Failed,
+        match (error.is::<BadInput>(), error.is::<Unreachable>()) {
+            (true, _) => Outcome::BadInput,
+            (_, true) => Outcome::Unreachable,
+            _ => Outcome::Failed,
         }
     }
 }
@@ -70,6 +71,11 @@ impl From<Outcome> for ExitCode {
         ExitCode::from(outcome.code())
     }
 }
+
+/// The target could not be reached, and nothing was started.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Unreachable(pub anyhow::Error);
 
 /// An error of the input, not of ours.
 #[derive(Debug, thiserror::Error)]

@@ -4,10 +4,12 @@ pub mod duration;
 pub mod exit;
 pub mod gateway;
 mod listing;
+mod live;
 mod made;
 pub mod prepare;
 mod progress;
 mod recipe;
+pub mod replay;
 pub mod report;
 mod settings;
 mod span;
@@ -34,6 +36,7 @@ const EXAMPLES: &str = "\
 Examples:
   voicelt prepare ~/calls -o calls.vtrace --arrivals poisson:2/s --duration 2m
   voicelt trace info calls.vtrace
+  voicelt replay traces/demo.vtrace --target embedded
   voicelt gateway --listen 127.0.0.1:50051
   voicelt report latest
 
@@ -43,6 +46,7 @@ Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
 #[derive(Debug, Subcommand)]
 enum Command {
     Prepare(Box<prepare::Args>),
+    Replay(Box<replay::Args>),
     Gateway(gateway::GatewayArgs),
     Report(report::Args),
     Trace(trace::Args),
@@ -56,6 +60,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Prepare(args) => prepare::run(*args, self.quiet),
+            Command::Replay(args) => replay::run(&args, self.quiet),
             Command::Gateway(args) => gateway::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Trace(args) => trace::run(&args),

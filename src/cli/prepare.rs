@@ -23,9 +23,10 @@ use crate::trace::arrivals::Arrivals;
 use crate::trace::bundle::read_table;
 use crate::trace::compile::{CompileSpec, compile};
 use crate::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
-use crate::trace::model::{SourceRow, TraceSource};
+use crate::trace::model::{Microphone, SourceRow, TraceSource};
 use crate::trace::staging::Staging;
 use crate::trace::{Trace, TraceError};
+use crate::units::NS_PER_S;
 
 const TOOL: &str = concat!("voicelt ", env!("CARGO_PKG_VERSION"));
 
@@ -160,7 +161,7 @@ fn convert_all(
     });
     let bar = ConversionBar::new(quiet);
     let pool = library::convert(spec, staging.dir(), previous, &|progress| {
-        bar.show(progress)
+        bar.show(progress);
     });
     bar.finish();
     pool.map_err(of_audio)
@@ -176,18 +177,20 @@ fn earlier(output: &Path) -> Result<Option<(Trace, Vec<SourceRow>)>, TraceError>
 
 /// The manifest; what follows from the tables is filled in when the trace is saved.
 fn manifest(name: String, convert: &ConvertSpec, compile: &CompileSpec) -> TraceManifest {
-    let now =
-        Timestamp::from_nanosecond(i128::from(clock::wall_ns())).unwrap_or(Timestamp::UNIX_EPOCH);
+    let second = clock::wall_ns().div_euclid(NS_PER_S);
+    let now = Timestamp::from_second(second)
+        .unwrap_or_default()
+        .to_string();
     let step = Provenance {
         step: "prepare".to_owned(),
         tool: TOOL.to_owned(),
-        at: now.to_string(),
+        at: now.clone(),
         settings: settings(convert, compile),
     };
     TraceManifest {
         format: TRACE_FORMAT.to_owned(),
         name,
-        created_at: now.to_string(),
+        created_at: now.clone(),
         tool: TOOL.to_owned(),
         source: TraceSource::Prepared.name().to_owned(),
         contains: vec!["audio".to_owned()],
@@ -230,7 +233,7 @@ fn settings(convert: &ConvertSpec, compile: &CompileSpec) -> Value {
         "duration_ns": compile.limits.duration_ns,
         "turns": [compile.turns.start(), compile.turns.end()],
         "think_ns": [compile.think_ns.start(), compile.think_ns.end()],
-        "microphone": compile.microphone.map(|microphone| microphone.name()),
+        "microphone": compile.microphone.map(Microphone::name),
         "answer_time_ns": compile.answer_time_ns,
         "hang_ns": compile.hang_ns,
         "chunk_ns": compile.chunk_ns,

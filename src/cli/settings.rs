@@ -96,7 +96,7 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "text")]
     normalize: Option<Normalize>,
     /// Round to 16 bits without dither
-    #[arg(long, help_heading = "Audio", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(long, help_heading = "Audio", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     no_dither: Option<bool>,
     /// Format of headerless files, such as ulaw:8000:1 [default: by their extension]
     #[arg(long, value_name = "FORMAT:RATE:CHANNELS", help_heading = "Audio")]
@@ -110,7 +110,7 @@ pub(crate) struct Settings {
     #[serde(deserialize_with = "texts")]
     synth: Vec<SynthSpec>,
     /// Fail on the first file that cannot be converted, instead of skipping it
-    #[arg(long, help_heading = "Audio", num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true)]
+    #[arg(long, help_heading = "Audio", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     strict: Option<bool>,
     /// Files to convert at a time [default: one for each core]
     #[arg(long, value_name = "N", help_heading = "Audio")]

@@ -2,9 +2,9 @@
 //!
 //! A voice activity detector tells speech from other sounds, but it lags, hangs over in noise, and
 //! gives no edge to better than 100 ms. Levels give edges to one frame, but cannot tell speech from
-//! a beep. So levels propose where there is sound ([`islands`]), the detector says which of it is
+//! a beep. So levels propose where there is sound (`islands`), the detector says which of it is
 //! speech, and the edges are then found as far out as any band still differs from the noise
-//! ([`edges`]): the last consonant is often 20 dB weaker than the vowel before it.
+//! (`edges`): the last consonant is often 20 dB weaker than the vowel before it.
 
 use std::convert::Infallible;
 use std::ops::Range;
@@ -20,8 +20,8 @@ mod islands;
 /// Length of the pieces in which a long clip is searched from both of its ends.
 const PIECE_S: u64 = 20;
 
-/// Overlap of the pieces, so that an utterance on a border is whole in one of them.
-const OVERLAP_S: u64 = 5;
+/// Overlap of the pieces, so that speech on a border is not missed.
+const OVERLAP_S: u64 = 2;
 
 /// First sample and end of the speech in `samples`; `None` for a clip without speech (silence, tones,
 /// steady noise, clicks).

@@ -118,7 +118,7 @@ impl FromIterator<Option<i64>> for Sample {
 /// The usual quantiles of a latency in nanoseconds.
 ///
 /// A quantile is null with fewer rows than it needs ([`Level::min_rows`]), and when it falls among
-/// the rows that have no value; [`Percentiles::quantile`] tells which.
+/// the rows that have no value; [`Percentiles::quantiles`] tells which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Percentiles {
     /// Rows that the quantiles are over.

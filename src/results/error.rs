@@ -43,6 +43,12 @@ pub enum ResultsError {
         /// The newest format that is understood.
         known: &'static str,
     },
+    /// The place for a new run holds something.
+    #[error("{path} is not empty; a run is never written over: choose another -o")]
+    Taken {
+        /// The directory.
+        path: String,
+    },
     /// A table of the run could not be read or written.
     #[error(transparent)]
     Table(#[from] TableError),

@@ -8,5 +8,6 @@ pub mod reader;
 pub mod row;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod writer;
 
 pub use error::ResultsError;

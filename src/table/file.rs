@@ -14,6 +14,9 @@ use parquet::file::properties::WriterProperties;
 
 use super::{Row, TableError, to_batch};
 
+/// Rows that are turned into columns, and back, at a time.
+const BATCH_ROWS: usize = 8192;
+
 /// Writes rows to one Parquet file, zstd-compressed.
 pub struct Writer<R> {
     path: PathBuf,
@@ -85,6 +88,14 @@ impl<R: Row> Reader<R> {
     /// # Errors
     /// A file that is not there or not Parquet.
     pub fn open(path: &Path) -> Result<Self, TableError> {
+        Self::open_with(path, BATCH_ROWS)
+    }
+
+    /// Like [`Reader::open`], reading so many rows at a time.
+    ///
+    /// # Errors
+    /// As for [`Reader::open`].
+    pub fn open_with(path: &Path, batch_rows: usize) -> Result<Self, TableError> {
         let file = File::open(path).map_err(io_error(path))?;
         guarded(path, || {
             let builder =
@@ -94,7 +105,7 @@ impl<R: Row> Reader<R> {
             let notes = notes.map(|n| (n.key.clone(), n.value.clone().unwrap_or_default()));
             let notes = notes.collect();
             let inner = builder
-                .with_batch_size(8192)
+                .with_batch_size(batch_rows)
                 .build()
                 .map_err(parquet_error(path))?;
             let rows = u64::try_from(footer.num_rows()).unwrap_or(0);
@@ -172,7 +183,7 @@ pub fn write_all<R: Row>(
     rows: &[R],
 ) -> Result<(), TableError> {
     let mut writer = Writer::create(path, row_group_rows, notes)?;
-    for part in rows.chunks(8192) {
+    for part in rows.chunks(BATCH_ROWS) {
         writer.write(part)?;
     }
     writer.close()

@@ -185,7 +185,7 @@ impl Dialogue {
     pub fn message(&mut self, at_ns: i64, reply: &Reply) -> Option<usize> {
         let turn = match reply {
             Reply::Event(EventType::Listening, _) => self.end_server_turn()?,
-            Reply::Event(EventType::EndOfTurn, _) => self.latest_begun()?,
+            Reply::Event(EventType::EndOfTurn, _) => latest_begun(&self.utterances)?,
             Reply::Event(EventType::EventUnspecified, _) | Reply::Unknown => self.current?,
             Reply::Event(EventType::Error, _) => match self.current {
                 Some(current) => current,
@@ -218,12 +218,12 @@ impl Dialogue {
         self.current = self.upcoming.take();
         Some(ended)
     }
+}
 
-    fn latest_begun(&self) -> Option<usize> {
-        self.utterances
-            .iter()
-            .rposition(|utterance| utterance.sending != Sending::Planned)
-    }
+fn latest_begun(utterances: &[Utterance]) -> Option<usize> {
+    utterances
+        .iter()
+        .rposition(|utterance| utterance.sending != Sending::Planned)
 }
 
 /// The utterance that a server turn which begins now belongs to.
@@ -233,14 +233,9 @@ fn owner(utterances: &[Utterance]) -> Option<usize> {
             utterance.sending == sending && utterance.expects_answer && utterance.heard.answers == 0
         })
     };
-    let latest = || {
-        utterances
-            .iter()
-            .rposition(|utterance| utterance.sending != Sending::Planned)
-    };
     waiting(Sending::Sent)
         .or_else(|| waiting(Sending::Begun))
-        .or_else(latest)
+        .or_else(|| latest_begun(utterances))
 }
 
 impl Heard {

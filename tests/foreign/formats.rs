@@ -244,3 +244,17 @@ fn opus_in_ogg_webm_and_mp4() {
     // The padding of the last packet is marked where the demuxer does not look: 13.5 ms are kept.
     near(&ffmpeg(&["-c:a", "libopus"], "opus.webm"), 648);
 }
+
+#[test]
+fn ogg_streams_in_a_chain_are_played_one_after_the_other() {
+    for (codec, name) in [("libvorbis", "link.ogg"), ("libopus", "link.opus")] {
+        let link = ffmpeg(&["-t", "2", "-c:a", codec], name);
+        let (info, once) = ours(&link, None);
+        let bytes = std::fs::read(&link).expect("a readable file");
+        let chain = folder().join(format!("chain-{name}"));
+        std::fs::write(&chain, bytes.repeat(2)).expect("a written file");
+        let (chained, twice) = ours(&chain, None);
+        assert_eq!(chained.rate_hz, info.rate_hz);
+        assert_eq!(twice[0].len(), 2 * once[0].len(), "{name}");
+    }
+}

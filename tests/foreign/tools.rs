@@ -91,8 +91,9 @@ pub(crate) fn snr_db(ours: &Planes, theirs: &Planes) -> f64 {
 pub(crate) fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let folder =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("foreign-{}", std::process::id()));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("foreign");
+        // What an earlier run left behind; before the first there is nothing.
+        let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder for test files");
         let text = "The quick brown fox jumps over the lazy dog, and two other animals look at it \
                     from the shade of a tall tree without saying a word.";

@@ -1,5 +1,7 @@
-//! What the detector sees of the samples: per frame of 8 ms the energy of seven bands and the score
-//! of a voice activity detector.
+//! What is computed of the samples: per frame of 8 ms the energy of seven bands and, where it is
+//! asked for, the score of a voice activity detector (which takes four times as long).
+
+use std::ops::Range;
 
 use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
@@ -16,7 +18,11 @@ pub(super) const FRAME: usize = 128;
 const WINDOW: usize = 2 * FRAME;
 
 /// Samples that the voice activity detector takes at a time.
-const SCORED: usize = 2 * FRAME;
+const SCORED: usize = FRAMES_SCORED * FRAME;
+const FRAMES_SCORED: usize = 2;
+
+/// Frames (512 ms) before a range that are played to the detector first.
+const WARM_UP: usize = 64;
 
 /// Bounds of the bands in bins of the spectrum (62.5 Hz): 125 Hz to 8 kHz, narrow enough that a
 /// fricative stands out of white noise in one of them.
@@ -34,38 +40,45 @@ const MOST_GAIN: f32 = 100.0;
 /// Number of bands.
 pub(super) const BANDS: usize = 7;
 
-/// Features of a piece of audio.
-#[derive(Debug, Clone, Default)]
+/// A piece of audio, and what of it costs little to compute.
 pub(super) struct Frames {
     /// Power in each band, full scale being about 1.
     pub(super) energy: Vec<[f32; BANDS]>,
-    /// Score of the voice activity detector at the end of the frame, 0 to 1. It looks back by
-    /// about 50 ms and takes that long to follow.
-    pub(super) score: Vec<f32>,
+    /// Samples at [`RATE_HZ`], whole blocks of [`SCORED`].
+    audio: Vec<f32>,
+}
+
+impl Frames {
+    /// The scores of the voice activity detector, 0 to 1, for the frames of `range`. A score stands
+    /// at the end of what it is for: it looks back by about 50 ms and takes that long to follow.
+    /// `loud` is the power of the loud part; the detector misses speech that is faint.
+    pub(super) fn scores(&self, range: Range<usize>, loud: f32) -> Vec<f32> {
+        let gain = (HEARD / loud).sqrt().clamp(1.0, MOST_GAIN);
+        // The detector starts with high scores in noise; it is given time to come down.
+        let from = range.start.saturating_sub(WARM_UP) / FRAMES_SCORED * FRAMES_SCORED;
+        let mut detector = Box::new(earshot::Detector::default());
+        let mut block = [0.0; SCORED];
+        let scores = self.audio[from * FRAME..]
+            .chunks_exact(SCORED)
+            .flat_map(|samples| {
+                for (x, sample) in block.iter_mut().zip(samples) {
+                    *x = (sample * gain).clamp(-1.0, 1.0);
+                }
+                [detector.predict_f32(&block); FRAMES_SCORED]
+            });
+        scores.skip(range.start - from).take(range.len()).collect()
+    }
 }
 
 /// The frames of `samples`.
 pub(super) fn analyse(samples: &[i16], rate: SampleRate) -> Frames {
     let mut audio = at_rate(samples, rate);
     let count = audio.len().div_ceil(FRAME);
-    audio.resize(count.div_ceil(2) * SCORED, 0.0);
-    let energy = energies(&audio, count);
-    let gain = gain_to_heard(&energy);
-    for sample in &mut audio {
-        *sample = (*sample * gain).clamp(-1.0, 1.0);
-    }
+    audio.resize(count.next_multiple_of(FRAMES_SCORED) * FRAME, 0.0);
     Frames {
-        energy,
-        score: scores(&audio, count),
+        energy: energies(&audio, count),
+        audio,
     }
-}
-
-/// The factor that brings the loud part to [`HEARD`]: the detector misses faint speech.
-fn gain_to_heard(energy: &[[f32; BANDS]]) -> f32 {
-    let mut power: Vec<f32> = energy.iter().map(|bands| bands.iter().sum()).collect();
-    power.sort_by(f32::total_cmp);
-    let loud = loud_of(&power).unwrap_or(0.0);
-    (HEARD / loud).sqrt().clamp(1.0, MOST_GAIN)
 }
 
 /// The power of the loud part, given the powers of all frames in ascending order.
@@ -98,17 +111,6 @@ fn energies(audio: &[f32], count: usize) -> Vec<[f32; BANDS]> {
         }));
     }
     energy
-}
-
-fn scores(audio: &[f32], count: usize) -> Vec<f32> {
-    let mut detector = Box::new(earshot::Detector::default());
-    let mut score = Vec::with_capacity(count + 1);
-    for block in audio.chunks_exact(SCORED) {
-        let of_block = detector.predict_f32(block);
-        score.extend([of_block; SCORED / FRAME]);
-    }
-    score.truncate(count);
-    score
 }
 
 /// `samples` at [`RATE_HZ`] as ±1.0, by straight lines between samples, or means of those that fall

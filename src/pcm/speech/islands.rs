@@ -50,13 +50,13 @@ pub(super) fn speech(frames: &Frames) -> Option<(Range<usize>, f32)> {
     let sound: Vec<bool> = smooth.iter().map(|&p| db(p) > threshold).collect();
     let levels: Vec<f32> = power.iter().map(|&p| db(p)).collect();
     let islands = islands_of(&sound);
-    let mut spoken = islands.into_iter().filter(|island| {
-        let heard = island.clone().filter(|&i| sound[i]);
+    let is_speech = |island: &&Range<usize>| {
+        let heard = (*island).clone().filter(|&i| sound[i]);
         let heard: Vec<f32> = heard.map(|i| levels[i]).collect();
-        heard.len() >= CLICK && is_voiced(&frames.score, island) && !is_steady(heard)
-    });
-    let first = spoken.next()?;
-    let end = spoken.next_back().map_or(first.end, |island| island.end);
+        heard.len() >= CLICK && !is_steady(heard) && is_voiced(frames, island, loud)
+    };
+    let first = islands.iter().find(is_speech)?;
+    let end = islands.iter().rfind(is_speech)?.end;
 
     // Smoothing has widened the island; its own frames say where it begins.
     let over = |i: &usize| levels[*i] > threshold;
@@ -84,8 +84,9 @@ fn islands_of(sound: &[bool]) -> Vec<Range<usize>> {
     islands
 }
 
-fn is_voiced(score: &[f32], island: &Range<usize>) -> bool {
-    let scores = &score[island.start..score.len().min(island.end + SCORE_LAG)];
+fn is_voiced(frames: &Frames, island: &Range<usize>, loud: f32) -> bool {
+    let end = frames.energy.len().min(island.end + SCORE_LAG);
+    let scores = frames.scores(island.start..end, loud);
     let high = scores.iter().filter(|&&s| s >= SPEECH_SCORE).count();
     5 * high >= scores.len()
 }

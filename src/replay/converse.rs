@@ -1,0 +1,153 @@
+//! Opens one session's stream and reads it to its end.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
+
+use http::{HeaderMap, Request, StatusCode};
+
+use super::call::Call;
+use super::progress::{CallFacts, End};
+use super::worker::Shared;
+use crate::clock::Clock;
+use crate::wire::STREAM_AUDIO_PATH;
+use crate::wire::frame::FrameReader;
+use crate::wire::status::{GrpcStatus, INTERNAL, UNAVAILABLE, UNKNOWN};
+
+impl CallFacts {
+    /// The names of session `id` of the plan in this run: the same inputs give the same names.
+    pub(super) fn new(shared: &Shared, id: usize) -> CallFacts {
+        let session = shared.plan.calls[id].session;
+        let name = &shared.plan.trace.sessions[session].session_id;
+        let run_id = &shared.run.run_id;
+        let trace_id = blake3::hash(format!("{run_id} {name} 0").as_bytes()).to_hex();
+        CallFacts {
+            wire_session_id: match shared.spec.keep_session_ids {
+                true => name.clone(),
+                false => format!("{}-{name}-0", run_id.get(..8).unwrap_or(run_id)),
+            },
+            trace_id: trace_id[..32].to_owned(),
+            ..CallFacts::default()
+        }
+    }
+}
+
+/// Holds a session's conversation and returns how it ended.
+pub(super) async fn converse(shared: &Shared, call: &RefCell<Call>) -> End {
+    match conversation(shared, call).await {
+        Ok(end) | Err(end) => end,
+    }
+}
+
+async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End> {
+    let id = call.borrow().id;
+    let unavailable = |reason: String| End::Stream(GrpcStatus::new(UNAVAILABLE, reason));
+    let ready = unless_ended(shared, call, shared.connections.ready(id)).await?;
+    let mut ready = ready.map_err(unavailable)?;
+    {
+        let mut call = call.borrow_mut();
+        call.facts.connection = Some(ready.number);
+        call.facts.peer = Some(ready.peer.to_string());
+    }
+    let request = request(shared, &call.borrow());
+    let request = request.map_err(|reason| End::Stream(GrpcStatus::new(INTERNAL, reason)))?;
+    let lost = |error: h2::Error| End::Stream(stream_error(&error));
+    let (response, send) = ready.streams.send_request(request, false).map_err(lost)?;
+    let due = call.borrow_mut().opened(shared, send);
+    shared.send_at(id, due);
+    let response = unless_ended(shared, call, response).await?.map_err(lost)?;
+    {
+        let mut call = call.borrow_mut();
+        call.facts.headers_ns = Some(shared.clock.now().0);
+        if let Some(header) = &shared.spec.replica_header {
+            let value = response
+                .headers()
+                .get(header)
+                .and_then(|value| value.to_str().ok());
+            call.facts.replica = value.map(str::to_owned);
+        }
+    }
+    if response.status() != StatusCode::OK {
+        return Ok(End::Stream(GrpcStatus::from_http(response.status())));
+    }
+    let in_headers = GrpcStatus::from_headers(response.headers());
+    let mut body = response.into_body();
+    let mut frames = FrameReader::default();
+    while let Some(data) =
+        unless_ended(shared, call, std::future::poll_fn(|cx| body.poll_data(cx))).await?
+    {
+        let data = data.map_err(lost)?;
+        let at = shared.clock.now();
+        // Read at once, so that the gateway never waits for us.
+        let _ = body.flow_control().release_capacity(data.len());
+        let read = frames.push(data, |message| call.borrow_mut().heard(shared, at, message));
+        read.map_err(|error| End::Stream(GrpcStatus::new(INTERNAL, error.to_string())))?;
+    }
+    let trailers = unless_ended(
+        shared,
+        call,
+        std::future::poll_fn(|cx| body.poll_trailers(cx)),
+    )
+    .await?;
+    let trailers: Option<HeaderMap> = trailers.map_err(lost)?;
+    if let Err(error) = frames.finish() {
+        return Ok(End::Stream(GrpcStatus::new(INTERNAL, error.to_string())));
+    }
+    let status = trailers
+        .as_ref()
+        .and_then(GrpcStatus::from_headers)
+        .or(in_headers);
+    Ok(End::Stream(status.unwrap_or_else(|| {
+        GrpcStatus::new(UNKNOWN, "the stream ended without a gRPC status")
+    })))
+}
+
+/// Waits for `future`, unless the session is ended from our side; meanwhile lets what is blocked
+/// leave as soon as the peer makes room.
+async fn unless_ended<T>(
+    shared: &Shared,
+    call: &RefCell<Call>,
+    future: impl Future<Output = T>,
+) -> Result<T, End> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        let (due, id) = {
+            let mut call = call.borrow_mut();
+            if let Some(end) = &call.end {
+                return Poll::Ready(Err(end.clone()));
+            }
+            call.waker = Some(context.waker().clone());
+            (call.poll_room(shared, context), call.id)
+        };
+        shared.send_at(id, due);
+        future.as_mut().poll(context).map(Ok)
+    })
+    .await
+}
+
+fn request(shared: &Shared, call: &Call) -> Result<Request<()>, String> {
+    let endpoint = &shared.spec.endpoint;
+    let span = &call.facts.trace_id[..16];
+    let mut request = Request::post(format!("{endpoint}{STREAM_AUDIO_PATH}"))
+        .header("te", "trailers")
+        .header("content-type", "application/grpc")
+        .header("user-agent", concat!("voicelt/", env!("CARGO_PKG_VERSION")))
+        .header(
+            "traceparent",
+            format!("00-{}-{span}-01", call.facts.trace_id),
+        )
+        .header("x-voicelt-run-id", &shared.run.run_id);
+    for (name, value) in &shared.spec.headers {
+        request = request.header(name, value);
+    }
+    request.body(()).map_err(|error| error.to_string())
+}
+
+fn stream_error(error: &h2::Error) -> GrpcStatus {
+    let code = match (error.is_go_away() || error.is_io(), error.reason()) {
+        (true, _) | (_, Some(h2::Reason::REFUSED_STREAM)) => UNAVAILABLE,
+        _ => INTERNAL,
+    };
+    GrpcStatus::new(code, error.to_string())
+}

@@ -1,0 +1,163 @@
+//! The thread that keeps the books of a run: it takes rows from the workers, adds up their seconds,
+//! samples this process, and writes the run directory. Workers never wait for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use super::process::{Sampler, Usage};
+use super::tally::Second;
+use super::verdict::Watch;
+use crate::clock::{Clock, RunClock};
+use crate::live::gauges::Gauges;
+use crate::results::ResultsError;
+use crate::results::row::{MessageRow, RequestRow, StartedRow, TimelineRow};
+use crate::results::writer::RunWriter;
+use crate::units::{NS_PER_S, RunTime};
+use crate::wire::status::code_name;
+
+/// Entries that may wait for the ledger; what comes on top is counted as lost.
+pub(super) const MOST_WAITING: usize = 256 * 1024;
+/// Time between parts.
+const PART_NS: i64 = 5 * NS_PER_S;
+
+/// What the workers tell the ledger.
+pub(super) enum Entry {
+    /// A turn started.
+    Started(StartedRow),
+    /// A turn ended.
+    Request(Box<RequestRow>),
+    /// A message was sent or received.
+    Message(MessageRow),
+    /// A second of a worker is over.
+    Second {
+        /// The worker.
+        worker: usize,
+        /// Number of the second since the epoch.
+        number: i64,
+        /// What the worker counted.
+        second: Box<Second>,
+    },
+    /// A worker tells no more.
+    WorkerDone(usize),
+}
+
+/// The books at their end.
+pub(super) struct Books {
+    /// The run directory, its tables not merged yet.
+    pub(super) writer: RunWriter,
+    /// What the verdict watched.
+    pub(super) watch: Watch,
+}
+
+/// Seconds that are being added up.
+struct Seconds {
+    open: BTreeMap<i64, (Second, Usage, BTreeMap<&'static str, u32>)>,
+    /// The second up to which each worker has told all; `None` once it has told everything.
+    told: Vec<Option<i64>>,
+    next: i64,
+}
+
+/// Keeps the books until every worker is done.
+///
+/// # Errors
+/// The disk's: the run cannot go on without its results.
+pub(super) fn keep(
+    mut writer: RunWriter,
+    entries: &Receiver<Entry>,
+    workers: usize,
+    clock: &RunClock,
+    gauges: &Arc<Gauges>,
+) -> Result<Books, ResultsError> {
+    let mut seconds = Seconds {
+        open: BTreeMap::new(),
+        told: vec![Some(0); workers],
+        next: 0,
+    };
+    let mut sampler = Sampler::new();
+    let mut watch = Watch::default();
+    let (mut sampled, mut next_part) = (0, RunTime(PART_NS));
+    while seconds.told.iter().any(Option::is_some) {
+        match entries.recv_timeout(Duration::from_millis(200)) {
+            Ok(Entry::Started(row)) => writer.started(row)?,
+            Ok(Entry::Message(row)) => writer.message(row)?,
+            Ok(Entry::Request(row)) => {
+                if !row.status.is_success() {
+                    let number = row.closed_ns.unwrap_or(row.intended_start_ns) / NS_PER_S;
+                    let number = number.max(seconds.next);
+                    let code = row.grpc_code.filter(|code| *code != 0).map(code_name);
+                    let errors = &mut seconds.open.entry(number).or_default().2;
+                    *errors.entry(code.unwrap_or(row.status.name())).or_default() += 1;
+                }
+                writer.request(*row)?;
+            }
+            Ok(Entry::Second {
+                worker,
+                number,
+                second,
+            }) => {
+                seconds
+                    .open
+                    .entry(number.max(seconds.next))
+                    .or_default()
+                    .0
+                    .add(&second);
+                seconds.told[worker] = Some(number + 1);
+            }
+            Ok(Entry::WorkerDone(worker)) => seconds.told[worker] = None,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        let now = clock.now();
+        if now.0 / NS_PER_S > sampled {
+            let usage = sampler.sample(now, gauges.active_sessions.load(Relaxed));
+            seconds.open.entry(sampled.max(seconds.next)).or_default().1 = usage;
+            sampled = now.0 / NS_PER_S;
+            seconds.close(&mut writer, &mut watch)?;
+        }
+        if now >= next_part {
+            writer.close_parts()?;
+            next_part = RunTime(now.0 + PART_NS);
+        }
+    }
+    seconds.close(&mut writer, &mut watch)?;
+    Ok(Books { writer, watch })
+}
+
+impl Seconds {
+    /// Writes the seconds that all workers have told of.
+    fn close(&mut self, writer: &mut RunWriter, watch: &mut Watch) -> Result<(), ResultsError> {
+        let told = self.told.iter().flatten().min().copied();
+        let end = told.unwrap_or_else(|| self.open.keys().last().map_or(0, |last| last + 1));
+        while self.next < end {
+            let (second, usage, errors) = self.open.remove(&self.next).unwrap_or_default();
+            watch.second(second.late_chunks, second.offered_chunks);
+            let lag = |q| match second.lag.is_empty() {
+                true => None,
+                false => i64::try_from(second.lag.value_at_quantile(q)).ok(),
+            };
+            let errors = errors.iter().map(|(name, count)| format!("{name}={count}"));
+            writer.second(TimelineRow {
+                second_ns: self.next * NS_PER_S,
+                active_sessions: usage.active_sessions,
+                offered_starts: second.offered_starts,
+                achieved_starts: second.achieved_starts,
+                offered_chunks: second.offered_chunks,
+                achieved_chunks: second.achieved_chunks,
+                late_chunks: second.late_chunks,
+                lag_p50_ns: lag(0.5),
+                lag_p99_ns: lag(0.99),
+                lag_max_ns: lag(1.0),
+                errors: errors.collect::<Vec<_>>().join(","),
+                cpu_percent: usage.cpu_percent,
+                steal_percent: usage.steal_percent,
+                rss_bytes: usage.rss_bytes,
+                open_fds: usage.open_fds,
+            })?;
+            self.next += 1;
+        }
+        Ok(())
+    }
+}
