@@ -313,7 +313,7 @@ fn an_edit_is_noticed_until_it_is_sealed() {
         .well();
     let sealed = desk.hash("a.vtrace");
     rewrite_sessions(&desk.path("a.vtrace"), |row| {
-        row.language_code = "fr-FR".to_owned()
+        row.language_code = "fr-FR".to_owned();
     });
 
     let check = || desk.run(&["trace", "check", "a.vtrace"]);
@@ -340,8 +340,10 @@ fn an_edit_is_noticed_until_it_is_sealed() {
 #[test]
 fn the_audio_of_every_clip_is_checked() {
     let desk = Desk::new();
-    desk.run(&["prepare", "--synth=speech-like:1s", "-o", "a.vtrace"])
-        .well();
+    // Longer than what is hashed at a time.
+    let args = ["prepare", "--synth=speech-like:9s", "-o", "a.vtrace"];
+    desk.run(&args).well();
+    assert_eq!(desk.run(&["trace", "check", "a.vtrace"]).code, 0);
     let clip = desk.open("a.vtrace").clips.remove(0);
     let file = desk.path("a.vtrace").join(clip.file.unwrap());
     let mut bytes = std::fs::read(&file).unwrap();

@@ -1,5 +1,4 @@
 //! Whatever trace can be compiled comes back from its bundle as it was.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -109,10 +108,10 @@ fn specs() -> impl Strategy<Value = CompileSpec> {
     )
 }
 
-fn manifest(name: String, seed: Option<u64>) -> TraceManifest {
+fn manifest(name: &str, seed: Option<u64>) -> TraceManifest {
     TraceManifest {
         format: TRACE_FORMAT.to_owned(),
-        name: name.clone(),
+        name: name.to_owned(),
         created_at: "2026-01-01T00:00:00Z".to_owned(),
         tool: "voicelt 0.1.0".to_owned(),
         source: "prepared".to_owned(),
@@ -157,7 +156,7 @@ proptest! {
         let staging = Staging::begin(&folder.path().join("a.vtrace")).unwrap();
         let trace = Trace {
             dir: PathBuf::new(),
-            manifest: manifest(name, seed),
+            manifest: manifest(&name, seed),
             sessions: compiled.sessions,
             turns: compiled.turns,
             events: compiled.events,

@@ -42,7 +42,8 @@ impl Trace {
             .next_block(BLOCK, &mut block)
             .map_err(|e| fail(e.to_string()))?
         {
-            let bytes: Vec<u8> = block.iter().flat_map(|s| s.to_le_bytes()).collect();
+            // The reader appends.
+            let bytes: Vec<u8> = block.drain(..).flat_map(i16::to_le_bytes).collect();
             hash.update(&bytes);
         }
         match hash.finalize().to_hex().as_str() == clip.clip_id {
