@@ -1,12 +1,13 @@
 //! What to convert, and how: plain data, as resolved from flags.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::labels::Label;
 use super::raw::RawFormat;
 use crate::pcm::synth::Signal;
-use crate::units::NS_PER_MS;
+use crate::units::{NS_PER_MS, duration_ns};
 
 /// Raise it when equal files and settings come to give other clips than before.
 const CONVERSION: u32 = 1;
@@ -48,6 +49,16 @@ pub enum Normalize {
     Lufs(f64),
 }
 
+impl fmt::Display for Normalize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Normalize::Off => f.pad("off"),
+            Normalize::Peak => f.pad("peak"),
+            Normalize::Lufs(lufs) => write!(f, "{lufs}LUFS"),
+        }
+    }
+}
+
 impl FromStr for Normalize {
     type Err = String;
 
@@ -72,6 +83,21 @@ pub struct SynthSpec {
     pub signal: Signal,
     /// How long.
     pub duration_ns: i64,
+}
+
+impl FromStr for SynthSpec {
+    type Err = String;
+
+    /// Reads `SIGNAL:DURATION`, such as `tone:500ms`.
+    fn from_str(text: &str) -> Result<SynthSpec, String> {
+        let (signal, duration) = text.split_once(':').ok_or_else(|| {
+            format!("`{text}` names no length: use SIGNAL:DURATION, such as speech-like:3s")
+        })?;
+        Ok(SynthSpec {
+            signal: signal.parse()?,
+            duration_ns: duration_ns(duration).map_err(|e| e.to_string())?,
+        })
+    }
 }
 
 /// What to convert, and how.
@@ -156,9 +182,28 @@ mod tests {
         assert_eq!("peak".parse(), Ok(Normalize::Peak));
         assert_eq!("-23".parse(), Ok(Normalize::Lufs(-23.0)));
         assert_eq!("-16.5LUFS".parse(), Ok(Normalize::Lufs(-16.5)));
+        assert_eq!(Normalize::Lufs(-16.5).to_string(), "-16.5LUFS");
         for wrong in ["", "3", "-99", "NaN", "loud"] {
             let error = wrong.parse::<Normalize>().unwrap_err();
             assert!(error.contains("off, peak"), "{error}");
+        }
+    }
+
+    #[test]
+    fn made_up_audio_is_read_with_its_length() {
+        let spec: SynthSpec = "speech-like:1.5".parse().unwrap();
+        let expected = SynthSpec {
+            signal: Signal::SpeechLike,
+            duration_ns: 1_500 * NS_PER_MS,
+        };
+        assert_eq!(spec, expected);
+        for (wrong, what) in [
+            ("tone", "names no length"),
+            ("music:1s", "unknown signal"),
+            ("tone:long", "not a duration"),
+        ] {
+            let error = wrong.parse::<SynthSpec>().unwrap_err();
+            assert!(error.contains(what), "{error}");
         }
     }
 

@@ -43,7 +43,8 @@ pub(super) struct Found {
 }
 
 /// Collects the files of `inputs`: folders with all below them, links followed, hidden ones left
-/// out; each file once, where it comes first. With `raw`, headerless files in folders count too.
+/// out, and so are the trace bundles in them, whose clips are audio that was prepared already; each
+/// file once, where it comes first. With `raw`, headerless files in folders count too.
 pub(super) fn find(inputs: &[PathBuf], raw: bool) -> Found {
     let mut found = Found::default();
     for input in inputs {
@@ -80,7 +81,8 @@ fn named(input: &Path) -> Entry {
 fn in_folder(folder: &Path, prefix: Option<&Path>, raw: bool, ignored: &mut u64) -> Vec<Entry> {
     let walk = WalkDir::new(folder).follow_links(true).into_iter();
     let visible = walk.filter_entry(|entry| {
-        entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        entry.depth() == 0 || !(hidden || is_bundle(entry.path()))
     });
     let mut entries = Vec::new();
     for visited in visible {
@@ -109,6 +111,10 @@ fn in_folder(folder: &Path, prefix: Option<&Path>, raw: bool, ignored: &mut u64)
         });
     }
     entries
+}
+
+fn is_bundle(path: &Path) -> bool {
+    path.join("trace.json").is_file()
 }
 
 fn is_audio(path: &Path, raw: bool) -> bool {
@@ -164,6 +170,18 @@ mod tests {
             ["Z.ogg", "a.b/x.ulaw", "a/10.flac", "a/2.MP3", "b.wav"]
         );
         assert_eq!(found.ignored, 1);
+    }
+
+    #[test]
+    fn the_bundle_that_was_made_of_a_folder_is_not_part_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        touch(
+            dir.path(),
+            &["a.wav", "made.vtrace/trace.json", "made.vtrace/clips/b.wav"],
+        );
+        assert_eq!(names(&find(&[dir.path().to_owned()], false)), ["a.wav"]);
+        let bundle = find(&[dir.path().join("made.vtrace")], false);
+        assert_eq!(names(&bundle), ["clips/b.wav"]);
     }
 
     #[test]

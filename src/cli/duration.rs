@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::units::{DurationError, duration_ns, duration_text};
 
 /// A duration argument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub struct DurationArg {
     /// Nanoseconds.
     pub ns: i64,

@@ -3,11 +3,19 @@
 pub mod duration;
 pub mod exit;
 pub mod gateway;
+mod listing;
 mod live;
+mod made;
+pub mod prepare;
+mod progress;
+mod recipe;
 pub mod replay;
 pub mod report;
+mod settings;
+mod span;
 pub mod stderr;
 pub mod stdout;
+pub mod trace;
 
 use std::process::ExitCode;
 
@@ -37,9 +45,11 @@ Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Prepare(Box<prepare::Args>),
     Gateway(gateway::GatewayArgs),
     Replay(Box<replay::Args>),
     Report(report::Args),
+    Trace(trace::Args),
 }
 
 impl Cli {
@@ -49,9 +59,11 @@ impl Cli {
     /// [`exit::BadInput`] where the user can mend it, otherwise our own failure.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
+            Command::Prepare(args) => prepare::run(*args, self.quiet),
             Command::Gateway(args) => gateway::run(&args),
             Command::Replay(args) => replay::run(&args, self.quiet),
             Command::Report(args) => report::run(&args),
+            Command::Trace(args) => trace::run(&args),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Arrival processes: when sessions start.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::units::NS_PER_S;
+use crate::units::{NS_PER_S, duration_text};
 
 /// Most sessions that one trace may hold.
 pub const MAX_SESSIONS: usize = 10_000_000;
@@ -89,6 +90,20 @@ impl FromStr for Arrivals {
             }
             "file" if !rest.is_empty() => Ok(Arrivals::File(rest.into())),
             _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for Arrivals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Arrivals::Constant(rate) => write!(f, "constant:{rate}/s"),
+            Arrivals::Poisson(rate) => write!(f, "poisson:{rate}/s"),
+            Arrivals::Uniform(sessions) => write!(f, "uniform:{sessions}"),
+            Arrivals::Burst { sessions, at_ns } => {
+                write!(f, "burst:{sessions}@{}", duration_text(*at_ns))
+            }
+            Arrivals::File(path) => write!(f, "file:{}", path.display()),
         }
     }
 }
@@ -307,6 +322,19 @@ mod tests {
             said.ends_with("line 2: `soon` is not a start in seconds (0 or more)"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn arrivals_are_written_as_they_are_read() {
+        for text in [
+            "constant:2/s",
+            "poisson:0.1/s",
+            "uniform:500",
+            "burst:3@1s500ms",
+            "file:a/starts.csv",
+        ] {
+            assert_eq!(text.parse::<Arrivals>().unwrap().to_string(), text);
+        }
     }
 
     #[test]

@@ -69,6 +69,28 @@ impl Default for CompileSpec {
     }
 }
 
+impl CompileSpec {
+    /// Finds what would keep any clips from becoming a trace, before they are there.
+    ///
+    /// # Errors
+    /// As for [`compile`].
+    pub fn check(&self) -> Result<(), CompileError> {
+        self.check_calls()?;
+        starts(1, self)?;
+        Ok(())
+    }
+
+    fn check_calls(&self) -> Result<(), CompileError> {
+        if !(1_000_000..=NS_PER_S).contains(&self.chunk_ns) || self.chunk_ns % 1_000_000 != 0 {
+            return Err(CompileError::Chunk(self.chunk_ns));
+        }
+        if self.turns.is_empty() || *self.turns.start() == 0 || self.think_ns.is_empty() {
+            return Err(CompileError::Turns);
+        }
+        Ok(())
+    }
+}
+
 /// What can keep clips from becoming a trace.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
@@ -118,12 +140,7 @@ pub fn compile(clips: &[ClipRow], spec: &CompileSpec) -> Result<Compiled, Compil
     if clips.is_empty() {
         return Err(CompileError::NoClips);
     }
-    if !(1_000_000..=NS_PER_S).contains(&spec.chunk_ns) || spec.chunk_ns % 1_000_000 != 0 {
-        return Err(CompileError::Chunk(spec.chunk_ns));
-    }
-    if spec.turns.is_empty() || *spec.turns.start() == 0 || spec.think_ns.is_empty() {
-        return Err(CompileError::Turns);
-    }
+    spec.check_calls()?;
     let starts = starts(clips.len(), spec)?;
     let mut turns_rng = rng(spec.seed, TURNS);
     let mut think_rng = rng(spec.seed, THINK);
@@ -470,6 +487,12 @@ mod tests {
             ..CompileSpec::default()
         };
         assert!(matches!(no(turns), CompileError::Turns));
+        let endless = CompileSpec {
+            arrivals: "poisson:1/s".parse().ok(),
+            ..CompileSpec::default()
+        };
+        assert!(matches!(endless.check(), Err(CompileError::Arrivals(_))));
+        assert!(CompileSpec::default().check().is_ok());
         assert!(matches!(
             compile(&[], &CompileSpec::default()),
             Err(CompileError::NoClips)

@@ -12,6 +12,7 @@ pub mod extent;
 pub mod manifest;
 pub mod model;
 pub mod staging;
+mod verify;
 
 use std::path::Path;
 

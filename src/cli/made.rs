@@ -1,0 +1,88 @@
+//! What `prepare` says at its end: what became of the files, and what trace they make.
+
+use std::fmt::Write;
+
+use crate::audio::library::Pool;
+use crate::trace::extent::Extent;
+use crate::units::Human;
+
+/// Files that are named with the reason they were skipped.
+const NAMED: usize = 10;
+
+/// What became of the files of `pool`.
+pub(crate) fn files(pool: &Pool) -> String {
+    let skipped = pool.skipped.len();
+    let mut text = format!(
+        "files     {} converted, {} reused, {skipped} skipped, {} not tried (no audio by their name)\n",
+        pool.converted, pool.reused, pool.ignored
+    );
+    let reasons = pool.skipped.iter();
+    let reasons = reasons.map(|file| format!("{}: {}", file.path, file.reason));
+    push_list(&mut text, "skipped", &reasons.collect::<Vec<_>>());
+    let labels = pool.unused_labels.iter();
+    let labels =
+        labels.map(|path| format!("{path}: has a speech label, but is not among the files"));
+    push_list(&mut text, "labels", &labels.collect::<Vec<_>>());
+    text
+}
+
+/// How large the trace is, and what it asks of a gateway.
+pub(crate) fn trace(extent: &Extent, clips: usize) -> String {
+    format!(
+        "trace     {} sessions, {} turns, {clips} clips, {} long\n\
+         load      at most {} sessions at a time; {:.1} chunks/s and {:.3} MB/s on average\n",
+        extent.sessions,
+        extent.turns,
+        Human(extent.duration_ns),
+        extent.peak_sessions,
+        extent.chunks_per_s(),
+        extent.megabytes_per_s()
+    )
+}
+
+/// Appends the first few of `items`, the first of them behind `label`.
+fn push_list(text: &mut String, label: &str, items: &[String]) {
+    for (number, item) in items.iter().take(NAMED).enumerate() {
+        let label = if number == 0 { label } else { "" };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{label:8}  {item}");
+    }
+    if items.len() > NAMED {
+        let _ = writeln!(text, "{:8}  and {} more", "", items.len() - NAMED);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::library::Skipped;
+
+    #[test]
+    fn the_first_ten_reasons_are_given_and_the_rest_counted() {
+        let skipped = (0..12).map(|n| Skipped {
+            path: format!("{n}.wav"),
+            reason: "empty".to_owned(),
+        });
+        let pool = Pool {
+            converted: 3,
+            ignored: 1,
+            skipped: skipped.collect(),
+            ..Pool::default()
+        };
+        let said = files(&pool);
+        assert!(said.starts_with("files     3 converted, 0 reused, 12 skipped, 1 not tried"));
+        assert!(
+            said.contains("\nskipped   0.wav: empty\n          1.wav: empty\n"),
+            "{said}"
+        );
+        assert!(
+            said.ends_with("9.wav: empty\n          and 2 more\n"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn nothing_is_said_of_what_there_is_none_of() {
+        assert_eq!(files(&Pool::default()).lines().count(), 1);
+    }
+}

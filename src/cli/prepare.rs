@@ -1,0 +1,297 @@
+//! `voicelt prepare`: from a library of audio to a trace.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::exit::BadInput;
+use super::progress::ConversionBar;
+use super::report::Format;
+use super::settings::Settings;
+use super::stderr::say;
+use super::{listing, made, recipe, stdout};
+use crate::audio::library::{self, AudioError, Pool, Previous};
+use crate::audio::list::list;
+use crate::audio::spec::ConvertSpec;
+use crate::clock;
+use crate::pcm::PcmError;
+use crate::table::TableError;
+use crate::trace::arrivals::Arrivals;
+use crate::trace::bundle::read_table;
+use crate::trace::compile::{CompileSpec, compile};
+use crate::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
+use crate::trace::model::{SourceRow, TraceSource};
+use crate::trace::staging::Staging;
+use crate::trace::{Trace, TraceError};
+
+const TOOL: &str = concat!("voicelt ", env!("CARGO_PKG_VERSION"));
+
+/// Make a trace of audio files: clips at 16 kHz, and when which caller says which of them.
+///
+/// Durations are written as 250ms or 1m30s; a bare number is seconds.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    settings: Settings,
+    /// Take settings from this TOML file, whose keys are the long names here, and `audio`; flags
+    /// overrule it
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+    /// Show what the files hold, and make nothing
+    #[arg(long)]
+    list: bool,
+    /// How --list shows it
+    #[arg(long, value_enum, default_value_t = Format::Text, requires = "list")]
+    format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt prepare ~/calls -o calls.vtrace --arrivals poisson:2/s --duration 2m
+  voicelt prepare ~/calls -o calls.vtrace --turns 1..4 --think-time 500ms..3s
+  voicelt prepare --synth speech-like:3s -o synth.vtrace --sessions 100
+  voicelt prepare ~/calls --list";
+
+/// Lists the files, or makes the trace.
+///
+/// # Errors
+/// [`BadInput`] for flags that make no sense together, files that give nothing, and a place that is
+/// taken; otherwise the system's.
+pub fn run(args: Args, quiet: bool) -> anyhow::Result<ExitCode> {
+    let settings = match &args.recipe {
+        Some(path) => args.settings.or(recipe::read(path)?),
+        None => args.settings,
+    };
+    let output = settings.output.clone();
+    let (convert, compile) = settings.specs();
+    if args.list {
+        return show_list(&convert, args.format);
+    }
+    if convert.inputs.is_empty() && convert.synth.is_empty() {
+        return Err(bad(anyhow!(
+            "nothing to prepare: name audio files or folders, or make some up with --synth \
+             speech-like:3s"
+        )));
+    }
+    let output = output.ok_or_else(|| {
+        bad(anyhow!(
+            "say where to put the trace with -o OUT.vtrace, or use --list to look first"
+        ))
+    })?;
+    compile.check().map_err(bad)?;
+    make(&convert, &compile, &output, quiet)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_list(spec: &ConvertSpec, format: Format) -> anyhow::Result<ExitCode> {
+    if spec.inputs.is_empty() {
+        return Err(bad(anyhow!("nothing to list: name audio files or folders")));
+    }
+    let rows = list(spec).map_err(of_audio)?;
+    let shown = match format {
+        Format::Text => listing::table(&rows),
+        Format::Json => listing::json(&rows),
+    };
+    stdout::print(&shown).context("could not write to standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn make(
+    convert: &ConvertSpec,
+    compile_spec: &CompileSpec,
+    output: &Path,
+    quiet: bool,
+) -> anyhow::Result<()> {
+    let name = output
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned());
+    let name = name.ok_or_else(|| {
+        bad(anyhow!(
+            "-o {}: give the trace a name, such as calls.vtrace",
+            output.display()
+        ))
+    })?;
+    let note = |text: &str| {
+        if !quiet {
+            say(text);
+        }
+    };
+    let staging = Staging::begin(output).map_err(of_trace)?;
+    let earlier = earlier(output).unwrap_or_else(|error| {
+        note(&format!(
+            "note: the old trace cannot be reused ({error}); all is converted anew\n"
+        ));
+        None
+    });
+    let pool = convert_all(convert, &staging, earlier.as_ref(), quiet)?;
+    note(&made::files(&pool));
+    let compiled = compile(&pool.clips, compile_spec).map_err(bad)?;
+    let trace = Trace {
+        dir: staging.dir().to_owned(),
+        manifest: manifest(name, convert, compile_spec),
+        sessions: compiled.sessions,
+        turns: compiled.turns,
+        events: compiled.events,
+        clips: pool.clips,
+    };
+    let trace = trace.save(staging, &pool.sources).map_err(of_trace)?;
+    note(&made::trace(&trace.extent(), trace.clips.len()));
+    let shown = output.display();
+    note(&format!(
+        "next      voicelt replay {shown} --target embedded\n"
+    ));
+    Ok(())
+}
+
+fn convert_all(
+    spec: &ConvertSpec,
+    staging: &Staging,
+    earlier: Option<&(Trace, Vec<SourceRow>)>,
+    quiet: bool,
+) -> anyhow::Result<Pool> {
+    let previous = earlier.map(|(trace, sources)| Previous {
+        folder: &trace.dir,
+        clips: &trace.clips,
+        sources,
+    });
+    let bar = ConversionBar::new(quiet);
+    let pool = library::convert(spec, staging.dir(), previous, &|progress| {
+        bar.show(progress)
+    });
+    bar.finish();
+    pool.map_err(of_audio)
+}
+
+/// The bundle that is to be replaced and its sources, or `None` if there is none.
+fn earlier(output: &Path) -> Result<Option<(Trace, Vec<SourceRow>)>, TraceError> {
+    if !output.exists() {
+        return Ok(None);
+    }
+    Ok(Some((Trace::open_unsealed(output)?, read_table(output)?)))
+}
+
+/// The manifest; what follows from the tables is filled in when the trace is saved.
+fn manifest(name: String, convert: &ConvertSpec, compile: &CompileSpec) -> TraceManifest {
+    let now =
+        Timestamp::from_nanosecond(i128::from(clock::wall_ns())).unwrap_or(Timestamp::UNIX_EPOCH);
+    let step = Provenance {
+        step: "prepare".to_owned(),
+        tool: TOOL.to_owned(),
+        at: now.to_string(),
+        settings: settings(convert, compile),
+    };
+    TraceManifest {
+        format: TRACE_FORMAT.to_owned(),
+        name,
+        created_at: now.to_string(),
+        tool: TOOL.to_owned(),
+        source: TraceSource::Prepared.name().to_owned(),
+        contains: vec!["audio".to_owned()],
+        origin_at: None,
+        seed: Some(compile.seed),
+        sessions: 0,
+        events: 0,
+        duration_ns: 0,
+        content_blake3: String::new(),
+        provenance: vec![step],
+    }
+}
+
+/// The settings as resolved, for the trace's history: of paths only the last part, as a trace is
+/// passed on to others.
+fn settings(convert: &ConvertSpec, compile: &CompileSpec) -> Value {
+    let last = |path: &Path| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let inputs: Vec<_> = convert.inputs.iter().map(|input| last(input)).collect();
+    let arrivals = compile.arrivals.as_ref().map(|arrivals| match arrivals {
+        Arrivals::File(path) => format!("file:{}", last(path).unwrap_or_default()),
+        other => other.to_string(),
+    });
+    let synth = convert.synth.iter();
+    let synth = synth.map(|s| json!({ "signal": s.signal.name(), "duration_ns": s.duration_ns }));
+    json!({
+        "audio": inputs,
+        "synth": synth.collect::<Vec<_>>(),
+        "channel": convert.channel.name(),
+        "min_clip_ns": convert.min_clip_ns,
+        "max_clip_ns": convert.max_clip_ns,
+        "normalize": convert.normalize.to_string(),
+        "dither": convert.dither,
+        "raw": convert.raw.map(|raw| raw.to_string()),
+        "speech_labels": convert.speech_labels.as_deref().and_then(last),
+        "arrivals": arrivals,
+        "sessions": compile.limits.sessions,
+        "duration_ns": compile.limits.duration_ns,
+        "turns": [compile.turns.start(), compile.turns.end()],
+        "think_ns": [compile.think_ns.start(), compile.think_ns.end()],
+        "microphone": compile.microphone.map(|microphone| microphone.name()),
+        "answer_time_ns": compile.answer_time_ns,
+        "hang_ns": compile.hang_ns,
+        "chunk_ns": compile.chunk_ns,
+        "pick": compile.pick.name(),
+        "language": compile.language_code,
+        "seed": compile.seed,
+    })
+}
+
+/// An error that the user can mend.
+fn bad(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    BadInput(error.into()).into()
+}
+
+fn of_audio(error: AudioError) -> anyhow::Error {
+    match error {
+        AudioError::Io { .. } | AudioError::Pcm(PcmError::Io { .. }) => error.into(),
+        _ => bad(error),
+    }
+}
+
+fn of_trace(error: TraceError) -> anyhow::Error {
+    match error {
+        TraceError::Io { .. } | TraceError::Table(TableError::Io { .. }) => error.into(),
+        _ => bad(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_our_failure_and_a_taken_place_is_not() {
+        let full = || std::io::Error::from_raw_os_error(28);
+        let ours = of_trace(TraceError::io(Path::new("a"), full()));
+        let theirs = of_trace(TraceError::Taken {
+            path: "a".to_owned(),
+        });
+        assert!(!ours.is::<BadInput>() && theirs.is::<BadInput>());
+        let ours = of_audio(AudioError::Io {
+            path: "a".to_owned(),
+            source: full(),
+        });
+        assert!(!ours.is::<BadInput>());
+    }
+
+    #[test]
+    fn the_history_of_a_trace_names_no_folders() {
+        let convert = ConvertSpec {
+            inputs: vec!["/home/ann/calls".into()],
+            speech_labels: Some("/home/ann/labels.csv".into()),
+            ..ConvertSpec::default()
+        };
+        let compile = CompileSpec {
+            arrivals: Some(Arrivals::File("/home/ann/starts.csv".into())),
+            ..CompileSpec::default()
+        };
+        let kept = settings(&convert, &compile);
+        assert_eq!(kept["audio"], json!(["calls"]));
+        assert_eq!(kept["arrivals"], "file:starts.csv");
+        assert!(!kept.to_string().contains("/home"));
+    }
+}
