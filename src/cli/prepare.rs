@@ -23,6 +23,7 @@ use crate::trace::arrivals::Arrivals;
 use crate::trace::bundle::read_table;
 use crate::trace::compile::{CompileSpec, compile};
 use crate::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
+use crate::trace::model::Microphone;
 use crate::trace::model::{SourceRow, TraceSource};
 use crate::trace::staging::Staging;
 use crate::trace::{Trace, TraceError};
@@ -160,7 +161,7 @@ fn convert_all(
     });
     let bar = ConversionBar::new(quiet);
     let pool = library::convert(spec, staging.dir(), previous, &|progress| {
-        bar.show(progress)
+        bar.show(progress);
     });
     bar.finish();
     pool.map_err(of_audio)
@@ -230,7 +231,7 @@ fn settings(convert: &ConvertSpec, compile: &CompileSpec) -> Value {
         "duration_ns": compile.limits.duration_ns,
         "turns": [compile.turns.start(), compile.turns.end()],
         "think_ns": [compile.think_ns.start(), compile.think_ns.end()],
-        "microphone": compile.microphone.map(|microphone| microphone.name()),
+        "microphone": compile.microphone.map(Microphone::name),
         "answer_time_ns": compile.answer_time_ns,
         "hang_ns": compile.hang_ns,
         "chunk_ns": compile.chunk_ns,
