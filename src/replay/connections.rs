@@ -1,6 +1,6 @@
 //! A worker's connections: opened before the run, opened again when one is lost.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -18,6 +18,8 @@ struct Slot {
 pub(super) struct Connections {
     connector: Connector,
     slots: Vec<Rc<Slot>>,
+    /// The connection that the next session takes.
+    next: Cell<usize>,
 }
 
 /// A connection that is ready for a stream.
@@ -41,16 +43,21 @@ impl Connections {
             let open = RefCell::new(Some(start(connector.connect().await?)));
             slots.push(Rc::new(Slot { number, open }));
         }
-        Ok(Connections { connector, slots })
+        Ok(Connections {
+            connector,
+            slots,
+            next: Cell::new(0),
+        })
     }
 
-    /// A stream slot on the connection that session `id` belongs to. Waits for the server's limit
+    /// A stream slot on the next connection in turn. Waits for the server's limit
     /// of streams; a lost connection is opened again.
     ///
     /// # Errors
     /// A connection that cannot be opened again, or is lost at once.
-    pub(super) async fn ready(&self, id: usize) -> Result<Ready, String> {
-        let slot = &self.slots[id % self.slots.len()];
+    pub(super) async fn ready(&self) -> Result<Ready, String> {
+        let slot = &self.slots[self.next.get()];
+        self.next.set((self.next.get() + 1) % self.slots.len());
         let held = slot.open.borrow().clone();
         if let Some((streams, peer)) = held {
             if let Ok(streams) = streams.ready().await {

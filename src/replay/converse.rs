@@ -41,9 +41,9 @@ pub(super) async fn converse(shared: &Shared, call: &RefCell<Call>) -> End {
 }
 
 async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End> {
-    let id = call.borrow().id;
     let unavailable = |reason: String| End::Stream(GrpcStatus::new(UNAVAILABLE, reason));
-    let ready = unless_ended(shared, call, shared.connections.ready(id)).await?;
+    let id = call.borrow().id;
+    let ready = unless_ended(shared, call, shared.connections.ready()).await?;
     let mut ready = ready.map_err(unavailable)?;
     {
         let mut call = call.borrow_mut();

@@ -100,10 +100,11 @@ impl Trace {
         self.manifest.content_blake3 = self.content_hash();
         let path = self.dir.join("trace.json");
         let io = |e| TraceError::io(&path, e);
-        let mut file = tempfile::NamedTempFile::new_in(&self.dir).map_err(io)?;
-        serde_json::to_writer_pretty(&mut file, &self.manifest).map_err(|e| io(e.into()))?;
-        file.as_file().sync_all().map_err(io)?;
-        file.persist(&path).map_err(|e| io(e.error))?;
+        let temporary = self.dir.join("trace.json.tmp");
+        let file = std::fs::File::create(&temporary).map_err(io)?;
+        serde_json::to_writer_pretty(&file, &self.manifest).map_err(|e| io(e.into()))?;
+        file.sync_all().map_err(io)?;
+        std::fs::rename(&temporary, &path).map_err(io)?;
         Ok(())
     }
 

@@ -347,8 +347,6 @@ mod tests {
     use super::*;
 
     const MS: i64 = 1_000_000;
-
-    /// A clip of `ms` milliseconds whose speech is all but the last 100 ms.
     pub(crate) fn clip(number: u32, ms: u64) -> ClipRow {
         ClipRow {
             clip: number,
