@@ -1,0 +1,113 @@
+//! `voicelt replay`, as users run it, against the reference gateway: what it writes, how it stops,
+//! and what the receiver says of it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+mod stopped;
+mod tls;
+mod witnessed;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// A folder with traces and runs, removed with it.
+pub struct Desk(TempDir);
+
+impl Desk {
+    /// A desk with `calls.vtrace`, prepared from made-up speech.
+    pub fn with_trace(prepare: &[&str]) -> Desk {
+        let desk = Desk(tempfile::tempdir().unwrap());
+        let output = desk.voicelt(&[&["prepare", "-o", "calls.vtrace"], prepare].concat());
+        assert!(output.status.success(), "{}", said(&output));
+        desk
+    }
+
+    /// The path of `name` on the desk.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_voicelt"));
+        command
+            .current_dir(self.0.path())
+            .args(args)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs voicelt to its end.
+    pub fn voicelt(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Starts voicelt.
+    pub fn start(&self, args: &[&str]) -> Running {
+        let mut command = self.command(args);
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Running(child)
+    }
+}
+
+/// A command under way; killed when dropped.
+pub struct Running(Child);
+
+impl Running {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// The exit code, `None` when it was killed; waits at most a minute.
+    pub fn wait(mut self) -> Option<i32> {
+        let ended = until(|| self.0.try_wait().unwrap());
+        ended.code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Asks again and again until there is an answer; gives up after a minute.
+pub fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..1200 {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("nothing happened within a minute");
+}
+
+/// What a command printed.
+pub fn said(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    format!("{}{}", text(&output.stdout), text(&output.stderr))
+}
+
+/// Names of the files in `dir` that begin with `prefix`.
+pub fn files(dir: &Path, prefix: &str) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| {
+            path.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with(prefix)
+        })
+        .collect()
+}
