@@ -6,6 +6,7 @@ mod stopped;
 mod tls;
 mod witnessed;
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -59,6 +60,19 @@ impl Desk {
 pub struct Running(Child);
 
 impl Running {
+    /// The address that a gateway says it listens on.
+    pub fn address(&mut self) -> String {
+        let mut line = String::new();
+        let mut stderr = BufReader::new(self.0.stderr.take().unwrap());
+        stderr.read_line(&mut line).unwrap();
+        // What else it says must not block it.
+        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+        line.trim()
+            .strip_prefix("listening on ")
+            .unwrap()
+            .to_owned()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.0);

@@ -7,7 +7,7 @@ use voicelt::results::reader::RunDir;
 use voicelt::results::row::{ArrivalRow, Direction, MessageRow, Status};
 use voicelt::table::{Reader, read_all};
 
-use crate::{Desk, until};
+use crate::Desk;
 
 #[test]
 fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
@@ -23,19 +23,16 @@ fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
         "--answer-time",
         "3s",
     ]);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let target = free.local_addr().unwrap().to_string();
-    drop(free);
-    let gateway = desk.start(&[
+    let mut gateway = desk.start(&[
         "gateway",
         "--listen",
-        &target,
+        "127.0.0.1:0",
         "--slots",
         "200",
         "--arrivals-log",
         "log.parquet",
     ]);
-    until(|| std::net::TcpStream::connect(&target).ok());
+    let target = gateway.address();
     // Whether a busy machine kept the schedule is the verdict's business, not this test's.
     let output = desk.voicelt(&[
         "--quiet",
