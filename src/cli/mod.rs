@@ -13,6 +13,7 @@ pub mod replay;
 pub mod report;
 mod settings;
 mod span;
+mod stamp;
 pub mod stderr;
 pub mod stdout;
 pub mod trace;

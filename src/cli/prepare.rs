@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::exit::BadInput;
@@ -12,11 +11,10 @@ use super::progress::ConversionBar;
 use super::report::Format;
 use super::settings::Settings;
 use super::stderr::say;
-use super::{listing, made, recipe, stdout};
+use super::{listing, made, recipe, stamp, stdout};
 use crate::audio::library::{self, AudioError, Pool, Previous};
 use crate::audio::list::list;
 use crate::audio::spec::ConvertSpec;
-use crate::clock;
 use crate::pcm::PcmError;
 use crate::table::TableError;
 use crate::trace::arrivals::Arrivals;
@@ -26,9 +24,6 @@ use crate::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
 use crate::trace::model::{Microphone, SourceRow, TraceSource};
 use crate::trace::staging::Staging;
 use crate::trace::{Trace, TraceError};
-use crate::units::NS_PER_S;
-
-const TOOL: &str = concat!("voicelt ", env!("CARGO_PKG_VERSION"));
 
 /// Make a trace of audio files: clips at 16 kHz, and when which caller says which of them.
 ///
@@ -177,13 +172,10 @@ fn earlier(output: &Path) -> Result<Option<(Trace, Vec<SourceRow>)>, TraceError>
 
 /// The manifest; what follows from the tables is filled in when the trace is saved.
 fn manifest(name: String, convert: &ConvertSpec, compile: &CompileSpec) -> TraceManifest {
-    let second = clock::wall_ns().div_euclid(NS_PER_S);
-    let now = Timestamp::from_second(second)
-        .unwrap_or_default()
-        .to_string();
+    let now = stamp::now().to_string();
     let step = Provenance {
         step: "prepare".to_owned(),
-        tool: TOOL.to_owned(),
+        tool: stamp::TOOL.to_owned(),
         at: now.clone(),
         settings: settings(convert, compile),
     };
@@ -191,7 +183,7 @@ fn manifest(name: String, convert: &ConvertSpec, compile: &CompileSpec) -> Trace
         format: TRACE_FORMAT.to_owned(),
         name,
         created_at: now.clone(),
-        tool: TOOL.to_owned(),
+        tool: stamp::TOOL.to_owned(),
         source: TraceSource::Prepared.name().to_owned(),
         contains: vec!["audio".to_owned()],
         origin_at: None,

@@ -15,8 +15,8 @@ use super::duration::DurationArg;
 use super::exit::{BadInput, Outcome, Unreachable};
 use super::report::Format;
 use super::stderr::say;
-use super::{live, stdout};
-use crate::clock::{RunClock, epoch_now, wall_ns};
+use super::{live, stamp, stdout};
+use crate::clock::{RunClock, epoch_now};
 use crate::gateway::{Embedded, GatewaySpec};
 use crate::live::gauges::Gauges;
 use crate::replay::plan::{Plan, Selection};
@@ -24,7 +24,7 @@ use crate::replay::{Replay, ReplayError, ReplaySpec, Stop, lead_ns, redacted};
 use crate::report::{Summary, text};
 use crate::results::manifest::{ExitReason, Host, RUN_FORMAT, RunManifest, TraceRef, VerdictLevel};
 use crate::results::reader::RunDir;
-use crate::results::writer::RunWriter;
+use crate::results::writer::{RunWriter, write_manifest};
 use crate::table::write_all;
 use crate::trace::{Trace, TraceError};
 use crate::units::{Human, RunTime, TraceTime};
@@ -36,8 +36,6 @@ const EMBEDDED: &str = "embedded";
 const MOST_CONNECTIONS: u64 = 64;
 /// Time that calls under way are given after Ctrl-C.
 const DRAIN: Duration = Duration::from_secs(5);
-/// `voicelt` and its version.
-const TOOL: &str = concat!("voicelt ", env!("CARGO_PKG_VERSION"));
 
 /// Replay a trace: sessions start and chunks leave at their recorded instants, whatever the
 /// gateway answers.
@@ -184,7 +182,8 @@ fn replay(
         }),
         limit: args.limit,
     };
-    let sketch = Plan::new(trace.clone(), &selection, RunTime(0)).planned();
+    let plan = Plan::new(trace.clone(), &selection);
+    let sketch = plan.planned();
     if sketch.sessions == 0 {
         return Err(BadInput(anyhow!(
             "no session of the trace starts in --window, or --limit is 0"
@@ -194,7 +193,7 @@ fn replay(
     let connections = args
         .connections
         .unwrap_or(sketch.peak_sessions.clamp(1, MOST_CONNECTIONS) as u32);
-    let plan = Plan::new(trace.clone(), &selection, RunTime(lead_ns(connections)));
+    let plan = plan.starting_at(RunTime(lead_ns(connections)));
     let spec = args.spec(trace, endpoint, connections);
     let shown = args.shown(&spec);
     if !quiet {
@@ -224,9 +223,9 @@ fn replay(
         format: RUN_FORMAT.to_owned(),
         run_id,
         name,
-        tool: TOOL.to_owned(),
+        tool: stamp::TOOL.to_owned(),
         exit_reason: ExitReason::Running,
-        started_at: now_utc(),
+        started_at: stamp::now().to_string(),
         finished_at: None,
         spec: shown,
         host: host(),
@@ -250,7 +249,7 @@ fn replay(
     )?;
     // Directories and clips took their time: the run begins now.
     manifest.epoch = epoch_now();
-    writer.replace_manifest(&manifest)?;
+    write_manifest(&dir, &manifest)?;
 
     let gauges = Arc::new(Gauges::default());
     let stop = Stop::default();
@@ -266,13 +265,13 @@ fn replay(
         drop(done);
         outcome
     });
-    manifest.finished_at = Some(now_utc());
+    manifest.finished_at = Some(stamp::now().to_string());
     let mut outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) => {
             manifest.exit_reason = ExitReason::Failed;
             // The disk may be what failed; the run then reads as one that was killed.
-            let _ = std::fs::write(dir.join("run.json"), serde_json::to_vec_pretty(&manifest)?);
+            let _ = write_manifest(&dir, &manifest);
             return Err(told(error).context(format!(
                 "the run stopped; what was written is in {}",
                 dir.display()
@@ -286,7 +285,7 @@ fn replay(
         None => ExitReason::Finished,
     };
     manifest.verdict = Some(outcome.verdict);
-    outcome.writer.replace_manifest(&manifest)?;
+    write_manifest(&dir, &manifest)?;
     let run = RunDir::open(&dir)?;
     let summary = Summary::of(
         &manifest,
@@ -295,7 +294,7 @@ fn replay(
         outcome.lag,
     );
     manifest.summary = Some(serde_json::to_value(&summary)?);
-    outcome.writer.replace_manifest(&manifest)?;
+    write_manifest(&dir, &manifest)?;
     if let Some(runs) = dir.parent().filter(|_| interrupted.is_none()) {
         link_latest(runs, &dir)?;
     }
@@ -380,8 +379,7 @@ fn told(error: ReplayError) -> anyhow::Error {
 }
 
 fn default_dir(trace: &str) -> PathBuf {
-    let time = jiff::Timestamp::from_nanosecond(i128::from(wall_ns())).unwrap_or_default();
-    let base = format!("{trace}-{}", time.strftime("%Y%m%d-%H%M%S"));
+    let base = format!("{trace}-{}", stamp::now().strftime("%Y%m%d-%H%M%S"));
     let free = |dir: &PathBuf| !dir.exists();
     let mut names = (1..).map(|n| match n {
         1 => Path::new("runs").join(&base),
@@ -401,11 +399,6 @@ fn link_latest(runs: &Path, dir: &Path) -> anyhow::Result<()> {
     std::os::unix::fs::symlink(name, &temporary)
         .and_then(|()| std::fs::rename(&temporary, runs.join("latest")))
         .with_context(|| format!("could not link {}", runs.join("latest").display()))
-}
-
-fn now_utc() -> String {
-    let now = jiff::Timestamp::from_nanosecond(i128::from(wall_ns())).unwrap_or_default();
-    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn host() -> Host {

@@ -15,8 +15,7 @@ use crate::live::gauges::Gauges;
 use crate::results::ResultsError;
 use crate::results::row::{MessageRow, RequestRow, StartedRow, TimelineRow};
 use crate::results::writer::RunWriter;
-use crate::units::{NS_PER_S, RunTime};
-use crate::wire::status::code_name;
+use crate::units::{NS_PER_S, RunTime, grpc_code_name};
 
 /// Entries that may wait for the ledger; what comes on top is counted as lost.
 pub(super) const MOST_WAITING: usize = 256 * 1024;
@@ -87,7 +86,8 @@ pub(super) fn keep(
                 if !row.status.is_success() {
                     let number = row.closed_ns.unwrap_or(row.intended_start_ns) / NS_PER_S;
                     let number = number.max(seconds.next);
-                    let code = row.grpc_code.filter(|code| *code != 0).map(code_name);
+                    let code = row.grpc_code.filter(|code| *code != 0);
+                    let code = code.map(|code| grpc_code_name(code).unwrap_or("UNKNOWN"));
                     let errors = &mut seconds.open.entry(number).or_default().2;
                     *errors.entry(code.unwrap_or(row.status.name())).or_default() += 1;
                 }

@@ -62,9 +62,9 @@ pub struct Cursor {
 }
 
 impl Plan {
-    /// Lays the selected sessions so that the first starts at `first`.
+    /// Lays the selected sessions so that the first starts at run time 0.
     #[must_use]
-    pub fn new(trace: Arc<Trace>, selection: &Selection, first: RunTime) -> Plan {
+    pub fn new(trace: Arc<Trace>, selection: &Selection) -> Plan {
         let mut plan = Plan {
             trace,
             calls: Vec::new(),
@@ -95,11 +95,18 @@ impl Plan {
                 });
             }
         }
-        plan.offset_ns = first.0 - plan.calls.first().map_or(0, |call| call.start.0);
-        for call in &mut plan.calls {
-            call.start.0 += plan.offset_ns;
+        plan.starting_at(RunTime(0))
+    }
+
+    /// The same plan, moved so that its first session starts at `first`.
+    #[must_use]
+    pub fn starting_at(mut self, first: RunTime) -> Plan {
+        let later_ns = first.0 - self.calls.first().map_or(0, |call| call.start.0);
+        self.offset_ns += later_ns;
+        for call in &mut self.calls {
+            call.start.0 += later_ns;
         }
-        plan
+        self
     }
 
     /// `at` on the clock of the run.

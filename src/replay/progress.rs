@@ -6,7 +6,7 @@ use crate::table::UtcInstant;
 use crate::trace::model::Microphone;
 use crate::units::{RunTime, TraceTime};
 use crate::wire::dialogue::{Heard, MAX_ERROR_CHARS, cut};
-use crate::wire::status::{GrpcStatus, OK, code_name};
+use crate::wire::status::{GrpcStatus, OK};
 
 /// What all rows of a run share.
 #[derive(Debug, Clone)]
@@ -209,7 +209,7 @@ fn outcome(
 ) -> (Status, Option<String>) {
     let stream = match end {
         Some(End::Stream(status)) if status.code != OK => {
-            let name = code_name(status.code);
+            let name = status.code_name();
             let text = match status.message.is_empty() {
                 true => name.to_owned(),
                 false => format!("{name}: {}", status.message),

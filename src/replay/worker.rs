@@ -1,6 +1,6 @@
 //! One thread of a replay: its own runtime, connections and pacer, and the sessions given to it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
@@ -56,6 +56,17 @@ pub(super) struct Account {
     pub(super) rows_lost: u64,
 }
 
+impl Default for Account {
+    fn default() -> Self {
+        Account {
+            lag: lag_histogram(),
+            start_lag: lag_histogram(),
+            late_chunks: 0,
+            rows_lost: 0,
+        }
+    }
+}
+
 /// What happens at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Alarm {
@@ -80,16 +91,17 @@ pub(super) struct Shared {
     changed: Notify,
     tally: RefCell<Tally>,
     account: RefCell<Account>,
-    rows_lost: Cell<u64>,
 }
 
 impl Shared {
+    fn alarm(&self, at: RunTime, alarm: Alarm) {
+        self.alarms.borrow_mut().push(Reverse((at, alarm)));
+    }
+
     /// Sets the alarm for a session's next message.
     pub(super) fn send_at(&self, id: usize, due: Option<RunTime>) {
         if let Some(due) = due {
-            self.alarms
-                .borrow_mut()
-                .push(Reverse((due, Alarm::Send(id))));
+            self.alarm(due, Alarm::Send(id));
             self.changed.notify_one();
         }
     }
@@ -97,9 +109,7 @@ impl Shared {
     /// Looks after a session in case it becomes overdue.
     pub(super) fn watch(&self, call: &Call, now: RunTime) {
         let at = RunTime(now.0 + self.spec.timeout_ns);
-        self.alarms
-            .borrow_mut()
-            .push(Reverse((at, Alarm::Overdue(call.id))));
+        self.alarm(at, Alarm::Overdue(call.id));
     }
 
     pub(super) fn count_chunk(&self, due: RunTime, sent: RunTime, lag: Lag, interval_ns: i64) {
@@ -151,7 +161,7 @@ impl Shared {
         match self.ledger.try_send(entry) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.rows_lost.set(self.rows_lost.get() + 1);
+                self.account.borrow_mut().rows_lost += 1;
             }
         }
     }
@@ -175,13 +185,7 @@ pub(super) async fn work(job: Assignment, connections: Connections) -> io::Resul
         alarms: RefCell::default(),
         changed: Notify::new(),
         tally: RefCell::default(),
-        account: RefCell::new(Account {
-            lag: lag_histogram(),
-            start_lag: lag_histogram(),
-            late_chunks: 0,
-            rows_lost: 0,
-        }),
-        rows_lost: Cell::new(0),
+        account: RefCell::default(),
     });
     let mut calls: HashMap<usize, Rc<RefCell<Call>>> = HashMap::new();
     let mut tasks: JoinSet<usize> = JoinSet::new();
@@ -225,14 +229,7 @@ pub(super) async fn work(job: Assignment, connections: Connections) -> io::Resul
     }
     close_seconds(&shared, job.number, None);
     shared.enter(Entry::WorkerDone(job.number));
-    let mut account = shared.account.replace(Account {
-        lag: lag_histogram(),
-        start_lag: lag_histogram(),
-        late_chunks: 0,
-        rows_lost: 0,
-    });
-    account.rows_lost = shared.rows_lost.get();
-    Ok(account)
+    Ok(shared.account.take())
 }
 
 /// Starts a session: its stream is opened and read by a task of its own.
@@ -278,21 +275,14 @@ fn ring(shared: &Shared, calls: &HashMap<usize, Rc<RefCell<Call>>>, now: RunTime
         let mut call = call.borrow_mut();
         match alarm {
             Alarm::Send(_) => {
-                let due = call.pump(shared);
-                if let Some(due) = due {
-                    shared
-                        .alarms
-                        .borrow_mut()
-                        .push(Reverse((due, Alarm::Send(id))));
+                if let Some(due) = call.pump(shared) {
+                    shared.alarm(due, Alarm::Send(id));
                 }
             }
             Alarm::Overdue(_) if call.is_overdue(shared, now) => call.stop(End::Timeout),
             Alarm::Overdue(_) if call.may_become_overdue() => {
                 let at = RunTime(now.0 + shared.spec.timeout_ns / 4);
-                shared
-                    .alarms
-                    .borrow_mut()
-                    .push(Reverse((at, Alarm::Overdue(id))));
+                shared.alarm(at, Alarm::Overdue(id));
             }
             Alarm::Overdue(_) => {}
         }

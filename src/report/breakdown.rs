@@ -7,30 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::latencies::{LATENCIES, Selection};
 use super::stats::Percentiles;
 use crate::results::row::RequestRow;
+use crate::units::grpc_code_name;
 
 /// How many messages are listed.
 const TOP: usize = 5;
-
-/// Names of the gRPC status codes, by number.
-const GRPC_CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
 
 /// The errors of turns that were no success.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,8 +101,7 @@ pub fn shares(rows: &[RequestRow], name_of: fn(&RequestRow) -> Option<&str>) -> 
 }
 
 fn code_name(code: u32) -> String {
-    let known = usize::try_from(code).ok().and_then(|i| GRPC_CODES.get(i));
-    known.map_or_else(|| format!("code {code}"), |name| (*name).to_owned())
+    grpc_code_name(code).map_or_else(|| format!("code {code}"), str::to_owned)
 }
 
 #[cfg(test)]

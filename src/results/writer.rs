@@ -107,6 +107,10 @@ impl<R: Row> Parts<R> {
 }
 
 impl<R: Ordered> Parts<R> {
+    fn push_sorted(&mut self, row: R) -> Result<(), TableError> {
+        self.push(row, |rows| rows.sort_by_key(Ordered::key))
+    }
+
     fn close_sorted(&mut self) -> Result<(), TableError> {
         self.close(|rows| rows.sort_by_key(Ordered::key))
     }
@@ -198,7 +202,6 @@ fn rename(from: &Path, to: &Path) -> Result<(), TableError> {
 
 /// A run directory being written.
 pub struct RunWriter {
-    dir: PathBuf,
     requests: Parts<RequestRow>,
     started: Parts<StartedRow>,
     timeline: Parts<TimelineRow>,
@@ -242,7 +245,6 @@ impl RunWriter {
         ];
         write_manifest(dir, manifest)?;
         Ok(RunWriter {
-            dir: dir.to_owned(),
             requests: Parts::new(dir, &notes),
             started: Parts::new(dir, &notes),
             timeline: Parts::new(dir, &notes),
@@ -255,9 +257,7 @@ impl RunWriter {
     /// # Errors
     /// The system's, when a part had to be closed.
     pub fn request(&mut self, row: RequestRow) -> Result<(), ResultsError> {
-        Ok(self
-            .requests
-            .push(row, |rows| rows.sort_by_key(Ordered::key))?)
+        Ok(self.requests.push_sorted(row)?)
     }
 
     /// A turn started.
@@ -273,9 +273,7 @@ impl RunWriter {
     /// # Errors
     /// As for [`RunWriter::request`].
     pub fn second(&mut self, row: TimelineRow) -> Result<(), ResultsError> {
-        Ok(self
-            .timeline
-            .push(row, |rows| rows.sort_by_key(Ordered::key))?)
+        Ok(self.timeline.push_sorted(row)?)
     }
 
     /// A message was sent or received; dropped unless messages are kept.
@@ -284,7 +282,7 @@ impl RunWriter {
     /// As for [`RunWriter::request`].
     pub fn message(&mut self, row: MessageRow) -> Result<(), ResultsError> {
         match &mut self.messages {
-            Some(parts) => Ok(parts.push(row, |rows| rows.sort_by_key(Ordered::key))?),
+            Some(parts) => Ok(parts.push_sorted(row)?),
             None => Ok(()),
         }
     }
@@ -316,23 +314,13 @@ impl RunWriter {
         self.started.rows.clear();
         Ok(self.started.remove()?)
     }
-
-    /// The run's directory.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// Replaces `run.json`.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn replace_manifest(&self, manifest: &RunManifest) -> Result<(), ResultsError> {
-        write_manifest(&self.dir, manifest)
-    }
 }
 
-fn write_manifest(dir: &Path, manifest: &RunManifest) -> Result<(), ResultsError> {
+/// Replaces `run.json` of the run directory `dir` in one step.
+///
+/// # Errors
+/// The system's.
+pub fn write_manifest(dir: &Path, manifest: &RunManifest) -> Result<(), ResultsError> {
     let path = dir.join("run.json");
     let io = |source| ResultsError::Io {
         path: path.display().to_string(),

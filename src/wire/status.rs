@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, StatusCode};
 
+use crate::units::grpc_code_name;
+
 /// `OK`.
 pub const OK: u32 = 0;
 /// `CANCELLED`.
@@ -30,6 +32,12 @@ impl GrpcStatus {
             code,
             message: message.into(),
         }
+    }
+
+    /// The name of its code; a code that gRPC does not know counts as unknown, as gRPC has it.
+    #[must_use]
+    pub fn code_name(&self) -> &'static str {
+        grpc_code_name(self.code).unwrap_or("UNKNOWN")
     }
 
     /// The status in `headers`, if they hold one.
@@ -90,31 +98,6 @@ fn decode(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The name of a gRPC code.
-#[must_use]
-pub fn code_name(code: u32) -> &'static str {
-    const NAMES: [&str; 17] = [
-        "OK",
-        "CANCELLED",
-        "UNKNOWN",
-        "INVALID_ARGUMENT",
-        "DEADLINE_EXCEEDED",
-        "NOT_FOUND",
-        "ALREADY_EXISTS",
-        "PERMISSION_DENIED",
-        "RESOURCE_EXHAUSTED",
-        "FAILED_PRECONDITION",
-        "ABORTED",
-        "OUT_OF_RANGE",
-        "UNIMPLEMENTED",
-        "INTERNAL",
-        "UNAVAILABLE",
-        "DATA_LOSS",
-        "UNAUTHENTICATED",
-    ];
-    NAMES.get(code as usize).copied().unwrap_or("UNKNOWN")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,7 +110,7 @@ mod tests {
         headers.insert("grpc-message", "no%20gpu%3A 100%".parse().unwrap());
         let status = GrpcStatus::from_headers(&headers).unwrap();
         assert_eq!(status, GrpcStatus::new(14, "no gpu: 100%"));
-        assert_eq!(code_name(status.code), "UNAVAILABLE");
+        assert_eq!(status.code_name(), "UNAVAILABLE");
     }
 
     #[test]
