@@ -101,6 +101,12 @@ pub fn process_cpu_ns() -> i64 {
     nanoseconds(clock_gettime(ClockId::ProcessCPUTime))
 }
 
+/// CPU time that the calling thread has used, in nanoseconds.
+#[must_use]
+pub fn thread_cpu_ns() -> i64 {
+    nanoseconds(clock_gettime(ClockId::ThreadCPUTime))
+}
+
 fn nanoseconds(at: Timespec) -> i64 {
     at.tv_sec * NS_PER_S + at.tv_nsec
 }

@@ -1,5 +1,6 @@
 //! Whatever trace can be compiled comes back from its bundle as it was.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -122,6 +123,8 @@ fn manifest(name: &str, seed: Option<u64>) -> TraceManifest {
         events: 0,
         duration_ns: 0,
         content_blake3: String::new(),
+        tables: BTreeMap::new(),
+        extent: None,
         provenance: vec![Provenance {
             step: "prepare".to_owned(),
             tool: "voicelt 0.1.0".to_owned(),

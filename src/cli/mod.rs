@@ -12,6 +12,7 @@ mod recipe;
 pub mod replay;
 pub mod report;
 mod settings;
+mod size;
 mod span;
 mod stamp;
 pub mod stderr;

@@ -1,5 +1,6 @@
 //! `voicelt prepare`: from a library of audio to a trace.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -192,6 +193,8 @@ fn manifest(name: String, convert: &ConvertSpec, compile: &CompileSpec) -> Trace
         events: 0,
         duration_ns: 0,
         content_blake3: String::new(),
+        tables: BTreeMap::new(),
+        extent: None,
         provenance: vec![step],
     }
 }

@@ -1,139 +1,177 @@
-//! One session under way: what is sent when it is due, and what is heard of it.
+//! One session under way: what is sent, and when.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use h2::{Reason, SendStream};
 
-use super::plan::{Cursor, PlannedCall, Step};
-use super::progress::{CallFacts, End, Progress, intended_start, row};
+use super::cursor::{Cursor, Step};
+use super::entry::{Message, Passage, TurnStart};
+use super::plan::Script;
+use super::progress::{CallFacts, End, TurnRecord};
 use super::worker::Shared;
 use crate::clock::Clock;
-use crate::results::row::{Direction, MessageRow, StartedRow};
 use crate::trace::model::{EventKind, EventRow};
 use crate::units::{Lag, RunTime, SampleRate, TraceTime};
-use crate::wire::dialogue::{Dialogue, Reply};
-use crate::wire::frame::frame;
-use crate::wire::status::{GrpcStatus, INTERNAL};
+use crate::wire::dialogue::Dialogue;
+use crate::wire::frame::{FramedAudio, frame};
 use crate::wire::voice_workflow::{VoiceConfig, client_message::Content};
 
 /// A session that has started.
 pub(super) struct Call {
-    /// Its number in the plan.
-    pub(super) id: usize,
-    pub(super) planned: PlannedCall,
+    pub(super) script: Arc<Script>,
     pub(super) facts: CallFacts,
     pub(super) end: Option<End>,
-    cursor: Cursor,
-    send: Option<SendStream<Bytes>>,
-    dialogue: Dialogue,
-    turns: Vec<Progress>,
-    /// The last chunk of each utterance, as (event, chunk).
-    last_chunks: Vec<Option<(usize, u32)>>,
+    pub(super) cursor: Cursor,
+    pub(super) dialogue: Dialogue,
+    /// The turns whose rows have not been written.
+    pub(super) turns: Vec<Option<Box<TurnRecord>>>,
     /// Since when a due message has waited for a stream slot or the peer's flow control.
-    waiting_since: Option<RunTime>,
-    /// The wait that has just ended.
-    blocked: Option<Range<RunTime>>,
-    half_closed: bool,
-    last_activity: RunTime,
-    messages_sent: u32,
-    messages_received: u32,
+    pub(super) waiting_since: Option<RunTime>,
+    pub(super) half_closed: bool,
+    pub(super) last_activity: RunTime,
+    /// When a message last came, or the session started.
+    pub(super) last_heard: RunTime,
+    pub(super) messages_received: u32,
     /// Wakes the task that reads this session.
     pub(super) waker: Option<Waker>,
+    /// The event that ends each utterance.
+    last_speech: Vec<Option<usize>>,
+    send: Option<SendStream<Bytes>>,
+    /// The audio of the event that is being sent.
+    audio: Option<(usize, FramedAudio)>,
+    /// The wait that has just ended.
+    blocked: Option<Range<RunTime>>,
+    messages_sent: u32,
+    /// When it is to send next, if that is known.
+    alarm: Option<RunTime>,
+    /// Its deadline is being watched for.
+    watched: bool,
+}
+
+/// What became of a step.
+enum Sent {
+    /// It left, or there is nothing more to send.
+    Yes,
+    /// It waits for the peer.
+    Blocked,
+    /// Its audio is not there yet.
+    Missing,
 }
 
 impl Call {
-    pub(super) fn new(shared: &Shared, id: usize, facts: CallFacts, now: RunTime) -> Call {
-        let planned = shared.plan.calls[id].clone();
-        let plan = &shared.plan;
-        let session = &plan.trace.sessions[planned.session];
-        let turns = plan.turns(&planned);
-        let expects: Vec<bool> = turns.iter().map(|turn| plan.expects_answer(turn)).collect();
-        let rate = SampleRate(session.sample_rate_hz);
+    pub(super) fn new(shared: &Shared, script: Arc<Script>, now: RunTime) -> Call {
+        let rows = &script.rows;
+        let turns = rows.turns.iter();
+        let expects: Vec<bool> = turns.map(|turn| shared.run.expects_answer(turn)).collect();
+        let rate = SampleRate(rows.session.sample_rate_hz);
+        let records = (0..rows.turns.len()).map(|turn| Some(TurnRecord::new(&script, turn)));
         Call {
-            id,
-            last_chunks: turns
-                .iter()
-                .map(|turn| plan.last_speech(&planned, turn.turn))
-                .collect(),
-            cursor: plan.cursor(&planned),
+            last_speech: script.last_speech(),
+            cursor: Cursor::new(shared.spec.turn_timing.is_reactive()),
             dialogue: Dialogue::new(&expects, rate, shared.spec.playout_buffer_ns),
-            turns: vec![Progress::default(); turns.len()],
-            planned,
-            facts,
+            turns: records.collect(),
+            script,
+            facts: CallFacts::default(),
             end: None,
             send: None,
+            audio: None,
             waiting_since: None,
             blocked: None,
             half_closed: false,
             last_activity: now,
+            last_heard: now,
             messages_sent: 0,
             messages_received: 0,
             waker: None,
+            alarm: None,
+            watched: false,
         }
+    }
+
+    /// Its place in the plan.
+    pub(super) fn id(&self) -> u64 {
+        self.script.number
     }
 
     /// The stream is open: what is due may leave.
-    pub(super) fn opened(&mut self, shared: &Shared, send: SendStream<Bytes>) -> Option<RunTime> {
+    pub(super) fn opened(&mut self, shared: &Shared, send: SendStream<Bytes>) {
         self.send = Some(send);
         self.facts.opened_ns = Some(shared.clock.now().0);
-        self.pump(shared)
+        self.pump(shared);
     }
 
-    /// Sends all that is due and returns when the next message is; `None` when nothing is left, or
-    /// what is due has to wait for the peer.
-    pub(super) fn pump(&mut self, shared: &Shared) -> Option<RunTime> {
+    /// The alarm of `at` rings: sends all that is due, unless another alarm has taken its place.
+    pub(super) fn ring(&mut self, shared: &Shared, at: RunTime) {
+        if self.alarm == Some(at) {
+            self.alarm = None;
+            self.pump(shared);
+        }
+    }
+
+    /// Sets the alarm for `at`, unless an earlier one is set.
+    pub(super) fn set_alarm(&mut self, shared: &Shared, at: RunTime) {
+        if self.alarm.is_none_or(|set| at < set) {
+            self.alarm = Some(at);
+            shared.send_at(self.id(), at);
+        }
+    }
+
+    /// Sends all that is due and sets the alarm for what comes next. What has to wait for the peer
+    /// or for an answer sets none.
+    pub(super) fn pump(&mut self, shared: &Shared) {
         let released = shared.clock.now();
         self.blocked = self.waiting_since.map(|since| since..released);
-        while let Some(step) = shared.plan.step(&self.cursor) {
+        while let Some(step) = self.cursor.step(&self.script) {
             if self.end.is_some() {
-                return None;
+                return;
             }
-            if step.due > released {
-                return Some(step.due);
+            if step.due.0 > released.0 + shared.spec.coalesce_ns {
+                return self.set_alarm(shared, step.due);
             }
-            let sent = self.send_step(shared, step, released);
-            if sent {
-                self.waiting_since = None;
-            } else {
-                if self.waiting_since.is_none() {
-                    self.waiting_since = Some(released);
-                    shared.watch(self, released);
-                    self.wake();
+            match self.send_step(shared, step, released) {
+                Sent::Yes => self.waiting_since = None,
+                Sent::Missing => {
+                    let again = shared.look_again_for_audio(released);
+                    return self.set_alarm(shared, again);
                 }
-                return None;
+                Sent::Blocked => {
+                    if self.waiting_since.is_none() {
+                        self.waiting_since = Some(released);
+                        self.watch(shared);
+                        self.wake();
+                    }
+                    return;
+                }
             }
-            shared.plan.advance(&mut self.cursor);
         }
-        None
     }
 
     /// Lets a blocked session go on once the peer has made room.
-    pub(super) fn poll_room(
-        &mut self,
-        shared: &Shared,
-        context: &mut Context<'_>,
-    ) -> Option<RunTime> {
+    pub(super) fn poll_room(&mut self, shared: &Shared, context: &mut Context<'_>) {
         while self.waiting_since.is_some() {
-            match self.send.as_mut()?.poll_capacity(context) {
-                Poll::Ready(Some(Ok(_))) => {
-                    let due = self.pump(shared);
-                    if due.is_some() {
-                        return due;
-                    }
-                }
+            let Some(send) = &mut self.send else { return };
+            match send.poll_capacity(context) {
+                Poll::Ready(Some(Ok(_))) => self.pump(shared),
                 // Not yet, or the stream is gone: the reading side learns why.
-                Poll::Ready(_) | Poll::Pending => return None,
+                Poll::Ready(_) | Poll::Pending => return,
             }
         }
-        None
     }
 
-    fn send_step(&mut self, shared: &Shared, step: Step, released: RunTime) -> bool {
-        let event = shared.plan.event(step);
+    fn send_step(&mut self, shared: &Shared, step: Step, released: RunTime) -> Sent {
+        if self.send.is_none() {
+            return Sent::Blocked;
+        }
+        let script = self.script.clone();
+        let event = &script.rows.events[step.event];
         let (bytes, payload) = match event.kind {
-            EventKind::Audio | EventKind::Fill => shared.clips.chunk(event, step.chunk),
+            EventKind::Audio | EventKind::Fill => match self.chunk(step) {
+                Some(chunk) => chunk,
+                None => return Sent::Missing,
+            },
             EventKind::Config => (self.config(shared), 0),
             EventKind::Text => {
                 let text = event.text.clone().unwrap_or_default();
@@ -143,20 +181,20 @@ impl Call {
             EventKind::HalfClose => (Bytes::new(), 0),
             EventKind::Cancel => {
                 self.stop(End::HungUp);
-                return true;
+                return Sent::Yes;
             }
         };
         let Some(send) = &mut self.send else {
-            return false;
+            return Sent::Blocked;
         };
         send.reserve_capacity(bytes.len());
         if send.capacity() < bytes.len() {
-            return false;
+            return Sent::Blocked;
         }
         let last = event.kind == EventKind::HalfClose;
         if send.send_data(bytes, last).is_err() {
             // The stream is gone; the reading side learns why.
-            return false;
+            return Sent::Blocked;
         }
         let sent = shared.clock.now();
         // What fell due behind a blocked message has waited for the peer as well.
@@ -166,14 +204,37 @@ impl Call {
         self.half_closed |= last;
         self.last_activity = sent;
         self.note_sent(shared, event, step, [released, sent], blocked_ns, payload);
-        true
+        self.cursor.advance(&script, &self.last_speech);
+        if self.cursor.waiting().is_some() {
+            self.consider_release(shared, sent);
+            self.watch(shared);
+        }
+        Sent::Yes
+    }
+
+    /// The frame of a chunk and its PCM bytes; `None` while its audio is not there. Nothing is
+    /// copied: the event's audio is taken over from the script, and dropped after its last chunk.
+    fn chunk(&mut self, step: Step) -> Option<(Bytes, usize)> {
+        if self
+            .audio
+            .as_ref()
+            .is_none_or(|(event, _)| *event != step.event)
+        {
+            let mut place = self.script.audio[step.event].lock().ok()?;
+            self.audio = Some((step.event, place.take()?));
+        }
+        let (_, audio) = self.audio.as_ref()?;
+        match self.script.rows.events[step.event].kind {
+            EventKind::Fill => Some(audio.chunk(0)),
+            _ => Some(audio.chunk(step.chunk as usize)),
+        }
     }
 
     fn config(&self, shared: &Shared) -> Bytes {
-        let session = &shared.plan.trace.sessions[self.planned.session];
+        let session = &self.script.rows.session;
         frame(Content::Config(VoiceConfig {
             language_code: session.language_code.clone(),
-            session_id: self.facts.wire_session_id.clone(),
+            session_id: shared.run.wire_session_id(&self.script),
             sample_rate: i32::try_from(session.sample_rate_hz).unwrap_or(i32::MAX),
         }))
     }
@@ -190,7 +251,8 @@ impl Call {
         let turn = event.turn as usize;
         let lag = Lag(sent.lag_from(step.due).0 - blocked_ns);
         let is_speech = matches!(event.kind, EventKind::Audio | EventKind::Text);
-        if is_speech && step.chunk == 0 && self.turns[turn].chunks_sent == 0 {
+        let is_new = |record: &TurnRecord| record.progress.chunks_sent == 0;
+        if is_speech && step.chunk == 0 && self.turns[turn].as_deref().is_some_and(is_new) {
             self.begin_turn(shared, turn, sent);
         }
         if event.kind == EventKind::Config {
@@ -200,30 +262,32 @@ impl Call {
         if matches!(event.kind, EventKind::Audio | EventKind::Fill) {
             shared.count_chunk(step.due, sent, lag, event.interval_ns);
         }
-        if let Some(progress) = self.turns.get_mut(turn).filter(|_| is_speech) {
-            progress.chunks_sent += 1;
-            progress.bytes_sent += payload as u64;
-            progress.lags_ns.push(lag.0);
-            progress.blocked_ns += blocked_ns;
+        if let Some(record) = self.turns.get_mut(turn).filter(|_| is_speech) {
+            if let Some(record) = record {
+                let progress = &mut record.progress;
+                progress.chunks_sent += 1;
+                progress.bytes_sent += payload as u64;
+                progress.lags_ns.push(lag.0);
+                progress.blocked_ns += blocked_ns;
+            }
             self.note_speech(shared, event, step, sent);
         }
         if event.kind == EventKind::HalfClose {
-            shared.watch(self, sent);
+            self.watch(shared);
         }
         self.messages_sent += 1;
         if shared.spec.messages {
-            shared.message(MessageRow {
-                session_id: self.session_id(shared),
-                copy: 0,
+            shared.message(Message {
+                script: self.script.clone(),
                 turn: event.turn,
-                direction: Direction::Sent,
-                kind: event.kind.name().to_owned(),
                 seq: self.messages_sent - 1,
-                intended_ns: Some(step.due.0),
-                released_ns: Some(released.0),
-                sent_ns: Some(sent.0),
-                received_ns: None,
                 bytes: u32::try_from(payload).unwrap_or(u32::MAX),
+                passage: Passage::Sent {
+                    kind: event.kind,
+                    intended: step.due,
+                    released,
+                    sent,
+                },
             });
         }
     }
@@ -231,33 +295,35 @@ impl Call {
     /// A chunk of speech left: is it the last voiced one, or the last of all?
     fn note_speech(&mut self, shared: &Shared, event: &EventRow, step: Step, sent: RunTime) {
         let turn = event.turn as usize;
-        let planned = &shared.plan.turns(&self.planned)[turn];
-        let expects = shared.plan.expects_answer(planned);
-        let progress = &mut self.turns[turn];
-        let captured_to = shared.plan.run_time(TraceTime(
-            event.at_ns + i64::from(step.chunk + 1) * event.interval_ns,
-        ));
+        let planned = self.script.turn(turn);
+        let at = |at| self.cursor.run_time(&self.script, TraceTime(at));
+        let captured_to = at(event.at_ns + i64::from(step.chunk + 1) * event.interval_ns);
         // A clip may be spread over several events: the speech ends with the chunk that covers it.
-        let speech_end = planned
-            .speech_end_ns
-            .map(|at| shared.plan.run_time(TraceTime(at)));
-        let is_text = event.kind == EventKind::Text;
-        if progress.end_of_speech_sent_ns.is_none()
-            && (is_text || speech_end.is_some_and(|end| captured_to >= end))
+        let speech_end = planned.speech_end_ns.map(at);
+        let is_over =
+            event.kind == EventKind::Text || speech_end.is_some_and(|end| captured_to >= end);
+        let is_unheard = |turn| {
+            let heard = self.dialogue.heard(turn);
+            heard.is_some_and(|heard| heard.first_audio_ns.is_none())
+        };
+        let awaits = shared.run.expects_answer(planned) && is_unheard(turn);
+        if let Some(record) = self.turns[turn].as_deref_mut()
+            && record.progress.end_of_speech_sent_ns.is_none()
+            && is_over
         {
+            let progress = &mut record.progress;
             progress.end_of_speech_sent_ns = Some(sent.0);
-            progress.awaiting = expects
-                && self
-                    .dialogue
-                    .heard(turn)
-                    .is_some_and(|h| h.first_audio_ns.is_none());
-            let (active, awaiting) = shared.load(progress.awaiting);
+            progress.awaiting = awaits;
+            let (active, awaiting) = shared.load(awaits);
             progress.concurrent_sessions = Some(active);
             progress.awaiting_answer = Some(awaiting);
-            shared.watch(self, sent);
+            self.watch(shared);
         }
-        if self.last_chunks[turn] == Some((step.event, step.chunk)) {
-            self.turns[turn].last_chunk_sent_ns = Some(sent.0);
+        let is_last = step.chunk + 1 == event.count;
+        if is_last && self.last_speech[turn] == Some(step.event) {
+            if let Some(record) = self.turns[turn].as_deref_mut() {
+                record.progress.last_chunk_sent_ns = Some(sent.0);
+            }
             self.dialogue.fully_sent(turn);
         }
     }
@@ -266,14 +332,15 @@ impl Call {
     fn begin_turn(&mut self, shared: &Shared, turn: usize, sent: RunTime) {
         self.start_turn(shared, turn, sent);
         if let Some(before) = turn.checked_sub(1) {
-            self.turns[before].closed_ns.get_or_insert(sent.0);
-            self.turns[turn].overlapped = self.dialogue.heard(before).is_some_and(|heard| {
-                let unheard = heard.playout.end_ns.is_some_and(|end| end > sent.0);
-                let planned = &shared.plan.turns(&self.planned)[before];
-                let unanswered =
-                    shared.plan.expects_answer(planned) && heard.listening_ns.is_none();
-                unheard || unanswered || self.dialogue.is_being_answered(before)
-            });
+            let overlapped = self.is_unheard(shared, before, sent);
+            let mut barged_in = false;
+            if let Some(record) = &mut self.turns[before] {
+                record.progress.closed_ns.get_or_insert(sent.0);
+                barged_in = record.progress.barge_in.is_some();
+            }
+            if let Some(record) = &mut self.turns[turn] {
+                record.progress.overlapped = overlapped && !barged_in;
+            }
             self.write_if_done(shared, before);
         }
         self.dialogue.begun(turn);
@@ -281,90 +348,42 @@ impl Call {
 
     /// The first message of a turn left.
     fn start_turn(&mut self, shared: &Shared, turn: usize, sent: RunTime) {
-        let Some(progress) = self.turns.get_mut(turn) else {
+        let Some(Some(record)) = self.turns.get_mut(turn) else {
             return;
         };
+        let progress = &mut record.progress;
         if progress.started_ns.is_none() {
+            let planned = self.script.turn(turn);
+            let intended = self.cursor.run_time(&self.script, TraceTime(planned.at_ns));
             progress.started_ns = Some(sent.0);
-            shared.started(StartedRow {
-                session_id: self.session_id(shared),
-                copy: 0,
+            progress.shift_ns = intended.0 - self.script.run_time(TraceTime(planned.at_ns)).0;
+            shared.started(TurnStart {
+                script: self.script.clone(),
                 turn: turn as u32,
-                intended_start_ns: intended_start(&shared.plan, &self.planned, turn).0,
-                started_ns: sent.0,
+                intended,
+                started: sent,
             });
         }
     }
 
-    /// A message of the stream arrived.
-    pub(super) fn heard(&mut self, shared: &Shared, at: RunTime, message: Bytes) {
-        self.last_activity = at;
-        let Some(reply) = Reply::decode(message) else {
-            let status =
-                GrpcStatus::new(INTERNAL, "the server sent a message that is not protobuf");
-            return self.stop(End::Stream(status));
-        };
-        let turn = self.dialogue.message(at.0, &reply);
-        if shared.spec.messages {
-            shared.message(MessageRow {
-                session_id: self.session_id(shared),
-                copy: 0,
-                turn: turn.unwrap_or(0) as u32,
-                direction: Direction::Received,
-                kind: reply.kind().to_owned(),
-                seq: self.messages_received,
-                intended_ns: None,
-                released_ns: None,
-                sent_ns: None,
-                received_ns: Some(at.0),
-                bytes: u32::try_from(reply.payload_bytes()).unwrap_or(u32::MAX),
-            });
-        }
-        self.messages_received += 1;
-        let Some(turn) = turn else { return };
-        if matches!(reply, Reply::Audio(_)) && self.turns[turn].awaiting {
-            self.turns[turn].awaiting = false;
-            shared.answered();
-        }
-        self.write_if_done(shared, turn);
-    }
-
-    /// Writes the row of a closed turn once its answer has ended.
-    fn write_if_done(&mut self, shared: &Shared, turn: usize) {
-        let planned = &shared.plan.turns(&self.planned)[turn];
-        let answered = self
-            .dialogue
-            .heard(turn)
-            .is_some_and(|heard| heard.listening_ns.is_some());
-        let expects = shared.plan.expects_answer(planned);
-        if self.turns[turn].closed_ns.is_some()
-            && (answered || !expects)
-            && !self.dialogue.is_being_answered(turn)
+    /// Sees to it that the session is looked after when it may have waited too long.
+    fn watch(&mut self, shared: &Shared) {
+        if let Some(deadline) = self
+            .deadline(shared.spec.timeout_ns)
+            .filter(|_| !self.watched)
         {
-            self.write(shared, turn, None);
+            self.watched = true;
+            shared.overdue_at(self.id(), deadline);
         }
     }
 
-    fn write(&mut self, shared: &Shared, turn: usize, end: Option<&End>) {
-        let progress = &mut self.turns[turn];
-        let Some(heard) = self.dialogue.heard(turn).filter(|_| !progress.written) else {
-            return;
-        };
-        progress.written = true;
-        if std::mem::take(&mut progress.awaiting) {
-            shared.answered();
+    /// The deadline that was watched for has come.
+    pub(super) fn look(&mut self, shared: &Shared, now: RunTime) {
+        self.watched = false;
+        match self.deadline(shared.spec.timeout_ns) {
+            Some(deadline) if deadline <= now => self.stop(End::Timeout),
+            _ => self.watch(shared),
         }
-        let (plan, call, facts) = (&shared.plan, &self.planned, &self.facts);
-        shared.request(row(
-            &shared.run,
-            plan,
-            call,
-            facts,
-            turn,
-            progress,
-            heard,
-            end,
-        ));
     }
 
     /// Ends the session from our side.
@@ -376,43 +395,6 @@ impl Call {
             }
             self.wake();
         }
-    }
-
-    /// The session is over: writes what has not been written.
-    pub(super) fn finish(&mut self, shared: &Shared, end: &End) {
-        let now = shared.clock.now();
-        for turn in 0..self.turns.len() {
-            if self.turns[turn].started_ns.is_some() {
-                self.turns[turn].closed_ns.get_or_insert(now.0);
-            }
-            self.write(shared, turn, Some(end));
-        }
-    }
-
-    /// Whether an answer, room to send or the stream's end has been waited for too long.
-    pub(super) fn is_overdue(&self, shared: &Shared, now: RunTime) -> bool {
-        let timeout_ns = shared.spec.timeout_ns;
-        let over = |since: i64| now.0 - since >= timeout_ns;
-        let unanswered = self.turns.iter().any(|turn| {
-            turn.awaiting && !turn.written && turn.end_of_speech_sent_ns.is_some_and(over)
-        });
-        unanswered
-            || self.waiting_since.is_some_and(|since| over(since.0))
-            || (self.half_closed && over(self.last_activity.0))
-    }
-
-    /// Whether the session still has to be watched for being overdue.
-    pub(super) fn may_become_overdue(&self) -> bool {
-        self.end.is_none()
-            && (self.half_closed
-                || self.waiting_since.is_some()
-                || self.turns.iter().any(|turn| turn.awaiting))
-    }
-
-    fn session_id(&self, shared: &Shared) -> String {
-        shared.plan.trace.sessions[self.planned.session]
-            .session_id
-            .clone()
     }
 
     fn wake(&self) {

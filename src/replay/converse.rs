@@ -3,35 +3,18 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use http::{HeaderMap, Request, StatusCode};
 
 use super::call::Call;
-use super::progress::{CallFacts, End};
+use super::progress::End;
 use super::worker::Shared;
 use crate::clock::Clock;
 use crate::wire::STREAM_AUDIO_PATH;
 use crate::wire::frame::FrameReader;
 use crate::wire::status::{GrpcStatus, INTERNAL, UNAVAILABLE, UNKNOWN};
-
-impl CallFacts {
-    /// The names of session `id` of the plan in this run: the same inputs give the same names.
-    pub(super) fn new(shared: &Shared, id: usize) -> CallFacts {
-        let session = shared.plan.calls[id].session;
-        let name = &shared.plan.trace.sessions[session].session_id;
-        let run_id = &shared.run.run_id;
-        let trace_id = blake3::hash(format!("{run_id} {name} 0").as_bytes()).to_hex();
-        CallFacts {
-            wire_session_id: match shared.spec.keep_session_ids {
-                true => name.clone(),
-                false => format!("{}-{name}-0", run_id.get(..8).unwrap_or(run_id)),
-            },
-            trace_id: trace_id[..32].to_owned(),
-            ..CallFacts::default()
-        }
-    }
-}
 
 /// Holds a session's conversation and returns how it ended.
 pub(super) async fn converse(shared: &Shared, call: &RefCell<Call>) -> End {
@@ -42,20 +25,24 @@ pub(super) async fn converse(shared: &Shared, call: &RefCell<Call>) -> End {
 
 async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End> {
     let unavailable = |reason: String| End::Stream(GrpcStatus::new(UNAVAILABLE, reason));
-    let id = call.borrow().id;
     let ready = unless_ended(shared, call, shared.connections.ready()).await?;
-    let mut ready = ready.map_err(unavailable)?;
+    let mut ready = ready.map_err(|not_ready| match not_ready.ours {
+        true => {
+            shared.not_started(&not_ready.reason);
+            End::OurFault(not_ready.reason)
+        }
+        false => unavailable(not_ready.reason),
+    })?;
     {
         let mut call = call.borrow_mut();
         call.facts.connection = Some(ready.number);
-        call.facts.peer = Some(ready.peer.to_string());
+        call.facts.peer = Some(ready.peer);
     }
     let request = request(shared, &call.borrow());
     let request = request.map_err(|reason| End::Stream(GrpcStatus::new(INTERNAL, reason)))?;
     let lost = |error: h2::Error| End::Stream(stream_error(&error));
     let (response, send) = ready.streams.send_request(request, false).map_err(lost)?;
-    let due = call.borrow_mut().opened(shared, send);
-    shared.send_at(id, due);
+    call.borrow_mut().opened(shared, send);
     let response = unless_ended(shared, call, response).await?.map_err(lost)?;
     {
         let mut call = call.borrow_mut();
@@ -65,7 +52,7 @@ async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End>
                 .headers()
                 .get(header)
                 .and_then(|value| value.to_str().ok());
-            call.facts.replica = value.map(str::to_owned);
+            call.facts.replica = value.map(Arc::from);
         }
     }
     if response.status() != StatusCode::OK {
@@ -112,31 +99,28 @@ async fn unless_ended<T>(
 ) -> Result<T, End> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
-        let (due, id) = {
+        {
             let mut call = call.borrow_mut();
             if let Some(end) = &call.end {
                 return Poll::Ready(Err(end.clone()));
             }
             call.waker = Some(context.waker().clone());
-            (call.poll_room(shared, context), call.id)
-        };
-        shared.send_at(id, due);
+            call.poll_room(shared, context);
+        }
         future.as_mut().poll(context).map(Ok)
     })
     .await
 }
 
 fn request(shared: &Shared, call: &Call) -> Result<Request<()>, String> {
-    let endpoint = &shared.spec.endpoint;
-    let span = &call.facts.trace_id[..16];
+    let endpoint = shared.connections.endpoint();
+    let trace_id = shared.run.trace_id(&call.script);
+    let span = &trace_id[..16];
     let mut request = Request::post(format!("{endpoint}{STREAM_AUDIO_PATH}"))
         .header("te", "trailers")
         .header("content-type", "application/grpc")
         .header("user-agent", concat!("voicelt/", env!("CARGO_PKG_VERSION")))
-        .header(
-            "traceparent",
-            format!("00-{}-{span}-01", call.facts.trace_id),
-        )
+        .header("traceparent", format!("00-{trace_id}-{span}-01"))
         .header("x-voicelt-run-id", &shared.run.run_id);
     for (name, value) in &shared.spec.headers {
         request = request.header(name, value);

@@ -7,13 +7,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use super::entry::Entry;
 use super::process::{Sampler, Usage};
+use super::progress::{RunFacts, row};
 use super::tally::Second;
-use super::verdict::Watch;
+use super::verdict::{SecondFacts, Watch};
 use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
 use crate::results::ResultsError;
-use crate::results::row::{MessageRow, RequestRow, StartedRow, TimelineRow};
+use crate::results::row::{RequestRow, TimelineRow};
 use crate::results::writer::RunWriter;
 use crate::units::{NS_PER_S, RunTime, grpc_code_name};
 
@@ -21,27 +23,6 @@ use crate::units::{NS_PER_S, RunTime, grpc_code_name};
 pub(super) const MOST_WAITING: usize = 256 * 1024;
 /// Time between parts.
 const PART_NS: i64 = 5 * NS_PER_S;
-
-/// What the workers tell the ledger.
-pub(super) enum Entry {
-    /// A turn started.
-    Started(StartedRow),
-    /// A turn ended.
-    Request(Box<RequestRow>),
-    /// A message was sent or received.
-    Message(MessageRow),
-    /// A second of a worker is over.
-    Second {
-        /// The worker.
-        worker: usize,
-        /// Number of the second since the epoch.
-        number: i64,
-        /// What the worker counted.
-        second: Box<Second>,
-    },
-    /// A worker tells no more.
-    WorkerDone(usize),
-}
 
 /// The books at their end.
 pub(super) struct Books {
@@ -67,6 +48,7 @@ pub(super) fn keep(
     mut writer: RunWriter,
     entries: &Receiver<Entry>,
     workers: usize,
+    run: &RunFacts,
     clock: &RunClock,
     gauges: &Arc<Gauges>,
 ) -> Result<Books, ResultsError> {
@@ -80,18 +62,13 @@ pub(super) fn keep(
     let (mut sampled, mut next_part) = (0, RunTime(PART_NS));
     while seconds.told.iter().any(Option::is_some) {
         match entries.recv_timeout(Duration::from_millis(200)) {
-            Ok(Entry::Started(row)) => writer.started(row)?,
-            Ok(Entry::Message(row)) => writer.message(row)?,
-            Ok(Entry::Request(row)) => {
-                if !row.status.is_success() {
-                    let number = row.closed_ns.unwrap_or(row.intended_start_ns) / NS_PER_S;
-                    let number = number.max(seconds.next);
-                    let code = row.grpc_code.filter(|code| *code != 0);
-                    let code = code.map(|code| grpc_code_name(code).unwrap_or("UNKNOWN"));
-                    let errors = &mut seconds.open.entry(number).or_default().2;
-                    *errors.entry(code.unwrap_or(row.status.name())).or_default() += 1;
+            Ok(Entry::Started(start)) => writer.started(start.row())?,
+            Ok(Entry::Message(message)) => writer.message(message.row())?,
+            Ok(Entry::Turn(record)) => {
+                if let Some(row) = row(run, &record) {
+                    seconds.note(&row, gauges);
+                    writer.request(row)?;
                 }
-                writer.request(*row)?;
             }
             Ok(Entry::Second {
                 worker,
@@ -115,25 +92,55 @@ pub(super) fn keep(
             let usage = sampler.sample(now, gauges.active_sessions.load(Relaxed));
             seconds.open.entry(sampled.max(seconds.next)).or_default().1 = usage;
             sampled = now.0 / NS_PER_S;
-            seconds.close(&mut writer, &mut watch)?;
+            seconds.close(&mut writer, &mut watch, run)?;
         }
         if now >= next_part {
             writer.close_parts()?;
             next_part = RunTime(now.0 + PART_NS);
         }
     }
-    seconds.close(&mut writer, &mut watch)?;
+    seconds.close(&mut writer, &mut watch, run)?;
     Ok(Books { writer, watch })
 }
 
 impl Seconds {
+    /// Counts a turn that ended.
+    fn note(&mut self, row: &RequestRow, gauges: &Gauges) {
+        if let Some(response_ns) = row.response_ns {
+            gauges.response.record(response_ns);
+        }
+        if row.status.is_success() {
+            gauges.succeeded.fetch_add(1, Relaxed);
+            return;
+        }
+        gauges.failed.fetch_add(1, Relaxed);
+        let number = row.closed_ns.unwrap_or(row.intended_start_ns) / NS_PER_S;
+        let code = row.grpc_code.filter(|code| *code != 0);
+        let code = code.map(|code| grpc_code_name(code).unwrap_or("UNKNOWN"));
+        let errors = &mut self.open.entry(number.max(self.next)).or_default().2;
+        *errors.entry(code.unwrap_or(row.status.name())).or_default() += 1;
+    }
+
     /// Writes the seconds that all workers have told of.
-    fn close(&mut self, writer: &mut RunWriter, watch: &mut Watch) -> Result<(), ResultsError> {
+    fn close(
+        &mut self,
+        writer: &mut RunWriter,
+        watch: &mut Watch,
+        run: &RunFacts,
+    ) -> Result<(), ResultsError> {
+        let workers = self.told.len() as f64;
         let told = self.told.iter().flatten().min().copied();
         let end = told.unwrap_or_else(|| self.open.keys().last().map_or(0, |last| last + 1));
         while self.next < end {
             let (second, usage, errors) = self.open.remove(&self.next).unwrap_or_default();
-            watch.second(second.late_chunks, second.offered_chunks);
+            let steady = run.steady.contains(&RunTime(self.next * NS_PER_S));
+            watch.second(SecondFacts {
+                late: second.late_chunks,
+                chunks: second.offered_chunks,
+                steady,
+                steal_percent: usage.steal_percent.unwrap_or(0.0),
+                worker_cpu_percent: second.cpu_ns as f64 * 100.0 / NS_PER_S as f64 / workers,
+            });
             let lag = |q| match second.lag.is_empty() {
                 true => None,
                 false => i64::try_from(second.lag.value_at_quantile(q)).ok(),

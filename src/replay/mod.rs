@@ -1,28 +1,42 @@
 //! From a trace to a run: sends what the trace says, when it says so, whatever the gateway answers.
 //!
-//! `plan` lays the trace on the run's clock, `worker`s send it, each with one `pacer` for all its
-//! sessions (`call` is one of them, `converse` reads its stream), `ledger` keeps the books, and
-//! `verdict` says whether the schedule was kept. Failures of the gateway are rows, not errors.
+//! `plan` lays the sessions of the trace on the run's clock (`sketch` says how large it is,
+//! `calibrate` and `limits` what this machine can do), `loader` hands them to the workers shortly
+//! before they start, with their audio framed (`shelf`). `worker`s send, each with one `pacer` for
+//! all its sessions: `call` is one of them, with its `cursor` in its script; `hearing` is what it
+//! does about what it hears, `converse` opens and reads its stream. `ledger` keeps the books from
+//! the workers' `entry`s, and `verdict` says whether the schedule was kept. Failures of the gateway
+//! are rows, not errors.
 
+pub mod calibrate;
 mod call;
-mod clips;
-mod connections;
+pub mod connections;
 mod converse;
+pub mod cursor;
+mod entry;
+mod hearing;
 mod ledger;
-mod pacer;
+pub mod limits;
+mod loader;
+pub mod pacer;
 pub mod plan;
 mod process;
 mod progress;
+pub mod scheduling;
+mod shelf;
+pub mod sketch;
 mod tally;
 pub mod verdict;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::RunClock;
@@ -32,30 +46,69 @@ use crate::results::lag::LagSummary;
 use crate::results::manifest::{RunManifest, Verdict};
 use crate::results::writer::RunWriter;
 use crate::trace::TraceError;
-use crate::trace::model::EventKind;
-use crate::units::{NS_PER_MS, NS_PER_S};
+use crate::trace::stream::Bundle;
+use crate::units::{NS_PER_MS, NS_PER_S, RunTime};
 use crate::wire::channel::{ConnectError, Connector, Endpoint, Trust};
 
-use clips::Clips;
-use connections::Connections;
+use connections::{Connections, Opening};
 use ledger::MOST_WAITING;
-use plan::Plan;
+use loader::Loader;
+use pacer::PacerKind;
+use plan::{Plan, Script};
 use progress::{End, RunFacts};
+use scheduling::Granted;
 use tally::lag_histogram;
 use verdict::Totals;
 use worker::{Account, Assignment};
 
+/// When the utterances of a session start after its first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnTiming {
+    /// As in the trace.
+    Recorded,
+    /// The think time after the heard answer's end.
+    Reactive {
+        /// Already so long after the answer's first sample is heard, if it is still playing then.
+        barge_in_ns: Option<i64>,
+    },
+}
+
+impl TurnTiming {
+    /// Whether callers wait for answers.
+    #[must_use]
+    pub fn is_reactive(self) -> bool {
+        self != TurnTiming::Recorded
+    }
+
+    /// How long callers let an answer play before they speak into it.
+    #[must_use]
+    pub fn barge_in_ns(self) -> Option<i64> {
+        match self {
+            TurnTiming::Reactive { barge_in_ns } => barge_in_ns,
+            TurnTiming::Recorded => None,
+        }
+    }
+}
+
 /// How a plan is replayed.
 #[derive(Debug, Clone)]
 pub struct ReplaySpec {
-    /// The gateway.
-    pub endpoint: Endpoint,
-    /// Whom TLS trusts.
-    pub trust: Trust,
     /// Threads that send.
     pub workers: usize,
     /// Connections of all of them.
     pub connections: u32,
+    /// Which of the gateway's addresses they go to, and when they are opened.
+    pub opening: Opening,
+    /// What wakes the workers.
+    pub pacer: PacerKind,
+    /// How long before an instant the processor is kept busy instead of asleep.
+    pub spin_ns: i64,
+    /// Chunks that are due within so long leave together, early.
+    pub coalesce_ns: i64,
+    /// Most memory for framed audio.
+    pub clip_memory_bytes: usize,
+    /// When utterances start.
+    pub turn_timing: TurnTiming,
     /// End of speech to first audio, and stream's end to its status.
     pub timeout_ns: i64,
     /// Buffer of the virtual caller.
@@ -70,6 +123,8 @@ pub struct ReplaySpec {
     pub keep_text: bool,
     /// Whether a row is kept of each message.
     pub messages: bool,
+    /// Turns that start within it are in the steady phase.
+    pub steady: Range<RunTime>,
 }
 
 /// What can keep a replay from its end.
@@ -126,11 +181,35 @@ impl Stop {
     }
 }
 
-/// A replay that is ready: the gateway answers, and the audio is framed.
+/// A gateway that was reached.
+pub struct Gateway {
+    connector: Connector,
+    /// Streams that it allows on a connection; `usize::MAX` for no limit.
+    pub stream_limit: usize,
+}
+
+impl Gateway {
+    /// Opens a connection, to see that it can be done, and closes it again.
+    ///
+    /// # Errors
+    /// A gateway that cannot be reached.
+    pub fn reach(endpoint: Endpoint, trust: &Trust) -> Result<Gateway, ReplayError> {
+        let connector = Connector::new(endpoint, trust)?;
+        let opened = runtime()?.block_on(connector.connect(0))?;
+        let stream_limit = opened.max_streams();
+        Ok(Gateway {
+            connector,
+            stream_limit,
+        })
+    }
+}
+
+/// A replay that is ready: the gateway answers, and the first sessions and their audio are read.
 pub struct Replay {
     spec: Arc<ReplaySpec>,
-    plan: Arc<Plan>,
-    clips: Arc<Clips>,
+    bundle: Arc<Bundle>,
+    loader: Loader,
+    scripts: Vec<UnboundedReceiver<Arc<Script>>>,
     connector: Connector,
 }
 
@@ -142,30 +221,44 @@ pub struct Outcome {
     pub lag: Option<LagSummary>,
     /// Whether the schedule was kept.
     pub verdict: Verdict,
+    /// The scheduling that the system granted the threads that send.
+    pub scheduling: Option<Granted>,
+    /// Streams that the gateway allows on a connection, where it set a limit.
+    pub stream_limit: Option<usize>,
 }
 
 impl Replay {
-    /// Checks that the gateway can be reached, and reads and frames the audio.
+    /// Reads what is needed first.
     ///
     /// # Errors
-    /// A gateway that cannot be reached, or a clip that cannot be read.
-    pub fn prepare(spec: ReplaySpec, plan: Plan) -> Result<Replay, ReplayError> {
-        let connector = Connector::new(spec.endpoint.clone(), &spec.trust)?;
-        let tried = runtime()?.block_on(connector.connect());
-        drop(tried?);
-        let clips = Arc::new(Clips::load(&plan)?);
+    /// A trace that cannot be read.
+    pub fn prepare(
+        spec: ReplaySpec,
+        gateway: Gateway,
+        bundle: Arc<Bundle>,
+        plan: Plan,
+    ) -> Result<Replay, ReplayError> {
+        let (mut loader, scripts) = Loader::new(
+            plan,
+            bundle.clone(),
+            spec.clip_memory_bytes,
+            spec.workers,
+            spec.turn_timing.is_reactive(),
+        );
+        loader.fill()?;
         Ok(Replay {
             spec: Arc::new(spec),
-            plan: Arc::new(plan),
-            clips,
-            connector,
+            bundle,
+            loader,
+            scripts,
+            connector: gateway.connector,
         })
     }
 
     /// Replays to the end, or until told to stop. Blocks; the gauges tell how it goes.
     ///
     /// # Errors
-    /// Results that cannot be written, or a refusal of the system.
+    /// Results that cannot be written, a trace that cannot be read on, or a refusal of the system.
     pub fn run(
         self,
         manifest: &RunManifest,
@@ -174,23 +267,26 @@ impl Replay {
         stop: &Stop,
     ) -> Result<Outcome, ReplayError> {
         let clock = RunClock::new(&manifest.epoch);
-        let run = RunFacts {
+        let run = Arc::new(RunFacts {
             run_id: manifest.run_id.clone(),
             epoch_realtime_ns: manifest.epoch.realtime_ns,
             keep_text: self.spec.keep_text,
-        };
-        let workers = self.spec.workers.clamp(1, self.plan.calls.len().max(1));
+            keep_session_ids: self.spec.keep_session_ids,
+            clips: self.bundle.clips.clone(),
+            steady: self.spec.steady.clone(),
+        });
+        let workers = self.scripts.len();
         let connections = self.spec.connections.max(workers as u32);
         let (ledger, entries) = sync_channel(MOST_WAITING);
+        let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..workers)
-                .map(|number| {
+                .zip(self.scripts)
+                .map(|(number, scripts)| {
                     let job = Assignment {
                         number,
-                        calls: (number..self.plan.calls.len()).step_by(workers).collect(),
+                        scripts,
                         spec: self.spec.clone(),
-                        plan: self.plan.clone(),
-                        clips: self.clips.clone(),
                         run: run.clone(),
                         clock: clock.clone(),
                         gauges: gauges.clone(),
@@ -204,7 +300,19 @@ impl Replay {
                 })
                 .collect();
             drop(ledger);
-            let books = ledger::keep(writer, &entries, workers, &clock, gauges);
+            let (loader, clock_of_loader) = (self.loader, clock.clone());
+            let over = &over;
+            let loading = scope.spawn(move || {
+                let loaded = loader.run(&clock_of_loader, gauges, || Reading {
+                    starts: !stop.arrivals.is_cancelled(),
+                    audio: !over.load(Ordering::SeqCst) && !stop.calls.is_cancelled(),
+                });
+                if loaded.is_err() {
+                    stop.stop_calls();
+                }
+                loaded
+            });
+            let books = ledger::keep(writer, &entries, workers, &run, &clock, gauges);
             if books.is_err() {
                 stop.stop_calls();
             }
@@ -213,67 +321,85 @@ impl Replay {
                 Ok(account) => account,
                 Err(_) => Err(ReplayError::Worker),
             });
-            let accounts = accounts.collect::<Result<Vec<_>, _>>()?;
+            let accounts = accounts.collect::<Vec<_>>();
+            over.store(true, Ordering::SeqCst);
+            loading.join().map_err(|_| ReplayError::Worker)??;
+            let accounts = accounts.into_iter().collect::<Result<Vec<_>, _>>()?;
             let books = books?;
-            let (lag, totals) = self.add_up(&accounts);
+            let (lag, mut totals) = add_up(&accounts);
+            let calibration = manifest.calibration.as_ref();
+            totals.timer_error_p99_ns = calibration.map_or(0, |found| found.timer_error_p99_ns);
             Ok(Outcome {
                 writer: books.writer,
                 lag,
                 verdict: books.watch.verdict(&totals),
+                stream_limit: accounts.iter().filter_map(|a| a.stream_limit).min(),
+                scheduling: accounts.into_iter().find_map(|account| account.scheduling),
             })
         })
     }
+}
 
-    fn add_up(&self, accounts: &[Account]) -> (Option<LagSummary>, Totals) {
-        let (mut lag, mut start_lag) = (lag_histogram(), lag_histogram());
-        for account in accounts {
-            // All have the same bounds, so that adding cannot fail.
-            let _ = lag.add(&account.lag);
-            let _ = start_lag.add(&account.start_lag);
-        }
-        let at = |q: f64| i64::try_from(lag.value_at_quantile(q)).unwrap_or(i64::MAX);
-        let summary = (!lag.is_empty()).then(|| LagSummary {
-            p50_ns: at(0.5),
-            p99_ns: at(0.99),
-            p999_ns: at(0.999),
-            max_ns: i64::try_from(lag.max()).unwrap_or(i64::MAX),
-            late_chunks: accounts.iter().map(|account| account.late_chunks).sum(),
-            chunks: lag.len(),
-        });
-        let is_audio = |kind| matches!(kind, EventKind::Audio | EventKind::Fill);
-        let events = self
-            .plan
-            .trace
-            .events
-            .iter()
-            .filter(|event| is_audio(event.kind));
-        let totals = Totals {
-            lag_p99_ns: summary.map_or(0, |summary| summary.p99_ns),
-            start_lag_p99_ns: i64::try_from(start_lag.value_at_quantile(0.99)).unwrap_or(i64::MAX),
-            interval_ns: events
-                .map(|e| e.interval_ns)
-                .min()
-                .unwrap_or(20 * NS_PER_MS),
-            rows_lost: accounts.iter().map(|account| account.rows_lost).sum(),
-        };
-        (summary, totals)
+/// What the loader still has to read.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    /// Sessions that have not started.
+    starts: bool,
+    /// The audio of those that have.
+    audio: bool,
+}
+
+/// What all workers counted.
+fn add_up(accounts: &[Account]) -> (Option<LagSummary>, Totals) {
+    let (mut lag, mut start_lag) = (lag_histogram(), lag_histogram());
+    for account in accounts {
+        // All have the same bounds, so that adding cannot fail.
+        let _ = lag.add(&account.lag);
+        let _ = start_lag.add(&account.start_lag);
     }
+    let at = |q: f64| i64::try_from(lag.value_at_quantile(q)).unwrap_or(i64::MAX);
+    let summary = (!lag.is_empty()).then(|| LagSummary {
+        p50_ns: at(0.5),
+        p99_ns: at(0.99),
+        p999_ns: at(0.999),
+        max_ns: i64::try_from(lag.max()).unwrap_or(i64::MAX),
+        late_chunks: accounts.iter().map(|account| account.late_chunks).sum(),
+        chunks: lag.len(),
+    });
+    let sum = |of: fn(&Account) -> u64| accounts.iter().map(of).sum();
+    let intervals = accounts.iter().filter_map(|account| account.interval_ns);
+    let totals = Totals {
+        lag_p99_ns: summary.map_or(0, |summary| summary.p99_ns),
+        start_lag_p99_ns: i64::try_from(start_lag.value_at_quantile(0.99)).unwrap_or(i64::MAX),
+        interval_ns: intervals.min().unwrap_or(20 * NS_PER_MS),
+        rows_lost: sum(|account| account.rows_lost),
+        audio_misses: sum(|account| account.audio_misses),
+        not_started: sum(|account| account.not_started),
+        limit: accounts.iter().find_map(|account| account.limit.clone()),
+        ..Totals::default()
+    };
+    (summary, totals)
 }
 
 /// One worker's thread.
 fn serve(
     job: Assignment,
     connector: Connector,
-    numbers: std::ops::Range<u32>,
+    numbers: Range<u32>,
 ) -> Result<Account, ReplayError> {
     let system = |what| move |source| ReplayError::System { what, source };
     let runtime = runtime()?;
     let local = tokio::task::LocalSet::new();
+    let opening = job.spec.opening;
+    let granted = scheduling::request();
     local.block_on(&runtime, async move {
-        let connections = Connections::open(connector, numbers).await?;
-        worker::work(job, connections)
-            .await
-            .map_err(system("keep time"))
+        let connections = Connections::open(connector, numbers, opening).await?;
+        let stream_limit = connections.stream_limit();
+        let worked = worker::work(job, connections).await;
+        let mut account = worked.map_err(system("keep time"))?;
+        account.scheduling = Some(granted);
+        account.stream_limit = stream_limit;
+        Ok(account)
     })
 }
 

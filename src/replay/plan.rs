@@ -1,221 +1,319 @@
-//! What to send and when: a trace laid on the clock of a run. Pure; the only place where trace
-//! time becomes run time.
+//! What to send and when: the sessions of a trace, shaped and laid on the clock of a run, one
+//! after the other in order of their start. Pure; the only place where trace time becomes run time.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use crate::results::manifest::Planned;
-use crate::trace::Trace;
-use crate::trace::extent::Extent;
-use crate::trace::model::{EventKind, EventRow, SpeechMethod, TurnRow};
-use crate::units::{RunTime, TraceTime};
+use crate::trace::TraceError;
+use crate::trace::extent::event_end_ns;
+use crate::trace::model::{EventKind, TurnRow};
+use crate::trace::stream::SessionRows;
+use crate::units::{NS_PER_MS, NS_PER_S, RunTime, TraceTime};
+use crate::wire::frame::FramedAudio;
 
-/// Which part of a trace is replayed. Sessions are whole: nothing is cut inside one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
+/// Bounds of the time by which copies of a session are shifted: at least a chunk, so that they do
+/// not tick together; at most a second, so that a burst stays a burst.
+const SHIFT_NS: (i64, i64) = (20 * NS_PER_MS, NS_PER_S);
+
+/// Which sessions of a trace are replayed, how many of each, and how fast they come. Sessions are
+/// whole: nothing is cut inside one, and speech keeps its own rate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shape {
     /// Only sessions that start in this stretch of the trace.
     pub window: Option<Range<TraceTime>>,
     /// Only so many of them, the first.
-    pub limit: Option<usize>,
+    pub limit: Option<u64>,
+    /// Sessions start so many times as fast.
+    pub speed: f64,
+    /// So many times the sessions: above 1 with copies shifted in time, below 1 with fewer.
+    pub scale: f64,
+    /// Starts again at the trace's end, until `until_ns`.
+    pub looped: bool,
+    /// No session starts so long after the first, or later.
+    pub until_ns: Option<i64>,
+    /// What shifts and thinning derive from.
+    pub seed: u64,
 }
 
-/// One session of the plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedCall {
-    /// Number of the session in the trace.
-    pub session: usize,
+impl Default for Shape {
+    fn default() -> Self {
+        Shape {
+            window: None,
+            limit: None,
+            speed: 1.0,
+            scale: 1.0,
+            looped: false,
+            until_ns: None,
+            seed: 0,
+        }
+    }
+}
+
+/// One session of a plan.
+#[derive(Debug)]
+pub struct Script {
+    /// Its place in the plan, from 0.
+    pub number: u64,
+    /// Which copy of its session it is; 0 for the first.
+    pub copy: u32,
+    /// What the trace says of it.
+    pub rows: Arc<SessionRows>,
     /// When it starts.
     pub start: RunTime,
-    /// Its rows of the trace's events.
-    pub events: Range<usize>,
-    /// Its rows of the trace's turns.
-    pub turns: Range<usize>,
+    /// The framed audio of each event, there from before it is due until it is sent.
+    pub audio: Box<[Mutex<Option<FramedAudio>>]>,
 }
 
-/// A trace laid on the clock of a run.
-#[derive(Debug, Clone)]
+impl Script {
+    /// A session that starts at `start`, its audio not there yet.
+    #[must_use]
+    pub fn new(rows: Arc<SessionRows>, number: u64, copy: u32, start: RunTime) -> Script {
+        let audio = rows.events.iter().map(|_| Mutex::default()).collect();
+        Script {
+            number,
+            copy,
+            rows,
+            start,
+            audio,
+        }
+    }
+
+    /// `at` on the clock of the run, as recorded.
+    #[must_use]
+    pub fn run_time(&self, at: TraceTime) -> RunTime {
+        let into_ns = at.0.saturating_sub(self.rows.session.start_ns);
+        RunTime(self.start.0.saturating_add(into_ns))
+    }
+
+    /// Utterance `turn`.
+    #[must_use]
+    pub fn turn(&self, turn: usize) -> &TurnRow {
+        &self.rows.turns[turn]
+    }
+
+    /// The event that ends each utterance: its last audio or text.
+    #[must_use]
+    pub fn last_speech(&self) -> Vec<Option<usize>> {
+        let mut last = vec![None; self.rows.turns.len()];
+        for (number, event) in self.rows.events.iter().enumerate() {
+            let is_speech = matches!(event.kind, EventKind::Audio | EventKind::Text);
+            if let Some(last) = last.get_mut(event.turn as usize).filter(|_| is_speech) {
+                *last = Some(number);
+            }
+        }
+        last
+    }
+}
+
+/// A source of sessions in order of their start.
+pub type Source = Box<dyn Iterator<Item = Result<SessionRows, TraceError>> + Send>;
+/// Opens the source from its beginning.
+pub type Open = Box<dyn FnMut() -> Result<Source, TraceError> + Send>;
+
+/// A trace laid on the clock of a run: yields its sessions in order of their start.
 pub struct Plan {
-    /// The trace.
-    pub trace: Arc<Trace>,
-    /// Its sessions, in order of their start.
-    pub calls: Vec<PlannedCall>,
-    /// Run time of trace time 0.
+    open: Open,
+    source: Source,
+    shape: Shape,
+    /// When the first session starts.
+    first: RunTime,
+    /// Longest shift of a copy.
+    shift_ns: i64,
+    round: Round,
+    /// Sessions whose start is known and that may have to wait for one before them.
+    placed: BinaryHeap<Reverse<Placed>>,
+    /// No session that is still to come from the source starts before this.
+    reached_ns: i64,
+    /// The source gives no more.
+    ended: bool,
+    /// Sessions placed so far: those that start at one instant keep their order.
+    order: u64,
+    /// Sessions given so far.
+    number: u64,
+}
+
+/// One pass over the source.
+#[derive(Debug, Default)]
+struct Round {
+    number: u32,
     offset_ns: i64,
+    sessions: u64,
+    /// Trace time of its first session's start.
+    first_ns: i64,
+    /// Of its last session's start.
+    last_ns: i64,
+    /// Of its last event's end.
+    end_ns: i64,
 }
 
-/// One message of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
-    /// When it must leave.
-    pub due: RunTime,
-    /// Row of its event in the trace.
-    pub event: usize,
-    /// Number of the chunk in its event.
-    pub chunk: u32,
+/// A session and when it starts, since the plan's first.
+struct Placed {
+    start_ns: i64,
+    order: u64,
+    copy: u32,
+    rows: Arc<SessionRows>,
 }
 
-/// Where a session is in its plan: no queue, only a place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor {
-    events: Range<usize>,
-    chunk: u32,
+impl PartialEq for Placed {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Placed {}
+
+impl PartialOrd for Placed {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Placed {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.start_ns, self.order).cmp(&(other.start_ns, other.order))
+    }
 }
 
 impl Plan {
-    /// Lays the selected sessions so that the first starts at run time 0.
-    #[must_use]
-    pub fn new(trace: Arc<Trace>, selection: &Selection) -> Plan {
-        let mut plan = Plan {
-            trace,
-            calls: Vec::new(),
-            offset_ns: 0,
-        };
-        let (mut event, mut turn) = (0, 0);
-        for session in &plan.trace.sessions {
-            let events = run_of(&plan.trace.events, event, |row| {
-                row.session == session.session
-            });
-            let turns = run_of(&plan.trace.turns, turn, |row| {
-                row.session == session.session
-            });
-            (event, turn) = (events.end, turns.end);
-            let start = TraceTime(session.start_ns);
-            if selection
-                .window
-                .as_ref()
-                .is_none_or(|window| window.contains(&start))
-                && selection.limit.is_none_or(|limit| plan.calls.len() < limit)
-            {
-                let session = session.session as usize;
-                plan.calls.push(PlannedCall {
-                    session,
-                    start: RunTime(start.0),
-                    events,
-                    turns,
-                });
-            }
-        }
-        plan.starting_at(RunTime(0))
-    }
-
-    /// The same plan, moved so that its first session starts at `first`.
-    #[must_use]
-    pub fn starting_at(mut self, first: RunTime) -> Plan {
-        let later_ns = first.0 - self.calls.first().map_or(0, |call| call.start.0);
-        self.offset_ns += later_ns;
-        for call in &mut self.calls {
-            call.start.0 += later_ns;
-        }
-        self
-    }
-
-    /// `at` on the clock of the run.
-    #[must_use]
-    pub fn run_time(&self, at: TraceTime) -> RunTime {
-        RunTime(at.0.saturating_add(self.offset_ns))
-    }
-
-    /// The event of a step.
-    #[must_use]
-    pub fn event(&self, step: Step) -> &EventRow {
-        &self.trace.events[step.event]
-    }
-
-    /// The turns of a session.
-    #[must_use]
-    pub fn turns(&self, call: &PlannedCall) -> &[TurnRow] {
-        &self.trace.turns[call.turns.clone()]
-    }
-
-    /// Whether an utterance has speech, and so expects an answer.
-    #[must_use]
-    pub fn expects_answer(&self, turn: &TurnRow) -> bool {
-        match turn.clip {
-            Some(clip) => self.trace.clips[clip as usize].speech_method != SpeechMethod::None,
-            None => true,
-        }
-    }
-
-    /// The beginning of a session.
-    #[must_use]
-    pub fn cursor(&self, call: &PlannedCall) -> Cursor {
-        Cursor {
-            events: call.events.clone(),
-            chunk: 0,
-        }
-    }
-
-    /// The next step of a session, without moving on.
-    #[must_use]
-    pub fn step(&self, cursor: &Cursor) -> Option<Step> {
-        if cursor.events.is_empty() {
-            return None;
-        }
-        let row = &self.trace.events[cursor.events.start];
-        let at_ns = match row.kind {
-            // A chunk leaves when its last sample was captured.
-            EventKind::Audio | EventKind::Fill => {
-                row.at_ns + i64::from(cursor.chunk + 1) * row.interval_ns
-            }
-            _ => row.at_ns,
-        };
-        let due = self.run_time(TraceTime(at_ns));
-        Some(Step {
-            due,
-            event: cursor.events.start,
-            chunk: cursor.chunk,
+    /// Lays what `open` gives so that the first session starts at `first`. `gap_ns` is the trace's
+    /// mean time between starts: copies are shifted by up to so much.
+    ///
+    /// # Errors
+    /// A trace that cannot be read.
+    pub fn new(
+        mut open: Open,
+        shape: Shape,
+        gap_ns: i64,
+        first: RunTime,
+    ) -> Result<Plan, TraceError> {
+        let source = open()?;
+        let gap_ns = (gap_ns as f64 / shape.speed) as i64;
+        Ok(Plan {
+            open,
+            source,
+            first,
+            shift_ns: gap_ns.clamp(SHIFT_NS.0, SHIFT_NS.1),
+            shape,
+            round: Round::default(),
+            placed: BinaryHeap::new(),
+            reached_ns: i64::MIN,
+            ended: false,
+            order: 0,
+            number: 0,
         })
     }
 
-    /// Moves past the step that [`Plan::step`] gives.
-    pub fn advance(&self, cursor: &mut Cursor) {
-        cursor.chunk += 1;
-        if cursor.chunk >= self.trace.events[cursor.events.start].count {
-            cursor.chunk = 0;
-            cursor.events.start += 1;
-        }
-    }
-
-    /// The last chunk of an utterance, as (event, chunk).
-    #[must_use]
-    pub fn last_speech(&self, call: &PlannedCall, turn: u32) -> Option<(usize, u32)> {
-        let events = &self.trace.events[call.events.clone()];
-        let is_speech = |event: &EventRow| {
-            event.turn == turn && matches!(event.kind, EventKind::Audio | EventKind::Text)
+    /// Takes the next session of the source, and its copies, into account.
+    fn pull(&mut self) -> Result<(), TraceError> {
+        let window = &self.shape.window;
+        let before = |at: i64| window.as_ref().is_some_and(|window| at < window.start.0);
+        let within = |at: i64| window.as_ref().is_none_or(|window| at < window.end.0);
+        let full = self
+            .shape
+            .limit
+            .is_some_and(|limit| self.round.sessions >= limit);
+        let rows = match self.source.next() {
+            Some(Err(error)) => return Err(error),
+            Some(Ok(rows)) if before(rows.session.start_ns) => return Ok(()),
+            Some(Ok(rows)) if !full && within(rows.session.start_ns) => rows,
+            _ => return self.end_round(),
         };
-        let last = events.iter().rposition(is_speech)?;
-        Some((call.events.start + last, events[last].count - 1))
+        let session_ns = rows.session.start_ns;
+        let round = &mut self.round;
+        if round.sessions == 0 {
+            round.first_ns = session_ns;
+        }
+        round.sessions += 1;
+        round.last_ns = session_ns;
+        let end_ns = rows.events.last().map_or(session_ns, event_end_ns);
+        round.end_ns = round.end_ns.max(end_ns);
+        let since_ns = (session_ns - round.first_ns) as f64 / self.shape.speed;
+        self.reached_ns = round.offset_ns + since_ns as i64;
+
+        let rows = Arc::new(rows);
+        let draw = |what| chance(self.shape.seed, rows.session.session, round.number, what);
+        let most = self.shape.scale.ceil() as u32;
+        let whole = self.shape.scale.floor();
+        let copies = whole as u32 + u32::from(draw(0) < self.shape.scale - whole);
+        for copy in 0..copies {
+            let shift_ns = match copy {
+                0 => 0.0,
+                copy => draw(copy) * self.shift_ns as f64,
+            };
+            self.order += 1;
+            self.placed.push(Reverse(Placed {
+                start_ns: self.reached_ns + shift_ns as i64,
+                order: self.order,
+                copy: round.number * most.max(1) + copy,
+                rows: rows.clone(),
+            }));
+        }
+        Ok(())
     }
 
-    /// How much the plan asks for.
-    #[must_use]
-    pub fn planned(&self) -> Planned {
-        let mut sessions = Vec::new();
-        let mut events = Vec::new();
-        for (number, call) in (0..).zip(&self.calls) {
-            let mut session = self.trace.sessions[call.session].clone();
-            session.session = number;
-            sessions.push(session);
-            for event in &self.trace.events[call.events.clone()] {
-                events.push(EventRow {
-                    session: number,
-                    ..event.clone()
-                });
-            }
+    /// The source is at its end: begins again, or says that no more will come.
+    fn end_round(&mut self) -> Result<(), TraceError> {
+        let round = &self.round;
+        if !self.shape.looped || self.shape.until_ns.is_none() || round.sessions == 0 {
+            self.ended = true;
+            return Ok(());
         }
-        let extent = Extent::of(&sessions, &events);
-        let first = sessions.first().map_or(0, |session| session.start_ns);
-        Planned {
-            sessions: extent.sessions,
-            turns: extent.turns,
-            chunks: extent.chunks,
-            peak_sessions: extent.peak_sessions,
-            duration_ns: extent.duration_ns - first,
+        let span_ns = round.last_ns - round.first_ns;
+        // The gap to the next round is the mean gap between starts; where all start at once, the
+        // next round begins at the end of the longest session.
+        let gaps = i64::try_from(round.sessions - 1).unwrap_or(i64::MAX).max(1);
+        let length_ns = match span_ns {
+            0 => round.end_ns - round.first_ns,
+            span => span + span / gaps,
+        };
+        let length_ns = (length_ns as f64 / self.shape.speed) as i64;
+        self.round = Round {
+            number: round.number + 1,
+            offset_ns: round.offset_ns + length_ns.max(NS_PER_MS),
+            ..Round::default()
+        };
+        self.source = (self.open)()?;
+        Ok(())
+    }
+}
+
+impl Iterator for Plan {
+    type Item = Result<Script, TraceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let is_next = |placed: &Reverse<Placed>| placed.0.start_ns <= self.reached_ns;
+            if self.ended || self.placed.peek().is_some_and(is_next) {
+                let Reverse(placed) = self.placed.pop()?;
+                if self
+                    .shape
+                    .until_ns
+                    .is_some_and(|until| placed.start_ns >= until)
+                {
+                    return None;
+                }
+                let start = RunTime(self.first.0 + placed.start_ns);
+                let number = self.number;
+                self.number += 1;
+                return Some(Ok(Script::new(placed.rows, number, placed.copy, start)));
+            }
+            if let Err(error) = self.pull() {
+                return Some(Err(error));
+            }
         }
     }
 }
 
-fn run_of<R>(rows: &[R], from: usize, belongs: impl Fn(&R) -> bool) -> Range<usize> {
-    let length = rows[from..].iter().take_while(|row| belongs(row)).count();
-    from..from + length
+/// A number in [0, 1) that depends on nothing but its arguments.
+fn chance(seed: u64, session: u32, round: u32, what: u32) -> f64 {
+    let mut hash = blake3::Hasher::new();
+    hash.update(&seed.to_le_bytes());
+    for part in [session, round, what] {
+        hash.update(&part.to_le_bytes());
+    }
+    let mut bytes = [0; 8];
+    hash.finalize_xof().fill(&mut bytes);
+    (u64::from_le_bytes(bytes) >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -1,15 +1,19 @@
 //! How far one utterance has come, and the row it becomes.
 
-use super::plan::{Plan, PlannedCall};
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::plan::Script;
 use crate::results::row::{Phase, RequestRow, Status};
 use crate::table::UtcInstant;
-use crate::trace::model::Microphone;
+use crate::trace::model::{ClipRow, EventKind, Microphone, SpeechMethod, TurnRow};
 use crate::units::{RunTime, TraceTime};
 use crate::wire::dialogue::{Heard, MAX_ERROR_CHARS, cut};
 use crate::wire::status::{GrpcStatus, OK};
 
-/// What all rows of a run share.
-#[derive(Debug, Clone)]
+/// What all sessions of a run share.
+#[derive(Debug)]
 pub(super) struct RunFacts {
     /// The run.
     pub(super) run_id: String,
@@ -17,21 +21,59 @@ pub(super) struct RunFacts {
     pub(super) epoch_realtime_ns: i64,
     /// Whether transcripts and answers are kept.
     pub(super) keep_text: bool,
+    /// Whether the gateway sees the trace's own session ids.
+    pub(super) keep_session_ids: bool,
+    /// The trace's clips.
+    pub(super) clips: Vec<ClipRow>,
+    /// Turns that start within it are in the steady phase.
+    pub(super) steady: Range<RunTime>,
+}
+
+impl RunFacts {
+    /// The session's name as the gateway sees it.
+    pub(super) fn wire_session_id(&self, script: &Script) -> String {
+        let name = &script.rows.session.session_id;
+        match self.keep_session_ids {
+            true => name.clone(),
+            false => {
+                let run = self.run_id.get(..8).unwrap_or(&self.run_id);
+                format!("{run}-{name}-{}", script.copy)
+            }
+        }
+    }
+
+    /// The W3C trace id of a session: the same inputs give the same one.
+    pub(super) fn trace_id(&self, script: &Script) -> String {
+        let name = &script.rows.session.session_id;
+        let hash = blake3::hash(format!("{} {name} {}", self.run_id, script.copy).as_bytes());
+        hash.to_hex()[..32].to_owned()
+    }
+
+    /// Whether an utterance has speech, and so expects an answer.
+    pub(super) fn expects_answer(&self, turn: &TurnRow) -> bool {
+        let clip = turn.clip.and_then(|clip| self.clips.get(clip as usize));
+        clip.is_none_or(|clip| clip.speech_method != SpeechMethod::None)
+    }
+
+    /// Whether an instant belongs to the steady phase, or comes before or after it.
+    pub(super) fn phase(&self, at: RunTime) -> Phase {
+        match at {
+            at if at < self.steady.start => Phase::Warmup,
+            at if at < self.steady.end => Phase::Steady,
+            _ => Phase::Drain,
+        }
+    }
 }
 
 /// What all rows of a session share.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CallFacts {
-    /// The session's name as the gateway sees it.
-    pub(super) wire_session_id: String,
-    /// W3C trace id.
-    pub(super) trace_id: String,
     /// Number of the connection.
     pub(super) connection: Option<u32>,
     /// Who answered.
-    pub(super) peer: Option<String>,
+    pub(super) peer: Option<SocketAddr>,
     /// Value of the replica header.
-    pub(super) replica: Option<String>,
+    pub(super) replica: Option<Arc<str>>,
     /// Request headers accepted with a stream slot.
     pub(super) opened_ns: Option<i64>,
     /// Response headers received.
@@ -43,6 +85,8 @@ pub(super) struct CallFacts {
 pub(super) enum End {
     /// The stream ended with this status.
     Stream(GrpcStatus),
+    /// We could not open it: a limit of this machine, or audio that could not be read.
+    OurFault(String),
     /// No answer within the timeout; we cancelled it.
     Timeout,
     /// The plan says that the caller hangs up.
@@ -76,38 +120,78 @@ pub(super) struct Progress {
     pub(super) concurrent_sessions: Option<u32>,
     /// Sessions awaiting an answer at the end of speech.
     pub(super) awaiting_answer: Option<u32>,
-    /// It began before the answer to the one before had been heard.
+    /// How much later than recorded it happened.
+    pub(super) shift_ns: i64,
+    /// It began before the answer to the one before had been heard, other than by `--barge-in`.
     pub(super) overlapped: bool,
+    /// The caller began to speak into its answer.
+    pub(super) barge_in: Option<BargeIn>,
     /// Its end of speech was sent, and nothing was heard yet.
     pub(super) awaiting: bool,
-    /// Its row was written.
-    pub(super) written: bool,
 }
 
-/// The row of turn `turn`.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is a different side of the row"
-)]
-pub(super) fn row(
-    run: &RunFacts,
-    plan: &Plan,
-    call: &PlannedCall,
-    facts: &CallFacts,
-    turn: usize,
-    progress: &Progress,
-    heard: &Heard,
-    end: Option<&End>,
-) -> RequestRow {
-    let session = &plan.trace.sessions[call.session];
-    let planned = &plan.turns(call)[turn];
-    let clip = planned.clip.map(|clip| &plan.trace.clips[clip as usize]);
-    let expects_answer = plan.expects_answer(planned);
-    let at = |ns| plan.run_time(TraceTime(ns)).0;
+/// The caller speaks while an answer is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BargeIn {
+    /// When.
+    pub(super) at: RunTime,
+    /// Samples of the answer that had arrived by then.
+    pub(super) samples: u64,
+}
+
+/// All that is known of one turn when its row is written. It is made when the session starts, so
+/// that nothing is allocated when it is handed over; the row is made of it on another thread.
+#[derive(Debug)]
+pub(super) struct TurnRecord {
+    /// The session.
+    pub(super) script: Arc<Script>,
+    /// The turn.
+    pub(super) turn: usize,
+    /// How far it came.
+    pub(super) progress: Progress,
+    /// Its session, as known when the record is handed over.
+    pub(super) facts: CallFacts,
+    /// What was heard in answer; `None` before the record is handed over.
+    pub(super) heard: Option<Heard>,
+    /// How the session ended, if it has.
+    pub(super) end: Option<End>,
+}
+
+impl TurnRecord {
+    /// The record of a turn that has not started.
+    pub(super) fn new(script: &Arc<Script>, turn: usize) -> Box<TurnRecord> {
+        Box::new(TurnRecord {
+            script: script.clone(),
+            turn,
+            progress: Progress::default(),
+            facts: CallFacts::default(),
+            heard: None,
+            end: None,
+        })
+    }
+}
+
+/// The row of a turn; `None` where nothing was handed over.
+pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
+    let TurnRecord {
+        script,
+        turn,
+        progress,
+        facts,
+        heard,
+        end,
+    } = record;
+    let heard = heard.as_ref()?;
+    let session = &script.rows.session;
+    let planned = script.turn(*turn);
+    let clip = planned.clip.map(|clip| &run.clips[clip as usize]);
+    let expects_answer = run.expects_answer(planned);
+    let at = |ns| script.run_time(TraceTime(ns)).0 + progress.shift_ns;
     let intended_start_ns = at(planned.at_ns);
+    let barge_in_ns = progress.barge_in.map(|barge_in| barge_in.at.0);
     let lag = |q| quantile(&progress.lags_ns, q);
     let final_transcript = heard.final_transcript();
-    let (status, error) = outcome(progress, heard, end, expects_answer);
+    let (status, error) = outcome(progress, heard, end.as_ref(), expects_answer);
     let early = match (heard.processing_ns, progress.end_of_speech_sent_ns) {
         (Some(processing), Some(sent)) => processing < sent,
         (processing, None) => processing.is_some(),
@@ -117,23 +201,23 @@ pub(super) fn row(
     let mut row = RequestRow {
         run_id: run.run_id.clone(),
         session_id: session.session_id.clone(),
-        copy: 0,
+        copy: script.copy,
         turn: planned.turn,
-        wire_session_id: facts.wire_session_id.clone(),
+        wire_session_id: run.wire_session_id(script),
         user: None,
         clip_id: clip.map(|clip| clip.clip_id.clone()),
         language_code: session.language_code.clone(),
-        trace_id: facts.trace_id.clone(),
+        trace_id: run.trace_id(script),
         connection: facts.connection,
-        peer: facts.peer.clone(),
-        replica: facts.replica.clone(),
+        peer: facts.peer.map(|peer| peer.to_string()),
+        replica: facts.replica.as_deref().map(str::to_owned),
         intended_start_at: UtcInstant(run.epoch_realtime_ns + intended_start_ns),
         intended_start_ns,
         intended_end_of_speech_ns: planned.speech_end_ns.map(at),
         speech_samples: clip.map_or(0, |c| c.speech_end_samples - c.speech_start_samples),
         clip_samples: clip.map_or(0, |c| c.samples),
-        chunks_planned: chunks_planned(plan, call, planned.turn),
-        phase: Phase::Steady,
+        chunks_planned: chunks_planned(script, planned.turn),
+        phase: run.phase(RunTime(intended_start_ns)),
         concurrent_sessions: progress.concurrent_sessions,
         awaiting_answer: progress.awaiting_answer,
         opened_ns: facts.opened_ns,
@@ -154,8 +238,10 @@ pub(super) fn row(
         closed_ns: progress.closed_ns,
         playout_start_ns: heard.playout.start_ns,
         playout_end_ns: heard.playout.end_ns,
-        barge_in_ns: None,
-        barge_in_stop_ns: None,
+        barge_in_ns,
+        barge_in_stop_ns: heard
+            .last_audio_ns
+            .filter(|last| barge_in_ns.is_some_and(|at| *last > at)),
         chunks_sent: progress.chunks_sent,
         bytes_sent: progress.bytes_sent,
         messages_received: heard.messages,
@@ -166,7 +252,9 @@ pub(super) fn row(
         underrun_ns: heard.playout.underrun_ns,
         sentence_gaps: heard.playout.sentence_gaps,
         sentence_gap_ns: heard.playout.sentence_gap_ns,
-        audio_after_barge_in_samples: 0,
+        audio_after_barge_in_samples: progress
+            .barge_in
+            .map_or(0, |barge_in| heard.playout.samples - barge_in.samples),
         early_endpoint: early,
         overlapped: progress.overlapped,
         lag_p50_ns: lag(0.5),
@@ -197,7 +285,7 @@ pub(super) fn row(
         recorded_total_ns: None,
     };
     row.derive_latencies(session.microphone == Microphone::PushToTalk);
-    row
+    Some(row)
 }
 
 /// How the turn ended, and the error to show; the first that applies, in the order of [`Status`].
@@ -216,6 +304,7 @@ fn outcome(
             };
             Some(cut(&text, MAX_ERROR_CHARS))
         }
+        Some(End::OurFault(reason)) => Some(cut(reason, MAX_ERROR_CHARS)),
         _ => None,
     };
     let answered = heard.first_audio_ns.is_some();
@@ -225,18 +314,18 @@ fn outcome(
         Some(End::Cancelled) => Status::Cancelled,
         Some(End::Timeout) if !answered || heard.listening_ns.is_none() => Status::Timeout,
         _ if heard.error.is_some() || stream.is_some() => Status::Error,
+        _ if progress.barge_in.is_some() && answered => Status::BargedIn,
         _ if expects_answer && !answered => Status::NoAnswer,
         _ => Status::Ok,
     };
     (status, heard.error.clone().or(stream))
 }
 
-fn chunks_planned(plan: &Plan, call: &PlannedCall, turn: u32) -> u32 {
-    use crate::trace::model::EventKind::Audio;
-    let events = plan.trace.events[call.events.clone()].iter();
+fn chunks_planned(script: &Script, turn: u32) -> u32 {
+    let events = script.rows.events.iter();
     events
-        .filter(|e| e.turn == turn && e.kind == Audio)
-        .map(|e| e.count)
+        .filter(|event| event.turn == turn && event.kind == EventKind::Audio)
+        .map(|event| event.count)
         .sum()
 }
 
@@ -246,10 +335,4 @@ fn quantile(lags_ns: &[i64], q: f64) -> Option<i64> {
     sorted.sort_unstable();
     let rank = ((sorted.len() as f64 * q).ceil() as usize).max(1);
     sorted.get(rank - 1).copied()
-}
-
-/// When the utterance was planned to start.
-#[must_use]
-pub(super) fn intended_start(plan: &Plan, call: &PlannedCall, turn: usize) -> RunTime {
-    plan.run_time(TraceTime(plan.turns(call)[turn].at_ns))
 }

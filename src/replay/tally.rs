@@ -43,6 +43,8 @@ pub(super) struct Second {
     pub(super) late_chunks: u64,
     /// Lags of those that were to leave in it.
     pub(super) lag: Histogram<u64>,
+    /// CPU time that the worker used in it.
+    pub(super) cpu_ns: i64,
 }
 
 impl Default for Second {
@@ -54,6 +56,7 @@ impl Default for Second {
             achieved_chunks: 0,
             late_chunks: 0,
             lag: lag_histogram(),
+            cpu_ns: 0,
         }
     }
 }
@@ -66,6 +69,7 @@ impl Second {
         self.offered_chunks += other.offered_chunks;
         self.achieved_chunks += other.achieved_chunks;
         self.late_chunks += other.late_chunks;
+        self.cpu_ns += other.cpu_ns;
         // Both have the same bounds, so that adding cannot fail.
         let _ = self.lag.add(&other.lag);
     }
@@ -86,6 +90,11 @@ impl Tally {
             self.open.push_back(Second::default());
         }
         &mut self.open[place]
+    }
+
+    /// The worker used so much CPU time in the second before `now`.
+    pub(super) fn cpu(&mut self, now: RunTime, cpu_ns: i64) {
+        self.at(RunTime(now.0 - NS_PER_S / 2)).cpu_ns += cpu_ns;
     }
 
     /// A session started.

@@ -1,8 +1,8 @@
 //! One thread of a replay: its own runtime, connections and pacer, and the sessions given to it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,33 +11,37 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 
 use hdrhistogram::Histogram;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::task::JoinSet;
 
 use super::call::Call;
-use super::clips::Clips;
 use super::connections::Connections;
 use super::converse::converse;
-use super::ledger::Entry;
+use super::entry::{Entry, Message, TurnStart};
 use super::pacer::Pacer;
-use super::plan::Plan;
-use super::progress::{CallFacts, End, RunFacts};
+use super::plan::Script;
+use super::progress::{RunFacts, TurnRecord};
+use super::scheduling::Granted;
 use super::tally::{Tally, lag_histogram, record};
 use super::{ReplaySpec, Stop};
-use crate::clock::{Clock, RunClock};
+use crate::clock::{Clock, RunClock, thread_cpu_ns};
 use crate::live::gauges::Gauges;
-use crate::results::row::{MessageRow, RequestRow, StartedRow};
-use crate::units::{Lag, NS_PER_S, RunTime};
+use crate::units::{Lag, NS_PER_MS, NS_PER_S, RunTime};
+
+/// Time between looks for audio that is not there though it is due.
+const LOOK_FOR_AUDIO_NS: i64 = NS_PER_MS;
+/// What `asleep_until` says while nobody sleeps.
+const AWAKE: RunTime = RunTime(i64::MIN);
 
 /// What a worker is given.
 pub(super) struct Assignment {
     /// Its number.
     pub(super) number: usize,
-    /// Numbers of its sessions in the plan, in order of their start.
-    pub(super) calls: Vec<usize>,
+    /// Its sessions, in order of their start.
+    pub(super) scripts: UnboundedReceiver<Arc<Script>>,
     pub(super) spec: Arc<ReplaySpec>,
-    pub(super) plan: Arc<Plan>,
-    pub(super) clips: Arc<Clips>,
-    pub(super) run: RunFacts,
+    pub(super) run: Arc<RunFacts>,
     pub(super) clock: RunClock,
     pub(super) gauges: Arc<Gauges>,
     pub(super) ledger: SyncSender<Entry>,
@@ -54,6 +58,17 @@ pub(super) struct Account {
     pub(super) late_chunks: u64,
     /// Rows that the ledger had no room for.
     pub(super) rows_lost: u64,
+    /// Times that audio was not there when it was due.
+    pub(super) audio_misses: u64,
+    /// Sessions that a limit of this machine kept from starting, and the limit's message.
+    pub(super) not_started: u64,
+    pub(super) limit: Option<String>,
+    /// The shortest chunk interval.
+    pub(super) interval_ns: Option<i64>,
+    /// The scheduling that the system granted.
+    pub(super) scheduling: Option<Granted>,
+    /// Streams that the gateway allows on a connection, where it set a limit.
+    pub(super) stream_limit: Option<usize>,
 }
 
 impl Default for Account {
@@ -63,6 +78,12 @@ impl Default for Account {
             start_lag: lag_histogram(),
             late_chunks: 0,
             rows_lost: 0,
+            audio_misses: 0,
+            not_started: 0,
+            limit: None,
+            interval_ns: None,
+            scheduling: None,
+            stream_limit: None,
         }
     }
 }
@@ -71,23 +92,25 @@ impl Default for Account {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Alarm {
     /// A session's next message is due.
-    Send(usize),
+    Send(u64),
+    /// The caller may speak into an answer.
+    BargeIn(u64),
     /// A session may be overdue.
-    Overdue(usize),
+    Overdue(u64),
 }
 
 /// What all sessions of a worker share.
 pub(super) struct Shared {
     pub(super) spec: Arc<ReplaySpec>,
-    pub(super) plan: Arc<Plan>,
-    pub(super) clips: Arc<Clips>,
-    pub(super) run: RunFacts,
+    pub(super) run: Arc<RunFacts>,
     pub(super) clock: RunClock,
     pub(super) connections: Connections,
     gauges: Arc<Gauges>,
     ledger: SyncSender<Entry>,
     alarms: RefCell<BinaryHeap<Reverse<(RunTime, Alarm)>>>,
-    /// An alarm was set from outside the pacer's loop, or a session ended.
+    /// How long the pacer's loop means to sleep; the beginning of time while it is awake.
+    asleep_until: Cell<RunTime>,
+    /// An alarm was set that comes before the end of its sleep.
     changed: Notify,
     tally: RefCell<Tally>,
     account: RefCell<Account>,
@@ -96,25 +119,45 @@ pub(super) struct Shared {
 impl Shared {
     fn alarm(&self, at: RunTime, alarm: Alarm) {
         self.alarms.borrow_mut().push(Reverse((at, alarm)));
-    }
-
-    /// Sets the alarm for a session's next message.
-    pub(super) fn send_at(&self, id: usize, due: Option<RunTime>) {
-        if let Some(due) = due {
-            self.alarm(due, Alarm::Send(id));
+        if at < self.asleep_until.get() {
             self.changed.notify_one();
         }
     }
 
-    /// Looks after a session in case it becomes overdue.
-    pub(super) fn watch(&self, call: &Call, now: RunTime) {
-        let at = RunTime(now.0 + self.spec.timeout_ns);
-        self.alarm(at, Alarm::Overdue(call.id));
+    /// Sets the alarm for a session's next message.
+    pub(super) fn send_at(&self, id: u64, at: RunTime) {
+        self.alarm(at, Alarm::Send(id));
+    }
+
+    /// Sets the alarm for speaking into an answer.
+    pub(super) fn barge_in_at(&self, id: u64, at: RunTime) {
+        self.alarm(at, Alarm::BargeIn(id));
+    }
+
+    /// Looks after a session when it may be overdue.
+    pub(super) fn overdue_at(&self, id: u64, at: RunTime) {
+        self.alarm(at, Alarm::Overdue(id));
+    }
+
+    /// Audio that is due is not there: when to look again.
+    pub(super) fn look_again_for_audio(&self, now: RunTime) -> RunTime {
+        self.account.borrow_mut().audio_misses += 1;
+        RunTime(now.0 + LOOK_FOR_AUDIO_NS)
+    }
+
+    /// A limit of this machine kept a session from starting.
+    pub(super) fn not_started(&self, reason: &str) {
+        let mut account = self.account.borrow_mut();
+        account.not_started += 1;
+        account.limit.get_or_insert_with(|| reason.to_owned());
     }
 
     pub(super) fn count_chunk(&self, due: RunTime, sent: RunTime, lag: Lag, interval_ns: i64) {
         self.tally.borrow_mut().chunk(due, sent, lag, interval_ns);
-        record(&mut self.account.borrow_mut().lag, lag);
+        let mut account = self.account.borrow_mut();
+        record(&mut account.lag, lag);
+        let shortest_ns = account.interval_ns.unwrap_or(interval_ns);
+        account.interval_ns = Some(shortest_ns.min(interval_ns));
         self.gauges.lag.record(lag.0);
         self.gauges.chunks.fetch_add(1, Relaxed);
     }
@@ -136,24 +179,16 @@ impl Shared {
         self.gauges.awaiting_answer.fetch_sub(1, Relaxed);
     }
 
-    pub(super) fn request(&self, row: RequestRow) {
-        let gauge = match row.status.is_success() {
-            true => &self.gauges.succeeded,
-            false => &self.gauges.failed,
-        };
-        gauge.fetch_add(1, Relaxed);
-        if let Some(response_ns) = row.response_ns {
-            self.gauges.response.record(response_ns);
-        }
-        self.enter(Entry::Request(Box::new(row)));
+    pub(super) fn turn(&self, record: Box<TurnRecord>) {
+        self.enter(Entry::Turn(record));
     }
 
-    pub(super) fn started(&self, row: StartedRow) {
-        self.enter(Entry::Started(row));
+    pub(super) fn started(&self, start: TurnStart) {
+        self.enter(Entry::Started(start));
     }
 
-    pub(super) fn message(&self, row: MessageRow) {
-        self.enter(Entry::Message(row));
+    pub(super) fn message(&self, message: Message) {
+        self.enter(Entry::Message(message));
     }
 
     /// Hands an entry to the ledger without ever waiting: what has no room is counted as lost.
@@ -171,82 +206,129 @@ impl Shared {
 ///
 /// # Errors
 /// The system's, such as a limit of open files for the timer.
-pub(super) async fn work(job: Assignment, connections: Connections) -> io::Result<Account> {
-    let pacer = Pacer::new(job.clock.clone())?;
+pub(super) async fn work(mut job: Assignment, connections: Connections) -> io::Result<Account> {
+    let pacer = Pacer::new(job.spec.pacer, job.clock.clone(), job.spec.spin_ns)?;
     let shared = Rc::new(Shared {
         spec: job.spec,
-        plan: job.plan,
-        clips: job.clips,
         run: job.run,
         clock: job.clock,
         connections,
         gauges: job.gauges,
         ledger: job.ledger,
         alarms: RefCell::default(),
+        asleep_until: Cell::new(AWAKE),
         changed: Notify::new(),
         tally: RefCell::default(),
         account: RefCell::default(),
     });
-    let mut calls: HashMap<usize, Rc<RefCell<Call>>> = HashMap::new();
-    let mut tasks: JoinSet<usize> = JoinSet::new();
-    let mut starts = job.calls.into_iter().peekable();
+    let mut calls: HashMap<u64, Rc<RefCell<Call>>> = HashMap::new();
+    let mut tasks: JoinSet<u64> = JoinSet::new();
+    let mut starts = Starts::default();
     let mut next_close = RunTime(NS_PER_S);
+    let mut cpu_ns = thread_cpu_ns();
     loop {
         let now = shared.clock.now();
-        if job.stop.arrivals.is_cancelled() {
-            starts = Vec::new().into_iter().peekable();
-        }
-        while let Some(id) = starts.next_if(|id| shared.plan.calls[*id].start <= now) {
-            calls.insert(id, start(&shared, id, now, &mut tasks));
+        starts.take(&mut job.scripts, job.stop.arrivals.is_cancelled());
+        while let Some(script) = starts.next_due(now) {
+            calls.insert(script.number, start(&shared, script, now, &mut tasks));
         }
         ring(&shared, &calls, now);
         if now >= next_close {
+            let used = thread_cpu_ns();
+            shared.tally.borrow_mut().cpu(now, used - cpu_ns);
+            cpu_ns = used;
             close_seconds(&shared, job.number, Some(now));
             next_close = RunTime(now.0 + NS_PER_S);
         }
-        if tasks.is_empty() && starts.peek().is_none() {
+        if tasks.is_empty() && starts.is_over() {
             break;
         }
-        let start = starts.peek().map(|id| shared.plan.calls[*id].start);
         let alarm = shared.alarms.borrow().peek().map(|Reverse((at, _))| *at);
-        let next = [start, alarm, Some(next_close)].into_iter().flatten().min();
+        let next = [starts.next_at(), alarm].into_iter().flatten().min();
+        let next = next.map_or(next_close, |next| next.min(next_close));
+        shared.asleep_until.set(next);
         tokio::select! {
             biased;
-            waited = pacer.until(next.unwrap_or(next_close)) => waited?,
+            waited = pacer.until(next) => waited?,
             Some(ended) = tasks.join_next() => {
                 if let Ok(id) = ended {
                     calls.remove(&id);
                 }
             }
             () = shared.changed.notified() => {}
-            () = job.stop.arrivals.cancelled(), if starts.peek().is_some() => {}
+            script = job.scripts.recv(), if starts.wants_more() => starts.put(script),
+            () = job.stop.arrivals.cancelled(), if !starts.is_over() => {}
             () = job.stop.calls.cancelled(), if calls.values().any(|call| call.borrow().end.is_none()) => {
                 for call in calls.values() {
                     call.borrow_mut().stop(job.stop.end());
                 }
             }
         }
+        shared.asleep_until.set(AWAKE);
     }
     close_seconds(&shared, job.number, None);
     shared.enter(Entry::WorkerDone(job.number));
     Ok(shared.account.take())
 }
 
+/// The sessions that are ready and have not started, in order.
+#[derive(Default)]
+struct Starts {
+    ready: VecDeque<Arc<Script>>,
+    ended: bool,
+}
+
+impl Starts {
+    /// Takes what the loader has ready; nothing more once `stopped`.
+    fn take(&mut self, scripts: &mut UnboundedReceiver<Arc<Script>>, stopped: bool) {
+        if stopped {
+            self.ready.clear();
+            self.ended = true;
+        }
+        while !self.ended {
+            match scripts.try_recv() {
+                Ok(script) => self.ready.push_back(script),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => self.ended = true,
+            }
+        }
+    }
+
+    /// Takes one session, or learns that there are no more.
+    fn put(&mut self, script: Option<Arc<Script>>) {
+        match script {
+            Some(script) => self.ready.push_back(script),
+            None => self.ended = true,
+        }
+    }
+
+    fn next_due(&mut self, now: RunTime) -> Option<Arc<Script>> {
+        self.ready.pop_front_if(|script| script.start <= now)
+    }
+
+    fn next_at(&self) -> Option<RunTime> {
+        self.ready.front().map(|script| script.start)
+    }
+
+    fn wants_more(&self) -> bool {
+        self.ready.is_empty() && !self.ended
+    }
+
+    fn is_over(&self) -> bool {
+        self.ready.is_empty() && self.ended
+    }
+}
+
 /// Starts a session: its stream is opened and read by a task of its own.
 fn start(
     shared: &Rc<Shared>,
-    id: usize,
+    script: Arc<Script>,
     now: RunTime,
-    tasks: &mut JoinSet<usize>,
+    tasks: &mut JoinSet<u64>,
 ) -> Rc<RefCell<Call>> {
-    let call = Rc::new(RefCell::new(Call::new(
-        shared,
-        id,
-        CallFacts::new(shared, id),
-        now,
-    )));
-    let due = call.borrow_mut().pump(shared);
-    shared.send_at(id, due);
+    let id = script.number;
+    let call = Rc::new(RefCell::new(Call::new(shared, script, now)));
+    call.borrow_mut().pump(shared);
     shared.gauges.started_sessions.fetch_add(1, Relaxed);
     shared.gauges.active_sessions.fetch_add(1, Relaxed);
     let (shared, of_task) = (shared.clone(), call.clone());
@@ -261,30 +343,25 @@ fn start(
 }
 
 /// Does what is due.
-fn ring(shared: &Shared, calls: &HashMap<usize, Rc<RefCell<Call>>>, now: RunTime) {
+fn ring(shared: &Shared, calls: &HashMap<u64, Rc<RefCell<Call>>>, now: RunTime) {
+    let horizon = RunTime(now.0 + shared.spec.coalesce_ns);
     loop {
         let alarm = match shared.alarms.borrow_mut() {
-            mut alarms if alarms.peek().is_some_and(|Reverse((at, _))| *at <= now) => alarms.pop(),
+            mut alarms if alarms.peek().is_some_and(|Reverse((at, _))| *at <= horizon) => {
+                alarms.pop()
+            }
             _ => None,
         };
-        let Some(Reverse((_, alarm))) = alarm else {
+        let Some(Reverse((at, alarm))) = alarm else {
             return;
         };
-        let (Alarm::Send(id) | Alarm::Overdue(id)) = alarm;
+        let (Alarm::Send(id) | Alarm::BargeIn(id) | Alarm::Overdue(id)) = alarm;
         let Some(call) = calls.get(&id) else { continue };
         let mut call = call.borrow_mut();
         match alarm {
-            Alarm::Send(_) => {
-                if let Some(due) = call.pump(shared) {
-                    shared.alarm(due, Alarm::Send(id));
-                }
-            }
-            Alarm::Overdue(_) if call.is_overdue(shared, now) => call.stop(End::Timeout),
-            Alarm::Overdue(_) if call.may_become_overdue() => {
-                let at = RunTime(now.0 + shared.spec.timeout_ns / 4);
-                shared.alarm(at, Alarm::Overdue(id));
-            }
-            Alarm::Overdue(_) => {}
+            Alarm::Send(_) => call.ring(shared, at),
+            Alarm::BargeIn(_) => call.barge_in(shared, at),
+            Alarm::Overdue(_) => call.look(shared, now),
         }
     }
 }

@@ -44,6 +44,14 @@ pub struct Verdict {
     pub reasons: Vec<String>,
 }
 
+impl Verdict {
+    /// Adds a reason; the verdict is as bad as its worst one.
+    pub fn add(&mut self, level: VerdictLevel, reason: String) {
+        self.level = self.level.max(level);
+        self.reasons.push(reason);
+    }
+}
+
 /// The trace that was replayed.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct TraceRef {
@@ -64,6 +72,12 @@ pub struct Planned {
     pub chunks: u64,
     /// Largest number of sessions open at once.
     pub peak_sessions: u64,
+    /// Most chunks in a second.
+    #[serde(default)]
+    pub peak_chunks_per_s: u64,
+    /// Most PCM bytes in a second.
+    #[serde(default)]
+    pub peak_bytes_per_s: u64,
     /// From the first to the last planned event.
     pub duration_ns: i64,
 }
@@ -79,6 +93,21 @@ pub struct Host {
     pub cpu: String,
     /// Cores this process may use.
     pub cores: u32,
+}
+
+/// What the machine that made the load could do, measured just before the run.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Calibration {
+    /// The pacer that was measured, as `--pacer` names it.
+    pub pacer: String,
+    /// How late a wake-up was: the median.
+    pub timer_error_p50_ns: i64,
+    /// How late a wake-up was: the 99th percentile.
+    pub timer_error_p99_ns: i64,
+    /// How late the latest wake-up was.
+    pub timer_error_max_ns: i64,
+    /// CPU time of the sending thread for one chunk, the write included.
+    pub chunk_cost_ns: i64,
 }
 
 /// The whole of `run.json`.
@@ -108,6 +137,9 @@ pub struct RunManifest {
     pub trace: TraceRef,
     /// What all `*_ns` instants of the run count from.
     pub epoch: Epoch,
+    /// What the machine could do just before the run; null where it was not measured.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
     /// What the plan asked for.
     pub planned: Planned,
     /// Our own part; null while running.

@@ -30,11 +30,14 @@ pub(crate) fn manifest() -> RunManifest {
             monotonic_ns: 0,
             boot_id: String::new(),
         },
+        calibration: None,
         planned: Planned {
             sessions: 100,
             turns: 1_000,
             chunks: 50_000,
             peak_sessions: 12,
+            peak_chunks_per_s: 100,
+            peak_bytes_per_s: 64_000,
             duration_ns: 102 * NS_PER_S,
         },
         verdict: Some(Verdict {

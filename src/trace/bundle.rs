@@ -6,12 +6,15 @@ use super::extent::Extent;
 use super::manifest::{FORMAT_KEY, TRACE_FORMAT, TraceManifest, content_hash, refuse_newer};
 use super::model::{ClipRow, EventRow, SessionRow, SourceRow, TurnRow};
 use super::staging::{Staging, finish_swap};
+use super::stream::table_hashes;
 use super::{TraceError, check};
 use crate::pcm::wav;
 use crate::table::{self, Reader, Row};
 
 /// Rows in a row group of `events.parquet`, so that a session can be read when it starts.
 const EVENT_ROW_GROUP_ROWS: usize = 64 * 1024;
+/// Rows read at a time.
+const READ_ROWS: usize = 8192;
 /// Most rows of one table, against files that promise more than memory holds.
 const MAX_ROWS: u64 = 200_000_000;
 
@@ -98,6 +101,8 @@ impl Trace {
         self.manifest.events = self.events.len() as u64;
         self.manifest.duration_ns = extent.duration_ns;
         self.manifest.content_blake3 = self.content_hash();
+        self.manifest.tables = table_hashes(&self.dir)?;
+        self.manifest.extent = Some(extent);
         let path = self.dir.join("trace.json");
         let io = |e| TraceError::io(&path, e);
         let temporary = self.dir.join("trace.json.tmp");
@@ -119,25 +124,7 @@ impl Trace {
     /// # Errors
     /// A file that is missing, unreadable, or not of the rate and length that the table says.
     pub fn clip_samples(&self, clip: &ClipRow) -> Result<Option<Vec<i16>>, TraceError> {
-        let Some(file) = &clip.file else {
-            return Ok(None);
-        };
-        let path = self.dir.join(file);
-        let fail = |reason| TraceError::Clip {
-            path: path.display().to_string(),
-            reason,
-        };
-        let (rate, samples) = wav::read(&path).map_err(|e| fail(e.to_string()))?;
-        if rate.0 != clip.sample_rate_hz || samples.len() as u64 != clip.samples {
-            return Err(fail(format!(
-                "holds {} samples at {} Hz, but clips.parquet says {} at {} Hz; make the trace again",
-                samples.len(),
-                rate.0,
-                clip.samples,
-                clip.sample_rate_hz
-            )));
-        }
-        Ok(Some(samples))
+        clip_samples(&self.dir, clip)
     }
 
     fn content_hash(&self) -> String {
@@ -145,14 +132,46 @@ impl Trace {
     }
 }
 
+/// The PCM16 samples of `clip` of the bundle `dir`; see [`Trace::clip_samples`].
+pub(super) fn clip_samples(dir: &Path, clip: &ClipRow) -> Result<Option<Vec<i16>>, TraceError> {
+    let Some(file) = &clip.file else {
+        return Ok(None);
+    };
+    let path = dir.join(file);
+    let fail = |reason| TraceError::Clip {
+        path: path.display().to_string(),
+        reason,
+    };
+    let (rate, samples) = wav::read(&path).map_err(|e| fail(e.to_string()))?;
+    if rate.0 != clip.sample_rate_hz || samples.len() as u64 != clip.samples {
+        return Err(fail(format!(
+            "holds {} samples at {} Hz, but clips.parquet says {} at {} Hz; make the trace again",
+            samples.len(),
+            rate.0,
+            clip.samples,
+            clip.sample_rate_hz
+        )));
+    }
+    Ok(Some(samples))
+}
+
+/// One table of the bundle `dir`, read so many rows at a time.
+///
+/// # Errors
+/// A missing or damaged file, or a newer format.
+pub(super) fn open_table<R: Row>(dir: &Path, batch_rows: usize) -> Result<Reader<R>, TraceError> {
+    let path = dir.join(format!("{}.parquet", R::TABLE));
+    let reader = Reader::<R>::open_with(&path, batch_rows)?;
+    refuse_newer(&path, reader.note(FORMAT_KEY).unwrap_or(TRACE_FORMAT))?;
+    Ok(reader)
+}
+
 /// All rows of one table of the bundle `dir`.
 ///
 /// # Errors
 /// A missing or damaged file, a newer format, or more rows than a trace may hold.
 pub fn read_table<R: Row>(dir: &Path) -> Result<Vec<R>, TraceError> {
-    let path = dir.join(format!("{}.parquet", R::TABLE));
-    let mut reader = Reader::<R>::open(&path)?;
-    refuse_newer(&path, reader.note(FORMAT_KEY).unwrap_or(TRACE_FORMAT))?;
+    let mut reader = open_table::<R>(dir, READ_ROWS)?;
     if reader.rows() > MAX_ROWS {
         let reason = format!(
             "it promises {} rows, more than a trace may hold",

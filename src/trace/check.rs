@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::TraceError;
 use super::model::{ClipRow, EventKind, EventRow, SessionRow, TurnRow};
+use crate::units::NS_PER_S;
 
 /// Latest instant a trace may hold: about 31 years, far from overflow in any sum.
 const LATEST_NS: i64 = 1_000_000_000_000_000_000;
@@ -11,6 +12,11 @@ const LATEST_NS: i64 = 1_000_000_000_000_000_000;
 const MAX_CHUNK_BYTES: u32 = 4 * 1024 * 1024 - 64;
 /// Most chunks of all events of one session: a week of 20 ms chunks.
 const MAX_SESSION_CHUNKS: u64 = 30_240_000;
+
+/// Most event rows of one session: half a day of chunks that each have their own instant.
+pub(super) const MAX_SESSION_EVENTS: usize = 2_500_000;
+/// Longest session.
+const MAX_SESSION_NS: i64 = 7 * 24 * 3600 * NS_PER_S;
 
 /// Checks all rows of a trace against each other.
 ///
@@ -23,9 +29,197 @@ pub fn check(
     clips: &[ClipRow],
 ) -> Result<(), TraceError> {
     check_clips(clips)?;
-    check_sessions(sessions)?;
-    check_turns(sessions, turns, clips)?;
-    check_events(sessions, events, clips)
+    let mut checker = Checker::new(clips.to_vec());
+    let (mut turns, mut events) = (turns, events);
+    let mut ids = HashSet::new();
+    for (row, session) in sessions.iter().enumerate() {
+        let number = session.session;
+        let of_turns = turns.iter().take_while(|turn| turn.session == number);
+        let (its_turns, rest) = turns.split_at(of_turns.count());
+        turns = rest;
+        let of_events = events.iter().take_while(|event| event.session == number);
+        let (its_events, rest) = events.split_at(of_events.count());
+        events = rest;
+        checker.session(session, its_turns, its_events)?;
+        if !ids.insert(session.session_id.as_str()) {
+            let reason = "`session_id` is used twice".to_owned();
+            return Err(at("sessions")(row, reason));
+        }
+    }
+    let turn = turns.first().map(|turn| turn.session);
+    checker.end(turn, events.first().map(|event| event.session))
+}
+
+/// Checks a trace session by session.
+pub(super) struct Checker {
+    clips: Vec<ClipRow>,
+    /// Rows seen so far.
+    sessions: usize,
+    turns: usize,
+    events: usize,
+    last_start_ns: i64,
+}
+
+impl Checker {
+    /// A checker of sessions that use `clips`, which are checked already.
+    pub(super) fn new(clips: Vec<ClipRow>) -> Checker {
+        Checker {
+            clips,
+            sessions: 0,
+            turns: 0,
+            events: 0,
+            last_start_ns: 0,
+        }
+    }
+
+    /// Checks the next session.
+    ///
+    /// # Errors
+    /// The first row that makes no sense, and why.
+    pub(super) fn session(
+        &mut self,
+        session: &SessionRow,
+        turns: &[TurnRow],
+        events: &[EventRow],
+    ) -> Result<(), TraceError> {
+        self.check_session(session)?;
+        self.check_turns(session, turns)?;
+        self.check_events(session, events)?;
+        self.sessions += 1;
+        self.turns += turns.len();
+        self.events += events.len();
+        self.last_start_ns = session.start_ns;
+        Ok(())
+    }
+
+    /// Checks that no rows are left: those of these sessions are.
+    ///
+    /// # Errors
+    /// A row that belongs to no session, or stands in the wrong place.
+    pub(super) fn end(&self, turn: Option<u32>, event: Option<u32>) -> Result<(), TraceError> {
+        let left = |table, row, session: u32| {
+            let reason = match (session as usize) < self.sessions {
+                true => "rows must be sorted by `session`",
+                false => "`session` is not in sessions.parquet",
+            };
+            Err(at(table)(row, reason.to_owned()))
+        };
+        match (turn, event) {
+            (Some(session), _) => left("turns", self.turns, session),
+            (None, Some(session)) => left("events", self.events, session),
+            (None, None) => Ok(()),
+        }
+    }
+
+    fn check_session(&self, session: &SessionRow) -> Result<(), TraceError> {
+        let wrong = |reason: &str| Err(at("sessions")(self.sessions, reason.to_owned()));
+        if session.session as usize != self.sessions {
+            return wrong("`session` must number the rows from 0");
+        }
+        if !(self.last_start_ns..LATEST_NS).contains(&session.start_ns) {
+            return wrong("`start_ns` must be 0 or more, and rows sorted by it");
+        }
+        if !(1_000..=384_000).contains(&session.sample_rate_hz) {
+            return wrong("`sample_rate_hz` must be from 1000 to 384000");
+        }
+        if session.session_id.len() > 256 || session.language_code.len() > 64 {
+            return wrong("`session_id` or `language_code` is too long");
+        }
+        Ok(())
+    }
+
+    fn check_turns(&self, session: &SessionRow, turns: &[TurnRow]) -> Result<(), TraceError> {
+        for (number, turn) in turns.iter().enumerate() {
+            let row = self.turns + number;
+            let wrong = |reason: &str| Err(at("turns")(row, reason.to_owned()));
+            if turn.turn as usize != number {
+                return wrong("`turn` must number the turns of a session from 0, in order");
+            }
+            let ends = turn.at_ns..LATEST_NS;
+            if !(0..LATEST_NS).contains(&turn.at_ns) || !ends.contains(&turn.end_ns) {
+                return wrong("`at_ns` and `end_ns` must be 0 or more, and in order");
+            }
+            let speech = [turn.speech_start_ns, turn.speech_end_ns];
+            let inside = |at: &i64| (turn.at_ns..=turn.end_ns).contains(at);
+            if !speech.iter().flatten().all(inside) {
+                return wrong("the speech must lie inside the turn");
+            }
+            let thinks = |think: i64| (0..LATEST_NS).contains(&think);
+            if !turn.think_ns.is_none_or(thinks) {
+                return wrong("`think_ns` must be 0 or more");
+            }
+            let clips = self.clips.len();
+            if turn.clip.is_some_and(|clip| clip as usize >= clips) {
+                return wrong("`clip` is not in clips.parquet");
+            }
+        }
+        if session.turns as usize != turns.len() {
+            let (says, holds) = (session.turns, turns.len());
+            let reason = format!("`turns` is {says}, but turns.parquet holds {holds}");
+            return Err(at("sessions")(self.sessions, reason));
+        }
+        Ok(())
+    }
+
+    fn check_events(&self, session: &SessionRow, events: &[EventRow]) -> Result<(), TraceError> {
+        let (mut chunks, mut before_ns) = (0, i64::MIN);
+        for (number, event) in events.iter().enumerate() {
+            let row = self.events + number;
+            let wrong = |reason: &str| Err(at("events")(row, reason.to_owned()));
+            if event.at_ns < before_ns {
+                return wrong("rows must be sorted by `session` and `at_ns`");
+            }
+            before_ns = event.at_ns;
+            chunks += u64::from(event.count);
+            if event.count == 0 || chunks > MAX_SESSION_CHUNKS || number >= MAX_SESSION_EVENTS {
+                return wrong("`count` must be at least 1, and a session at most a week of chunks");
+            }
+            if event.turn >= session.turns.max(1) {
+                return wrong("`turn` is not a turn of its session");
+            }
+            if let Err(reason) = self.check_event(session, event) {
+                return wrong(reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_event(&self, session: &SessionRow, event: &EventRow) -> Result<(), &'static str> {
+        let length = event.interval_ns.checked_mul(i64::from(event.count));
+        let latest_ns = session.start_ns.saturating_add(MAX_SESSION_NS);
+        if !(session.start_ns..LATEST_NS).contains(&event.at_ns)
+            || !length.is_some_and(|length| (0..=latest_ns - event.at_ns).contains(&length))
+        {
+            return Err(
+                "`at_ns` must not be before its session's start, `interval_ns` not negative, and \
+                 the session not longer than a week",
+            );
+        }
+        if event.chunk_bytes > MAX_CHUNK_BYTES || !event.chunk_bytes.is_multiple_of(2) {
+            return Err("`chunk_bytes` must be even and fit a gRPC message (4 MiB)");
+        }
+        match event.kind {
+            EventKind::Audio => {
+                let Some(clip) = event.clip.and_then(|clip| self.clips.get(clip as usize)) else {
+                    return Err("`clip` of an audio event must be in clips.parquet");
+                };
+                if clip.sample_rate_hz != session.sample_rate_hz {
+                    return Err("the clip's sample rate is not the session's");
+                }
+                let last = u64::from(event.count - 1) * u64::from(event.chunk_bytes);
+                let start = event.offset_bytes.checked_add(last);
+                let starts_inside = start.is_some_and(|start| start < clip.samples * 2);
+                if event.chunk_bytes == 0 || !event.offset_bytes.is_multiple_of(2) || !starts_inside
+                {
+                    return Err("its chunks lie outside the clip");
+                }
+                Ok(())
+            }
+            EventKind::Fill if event.chunk_bytes == 0 => Err("`chunk_bytes` of fill must not be 0"),
+            EventKind::Text if event.text.is_none() => Err("`text` of a text event is null"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A closure that names `table` and a row in an error.
@@ -33,7 +227,11 @@ fn at(table: &'static str) -> impl Fn(usize, String) -> TraceError {
     move |row, reason| TraceError::Row { table, row, reason }
 }
 
-fn check_clips(clips: &[ClipRow]) -> Result<(), TraceError> {
+/// Checks the rows of the clips' table.
+///
+/// # Errors
+/// The first row that makes no sense, and why.
+pub(super) fn check_clips(clips: &[ClipRow]) -> Result<(), TraceError> {
     let fail = at("clips");
     for (row, clip) in clips.iter().enumerate() {
         let wrong = |reason: &str| Err(fail(row, reason.to_owned()));
@@ -63,151 +261,4 @@ fn leaves_the_bundle(file: &str) -> bool {
         || !Path::new(file)
             .components()
             .all(|c| matches!(c, Component::Normal(_)))
-}
-
-fn check_sessions(sessions: &[SessionRow]) -> Result<(), TraceError> {
-    let fail = at("sessions");
-    let mut ids = HashSet::new();
-    let mut last = 0;
-    for (row, session) in sessions.iter().enumerate() {
-        let wrong = |reason: &str| Err(fail(row, reason.to_owned()));
-        if session.session as usize != row {
-            return wrong("`session` must number the rows from 0");
-        }
-        if !(last..LATEST_NS).contains(&session.start_ns) {
-            return wrong("`start_ns` must be 0 or more, and rows sorted by it");
-        }
-        last = session.start_ns;
-        if !(1_000..=384_000).contains(&session.sample_rate_hz) {
-            return wrong("`sample_rate_hz` must be from 1000 to 384000");
-        }
-        if session.session_id.len() > 256 || session.language_code.len() > 64 {
-            return wrong("`session_id` or `language_code` is too long");
-        }
-        if !ids.insert(session.session_id.as_str()) {
-            return wrong("`session_id` is used twice");
-        }
-    }
-    Ok(())
-}
-
-fn check_turns(
-    sessions: &[SessionRow],
-    turns: &[TurnRow],
-    clips: &[ClipRow],
-) -> Result<(), TraceError> {
-    let fail = at("turns");
-    let mut counted = vec![0_u32; sessions.len()];
-    for (row, turn) in turns.iter().enumerate() {
-        let wrong = |reason: &str| Err(fail(row, reason.to_owned()));
-        let Some(next) = counted.get_mut(turn.session as usize) else {
-            return wrong("`session` is not in sessions.parquet");
-        };
-        if turn.turn != *next {
-            return wrong("`turn` must number the turns of a session from 0, in order");
-        }
-        *next += 1;
-        if !(0..LATEST_NS).contains(&turn.at_ns) || !(turn.at_ns..LATEST_NS).contains(&turn.end_ns)
-        {
-            return wrong("`at_ns` and `end_ns` must be 0 or more, and in order");
-        }
-        for speech in [turn.speech_start_ns, turn.speech_end_ns]
-            .into_iter()
-            .flatten()
-        {
-            if !(turn.at_ns..=turn.end_ns).contains(&speech) {
-                return wrong("the speech must lie inside the turn");
-            }
-        }
-        if turn
-            .think_ns
-            .is_some_and(|think| !(0..LATEST_NS).contains(&think))
-        {
-            return wrong("`think_ns` must be 0 or more");
-        }
-        if turn.clip.is_some_and(|clip| clip as usize >= clips.len()) {
-            return wrong("`clip` is not in clips.parquet");
-        }
-    }
-    for (row, session) in sessions.iter().enumerate() {
-        if session.turns != counted[row] {
-            let reason = format!(
-                "`turns` is {}, but turns.parquet holds {}",
-                session.turns, counted[row]
-            );
-            return Err(at("sessions")(row, reason));
-        }
-    }
-    Ok(())
-}
-
-fn check_events(
-    sessions: &[SessionRow],
-    events: &[EventRow],
-    clips: &[ClipRow],
-) -> Result<(), TraceError> {
-    let fail = at("events");
-    let mut before = None;
-    let mut chunks = 0;
-    for (row, event) in events.iter().enumerate() {
-        let wrong = |reason: &str| Err(fail(row, reason.to_owned()));
-        let Some(session) = sessions.get(event.session as usize) else {
-            return wrong("`session` is not in sessions.parquet");
-        };
-        let key = (event.session, event.at_ns);
-        if before.is_some_and(|before| key < before) {
-            return wrong("rows must be sorted by `session` and `at_ns`");
-        }
-        if before.is_none_or(|(session, _)| session != event.session) {
-            chunks = 0;
-        }
-        before = Some(key);
-        chunks += u64::from(event.count);
-        if event.count == 0 || chunks > MAX_SESSION_CHUNKS {
-            return wrong("`count` must be at least 1, and a session at most a week of chunks");
-        }
-        if event.turn >= session.turns.max(1) {
-            return wrong("`turn` is not a turn of its session");
-        }
-        let length = event.interval_ns.checked_mul(i64::from(event.count));
-        if !(session.start_ns..LATEST_NS).contains(&event.at_ns)
-            || !length.is_some_and(|length| (0..LATEST_NS).contains(&length))
-        {
-            return wrong(
-                "`at_ns` must not be before its session's start, `interval_ns` not negative",
-            );
-        }
-        if event.chunk_bytes > MAX_CHUNK_BYTES || event.chunk_bytes % 2 != 0 {
-            return wrong("`chunk_bytes` must be even and fit a gRPC message (4 MiB)");
-        }
-        match event.kind {
-            EventKind::Audio => {
-                let Some(clip) = event.clip.and_then(|clip| clips.get(clip as usize)) else {
-                    return wrong("`clip` of an audio event must be in clips.parquet");
-                };
-                if clip.sample_rate_hz != session.sample_rate_hz {
-                    return wrong("the clip's sample rate is not the session's");
-                }
-                let bytes = clip.samples * 2;
-                let last = u64::from(event.count - 1) * u64::from(event.chunk_bytes);
-                if event.chunk_bytes == 0
-                    || event.offset_bytes % 2 != 0
-                    || event
-                        .offset_bytes
-                        .checked_add(last)
-                        .is_none_or(|start| start >= bytes)
-                {
-                    return wrong("its chunks lie outside the clip");
-                }
-            }
-            EventKind::Fill if event.chunk_bytes == 0 => {
-                return wrong("`chunk_bytes` of fill must not be 0");
-            }
-            EventKind::Text if event.text.is_none() => {
-                return wrong("`text` of a text event is null");
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

@@ -1,9 +1,11 @@
 //! `trace.json`: what a bundle is, and the hash of what it holds.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use super::TraceError;
+use super::extent::Extent;
 use super::model::{ClipRow, EventRow, SessionRow, TurnRow};
 
 /// The version of the bundle's format; readers refuse a newer major version.
@@ -54,6 +56,12 @@ pub struct TraceManifest {
     pub duration_ns: i64,
     /// Hash of sessions, turns and events with their clips' ids; see [`content_hash`].
     pub content_blake3: String,
+    /// BLAKE3 of each table's file, by its name: equal files need not be read to know the content.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, String>,
+    /// How large it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extent: Option<Extent>,
     /// How it came about.
     #[serde(default)]
     pub provenance: Vec<Provenance>,

@@ -1,7 +1,7 @@
 //! The trace: what callers do, and when.
 //!
-//! A trace is a bundle, a folder of Parquet tables and clips (`bundle`), whose rows are declared in
-//! `model`. It is compiled from clips and an arrival process (`arrivals`, `compile`). This room is
+//! A trace is a bundle, a folder of Parquet tables and clips (`bundle`; `stream` reads one session by
+//! session), whose rows are declared in `model`. It is compiled from clips and an arrival process (`arrivals`, `compile`). This room is
 //! synchronous, reads no clock and knows no gateway.
 
 pub mod arrivals;
@@ -12,6 +12,7 @@ pub mod extent;
 pub mod manifest;
 pub mod model;
 pub mod staging;
+pub mod stream;
 mod verify;
 
 use std::path::Path;

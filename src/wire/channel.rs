@@ -4,7 +4,6 @@
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -12,15 +11,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
+use h2::{Ping, PingPong};
+use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+pub use super::connect_error::ConnectError;
+pub use super::tls::Trust;
+use super::tls::tls_config;
 
 /// How long a connection may take, TLS and HTTP/2 included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same when there is another address to try.
+const FALL_OVER: Duration = Duration::from_secs(3);
+/// How long a new connection is kept back until the server has told its settings.
+const SETTINGS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Answers are read as they come; windows this large keep them from ever waiting for us.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024 * 1024;
@@ -91,70 +98,6 @@ impl Endpoint {
     }
 }
 
-/// Whom TLS trusts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Trust {
-    /// Certificates to trust instead of the system's, a PEM file.
-    pub ca: Option<PathBuf>,
-}
-
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The name has no address.
-    #[error("cannot resolve {host}: {source}; check the name and the network")]
-    Resolve {
-        /// The name.
-        host: String,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// Nothing listens there, or it cannot be reached.
-    #[error(
-        "cannot connect to {address}: {source}; check that the gateway runs and listens on this port"
-    )]
-    Tcp {
-        /// The address.
-        address: String,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// It took too long.
-    #[error("{address} did not answer within 10 s; check the port, firewalls and proxies")]
-    TimedOut {
-        /// The address.
-        address: String,
-    },
-    /// TLS failed.
-    #[error(
-        "TLS with {address} failed: {reason}; check https:// against http://, the name in the certificate, and --ca"
-    )]
-    Tls {
-        /// The address.
-        address: String,
-        /// The reason.
-        reason: String,
-    },
-    /// The peer does not speak HTTP/2.
-    #[error(
-        "{address} does not speak HTTP/2: {reason}; check that this is the gateway's gRPC port"
-    )]
-    Http2 {
-        /// The address.
-        address: String,
-        /// The reason.
-        reason: String,
-    },
-    /// The certificates to trust cannot be read.
-    #[error("{path}: {reason}; --ca takes a PEM file of certificates")]
-    Ca {
-        /// The file.
-        path: String,
-        /// The reason.
-        reason: String,
-    },
-}
-
 /// The part of a connection that moves bytes; it must be polled for anything to happen.
 pub type Driver = Pin<Box<dyn Future<Output = Result<(), h2::Error>> + Send>>;
 
@@ -168,6 +111,14 @@ pub struct Channel {
     pub peer: SocketAddr,
 }
 
+impl Channel {
+    /// How many streams the server takes at once; `usize::MAX` when it sets no limit.
+    #[must_use]
+    pub fn max_streams(&self) -> usize {
+        self.streams.current_max_send_streams()
+    }
+}
+
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Channel")
@@ -176,17 +127,19 @@ impl fmt::Debug for Channel {
     }
 }
 
-/// Opens connections to one endpoint.
+/// Opens connections to one endpoint. Clones share the addresses that its name resolved to.
 #[derive(Clone)]
 pub struct Connector {
     endpoint: Endpoint,
     tls: Option<TlsConnector>,
+    addresses: Arc<OnceCell<Vec<SocketAddr>>>,
 }
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connector")
             .field("endpoint", &self.endpoint)
+            .field("addresses", &self.addresses.get())
             .finish_non_exhaustive()
     }
 }
@@ -201,7 +154,25 @@ impl Connector {
             true => Some(TlsConnector::from(Arc::new(tls_config(&endpoint, trust)?))),
             false => None,
         };
-        Ok(Connector { endpoint, tls })
+        Ok(Connector {
+            endpoint,
+            tls,
+            addresses: Arc::default(),
+        })
+    }
+
+    /// A connector in clear whose name has resolved to `addresses`.
+    #[cfg(test)]
+    pub(crate) fn to(addresses: Vec<SocketAddr>) -> Connector {
+        Connector {
+            endpoint: Endpoint {
+                host: "gateway".to_owned(),
+                port: 50051,
+                tls: false,
+            },
+            tls: None,
+            addresses: Arc::new(OnceCell::new_with(Some(addresses))),
+        }
     }
 
     /// Where connections go.
@@ -210,51 +181,76 @@ impl Connector {
         &self.endpoint
     }
 
-    /// Opens a connection: the name's addresses in turn, until one answers.
+    /// Every address of the endpoint, at least one. The name is resolved once, so that all
+    /// connections of a run share out the same addresses.
     ///
     /// # Errors
-    /// The last address's reason.
-    pub async fn connect(&self) -> Result<Channel, ConnectError> {
-        let address = self.endpoint.authority();
-        tokio::time::timeout(CONNECT_TIMEOUT, self.connect_any())
+    /// A name that cannot be resolved, or has no address.
+    pub async fn resolve(&self) -> Result<&[SocketAddr], ConnectError> {
+        let look_up = || async {
+            let Endpoint { host, port, .. } = &self.endpoint;
+            let found = tokio::net::lookup_host((host.as_str(), *port));
+            let found = tokio::time::timeout(CONNECT_TIMEOUT, found)
+                .await
+                .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+            let addresses: Vec<_> = found
+                .map_err(|source| ConnectError::resolve(host, source))?
+                .collect();
+            match addresses.is_empty() {
+                true => Err(ConnectError::resolve(
+                    host,
+                    std::io::Error::other("it has no address"),
+                )),
+                false => Ok(addresses),
+            }
+        };
+        self.addresses
+            .get_or_try_init(look_up)
             .await
-            .unwrap_or(Err(ConnectError::TimedOut { address }))
+            .map(Vec::as_slice)
     }
 
-    async fn connect_any(&self) -> Result<Channel, ConnectError> {
-        let resolve = |source| ConnectError::Resolve {
-            host: self.endpoint.host.clone(),
-            source,
-        };
-        let target = (self.endpoint.host.as_str(), self.endpoint.port);
-        let mut refused = resolve(std::io::Error::other("it has no address"));
-        for peer in tokio::net::lookup_host(target).await.map_err(resolve)? {
-            match TcpStream::connect(peer).await {
-                Ok(stream) => return self.speak(stream, peer).await,
-                Err(source) => {
-                    refused = ConnectError::Tcp {
-                        address: peer.to_string(),
-                        source,
-                    }
+    /// Opens a connection: to the endpoint's address number `start` (counted around), or to the
+    /// next that answers. It is ready once the server has told its settings.
+    ///
+    /// # Errors
+    /// The last address's reason; a limit of this machine or a failure of TLS at once, which are
+    /// not for another address to mend.
+    pub async fn connect(&self, start: usize) -> Result<Channel, ConnectError> {
+        let addresses = self.resolve().await?;
+        let mut nth = 0;
+        loop {
+            let peer = addresses[(start % addresses.len() + nth) % addresses.len()];
+            nth += 1;
+            let is_last = nth == addresses.len();
+            let patience = if is_last { CONNECT_TIMEOUT } else { FALL_OVER };
+            let opened = tokio::time::timeout(patience, self.connect_to(peer)).await;
+            match opened {
+                Ok(Ok(channel)) => return Ok(channel),
+                Ok(Err(error @ (ConnectError::Tls { .. } | ConnectError::OurLimit { .. }))) => {
+                    return Err(error);
                 }
+                Ok(Err(error)) if is_last => return Err(error),
+                Err(_) if is_last => {
+                    return Err(ConnectError::TimedOut {
+                        address: peer.to_string(),
+                        seconds: patience.as_secs(),
+                    });
+                }
+                Ok(Err(_)) | Err(_) => {}
             }
         }
-        Err(refused)
     }
 
-    async fn speak(&self, stream: TcpStream, peer: SocketAddr) -> Result<Channel, ConnectError> {
-        let address = self.endpoint.authority();
-        stream
-            .set_nodelay(true)
-            .map_err(|source| ConnectError::Tcp {
-                address: address.clone(),
-                source,
-            })?;
+    async fn connect_to(&self, peer: SocketAddr) -> Result<Channel, ConnectError> {
+        let unreachable = |source| ConnectError::tcp(peer, source);
+        let stream = TcpStream::connect(peer).await.map_err(unreachable)?;
+        stream.set_nodelay(true).map_err(unreachable)?;
         let Some(tls) = &self.tls else {
-            return handshake(stream, peer, address).await;
+            return handshake(stream, peer).await;
         };
         let failed = |reason: String| ConnectError::Tls {
-            address: address.clone(),
+            address: self.endpoint.authority(),
             reason,
         };
         let name =
@@ -263,73 +259,51 @@ impl Connector {
             .connect(name, stream)
             .await
             .map_err(|e| failed(e.to_string()))?;
-        handshake(stream, peer, address).await
+        handshake(stream, peer).await
     }
 }
 
-async fn handshake<S>(stream: S, peer: SocketAddr, address: String) -> Result<Channel, ConnectError>
+async fn handshake<S>(stream: S, peer: SocketAddr) -> Result<Channel, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let failed = |reason: String| ConnectError::Http2 {
+        address: peer.to_string(),
+        reason,
+    };
     let shaken = h2::client::Builder::new()
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .enable_push(false)
         .handshake(stream)
         .await;
-    let failed = |e: h2::Error| ConnectError::Http2 {
-        address,
-        reason: e.to_string(),
-    };
-    let (streams, connection) = shaken.map_err(failed)?;
+    let (streams, mut connection) = shaken.map_err(|e| failed(e.to_string()))?;
+    let ping = connection.ping_pong();
+    let mut driver: Driver = Box::pin(connection);
+    if let Some(ping) = ping {
+        let settled = tokio::time::timeout(SETTINGS_TIMEOUT, settle(&mut driver, ping)).await;
+        // A server that is slow to answer is judged by what it does with the sessions.
+        settled.unwrap_or(Ok(())).map_err(failed)?;
+    }
     Ok(Channel {
         streams,
-        driver: Box::pin(connection),
+        driver,
         peer,
     })
 }
 
-fn tls_config(endpoint: &Endpoint, trust: &Trust) -> Result<ClientConfig, ConnectError> {
-    let mut roots = RootCertStore::empty();
-    match &trust.ca {
-        Some(path) => {
-            for certificate in read_certificates(path)? {
-                roots
-                    .add(certificate)
-                    .map_err(|e| ca_error(path, e.to_string()))?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    if roots.is_empty() {
-        return Err(ConnectError::Tls {
-            address: endpoint.authority(),
-            reason: "this system has no trusted certificates".to_owned(),
-        });
-    }
-    let mut config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(config)
-}
-
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
-    let pem = std::fs::read(path).map_err(|e| ca_error(path, e.to_string()))?;
-    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    let certificates = certificates.map_err(|e| ca_error(path, e.to_string()))?;
-    match certificates.is_empty() {
-        true => Err(ca_error(path, "it holds no certificate".to_owned())),
-        false => Ok(certificates),
-    }
-}
-
-fn ca_error(path: &Path, reason: String) -> ConnectError {
-    ConnectError::Ca {
-        path: path.display().to_string(),
-        reason,
+/// Moves bytes until the server has answered a ping. Its settings come before anything else from
+/// it, so its limit of streams is known then; until then `h2` assumes that there is none.
+async fn settle(driver: &mut Driver, mut ping: PingPong) -> Result<(), String> {
+    tokio::select! {
+        ended = driver => Err(match ended {
+            Ok(()) => "it closed the connection at once".to_owned(),
+            Err(error) => error.to_string(),
+        }),
+        answered = ping.ping(Ping::opaque()) => match answered {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
     }
 }
 

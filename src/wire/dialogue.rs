@@ -5,72 +5,15 @@
 //! further answer to the latest. Utterances without speech expect no answer and are passed over.
 //! Transcripts that come while an answer is under way belong to the server turn after it.
 
-use bytes::Bytes;
-use prost::Message;
-
 use super::playout::Playout;
-use super::voice_workflow::{EventType, ServerMessage, server_message::Content};
+use super::reply::Reply;
+use super::voice_workflow::EventType;
 use crate::units::SampleRate;
 
 /// Most characters kept of a transcript or an answer.
 pub const MAX_TEXT_CHARS: usize = 500;
 /// Most characters kept of an error.
 pub const MAX_ERROR_CHARS: usize = 200;
-
-/// One server message.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Reply {
-    /// A transcript, interim or final.
-    Transcript(String),
-    /// Language-model text.
-    LlmText(String),
-    /// PCM16 little-endian.
-    Audio(Bytes),
-    /// An event and its message.
-    Event(EventType, String),
-    /// Nothing that this version knows.
-    Unknown,
-}
-
-impl Reply {
-    /// Reads one message; `None` when it is not valid protobuf.
-    #[must_use]
-    pub fn decode(message: Bytes) -> Option<Reply> {
-        Some(match ServerMessage::decode(message).ok()?.content {
-            Some(Content::TranscriptChunk(text)) => Reply::Transcript(text),
-            Some(Content::LlmResponseChunk(text)) => Reply::LlmText(text),
-            Some(Content::AudioChunk(pcm)) => Reply::Audio(pcm),
-            Some(Content::Event(event)) => Reply::Event(event.r#type(), event.message),
-            None => Reply::Unknown,
-        })
-    }
-
-    /// Its kind, as in the `kind` column.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Reply::Transcript(_) => "transcript",
-            Reply::LlmText(_) => "llm_text",
-            Reply::Audio(_) => "audio",
-            Reply::Event(EventType::Listening, _) => "listening",
-            Reply::Event(EventType::Processing, _) => "processing",
-            Reply::Event(EventType::Speaking, _) => "speaking",
-            Reply::Event(EventType::Error, _) => "error",
-            Reply::Event(EventType::EndOfTurn, _) => "end_of_turn",
-            Reply::Event(EventType::EventUnspecified, _) | Reply::Unknown => "unknown",
-        }
-    }
-
-    /// Bytes of its text or PCM.
-    #[must_use]
-    pub fn payload_bytes(&self) -> usize {
-        match self {
-            Reply::Transcript(text) | Reply::LlmText(text) | Reply::Event(_, text) => text.len(),
-            Reply::Audio(pcm) => pcm.len(),
-            Reply::Unknown => 0,
-        }
-    }
-}
 
 /// What was heard in answer to one utterance.
 #[derive(Debug, Clone)]
@@ -103,6 +46,8 @@ pub struct Heard {
     pub response_text: String,
     /// The first ERROR event's message, cut to [`MAX_ERROR_CHARS`].
     pub error: Option<String>,
+    /// The first ERROR event.
+    pub error_ns: Option<i64>,
     /// What the caller heard.
     pub playout: Playout,
     /// The last transcript before PROCESSING.
@@ -173,6 +118,15 @@ impl Dialogue {
     #[must_use]
     pub fn heard(&self, turn: usize) -> Option<&Heard> {
         self.utterances.get(turn).map(|utterance| &utterance.heard)
+    }
+
+    /// Takes out what was heard in answer to utterance `turn`; what still comes is heard anew.
+    pub fn take_heard(&mut self, turn: usize) -> Option<Heard> {
+        let heard = &mut self.utterances.get_mut(turn)?.heard;
+        let mut anew = Heard::new(heard.playout.anew());
+        // It stays answered: what comes next belongs to others.
+        anew.answers = heard.answers;
+        Some(std::mem::replace(heard, anew))
     }
 
     /// Whether a server turn in answer to utterance `turn` is under way.
@@ -255,6 +209,7 @@ impl Heard {
             answers: 0,
             response_text: String::new(),
             error: None,
+            error_ns: None,
             playout,
             last_transcript: None,
             last_whole_transcript: None,
@@ -286,6 +241,7 @@ impl Heard {
                 self.playout.new_span();
             }
             Reply::Event(EventType::Error, message) => {
+                self.error_ns.get_or_insert(at_ns);
                 self.error
                     .get_or_insert_with(|| cut(message, MAX_ERROR_CHARS));
             }
@@ -330,6 +286,7 @@ pub fn cut(text: &str, chars: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     fn dialogue(turns: usize) -> Dialogue {

@@ -90,6 +90,18 @@ impl FramedAudio {
         self.pcm_bytes.div_ceil(self.chunk_bytes)
     }
 
+    /// Bytes that it takes in memory.
+    #[must_use]
+    pub fn framed_bytes(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether nobody else holds it, or a chunk of it.
+    #[must_use]
+    pub fn is_unshared(&self) -> bool {
+        self.frames.is_unique()
+    }
+
     /// The frame of chunk `k` and its PCM bytes, without copying; empty beyond the last.
     #[must_use]
     pub fn chunk(&self, k: usize) -> (Bytes, usize) {

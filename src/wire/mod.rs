@@ -1,14 +1,17 @@
 //! The gateway's protocol on the wire; the only home of generated code.
 //!
-//! `frame` turns messages into gRPC frames and back, `channel` opens HTTP/2 connections, `dialogue`
-//! decides whose answer a message is, `playout` what the caller hears of it. Only `channel` touches
-//! the network; none of them reads a clock.
+//! `frame` turns messages into gRPC frames and back, `reply` reads those of the server, `dialogue`
+//! decides whose answer a message is, `playout` what the caller hears of it; `channel` opens HTTP/2
+//! connections (`tls` says whom they trust, `connect_error` why there is none). Only `channel` touches the network; none of them reads a clock.
 
 pub mod channel;
+mod connect_error;
 pub mod dialogue;
 pub mod frame;
 pub mod playout;
+pub mod reply;
 pub mod status;
+mod tls;
 
 /// Messages, client and server of `proto/voice_workflow.proto`.
 #[expect(

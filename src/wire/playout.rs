@@ -64,6 +64,12 @@ impl Playout {
         }
     }
 
+    /// A caller with the same habits who has heard nothing.
+    #[must_use]
+    pub fn anew(&self) -> Playout {
+        Playout::new(self.rate, self.buffer_ns)
+    }
+
     /// SPEAKING arrived: a silence before the next audio is a pause between sentences.
     pub fn new_span(&mut self) {
         self.new_span = true;

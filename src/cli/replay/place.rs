@@ -1,0 +1,49 @@
+//! Where a run is kept, and on which machine it was made.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::cli::stamp;
+use crate::results::manifest::Host;
+
+/// `runs/TRACE-TIME`, with a number where that is taken.
+pub(super) fn default_dir(trace: &str) -> PathBuf {
+    let base = format!("{trace}-{}", stamp::now().strftime("%Y%m%d-%H%M%S"));
+    let free = |dir: &PathBuf| !dir.exists();
+    let mut names = (1..).map(|n| match n {
+        1 => Path::new("runs").join(&base),
+        n => Path::new("runs").join(format!("{base}-{n}")),
+    });
+    names
+        .find(free)
+        .unwrap_or_else(|| Path::new("runs").join(&base))
+}
+
+/// Makes `latest` in `runs` lead to `dir`, in one step.
+pub(super) fn link_latest(runs: &Path, dir: &Path) -> anyhow::Result<()> {
+    let Some(name) = dir.file_name().filter(|_| runs.ends_with("runs")) else {
+        return Ok(());
+    };
+    let temporary = runs.join(format!(".latest-{}", std::process::id()));
+    std::os::unix::fs::symlink(name, &temporary)
+        .and_then(|()| std::fs::rename(&temporary, runs.join("latest")))
+        .with_context(|| format!("could not link {}", runs.join("latest").display()))
+}
+
+/// This machine.
+pub(super) fn host() -> Host {
+    let uname = rustix::system::uname();
+    let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find(|line| line.starts_with("model name"));
+    Host {
+        hostname: text(uname.nodename()),
+        os: format!("{} {}", text(uname.sysname()), text(uname.release())),
+        cpu: model
+            .and_then(|line| line.split(": ").nth(1))
+            .unwrap_or_default()
+            .to_owned(),
+        cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
+    }
+}

@@ -1,0 +1,202 @@
+//! What this machine can do, measured in under half a second before a run: how late a wake-up is,
+//! and what a chunk costs.
+//!
+//! Both are measured on a thread set up as a worker is. The chunks go over a real loopback
+//! connection to a server of this process that reads and discards them.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::{RecvStream, SendStream};
+
+use super::pacer::{Pacer, PacerKind};
+use super::scheduling;
+use crate::clock::{Clock, RunClock, epoch_now, thread_cpu_ns};
+use crate::results::manifest::Calibration;
+use crate::units::RunTime;
+use crate::wire::STREAM_AUDIO_PATH;
+use crate::wire::channel::{Connector, Endpoint, Trust};
+use crate::wire::frame::FramedAudio;
+
+const WAKE_UPS: i64 = 150;
+/// Wake-ups are 1 ms apart, give or take a quarter: not in step with the system's own ticks.
+const WAKE_UP_STEP_NS: i64 = 1_000_000;
+const JITTER_NS: i64 = 250_000;
+
+const CHUNKS: i64 = 2_000;
+/// 20 ms at 16 kHz.
+const CHUNK_BYTES: usize = 640;
+/// As far apart as the chunks of 250 sessions: each has a wake-up and a write of its own.
+const CHUNK_STEP_NS: i64 = 80_000;
+/// Windows of the null server, larger than all that is sent, so that nothing waits for it.
+const WINDOW: u32 = 8 * 1024 * 1024;
+/// How long either measurement may take before it is given up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Measures the pacer of this kind, and the cost of a chunk, on this machine as it is now.
+///
+/// # Errors
+/// A refusal of the system, such as a limit of open files or threads; a measurement that does not
+/// come to its end.
+pub fn calibrate(kind: PacerKind, spin_ns: i64) -> io::Result<Calibration> {
+    let unmeasured = |what: &'static str| {
+        move |e: io::Error| io::Error::new(e.kind(), format!("{what} cannot be measured: {e}"))
+    };
+    let errors = timer_errors_ns(kind, spin_ns).map_err(unmeasured("the error of the timer"))?;
+    let chunk_cost_ns = chunk_cost_ns(kind).map_err(unmeasured("the cost of a chunk"))?;
+    let at = |percent: usize| errors[(errors.len() - 1) * percent / 100];
+    Ok(Calibration {
+        pacer: kind.name().to_owned(),
+        timer_error_p50_ns: at(50),
+        timer_error_p99_ns: at(99),
+        timer_error_max_ns: at(100),
+        chunk_cost_ns,
+    })
+}
+
+/// How late each of [`WAKE_UPS`] wake-ups was, in ascending order.
+fn timer_errors_ns(kind: PacerKind, spin_ns: i64) -> io::Result<Vec<i64>> {
+    let measured = start("calibrate", async move || {
+        scheduling::request();
+        let clock = RunClock::new(&epoch_now());
+        let pacer = Pacer::new(kind, clock.clone(), spin_ns)?;
+        let first = clock.now().0 + WAKE_UP_STEP_NS;
+        let mut errors = Vec::new();
+        for k in 0..WAKE_UPS {
+            // Steps of the golden ratio spread evenly over the range, and no two are alike.
+            let jitter_ns = (k * 618_034 % 1_000_000) * 2 * JITTER_NS / 1_000_000 - JITTER_NS;
+            let at = RunTime(first + k * WAKE_UP_STEP_NS + jitter_ns);
+            pacer.until(at).await?;
+            errors.push(clock.now().lag_from(at).0);
+        }
+        errors.sort_unstable();
+        Ok(errors)
+    })?;
+    join(measured)
+}
+
+/// CPU time of the sending thread for one chunk: its wake-up, its frame and its write.
+fn chunk_cost_ns(kind: PacerKind) -> io::Result<i64> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let server = start("null server", async move || discard(listener).await)?;
+    let sender = start("calibrate", async move || send_chunks(kind, address).await)?;
+    let cost = join(sender)?;
+    join(server)?;
+    Ok(cost)
+}
+
+async fn send_chunks(kind: PacerKind, address: SocketAddr) -> io::Result<i64> {
+    scheduling::request();
+    let endpoint = Endpoint {
+        host: address.ip().to_string(),
+        port: address.port(),
+        tls: false,
+    };
+    let request = http::Request::post(format!("{endpoint}{STREAM_AUDIO_PATH}")).body(());
+    let connector = Connector::new(endpoint, &Trust::default()).map_err(io::Error::other)?;
+    let channel = connector.connect(0).await.map_err(io::Error::other)?;
+    tokio::task::spawn_local(channel.driver);
+    let mut streams = channel.streams.ready().await.map_err(io::Error::other)?;
+    let opened = streams.send_request(request.map_err(io::Error::other)?, false);
+    let (_response, mut stream) = opened.map_err(io::Error::other)?;
+
+    let (chunk, _) = FramedAudio::new(&[0; CHUNK_BYTES], CHUNK_BYTES).chunk(0);
+    let clock = RunClock::new(&epoch_now());
+    let pacer = Pacer::new(kind, clock.clone(), 0)?;
+    let (begun, cpu_ns) = (clock.now(), thread_cpu_ns());
+    for k in 1..=CHUNKS {
+        pacer.until(RunTime(begun.0 + k * CHUNK_STEP_NS)).await?;
+        send(&mut stream, &chunk).await.map_err(io::Error::other)?;
+        // Also when the next is due already, this one is written first.
+        tokio::task::yield_now().await;
+    }
+    Ok((thread_cpu_ns() - cpu_ns) / CHUNKS)
+}
+
+async fn send(stream: &mut SendStream<Bytes>, chunk: &Bytes) -> Result<(), h2::Error> {
+    stream.reserve_capacity(chunk.len());
+    while stream.capacity() < chunk.len() {
+        if let Some(granted) = poll_fn(|context| stream.poll_capacity(context)).await {
+            granted?;
+        }
+    }
+    stream.send_data(chunk.clone(), false)
+}
+
+/// The null server: reads one connection to its end.
+async fn discard(listener: TcpListener) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let (socket, _) = listener.accept().await?;
+    let shaken = h2::server::Builder::new()
+        .initial_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .handshake::<_, Bytes>(socket)
+        .await;
+    let mut connection = shaken.map_err(io::Error::other)?;
+    // The sender hangs up when it has measured enough: the end of the connection, however abrupt.
+    while let Some(Ok((request, _respond))) = connection.accept().await {
+        tokio::task::spawn_local(read(request.into_body()));
+    }
+    Ok(())
+}
+
+async fn read(mut body: RecvStream) {
+    while let Some(Ok(data)) = body.data().await {
+        let _ = body.flow_control().release_capacity(data.len());
+    }
+}
+
+type Measuring<T> = JoinHandle<io::Result<T>>;
+
+/// Starts a thread with a worker's runtime for `work`, which is given up after [`PATIENCE`].
+fn start<T: Send + 'static>(
+    name: &str,
+    work: impl AsyncFnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<Measuring<T>> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    thread.spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let patient = async { tokio::time::timeout(PATIENCE, work()).await };
+        let done = tokio::task::LocalSet::new().block_on(&runtime, patient);
+        done.unwrap_or_else(|_| {
+            Err(io::Error::other(
+                "it took over 5 s; is the machine overloaded?",
+            ))
+        })
+    })
+}
+
+fn join<T>(thread: Measuring<T>) -> io::Result<T> {
+    let panicked = |_| {
+        Err(io::Error::other(
+            "a thread failed; this is a fault of voicelt",
+        ))
+    };
+    thread.join().unwrap_or_else(panicked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_calibrated() {
+        for kind in PacerKind::ALL {
+            let measured = calibrate(*kind, 20_000).unwrap();
+            assert_eq!(measured.pacer, kind.name());
+            // Wake-ups are never early, and no chunk is free.
+            assert!(measured.timer_error_p50_ns >= 0);
+            assert!(measured.timer_error_p50_ns <= measured.timer_error_p99_ns);
+            assert!(measured.timer_error_p99_ns <= measured.timer_error_max_ns);
+            assert!(measured.chunk_cost_ns > 0);
+        }
+    }
+}

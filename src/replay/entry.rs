@@ -1,0 +1,108 @@
+//! What the workers tell the ledger: small, and made without allocating, so that telling costs the
+//! pacer next to nothing. The rows of the results are made of it on the ledger's thread.
+
+use std::sync::Arc;
+
+use super::plan::Script;
+use super::progress::TurnRecord;
+use super::tally::Second;
+use crate::results::row::{Direction, MessageRow, StartedRow};
+use crate::trace::model::EventKind;
+use crate::units::RunTime;
+
+/// One thing to be kept.
+pub(super) enum Entry {
+    /// A turn started.
+    Started(TurnStart),
+    /// A turn ended.
+    Turn(Box<TurnRecord>),
+    /// A message was sent or received.
+    Message(Message),
+    /// A second of a worker is over.
+    Second {
+        /// The worker.
+        worker: usize,
+        /// Number of the second since the epoch.
+        number: i64,
+        /// What the worker counted.
+        second: Box<Second>,
+    },
+    /// A worker tells no more.
+    WorkerDone(usize),
+}
+
+/// The first message of a turn left.
+pub(super) struct TurnStart {
+    pub(super) script: Arc<Script>,
+    pub(super) turn: u32,
+    pub(super) intended: RunTime,
+    pub(super) started: RunTime,
+}
+
+impl TurnStart {
+    pub(super) fn row(&self) -> StartedRow {
+        StartedRow {
+            session_id: self.script.rows.session.session_id.clone(),
+            copy: self.script.copy,
+            turn: self.turn,
+            intended_start_ns: self.intended.0,
+            started_ns: self.started.0,
+        }
+    }
+}
+
+/// A message that was sent or received.
+pub(super) struct Message {
+    pub(super) script: Arc<Script>,
+    pub(super) turn: u32,
+    /// Its number among those of its session and direction, from 0.
+    pub(super) seq: u32,
+    pub(super) bytes: u32,
+    pub(super) passage: Passage,
+}
+
+/// Which way a message went, and when.
+pub(super) enum Passage {
+    /// To the gateway.
+    Sent {
+        kind: EventKind,
+        intended: RunTime,
+        released: RunTime,
+        sent: RunTime,
+    },
+    /// From the gateway.
+    Received { kind: &'static str, at: RunTime },
+}
+
+impl Message {
+    pub(super) fn row(&self) -> MessageRow {
+        let (direction, kind, [intended_ns, released_ns, sent_ns, received_ns]) = match self.passage
+        {
+            Passage::Sent {
+                kind,
+                intended,
+                released,
+                sent,
+            } => {
+                let instants = [Some(intended.0), Some(released.0), Some(sent.0), None];
+                (Direction::Sent, kind.name(), instants)
+            }
+            Passage::Received { kind, at } => {
+                (Direction::Received, kind, [None, None, None, Some(at.0)])
+            }
+        };
+        MessageRow {
+            session_id: self.script.rows.session.session_id.clone(),
+            copy: self.script.copy,
+            turn: self.turn,
+            direction,
+            kind: kind.to_owned(),
+            seq: self.seq,
+            intended_ns,
+            released_ns,
+            sent_ns,
+            received_ns,
+            bytes: self.bytes,
+        }
+    }
+}

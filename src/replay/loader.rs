@@ -1,0 +1,194 @@
+//! The thread that reads ahead: it takes sessions from the plan shortly before they start, hands
+//! each to its worker, and has its audio framed by the time it is due.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::iter::Peekable;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::Reading;
+use super::plan::{Plan, Script};
+use super::shelf::Shelf;
+use crate::clock::{Clock, RunClock};
+use crate::live::gauges::Gauges;
+use crate::trace::TraceError;
+use crate::trace::model::EventKind;
+use crate::trace::stream::Bundle;
+use crate::units::{NS_PER_S, RunTime, TraceTime};
+
+/// How far ahead sessions and audio are read.
+const AHEAD_NS: i64 = 5 * NS_PER_S;
+/// Most sessions that are ready and have not started.
+const MOST_READY: u64 = 32 * 1024;
+/// Longest time without a look at what is needed.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Time between looks while there is no room for more audio.
+const WAIT_FOR_ROOM: Duration = Duration::from_millis(2);
+
+/// Audio that will be needed: when, and by which event of which script.
+struct Need {
+    at: RunTime,
+    order: u64,
+    event: usize,
+    script: Arc<Script>,
+}
+
+impl PartialEq for Need {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Need {}
+
+impl PartialOrd for Need {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Need {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.order, self.event).cmp(&(other.at, other.order, other.event))
+    }
+}
+
+/// What is to be done next.
+enum Next {
+    /// More work, at once.
+    Go,
+    /// Nothing before this time has passed.
+    Wait(Duration),
+    /// The plan is at its end, and all audio was provided.
+    Done,
+}
+
+/// Reads ahead of the workers.
+pub(super) struct Loader {
+    plan: Peekable<Plan>,
+    shelf: Shelf,
+    workers: Vec<UnboundedSender<Arc<Script>>>,
+    needs: BinaryHeap<Reverse<Need>>,
+    handed: u64,
+    /// Sessions may run ahead of what was recorded: all of one's audio is needed at its start.
+    reactive: bool,
+}
+
+impl Loader {
+    /// A loader and where each of `workers` workers gets its sessions from.
+    pub(super) fn new(
+        plan: Plan,
+        bundle: Arc<Bundle>,
+        limit_bytes: usize,
+        workers: usize,
+        reactive: bool,
+    ) -> (Loader, Vec<UnboundedReceiver<Arc<Script>>>) {
+        let (senders, receivers) = (0..workers).map(|_| unbounded_channel()).unzip();
+        let loader = Loader {
+            plan: plan.peekable(),
+            shelf: Shelf::new(bundle, limit_bytes),
+            workers: senders,
+            needs: BinaryHeap::new(),
+            handed: 0,
+            reactive,
+        };
+        (loader, receivers)
+    }
+
+    /// Reads all that is needed soon after the run's epoch, before the run begins.
+    ///
+    /// # Errors
+    /// A trace that cannot be read, or a clip that is not what the trace says.
+    pub(super) fn fill(&mut self) -> Result<(), TraceError> {
+        while matches!(self.next(RunTime(0), 0)?, Next::Go) {}
+        Ok(())
+    }
+
+    /// Reads ahead until the plan's end, or as far as is still needed.
+    ///
+    /// # Errors
+    /// As for [`Loader::fill`].
+    pub(super) fn run(
+        mut self,
+        clock: &RunClock,
+        gauges: &Gauges,
+        needed: impl Fn() -> Reading,
+    ) -> Result<(), TraceError> {
+        loop {
+            let Reading { starts, audio } = needed();
+            if !starts {
+                // Workers learn from it that no more sessions will come.
+                self.workers.clear();
+            }
+            if !audio {
+                return Ok(());
+            }
+            match self.next(clock.now(), gauges.started_sessions.load(Relaxed))? {
+                Next::Go => {}
+                Next::Wait(time) => std::thread::sleep(time),
+                Next::Done => return Ok(()),
+            }
+        }
+    }
+
+    fn next(&mut self, now: RunTime, started: u64) -> Result<Next, TraceError> {
+        let horizon = RunTime(now.0 + AHEAD_NS);
+        let may_hand = self.handed < started + MOST_READY;
+        let next = match self.workers.is_empty() {
+            true => None,
+            false => self.plan.peek(),
+        };
+        let start = match next {
+            Some(Ok(script)) => Some(script.start),
+            Some(Err(_)) => Some(RunTime(i64::MIN)),
+            None => None,
+        };
+        if may_hand && start.is_some_and(|start| start <= horizon) {
+            if let Some(script) = self.plan.next() {
+                self.hand(Arc::new(script?));
+            }
+            return Ok(Next::Go);
+        }
+        if let Some(Reverse(need)) = self.needs.peek().filter(|need| need.0.at <= horizon) {
+            return match self.shelf.provide(&need.script, need.event)? {
+                true => {
+                    self.needs.pop();
+                    Ok(Next::Go)
+                }
+                false => Ok(Next::Wait(WAIT_FOR_ROOM)),
+            };
+        }
+        if start.is_none() {
+            self.workers.clear();
+        }
+        match (start, self.needs.is_empty()) {
+            (None, true) => Ok(Next::Done),
+            _ => Ok(Next::Wait(LOOK_EVERY)),
+        }
+    }
+
+    /// Gives a session to its worker, and notes what audio it will need.
+    fn hand(&mut self, script: Arc<Script>) {
+        for (event, row) in script.rows.events.iter().enumerate() {
+            if matches!(row.kind, EventKind::Audio | EventKind::Fill) {
+                self.needs.push(Reverse(Need {
+                    at: match self.reactive {
+                        true => script.start,
+                        false => script.run_time(TraceTime(row.at_ns)),
+                    },
+                    order: script.number,
+                    event,
+                    script: script.clone(),
+                }));
+            }
+        }
+        let worker = (self.handed % self.workers.len() as u64) as usize;
+        self.handed += 1;
+        // Refused only by a worker that has been told to stop.
+        let _ = self.workers[worker].send(script);
+    }
+}
