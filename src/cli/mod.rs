@@ -18,6 +18,7 @@ mod stamp;
 pub mod stderr;
 pub mod stdout;
 pub mod trace;
+pub mod witness;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ Examples:
   voicelt replay traces/demo.vtrace --target embedded
   voicelt gateway --listen 127.0.0.1:50051
   voicelt report latest
+  voicelt witness latest arrivals.parquet
 
 Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
 4 figures not to be trusted, 99 nothing answered, 130 and 143 interrupted.";
@@ -52,6 +54,7 @@ enum Command {
     Gateway(gateway::GatewayArgs),
     Report(report::Args),
     Trace(trace::Args),
+    Witness(witness::Args),
 }
 
 impl Cli {
@@ -66,6 +69,7 @@ impl Cli {
             Command::Gateway(args) => gateway::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Trace(args) => trace::run(&args),
+            Command::Witness(args) => witness::run(&args),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::report::{Summary, text};
 use crate::results::reader::{LATEST, RunDir, resolve};
 
 /// Where runs are put by default.
-const RUNS_DIR: &str = "runs";
+pub(super) const RUNS_DIR: &str = "runs";
 /// The target that stands for the reference gateway in the process, which shares our processor
 /// with the load: an invalid verdict is expected there and only a warning.
 const EMBEDDED: &str = "embedded";
@@ -69,7 +69,7 @@ fn judge(summary: &Summary) -> Outcome {
 
 fn read(run: &Path) -> Result<Summary, BadInput> {
     let path = resolve(run, Path::new(RUNS_DIR));
-    let summary = RunDir::open(&path).and_then(|run| Summary::of_run(&run));
+    let summary = RunDir::open(&path).and_then(|run| Summary::of_run(&run, None));
     summary.map_err(|error| BadInput(error.into()))
 }
 

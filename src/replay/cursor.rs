@@ -168,3 +168,91 @@ impl Cursor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::replay::plan::tests::{event, session, turn};
+    use crate::units::NS_PER_MS;
+    use EventKind::{Audio, Config, Fill, HalfClose};
+
+    const MS: i64 = NS_PER_MS;
+
+    /// Two utterances of 40 ms, silence of 60 ms after each.
+    fn script(microphone: Microphone) -> Script {
+        let open = microphone == Microphone::Open;
+        let mut events = vec![event(0, Config, 0, 1), event(0, Audio, 0, 2)];
+        events.extend(open.then(|| event(0, Fill, 40, 3)));
+        events.push(event(1, Audio, 100, 2));
+        events.extend(open.then(|| event(1, Fill, 140, 3)));
+        events.push(event(1, HalfClose, if open { 200 } else { 140 }, 1));
+        let turns = vec![turn(0, 0, 40), turn(1, 100, 140)];
+        let rows = session(0, 0, microphone, turns, events);
+        Script::new(Arc::new(rows), 0, 0, RunTime(1000 * MS))
+    }
+
+    /// Walks at most `steps` steps, which leave (event, milliseconds since the session's start).
+    fn walk(cursor: &mut Cursor, script: &Script, steps: usize) -> Vec<(usize, i64)> {
+        let last_speech = script.last_speech();
+        let mut seen = Vec::new();
+        while seen.len() < steps
+            && let Some(step) = cursor.step(script)
+        {
+            seen.push((step.event, (step.due.0 - 1000 * MS) / MS));
+            cursor.advance(script, &last_speech);
+        }
+        seen
+    }
+
+    #[test]
+    fn recorded_timing_walks_the_events_as_they_are() {
+        let script = script(Microphone::Open);
+        let seen = walk(&mut Cursor::new(false), &script, 99);
+        let audio = [(0, 0), (1, 20), (1, 40), (2, 60), (2, 80), (2, 100)];
+        let rest = [(3, 120), (3, 140), (4, 160), (4, 180), (4, 200), (5, 200)];
+        assert_eq!(seen, [audio, rest].concat());
+    }
+
+    #[test]
+    fn an_open_microphone_repeats_silence_until_it_is_released() {
+        let script = script(Microphone::Open);
+        let mut cursor = Cursor::new(true);
+        let seen = walk(&mut cursor, &script, 8);
+        assert_eq!(seen[3..], [(2, 60), (2, 80), (2, 100), (2, 120), (2, 140)]);
+        assert_eq!(cursor.waiting(), Some(0));
+        cursor.release(&script, RunTime(1190 * MS));
+        assert_eq!((cursor.waiting(), cursor.holding()), (None, Some(0)));
+        let seen = walk(&mut cursor, &script, 4);
+        assert_eq!(seen, [(2, 160), (2, 180), (3, 210), (3, 230)]);
+        // After the last utterance, the release is the half-close.
+        walk(&mut cursor, &script, 2);
+        assert_eq!(cursor.waiting(), Some(1));
+        cursor.release(&script, RunTime(1280 * MS));
+        assert_eq!(walk(&mut cursor, &script, 9), [(5, 280)]);
+    }
+
+    #[test]
+    fn an_earlier_release_replaces_one_that_has_not_come() {
+        let script = script(Microphone::Open);
+        let mut cursor = Cursor::new(true);
+        walk(&mut cursor, &script, 4);
+        cursor.release(&script, RunTime(1900 * MS));
+        cursor.release(&script, RunTime(1085 * MS));
+        assert_eq!(walk(&mut cursor, &script, 2), [(2, 80), (3, 105)]);
+    }
+
+    #[test]
+    fn push_to_talk_sends_nothing_while_it_waits_and_hangs_up_as_recorded() {
+        let script = script(Microphone::PushToTalk);
+        let mut cursor = Cursor::new(true);
+        assert_eq!(walk(&mut cursor, &script, 99).len(), 3);
+        assert_eq!(cursor.waiting(), Some(0));
+        cursor.release(&script, RunTime(1500 * MS));
+        assert_eq!(
+            walk(&mut cursor, &script, 99),
+            [(2, 520), (2, 540), (3, 540)]
+        );
+    }
+}

@@ -317,3 +317,153 @@ fn chance(seed: u64, session: u32, round: u32, what: u32) -> f64 {
     hash.finalize_xof().fill(&mut bytes);
     (u64::from_le_bytes(bytes) >> 11) as f64 / (1_u64 << 53) as f64
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::trace::model::{EventRow, Microphone, SessionRow};
+    use proptest::prelude::*;
+
+    const MS: i64 = NS_PER_MS;
+
+    pub(in crate::replay) fn event(turn: u32, kind: EventKind, at_ms: i64, count: u32) -> EventRow {
+        let is_audio = matches!(kind, EventKind::Audio | EventKind::Fill);
+        EventRow {
+            session: 0,
+            turn,
+            at_ns: at_ms * MS,
+            kind,
+            clip: (kind == EventKind::Audio).then_some(0),
+            offset_bytes: 0,
+            chunk_bytes: if is_audio { 640 } else { 0 },
+            interval_ns: if is_audio { 20 * MS } else { 0 },
+            count,
+            text: None,
+        }
+    }
+
+    pub(in crate::replay) fn turn(turn: u32, from_ms: i64, to_ms: i64) -> TurnRow {
+        TurnRow {
+            session: 0,
+            turn,
+            at_ns: from_ms * MS,
+            end_ns: to_ms * MS,
+            speech_start_ns: Some(from_ms * MS),
+            speech_end_ns: Some(to_ms * MS),
+            think_ns: (turn > 0).then_some(300 * MS),
+            clip: Some(0),
+        }
+    }
+
+    pub(in crate::replay) fn session(
+        number: u32,
+        start_ns: i64,
+        microphone: Microphone,
+        turns: Vec<TurnRow>,
+        events: Vec<EventRow>,
+    ) -> SessionRows {
+        SessionRows {
+            session: SessionRow {
+                session: number,
+                session_id: format!("s{number}"),
+                start_ns,
+                language_code: "en-US".to_owned(),
+                sample_rate_hz: 16_000,
+                microphone,
+                turns: turns.len() as u32,
+                recorded_status: None,
+                recorded_end_ns: None,
+            },
+            turns,
+            events,
+        }
+    }
+
+    fn at(starts_ms: &[i64]) -> Open {
+        let starts_ms = starts_ms.to_vec();
+        Box::new(move || {
+            let rows = (0..).zip(starts_ms.clone()).map(|(number, start_ms)| {
+                let audio = event(0, EventKind::Audio, start_ms, 50);
+                let (start_ns, microphone) = (start_ms * MS, Microphone::PushToTalk);
+                Ok(session(number, start_ns, microphone, vec![], vec![audio]))
+            });
+            Ok(Box::new(rows) as Source)
+        })
+    }
+
+    /// Session, copy and start in milliseconds after the first.
+    fn plan(starts_ms: &[i64], shape: &Shape) -> Vec<(u32, u32, f64)> {
+        let first = RunTime(7 * MS);
+        let plan = Plan::new(at(starts_ms), shape.clone(), 100 * MS, first).unwrap();
+        let scripts = plan.map(|script| {
+            let script = script.unwrap();
+            let start_ms = (script.start.0 - first.0) as f64 / MS as f64;
+            (script.rows.session.session, script.copy, start_ms)
+        });
+        scripts.collect()
+    }
+
+    #[test]
+    fn a_plain_plan_keeps_the_gaps_and_starts_at_its_first_session() {
+        let plain = plan(&[500, 500, 730], &Shape::default());
+        assert_eq!(plain, [(0, 0, 0.0), (1, 0, 0.0), (2, 0, 230.0)]);
+    }
+
+    #[test]
+    fn windows_limits_and_speed_choose_whole_sessions() {
+        let shape = Shape {
+            window: Some(TraceTime(100 * MS)..TraceTime(500 * MS)),
+            limit: Some(2),
+            speed: 2.0,
+            ..Shape::default()
+        };
+        let chosen = plan(&[0, 100, 200, 300, 500], &shape);
+        assert_eq!(chosen, [(1, 0, 0.0), (2, 0, 50.0)]);
+    }
+
+    #[test]
+    fn a_loop_goes_on_at_the_mean_gap_until_its_end_with_new_copies() {
+        let shape = Shape {
+            looped: true,
+            until_ns: Some(1000 * MS),
+            ..Shape::default()
+        };
+        let looped = plan(&[0, 100, 400], &shape);
+        let starts: Vec<f64> = looped.iter().map(|(_, _, start)| *start).collect();
+        assert_eq!(starts, [0.0, 100.0, 400.0, 600.0, 700.0]);
+        assert_eq!(looped[3], (0, 1, 600.0));
+        let at_once = plan(&[0, 0], &shape);
+        assert_eq!(
+            at_once.len(),
+            2,
+            "the next round begins when the longest has ended"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn scaling_keeps_the_shape_and_each_session_has_an_identity(
+            mut starts in prop::collection::vec(0_i64..20_000, 1..60),
+            scale in 0.1_f64..4.0,
+            seed in any::<u64>(),
+        ) {
+            starts.sort_unstable();
+            let shape = Shape { scale, seed, ..Shape::default() };
+            let scaled = plan(&starts, &shape);
+            prop_assert_eq!(&scaled, &plan(&starts, &shape), "seeded");
+            prop_assert!(scaled.is_sorted_by_key(|(_, _, start)| (*start * 1e6) as i64));
+            let mut names: Vec<_> = scaled.iter().map(|(session, copy, _)| (session, copy)).collect();
+            names.sort_unstable();
+            names.dedup();
+            prop_assert_eq!(names.len(), scaled.len());
+            for (session, copy, start) in &scaled {
+                let original = (starts[*session as usize] - starts[0]) as f64;
+                let shift = start - original;
+                let most = if *copy == 0 { 0.0 } else { 100.0 };
+                prop_assert!((0.0..=most).contains(&shift), "{}", shift);
+            }
+            let low = (starts.len() as f64 * scale.floor()) as usize;
+            prop_assert!((low..=low + starts.len()).contains(&scaled.len()));
+        }
+    }
+}

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::latencies::{LATENCIES, Selection};
-use super::stats::Percentiles;
+use super::latencies::Place;
+use super::stats::{Percentiles, Sample};
 use crate::results::row::RequestRow;
 use crate::units::grpc_code_name;
 
 /// How many messages are listed.
 const TOP: usize = 5;
+/// Most messages that are told apart, against a gateway that never says the same thing twice.
+const MOST_MESSAGES: usize = 10_000;
 
 /// The errors of turns that were no success.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,59 +47,93 @@ pub struct Share {
     pub response: Percentiles,
 }
 
-/// Counts the errors of `rows`.
-#[must_use]
-pub fn errors(rows: &[RequestRow]) -> Errors {
-    let mut messages: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut grpc_codes: BTreeMap<String, u64> = BTreeMap::new();
-    for row in rows.iter().filter(|row| !row.status.is_success()) {
+/// Counts the errors of turns.
+#[derive(Debug, Default)]
+pub struct ErrorTally {
+    messages: BTreeMap<String, u64>,
+    /// Turns with messages beyond those that are told apart.
+    others: u64,
+    grpc_codes: BTreeMap<String, u64>,
+}
+
+impl ErrorTally {
+    /// Takes in a turn.
+    pub fn add(&mut self, row: &RequestRow) {
+        if row.status.is_success() {
+            return;
+        }
         if let Some(message) = &row.error {
-            *messages.entry(message).or_default() += 1;
+            let is_full = self.messages.len() >= MOST_MESSAGES;
+            match self.messages.get_mut(message) {
+                Some(turns) => *turns += 1,
+                None if is_full => self.others += 1,
+                None => {
+                    self.messages.insert(message.clone(), 1);
+                }
+            }
         }
         if let Some(code) = row.grpc_code {
-            *grpc_codes.entry(code_name(code)).or_default() += 1;
+            *self.grpc_codes.entry(code_name(code)).or_default() += 1;
         }
     }
-    let mut top: Vec<ErrorCount> = messages
-        .into_iter()
-        .map(|(message, turns)| ErrorCount {
-            message: message.to_owned(),
-            turns,
-        })
-        .collect();
-    // Stable, so that messages of one count stay in alphabetical order.
-    top.sort_by_key(|error| std::cmp::Reverse(error.turns));
-    let others = top.iter().skip(TOP).map(|error| error.turns).sum();
-    top.truncate(TOP);
-    Errors {
-        top,
-        others,
-        grpc_codes,
+
+    /// The errors of all turns.
+    #[must_use]
+    pub fn finish(self) -> Errors {
+        let messages = self.messages.into_iter();
+        let mut top: Vec<ErrorCount> = messages
+            .map(|(message, turns)| ErrorCount { message, turns })
+            .collect();
+        // Stable, so that messages of one count stay in alphabetical order.
+        top.sort_by_key(|error| std::cmp::Reverse(error.turns));
+        let others = top.iter().skip(TOP).map(|error| error.turns).sum::<u64>();
+        top.truncate(TOP);
+        Errors {
+            top,
+            others: others + self.others,
+            grpc_codes: self.grpc_codes,
+        }
     }
 }
 
-/// The share of each name that `name_of` gives, by name; empty unless there are several.
-#[must_use]
-pub fn shares(rows: &[RequestRow], name_of: fn(&RequestRow) -> Option<&str>) -> Vec<Share> {
-    let mut by_name: BTreeMap<&str, Vec<&RequestRow>> = BTreeMap::new();
-    for row in rows {
-        if let Some(name) = name_of(row) {
-            by_name.entry(name).or_default().push(row);
+/// Counts turns by the name of who took them.
+#[derive(Debug, Default)]
+pub struct ShareTally {
+    by_name: BTreeMap<String, (u64, u64, Sample)>,
+}
+
+impl ShareTally {
+    /// Takes in a turn, if it is known who took it.
+    pub fn add(&mut self, name: Option<&str>, row: &RequestRow) {
+        let Some(name) = name else { return };
+        if !self.by_name.contains_key(name) {
+            self.by_name.insert(name.to_owned(), Default::default());
+        }
+        if let Some((turns, successes, response)) = self.by_name.get_mut(name) {
+            *turns += 1;
+            *successes += u64::from(row.status.is_success());
+            if Place::of(row) == Place::Measured {
+                response.push(row.response_ns);
+            }
         }
     }
-    if by_name.len() < 2 {
-        return Vec::new();
+
+    /// The share of each, by name; empty unless there are several.
+    #[must_use]
+    pub fn finish(self) -> Vec<Share> {
+        if self.by_name.len() < 2 {
+            return Vec::new();
+        }
+        let shares = self.by_name.into_iter();
+        shares
+            .map(|(name, (turns, successes, response))| Share {
+                name,
+                turns,
+                successes,
+                response: response.percentiles(),
+            })
+            .collect()
     }
-    let [response, ..] = &LATENCIES;
-    by_name
-        .into_iter()
-        .map(|(name, rows)| Share {
-            name: name.to_owned(),
-            turns: rows.len() as u64,
-            successes: rows.iter().filter(|row| row.status.is_success()).count() as u64,
-            response: Selection::of(rows).percentiles(response),
-        })
-        .collect()
 }
 
 fn code_name(code: u32) -> String {
@@ -122,7 +158,9 @@ mod tests {
             ..unanswered(turn, Status::Error)
         };
         let rows: Vec<_> = (0..28).map(failed).chain([row(28)]).collect();
-        let errors = errors(&rows);
+        let mut tally = ErrorTally::default();
+        rows.iter().for_each(|row| tally.add(row));
+        let errors = tally.finish();
         let top: Vec<_> = errors.top.iter().map(|e| (&*e.message, e.turns)).collect();
         assert_eq!(top, [("m6", 7), ("m5", 6), ("m4", 5), ("m3", 4), ("m2", 3)]);
         assert_eq!(errors.others, 3);
@@ -141,9 +179,14 @@ mod tests {
             at("b", unanswered(1, Status::Error)),
             at("a", row(2)),
         ];
-        let peer: fn(&RequestRow) -> Option<&str> = |row| row.peer.as_deref();
-        assert_eq!(shares(&rows[..1], peer), []);
-        let seen = shares(&rows, peer);
+        let shares = |rows: &[RequestRow]| {
+            let mut tally = ShareTally::default();
+            rows.iter()
+                .for_each(|row| tally.add(row.peer.as_deref(), row));
+            tally.finish()
+        };
+        assert_eq!(shares(&rows[..1]), []);
+        let seen = shares(&rows);
         let counts: Vec<_> = seen
             .iter()
             .map(|s| (&*s.name, s.turns, s.successes))

@@ -60,13 +60,52 @@ pub const LATENCIES: [Latency; 10] = [
     stage("total", "turn start → turn end", |r| r.total_ns),
 ];
 
-/// The requests that headline figures are over, and how many of the steady phase are not.
-///
-/// Each request left out is counted once, under the first reason that applies.
+/// Where a request counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In the headline figures.
+    Measured,
+    /// Left out: before the steady phase.
+    Warmup,
+    /// Left out: after the steady phase.
+    Drain,
+    /// Left out: stopped by us before the caller is known to have finished speaking.
+    Stopped,
+    /// Left out: the clip has no speech, so that no answer is expected.
+    NoSpeech,
+    /// Left out: the gateway began to answer before the end of speech.
+    CutOff,
+    /// Left out: the utterance began before the answer to the one before had ended.
+    Overlapped,
+}
+
+impl Place {
+    /// The place of a request, by the first reason that applies.
+    #[must_use]
+    pub fn of(row: &RequestRow) -> Place {
+        match row {
+            row if matches!(row.phase, Phase::Warmup | Phase::RampUp) => Place::Warmup,
+            row if row.phase != Phase::Steady => Place::Drain,
+            row if stopped_while_speaking(row) => Place::Stopped,
+            row if !expects_answer(row) => Place::NoSpeech,
+            row if row.early_endpoint => Place::CutOff,
+            row if row.overlapped => Place::Overlapped,
+            _ => Place::Measured,
+        }
+    }
+}
+
+/// The latencies of the requests that headline figures are over, and how many are not.
 #[derive(Debug, Default)]
-pub struct Selection<'a> {
-    /// The requests that the figures are over.
-    pub rows: Vec<&'a RequestRow>,
+pub struct Selection {
+    /// Requests that the figures are over.
+    pub rows: u64,
+    /// Answered with audio.
+    pub answered: u64,
+    /// Before the steady phase.
+    pub warmup: u64,
+    /// After the steady phase.
+    pub drain: u64,
     /// Stopped by us before the caller is known to have finished speaking.
     pub stopped: u64,
     /// The clip has no speech: no answer is expected.
@@ -75,41 +114,40 @@ pub struct Selection<'a> {
     pub cut_off: u64,
     /// The utterance began before the answer to the one before had ended.
     pub overlapped: u64,
+    samples: [Sample; LATENCIES.len()],
 }
 
-impl<'a> Selection<'a> {
-    /// Selects among the rows of the steady phase.
-    #[must_use]
-    pub fn of(rows: impl IntoIterator<Item = &'a RequestRow>) -> Selection<'a> {
-        let mut selection = Selection::default();
-        for row in rows.into_iter().filter(|row| row.phase == Phase::Steady) {
-            match row {
-                row if stopped_while_speaking(row) => selection.stopped += 1,
-                row if !expects_answer(row) => selection.no_speech += 1,
-                row if row.early_endpoint => selection.cut_off += 1,
-                row if row.overlapped => selection.overlapped += 1,
-                row => selection.rows.push(row),
+impl Selection {
+    /// Takes in a request.
+    pub fn add(&mut self, row: &RequestRow) {
+        let count = match Place::of(row) {
+            Place::Measured => {
+                for (latency, sample) in LATENCIES.iter().zip(&mut self.samples) {
+                    let value = (latency.of)(row);
+                    if latency.unanswered_counts || value.is_some() {
+                        sample.push(value);
+                    }
+                }
+                self.answered += u64::from(row.response_ns.is_some());
+                &mut self.rows
             }
-        }
-        selection
-    }
-
-    /// The quantiles of `latency`.
-    #[must_use]
-    pub fn percentiles(&self, latency: &Latency) -> Percentiles {
-        let values = self.rows.iter().map(|row| (latency.of)(row));
-        let sample: Sample = match latency.unanswered_counts {
-            true => values.collect(),
-            false => values.filter(Option::is_some).collect(),
+            Place::Warmup => &mut self.warmup,
+            Place::Drain => &mut self.drain,
+            Place::Stopped => &mut self.stopped,
+            Place::NoSpeech => &mut self.no_speech,
+            Place::CutOff => &mut self.cut_off,
+            Place::Overlapped => &mut self.overlapped,
         };
-        sample.percentiles()
+        *count += 1;
     }
 
     /// The quantiles of every latency, by name.
     #[must_use]
-    pub fn all(&self) -> BTreeMap<String, Percentiles> {
-        let named = |latency: &Latency| (latency.name.to_owned(), self.percentiles(latency));
-        LATENCIES.iter().map(named).collect()
+    pub fn all(self) -> BTreeMap<String, Percentiles> {
+        let named = LATENCIES.iter().zip(self.samples);
+        named
+            .map(|(latency, sample)| (latency.name.to_owned(), sample.percentiles()))
+            .collect()
     }
 }
 
@@ -128,6 +166,12 @@ fn stopped_while_speaking(row: &RequestRow) -> bool {
 mod tests {
     use super::*;
     use crate::results::sample::{row, unanswered};
+
+    fn select(rows: &[RequestRow]) -> Selection {
+        let mut selection = Selection::default();
+        rows.iter().for_each(|row| selection.add(row));
+        selection
+    }
 
     #[test]
     fn rows_left_out_are_counted_once() {
@@ -156,23 +200,31 @@ mod tests {
                 ..unanswered(6, Status::Cancelled)
             },
             unanswered(7, Status::Interrupted),
+            RequestRow {
+                phase: Phase::Drain,
+                overlapped: true,
+                ..row(8)
+            },
         ];
-        let selection = Selection::of(&rows);
-        let turns: Vec<_> = selection.rows.iter().map(|row| row.turn).collect();
-        assert_eq!(turns, [0, 1, 7]);
+        let selection = select(&rows);
+        assert_eq!((selection.rows, selection.answered), (3, 1));
+        let measured = rows.iter().filter(|row| Place::of(row) == Place::Measured);
+        assert!(measured.map(|row| row.turn).eq([0, 1, 7]));
         let left_out = [
+            selection.warmup,
+            selection.drain,
             selection.cut_off,
             selection.overlapped,
             selection.no_speech,
             selection.stopped,
         ];
-        assert_eq!(left_out, [1; 4]);
+        assert_eq!(left_out, [1; 6]);
     }
 
     #[test]
     fn a_missing_answer_is_long_and_a_missing_stage_is_not_there() {
         let rows = [row(0), unanswered(1, Status::Error)];
-        let figures = Selection::of(&rows).all();
+        let figures = select(&rows).all();
         let seen = |name: &str| (figures[name].n, figures[name].answered);
         assert_eq!(seen("response"), (2, 1));
         assert_eq!(seen("asr"), (1, 1));

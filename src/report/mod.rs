@@ -10,6 +10,8 @@ mod layout;
 mod snapshots;
 pub mod stats;
 pub mod summary;
+mod tally;
 pub mod text;
+pub mod witness;
 
 pub use summary::Summary;

@@ -66,14 +66,19 @@ impl Quantile {
 /// Values of rows, where a row without a value counts as larger than every other.
 #[derive(Debug, Clone, Default)]
 pub struct Sample {
-    sorted: Vec<i64>,
+    values: Vec<i64>,
     rows: u64,
 }
 
 impl Sample {
-    /// The quantile at `level` over all rows.
-    #[must_use]
-    pub fn quantile(&self, level: Level) -> Quantile {
+    /// Takes in a row.
+    pub fn push(&mut self, value: Option<i64>) {
+        self.rows += 1;
+        self.values.extend(value);
+    }
+
+    /// The quantile at `level` over all rows; the values must be sorted.
+    fn quantile(&self, level: Level) -> Quantile {
         match self.rows < level.min_rows() {
             true => Quantile::NotEnough,
             false => self.at(level.rank(self.rows)),
@@ -82,11 +87,12 @@ impl Sample {
 
     /// The usual quantiles.
     #[must_use]
-    pub fn percentiles(&self) -> Percentiles {
+    pub fn percentiles(mut self) -> Percentiles {
+        self.values.sort_unstable();
         let value = |level| self.quantile(level).value();
         Percentiles {
             n: self.rows,
-            answered: self.sorted.len() as u64,
+            answered: self.values.len() as u64,
             p50_ns: value(Level::P50),
             p90_ns: value(Level::P90),
             p95_ns: value(Level::P95),
@@ -98,7 +104,7 @@ impl Sample {
     /// The row at `rank`, from 1; there must be that many.
     fn at(&self, rank: u64) -> Quantile {
         let index = usize::try_from(rank).unwrap_or(usize::MAX).wrapping_sub(1);
-        match self.sorted.get(index) {
+        match self.values.get(index) {
             Some(ns) => Quantile::Value(*ns),
             None => Quantile::NoAnswer,
         }
@@ -107,11 +113,10 @@ impl Sample {
 
 impl FromIterator<Option<i64>> for Sample {
     fn from_iter<I: IntoIterator<Item = Option<i64>>>(values: I) -> Sample {
-        let mut rows = 0;
-        let values = values.into_iter().inspect(|_| rows += 1);
-        let mut sorted: Vec<i64> = values.flatten().collect();
-        sorted.sort_unstable();
-        Sample { sorted, rows }
+        let mut sample = Sample::default();
+        values.into_iter().for_each(|value| sample.push(value));
+        sample.values.sort_unstable();
+        sample
     }
 }
 

@@ -3,14 +3,14 @@
 //! Pure: the same run gives the same summary. It is kept in `run.json` and is what
 //! `--format json` prints; times are integer nanoseconds.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::breakdown::{self, Errors, Share};
+use super::breakdown::{Errors, Share};
 use super::lag::{self, LagBasis, ScheduleLag};
-use super::latencies::{Selection, expects_answer};
 use super::stats::{Percentiles, Quantile};
+use super::tally::Tally;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{ExitReason, RunManifest, Verdict};
@@ -95,6 +95,9 @@ pub struct Turns {
     pub answer_expected: u64,
     /// Turns among them that were answered with audio.
     pub answered: u64,
+    /// Turns that began before the answer to the one before had ended.
+    #[serde(default)]
+    pub overlapped: u64,
     /// Rows by status.
     pub outcomes: BTreeMap<String, u64>,
 }
@@ -114,6 +117,12 @@ pub struct Measured {
     pub no_speech: u64,
     /// Left out: stopped by us before the caller is known to have finished speaking.
     pub stopped: u64,
+    /// Left out: in the warm-up.
+    #[serde(default)]
+    pub warmup: u64,
+    /// Left out: after the trace had run dry.
+    #[serde(default)]
+    pub drain: u64,
 }
 
 /// The load that was planned and the load that was made.
@@ -161,48 +170,58 @@ impl Summary {
         timeline: &[TimelineRow],
         lag: Option<LagSummary>,
     ) -> Summary {
-        let selection = Selection::of(rows);
+        let mut tally = Tally::default();
+        rows.iter().for_each(|row| tally.add(row));
+        Summary::of_tally(run, tally, timeline, lag)
+    }
+
+    fn of_tally(
+        run: &RunManifest,
+        tally: Tally,
+        timeline: &[TimelineRow],
+        lag: Option<LagSummary>,
+    ) -> Summary {
         let measured = lag.map(|figures| ScheduleLag {
             basis: LagBasis::Measured,
             figures,
         });
+        let seconds = timeline.iter().map(|row| row.second_ns);
+        let last_ns = seconds.max().max(tally.last_ns).unwrap_or(0);
         Summary {
             schema_version: SUMMARY_SCHEMA.to_owned(),
-            run: run_facts(run, rows, timeline),
+            run: run_facts(run, last_ns),
             verdict: run.verdict.clone(),
-            turns: turns(run, rows),
-            measured: measured_rows(&selection),
-            latencies: selection.all(),
-            load: load(run, rows, timeline),
+            turns: tally.turns(run.planned.turns),
+            measured: tally.measured(),
+            load: load(run, tally.sessions_started(), timeline),
             lag: measured.or_else(|| lag::from_timeline(timeline)),
-            blocked_ns: rows.iter().map(|row| row.blocked_ns).sum(),
-            errors: breakdown::errors(rows),
-            peers: breakdown::shares(rows, |row| row.peer.as_deref()),
-            replicas: breakdown::shares(rows, |row| row.replica.as_deref()),
+            blocked_ns: tally.blocked_ns,
+            latencies: tally.selection.all(),
+            errors: tally.errors.finish(),
+            peers: tally.peers.finish(),
+            replicas: tally.replicas.finish(),
             unreadable: Vec::new(),
         }
     }
 
     /// The summary of a run directory, from its rows as they are now.
     ///
-    /// The lag over all chunks is taken from the summary in `run.json`, since rows do not have it.
+    /// The lag over all chunks is `lag`, else that of the summary in `run.json`, since rows do not
+    /// have it.
     ///
     /// # Errors
     /// Tables that cannot be read; damaged parts of an unfinished run are listed instead.
-    pub fn of_run(run: &RunDir) -> Result<Summary, ResultsError> {
-        let requests = run.requests()?;
+    pub fn of_run(run: &RunDir, lag: Option<LagSummary>) -> Result<Summary, ResultsError> {
+        let mut tally = Tally::default();
+        let unreadable = run.for_each_request(|row| tally.add(row))?;
         let timeline = run.timeline()?;
         let kept = run.manifest().summary.clone();
         let kept = kept.and_then(|kept| serde_json::from_value::<Summary>(kept).ok());
-        let lag = kept.and_then(|kept| kept.lag);
-        let lag = lag.filter(|lag| lag.basis == LagBasis::Measured);
-        let mut summary = Summary::of(
-            run.manifest(),
-            &requests.rows,
-            &timeline.rows,
-            lag.map(|lag| lag.figures),
-        );
-        summary.unreadable = requests.unreadable;
+        let kept = kept.and_then(|kept| kept.lag);
+        let kept = kept.filter(|lag| lag.basis == LagBasis::Measured);
+        let lag = lag.or(kept.map(|lag| lag.figures));
+        let mut summary = Summary::of_tally(run.manifest(), tally, &timeline.rows, lag);
+        summary.unreadable = unreadable;
         summary.unreadable.extend(timeline.unreadable);
         Ok(summary)
     }
@@ -238,12 +257,7 @@ impl Summary {
     }
 }
 
-fn run_facts(run: &RunManifest, rows: &[RequestRow], timeline: &[TimelineRow]) -> RunFacts {
-    let instants = rows
-        .iter()
-        .flat_map(|row| [row.started_ns, row.closed_ns])
-        .flatten()
-        .chain(timeline.iter().map(|row| row.second_ns));
+fn run_facts(run: &RunManifest, last_ns: i64) -> RunFacts {
     let target = run.spec.get("target").and_then(serde_json::Value::as_str);
     RunFacts {
         run_id: run.run_id.clone(),
@@ -253,54 +267,17 @@ fn run_facts(run: &RunManifest, rows: &[RequestRow], timeline: &[TimelineRow]) -
         target: target.map(str::to_owned),
         exit_reason: run.exit_reason,
         started_at: run.started_at.clone(),
-        elapsed_ns: instants.max().unwrap_or(0),
+        elapsed_ns: last_ns,
         labels: run.labels.clone(),
     }
 }
 
-fn turns(run: &RunManifest, rows: &[RequestRow]) -> Turns {
-    let count = |test: fn(&RequestRow) -> bool| rows.iter().filter(|row| test(row)).count() as u64;
-    let mut outcomes: BTreeMap<String, u64> = Status::ALL
-        .iter()
-        .map(|status| (status.name().to_owned(), 0))
-        .collect();
-    for row in rows {
-        *outcomes.entry(row.status.name().to_owned()).or_default() += 1;
-    }
-    let successes = count(|row| row.status.is_success());
-    let judged = count(|row| row.status != Status::Cancelled);
-    Turns {
-        planned: run.planned.turns,
-        rows: rows.len() as u64,
-        started: count(|row| row.started_ns.is_some()),
-        successes,
-        success_rate: (judged > 0).then(|| successes as f64 / judged as f64),
-        answer_expected: count(expects_answer),
-        answered: count(|row| expects_answer(row) && row.first_audio_ns.is_some()),
-        outcomes,
-    }
-}
-
-fn measured_rows(selection: &Selection<'_>) -> Measured {
-    let answered = selection.rows.iter().filter(|r| r.response_ns.is_some());
-    Measured {
-        rows: selection.rows.len() as u64,
-        answered: answered.count() as u64,
-        cut_off: selection.cut_off,
-        overlapped: selection.overlapped,
-        no_speech: selection.no_speech,
-        stopped: selection.stopped,
-    }
-}
-
-fn load(run: &RunManifest, rows: &[RequestRow], timeline: &[TimelineRow]) -> Load {
-    let started = rows.iter().filter(|row| row.started_ns.is_some());
-    let sessions: HashSet<_> = started.map(|row| (&row.session_id, row.copy)).collect();
+fn load(run: &RunManifest, sessions_started: u64, timeline: &[TimelineRow]) -> Load {
     let known = !timeline.is_empty();
     let peak = timeline.iter().map(|row| row.active_sessions).max();
     Load {
         sessions_planned: run.planned.sessions,
-        sessions_started: sessions.len() as u64,
+        sessions_started,
         peak_sessions_planned: run.planned.peak_sessions,
         peak_sessions: peak.map(u64::from),
         chunks_planned: run.planned.chunks,

@@ -174,6 +174,8 @@ fn what_is_measured(measured: &Measured) -> String {
         (measured.overlapped, "overlapped"),
         (measured.no_speech, "without speech"),
         (measured.stopped, "stopped early"),
+        (measured.warmup, "in the warm-up"),
+        (measured.drain, "in the drain"),
     ];
     let left_out: Vec<String> = left_out
         .into_iter()
@@ -221,6 +223,14 @@ fn turns(page: &mut Page, summary: &Summary) {
         }
     }
     page.items("turns", &items);
+    if turns.overlapped * 20 > turns.started {
+        let advice = format!(
+            "{} began before the answer before them had ended: callers of this trace do not wait so \
+             long; replay it with --turn-timing reactive",
+            counted(turns.overlapped, "turn")
+        );
+        page.words("", &advice, LABEL, Tone::Warning);
+    }
 }
 
 fn load(page: &mut Page, summary: &Summary) {

@@ -49,6 +49,12 @@ pub enum ResultsError {
         /// The directory.
         path: String,
     },
+    /// The run was made without a row for each message.
+    #[error("{path} holds no messages.parquet; replay with --messages to keep a row of each")]
+    NoMessages {
+        /// The directory.
+        path: String,
+    },
     /// A table of the run could not be read or written.
     #[error(transparent)]
     Table(#[from] TableError),

@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 
 use super::ResultsError;
 use super::manifest::{RUN_FORMAT, RunManifest};
-use super::row::{Phase, RequestRow, StartedRow, Status, TimelineRow};
-use crate::table::{Row, UtcInstant, read_all};
+use super::row::{MessageRow, Phase, RequestRow, StartedRow, Status, TimelineRow};
+use crate::table::{Reader, Row, UtcInstant, read_all};
 
 /// The word that stands for the newest finished run.
 pub const LATEST: &str = "latest";
 
 const MANIFEST: &str = "run.json";
+/// Rows held at a time where they are not all held.
+const STREAM_ROWS: usize = 1024;
 
 /// A run directory whose `run.json` has been read.
 #[derive(Debug)]
@@ -67,6 +69,24 @@ impl RunDir {
         &self.manifest
     }
 
+    /// The files of `messages`, whole or in parts.
+    ///
+    /// # Errors
+    /// A run that was made without them.
+    pub fn message_files(&self) -> Result<Vec<PathBuf>, ResultsError> {
+        let finished = self.finished(MessageRow::TABLE);
+        let files = match finished.exists() {
+            true => vec![finished],
+            false => parts(&self.path, MessageRow::TABLE)?,
+        };
+        match files.is_empty() {
+            true => Err(ResultsError::NoMessages {
+                path: self.path.display().to_string(),
+            }),
+            false => Ok(files),
+        }
+    }
+
     /// One row for every turn that started, in order of intended start.
     ///
     /// A turn whose row is missing (the run was killed, or is under way, or a part is damaged) has
@@ -91,6 +111,32 @@ impl RunDir {
         Ok(requests)
     }
 
+    /// Hands each row of [`RunDir::requests`] to `each`, of a finished run without holding them
+    /// all; returns one message for each part that could not be read.
+    ///
+    /// # Errors
+    /// As for [`RunDir::requests`].
+    pub fn for_each_request(
+        &self,
+        mut each: impl FnMut(&RequestRow),
+    ) -> Result<Vec<String>, ResultsError> {
+        let finished = self.finished(RequestRow::TABLE);
+        if !finished.exists() {
+            let requests = self.requests()?;
+            requests.rows.iter().for_each(each);
+            return Ok(requests.unreadable);
+        }
+        let mut reader = Reader::<RequestRow>::open_with(&finished, STREAM_ROWS)?;
+        while let Some(rows) = reader.next_rows()? {
+            rows.iter().for_each(&mut each);
+        }
+        Ok(Vec::new())
+    }
+
+    fn finished(&self, table: &str) -> PathBuf {
+        self.path.join(format!("{table}.parquet"))
+    }
+
     /// One row for every second, in order.
     ///
     /// # Errors
@@ -103,7 +149,7 @@ impl RunDir {
 
     /// The rows of the finished table, or of its parts where there is none yet.
     fn load<R: Row>(&self) -> Result<Loaded<R>, ResultsError> {
-        let finished = self.path.join(format!("{}.parquet", R::TABLE));
+        let finished = self.finished(R::TABLE);
         let whole = |path: &Path| -> Result<Loaded<R>, ResultsError> {
             Ok(Loaded {
                 rows: read_all(path)?,

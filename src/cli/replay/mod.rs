@@ -211,12 +211,7 @@ fn replay(
     manifest.verdict = Some(outcome.verdict);
     write_manifest(&dir, &manifest)?;
     let run = RunDir::open(&dir)?;
-    let summary = Summary::of(
-        &manifest,
-        &run.requests()?.rows,
-        &run.timeline()?.rows,
-        outcome.lag,
-    );
+    let summary = Summary::of_run(&run, outcome.lag)?;
     manifest.summary = Some(serde_json::to_value(&summary)?);
     write_manifest(&dir, &manifest)?;
     if let Some(runs) = dir.parent().filter(|_| interrupted.is_none()) {

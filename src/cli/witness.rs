@@ -1,0 +1,56 @@
+//! `voicelt witness`: what the receiver says of a run.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use super::exit::{BadInput, Outcome};
+use super::report::{Format, RUNS_DIR};
+use super::stdout;
+use crate::report::witness::{Witness, text};
+use crate::results::reader::{RunDir, resolve};
+
+/// Compare a run with the receiver's log of arrivals: was the schedule kept there too?
+///
+/// The run must have been made with `--messages`, the log by `voicelt gateway --arrivals-log`.
+/// Exit code 4 when messages were lost, doubled or reordered, or over 1 % of chunks arrived late.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Run directory; `latest` is the newest finished one in runs/
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// The receiver's log, a Parquet file
+    #[arg(value_name = "LOG")]
+    log: PathBuf,
+    /// What to print: text, or JSON
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Also write the JSON to FILE
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Prints the testimony.
+///
+/// # Errors
+/// [`BadInput`] for a run or a log that cannot be read; otherwise a failure to write.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let run = resolve(&args.run, Path::new(RUNS_DIR));
+    let witness = RunDir::open(&run).and_then(|run| Witness::of(&run, &args.log));
+    let witness = witness.map_err(|error| BadInput(error.into()))?;
+    let json = serde_json::to_string_pretty(&witness)? + "\n";
+    if let Some(file) = &args.json {
+        std::fs::write(file, &json)
+            .with_context(|| format!("could not write {}", file.display()))?;
+    }
+    match args.format {
+        Format::Text => stdout::print(&text::render(&witness, stdout::colour()))?,
+        Format::Json => stdout::print(&json)?,
+    }
+    let outcome = match witness.failures.is_empty() {
+        true => Outcome::Ok,
+        false => Outcome::Untrusted,
+    };
+    Ok(outcome.into())
+}

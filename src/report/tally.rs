@@ -1,0 +1,96 @@
+//! What a summary is made of, counted turn by turn, so that a run of any length can be summed up.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::breakdown::{ErrorTally, ShareTally};
+use super::latencies::{Selection, expects_answer};
+use super::summary::{Measured, Turns};
+use crate::results::row::{RequestRow, Status};
+
+/// Counts of turns.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) selection: Selection,
+    pub(super) errors: ErrorTally,
+    pub(super) peers: ShareTally,
+    pub(super) replicas: ShareTally,
+    pub(super) blocked_ns: i64,
+    /// Hashes of the sessions of which a turn started: a million of them take little memory.
+    sessions: HashSet<u64>,
+    /// The last instant of any turn.
+    pub(super) last_ns: Option<i64>,
+    outcomes: BTreeMap<&'static str, u64>,
+    rows: u64,
+    started: u64,
+    successes: u64,
+    answer_expected: u64,
+    answered: u64,
+    overlapped: u64,
+}
+
+impl Tally {
+    /// Takes in a turn.
+    pub(super) fn add(&mut self, row: &RequestRow) {
+        self.selection.add(row);
+        self.errors.add(row);
+        self.peers.add(row.peer.as_deref(), row);
+        self.replicas.add(row.replica.as_deref(), row);
+        self.blocked_ns += row.blocked_ns;
+        self.last_ns = self.last_ns.max(row.started_ns).max(row.closed_ns);
+        *self.outcomes.entry(row.status.name()).or_default() += 1;
+        let started = row.started_ns.is_some();
+        let expected = expects_answer(row);
+        self.rows += 1;
+        self.started += u64::from(started);
+        if started {
+            let mut hash = DefaultHasher::new();
+            (&row.session_id, row.copy).hash(&mut hash);
+            self.sessions.insert(hash.finish());
+        }
+        self.successes += u64::from(row.status.is_success());
+        self.answer_expected += u64::from(expected);
+        self.answered += u64::from(expected && row.first_audio_ns.is_some());
+        self.overlapped += u64::from(row.overlapped);
+    }
+
+    /// Sessions of which a turn started.
+    pub(super) fn sessions_started(&self) -> u64 {
+        self.sessions.len() as u64
+    }
+
+    /// What became of the turns, of which so many were planned.
+    pub(super) fn turns(&self, planned: u64) -> Turns {
+        let of = |status: &Status| self.outcomes.get(status.name()).copied().unwrap_or(0);
+        let outcomes = Status::ALL.iter();
+        let judged = self.rows - of(&Status::Cancelled);
+        Turns {
+            planned,
+            rows: self.rows,
+            started: self.started,
+            successes: self.successes,
+            success_rate: (judged > 0).then(|| self.successes as f64 / judged as f64),
+            answer_expected: self.answer_expected,
+            answered: self.answered,
+            overlapped: self.overlapped,
+            outcomes: outcomes
+                .map(|status| (status.name().to_owned(), of(status)))
+                .collect(),
+        }
+    }
+
+    /// The requests that the latencies are over.
+    pub(super) fn measured(&self) -> Measured {
+        let selection = &self.selection;
+        Measured {
+            rows: selection.rows,
+            answered: selection.answered,
+            cut_off: selection.cut_off,
+            overlapped: selection.overlapped,
+            no_speech: selection.no_speech,
+            stopped: selection.stopped,
+            warmup: selection.warmup,
+            drain: selection.drain,
+        }
+    }
+}
