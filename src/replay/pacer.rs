@@ -41,7 +41,7 @@ enum Alarm {
 
 /// Sleeps until instants of a run.
 #[derive(Debug)]
-pub(super) struct Pacer {
+pub struct Pacer {
     alarm: Alarm,
     clock: RunClock,
     spin_ns: i64,
@@ -53,7 +53,7 @@ impl Pacer {
     ///
     /// # Errors
     /// The system's, such as a limit of open files; a kind that this system does not have.
-    pub(super) fn new(kind: PacerKind, clock: RunClock, spin_ns: i64) -> io::Result<Pacer> {
+    pub fn new(kind: PacerKind, clock: RunClock, spin_ns: i64) -> io::Result<Pacer> {
         let alarm = match kind {
             #[cfg(target_os = "linux")]
             PacerKind::Timerfd => Alarm::Timerfd(kernel::Timerfd::new()?),
@@ -80,7 +80,7 @@ impl Pacer {
     ///
     /// # Errors
     /// The system's.
-    pub(super) async fn until(&self, at: RunTime) -> io::Result<()> {
+    pub async fn until(&self, at: RunTime) -> io::Result<()> {
         let wake = RunTime(at.0.saturating_sub(self.spin_ns));
         while self.clock.now() < wake {
             let wake_ns = self.clock.monotonic_of(wake);

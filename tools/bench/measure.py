@@ -1,0 +1,196 @@
+"""Runs one sender against the sink, each pinned to a core of its own, and measures both."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+SENDER_CORE, SINK_CORE = "0", "1"
+CHUNK_NS = 20_000_000
+WARMUP_S = 5
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
+
+
+@dataclass
+class Run:
+    """What one sender made of one load."""
+
+    side: str
+    sessions: int
+    lag: dict[str, float] = field(default_factory=dict)
+    error: dict[str, float] = field(default_factory=dict)
+    gap: dict[str, float] = field(default_factory=dict)
+    cpu_ms: float = 0.0
+    rss_growth_mb: float = 0.0
+    rss_mb: float = 0.0
+    sink_busy: float = 0.0
+    steal: float = 0.0
+    arrived: int = 0
+    expected: int = 0
+    connections: int = 0
+    drift_us: float = 0.0
+    first_p99: float = 0.0
+    last_p99: float = 0.0
+
+    @property
+    def judged(self) -> bool:
+        return self.sink_busy <= 80 and self.steal <= 2
+
+
+class Sink:
+    """The receiver, started afresh for each run."""
+
+    def __init__(self, binary: Path, log: Path) -> None:
+        self.log = log
+        command = ["taskset", "-c", SINK_CORE, str(binary), str(log)]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert self.process.stderr is not None
+        self.target = self.process.stderr.readline().split()[-1]
+        self.cpu_before, self.began = self.cpu_s(), time.monotonic()
+
+    def cpu_s(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) * TICK_S
+
+    def stop(self) -> float:
+        """Ends it and returns how busy its core was, in percent."""
+        busy = (self.cpu_s() - self.cpu_before) / (time.monotonic() - self.began) * 100
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=60)
+        return busy
+
+
+def ticks() -> tuple[int, int]:
+    fields = [int(f) for f in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return sum(fields), fields[7]
+
+
+class Memory(threading.Thread):
+    """Samples the resident memory of a process and its children."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid, self.samples, self.over = pid, [], threading.Event()  # type: ignore[var-annotated]
+
+    def run(self) -> None:
+        while not self.over.wait(0.5):
+            try:
+                status = Path(f"/proc/{self.pid}/status").read_text()
+            except OSError:
+                return
+            if found := re.search(r"VmRSS:\s+(\d+)", status):
+                self.samples.append((time.monotonic(), int(found[1]) / 1024))
+
+
+def quantiles(values: np.ndarray) -> dict[str, float]:
+    """In microseconds."""
+    values = np.sort(values)
+    last = len(values) - 1
+    return {name: float(values[int(last * q)]) / 1e3 for name, q in QUANTILES.items()}
+
+
+def arrivals(log: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], int]:
+    """Sequence numbers and monotonic instants of each session's chunks."""
+    table = pq.read_table(log, columns=["wire_session_id", "seq", "received_ns"])
+    notes = pq.read_schema(log).metadata or {}
+    epoch = int(notes[b"epoch_monotonic_ns"])
+    names = table["wire_session_id"].combine_chunks().dictionary_encode()
+    codes = names.indices.to_numpy()
+    seq, at = table["seq"].to_numpy(), table["received_ns"].to_numpy() + epoch
+    order = np.argsort(codes, kind="stable")
+    codes, seq, at = codes[order], seq[order], at[order]
+    bounds = np.searchsorted(codes, np.arange(len(names.dictionary) + 1))
+    sessions = {}
+    for code, name in enumerate(names.dictionary.to_pylist()):
+        part = slice(bounds[code], bounds[code + 1])
+        chunks = seq[part] > 0
+        sessions[name] = (seq[part][chunks], at[part][chunks])
+    return sessions, len(seq)
+
+
+def judge_arrivals(run: Run, log: Path, starts: dict[str, int], chunk_ns: int) -> None:
+    """Fills in the receiver's error against `starts`, monotonic, and its gap error."""
+    sessions, _ = arrivals(log)
+    errors, gaps, intended = [], [], []
+    warm_seq = WARMUP_S * 1_000_000_000 // chunk_ns
+    for name, (seq, at) in sessions.items():
+        warm = seq > warm_seq
+        run.arrived += len(seq)
+        gaps.append(np.abs(np.diff(at[warm]) - np.diff(seq[warm].astype(np.int64)) * chunk_ns))
+        if name in starts:
+            due = starts[name] + seq[warm].astype(np.int64) * chunk_ns
+            intended.append(due)
+            errors.append(at[warm] - due)
+    run.gap = quantiles(np.concatenate(gaps))
+    if not errors:
+        return
+    error, due = np.concatenate(errors), np.concatenate(intended)
+    run.error = quantiles(error)
+    at_s = (due - due.min()) / 1e9
+    run.drift_us = float(np.polyfit(at_s, error / 1e3, 1)[0] * at_s.max())
+    part = 60 if at_s.max() > 120 else at_s.max() / 10
+    run.first_p99 = float(np.quantile(error[at_s <= part], 0.99)) / 1e3
+    run.last_p99 = float(np.quantile(error[at_s >= at_s.max() - part], 0.99)) / 1e3
+
+
+def measure(
+    sink_binary: Path,
+    place: Path,
+    run: Run,
+    command: Callable[[str], list[str]],
+    env: dict[str, str] | None = None,
+) -> tuple[Run, str, Path]:
+    """Runs the command against a fresh sink; returns what it printed and the log."""
+    log = place / "arrivals.parquet"
+    sink = Sink(sink_binary, log)
+    before = ticks()
+    process = subprocess.Popen(
+        ["taskset", "-c", SENDER_CORE, *command(sink.target)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **(env or {})},
+        text=True,
+    )
+    memory = Memory(process.pid)
+    memory.start()
+    assert process.stdout is not None and process.stderr is not None
+    errors: list[str] = []
+    reader = threading.Thread(target=lambda: errors.append(process.stderr.read()), daemon=True)  # type: ignore[union-attr]
+    reader.start()
+    printed = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    memory.over.set()
+    reader.join(timeout=5)
+    after = ticks()
+    run.sink_busy = sink.stop()
+    run.steal = (after[1] - before[1]) / max(1, after[0] - before[0]) * 100
+    run.cpu_ms = (usage.ru_utime + usage.ru_stime) * 1e6 / max(1, run.expected)
+    run.rss_mb = usage.ru_maxrss / 1024
+    if memory.samples:
+        warm = memory.samples[0][0] + WARMUP_S
+        settled = [rss for at, rss in memory.samples if at >= warm] or [memory.samples[-1][1]]
+        run.rss_growth_mb = max(settled) - settled[0]
+    # 99: the sink gives no answers.
+    if process.returncode not in (0, 99):
+        raise RuntimeError(f"{run.side} ended with {process.returncode}: {errors} {printed}")
+    return run, printed, log
+
+
+def lag_of(printed: str) -> dict[str, float]:
+    """The sender's own figures, from the JSON that a baseline prints."""
+    found = json.loads(printed.strip().splitlines()[-1])
+    names = {"p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns", "max": "max_ns"}
+    return {name: found[key] / 1e3 for name, key in names.items()}
