@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use super::entry::Entry;
@@ -21,6 +21,9 @@ use crate::units::{NS_PER_S, RunTime, grpc_code_name};
 
 /// Entries that may wait for the ledger; what comes on top is counted as lost.
 pub(super) const MOST_WAITING: usize = 256 * 1024;
+/// How often the ledger looks for entries when there are none. It is not woken for each: that would
+/// cost the workers a system call a message.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Time between parts.
 const PART_NS: i64 = 5 * NS_PER_S;
 
@@ -61,7 +64,7 @@ pub(super) fn keep(
     let mut watch = Watch::default();
     let (mut sampled, mut next_part) = (0, RunTime(PART_NS));
     while seconds.told.iter().any(Option::is_some) {
-        match entries.recv_timeout(Duration::from_millis(200)) {
+        match entries.try_recv() {
             Ok(Entry::Started(start)) => writer.started(start.row())?,
             Ok(Entry::Message(message)) => writer.message(message.row())?,
             Ok(Entry::Turn(record)) => {
@@ -84,8 +87,8 @@ pub(super) fn keep(
                 seconds.told[worker] = Some(number + 1);
             }
             Ok(Entry::WorkerDone(worker)) => seconds.told[worker] = None,
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(TryRecvError::Empty) => std::thread::sleep(LOOK_EVERY),
+            Err(TryRecvError::Disconnected) => break,
         }
         let now = clock.now();
         if now.0 / NS_PER_S > sampled {

@@ -232,7 +232,10 @@ pub(super) async fn work(mut job: Assignment, connections: Connections) -> io::R
         while let Some(script) = starts.next_due(now) {
             calls.insert(script.number, start(&shared, script, now, &mut tasks));
         }
-        ring(&shared, &calls, now);
+        if ring(&shared, &calls, now) {
+            // What was handed over leaves when the connections' tasks run: before anything else.
+            tokio::task::yield_now().await;
+        }
         if now >= next_close {
             let used = thread_cpu_ns();
             shared.tally.borrow_mut().cpu(now, used - cpu_ns);
@@ -342,8 +345,9 @@ fn start(
     call
 }
 
-/// Does what is due.
-fn ring(shared: &Shared, calls: &HashMap<u64, Rc<RefCell<Call>>>, now: RunTime) {
+/// Does what is due; returns whether anything was.
+fn ring(shared: &Shared, calls: &HashMap<u64, Rc<RefCell<Call>>>, now: RunTime) -> bool {
+    let mut rang = false;
     let horizon = RunTime(now.0 + shared.spec.coalesce_ns);
     loop {
         let alarm = match shared.alarms.borrow_mut() {
@@ -353,8 +357,9 @@ fn ring(shared: &Shared, calls: &HashMap<u64, Rc<RefCell<Call>>>, now: RunTime) 
             _ => None,
         };
         let Some(Reverse((at, alarm))) = alarm else {
-            return;
+            return rang;
         };
+        rang = true;
         let (Alarm::Send(id) | Alarm::BargeIn(id) | Alarm::Overdue(id)) = alarm;
         let Some(call) = calls.get(&id) else { continue };
         let mut call = call.borrow_mut();

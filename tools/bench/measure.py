@@ -104,7 +104,7 @@ def quantiles(values: np.ndarray) -> dict[str, float]:
 def arrivals(log: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], int]:
     """Sequence numbers and monotonic instants of each session's chunks."""
     table = pq.read_table(log, columns=["wire_session_id", "seq", "received_ns"])
-    notes = pq.read_schema(log).metadata or {}
+    notes = pq.read_metadata(log).metadata or {}
     epoch = int(notes[b"epoch_monotonic_ns"])
     names = table["wire_session_id"].combine_chunks().dictionary_encode()
     codes = names.indices.to_numpy()
@@ -178,8 +178,8 @@ def measure(
     run.sink_busy = sink.stop()
     run.steal = (after[1] - before[1]) / max(1, after[0] - before[0]) * 100
     run.cpu_ms = (usage.ru_utime + usage.ru_stime) * 1e6 / max(1, run.expected)
-    run.rss_mb = usage.ru_maxrss / 1024
     if memory.samples:
+        run.rss_mb = max(rss for _, rss in memory.samples)
         warm = memory.samples[0][0] + WARMUP_S
         settled = [rss for at, rss in memory.samples if at >= warm] or [memory.samples[-1][1]]
         run.rss_growth_mb = max(settled) - settled[0]

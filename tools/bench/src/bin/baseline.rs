@@ -79,7 +79,7 @@ fn main() -> Result<()> {
         sessions: sessions.parse()?,
         chunks: seconds.parse::<i64>()? * 50,
         clock: RunClock::new(&epoch),
-        lag: RefCell::new(Histogram::new(3)?),
+        lag: RefCell::new(Histogram::new_with_bounds(1, 3_600_000_000_000, 3)?),
     });
     let mut text = String::new();
     for number in 0..load.sessions {
