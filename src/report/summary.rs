@@ -213,13 +213,9 @@ impl Summary {
     /// Tables that cannot be read; damaged parts of an unfinished run are listed instead.
     pub fn of_run(run: &RunDir, lag: Option<LagSummary>) -> Result<Summary, ResultsError> {
         let mut tally = Tally::default();
-        let unreadable = run.for_each_request(|row| tally.add(row))?;
+        let unreadable = run.for_each_request(|row| tally.add(&row))?;
         let timeline = run.timeline()?;
-        let kept = run.manifest().summary.clone();
-        let kept = kept.and_then(|kept| serde_json::from_value::<Summary>(kept).ok());
-        let kept = kept.and_then(|kept| kept.lag);
-        let kept = kept.filter(|lag| lag.basis == LagBasis::Measured);
-        let lag = lag.or(kept.map(|lag| lag.figures));
+        let lag = lag.or_else(|| kept_lag(run.manifest()));
         let mut summary = Summary::of_tally(run.manifest(), tally, &timeline.rows, lag);
         summary.unreadable = unreadable;
         summary.unreadable.extend(timeline.unreadable);
@@ -255,6 +251,13 @@ impl Summary {
         };
         if apart { "audible" } else { "response" }
     }
+}
+
+/// The lag over all chunks, as it was summed up when the run ended.
+fn kept_lag(run: &RunManifest) -> Option<LagSummary> {
+    let lag = run.summary.as_ref()?.get("lag")?.clone();
+    let lag: ScheduleLag = serde_json::from_value(lag).ok()?;
+    (lag.basis == LagBasis::Measured).then_some(lag.figures)
 }
 
 fn run_facts(run: &RunManifest, last_ns: i64) -> RunFacts {

@@ -147,3 +147,19 @@ pub struct RunManifest {
     /// The summary that `report` shows; null while running.
     pub summary: Option<serde_json::Value>,
 }
+
+impl RunManifest {
+    /// The name under which the gateway saw a session: of this run alone, unless it was told to
+    /// keep the trace's.
+    #[must_use]
+    pub fn wire_session_id(&self, session_id: &str, copy: u32) -> String {
+        let kept = self.spec.get("keep_session_ids");
+        match kept.and_then(serde_json::Value::as_bool) {
+            Some(true) => session_id.to_owned(),
+            _ => {
+                let run = self.run_id.get(..8).unwrap_or(&self.run_id);
+                format!("{run}-{session_id}-{copy}")
+            }
+        }
+    }
+}

@@ -8,6 +8,7 @@ pub mod reader;
 pub mod row;
 #[cfg(test)]
 pub(crate) mod sample;
+mod unfinished;
 pub mod writer;
 
 pub use error::ResultsError;

@@ -1,24 +1,21 @@
 //! Reads a run directory: finished, killed, or still being written.
 //!
-//! A finished run has one file a table; before that there are numbered parts. A turn that has a
-//! start row and no request row was under way when the run was killed, and becomes a request of
-//! status `interrupted`, so that every turn that started is counted.
+//! A finished run has one file a table; before that there are numbered parts (see
+//! `unfinished`).
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ResultsError;
 use super::manifest::{RUN_FORMAT, RunManifest};
-use super::row::{MessageRow, Phase, RequestRow, StartedRow, Status, TimelineRow};
-use crate::table::{Reader, Row, UtcInstant, read_all};
+use super::row::{MessageRow, RequestRow, TimelineRow};
+use super::unfinished::{Unfinished, finished, parts, stream};
+use crate::table::{Row, read_all};
 
 /// The word that stands for the newest finished run.
 pub const LATEST: &str = "latest";
 
 const MANIFEST: &str = "run.json";
-/// Rows held at a time where they are not all held.
-const STREAM_ROWS: usize = 1024;
 
 /// A run directory whose `run.json` has been read.
 #[derive(Debug)]
@@ -74,10 +71,11 @@ impl RunDir {
     /// # Errors
     /// A run that was made without them.
     pub fn message_files(&self) -> Result<Vec<PathBuf>, ResultsError> {
-        let finished = self.finished(MessageRow::TABLE);
+        let parts = parts(&self.path, MessageRow::TABLE)?;
+        let finished = finished(&self.path, MessageRow::TABLE);
         let files = match finished.exists() {
             true => vec![finished],
-            false => parts(&self.path, MessageRow::TABLE)?,
+            false => parts,
         };
         match files.is_empty() {
             true => Err(ResultsError::NoMessages {
@@ -95,46 +93,33 @@ impl RunDir {
     /// # Errors
     /// A directory or a finished table that cannot be read; damaged parts are listed instead.
     pub fn requests(&self) -> Result<Loaded<RequestRow>, ResultsError> {
-        // Starts first: a turn that ends in between is then known to have ended.
-        let started = self.load::<StartedRow>()?;
-        let mut requests = self.load::<RequestRow>()?;
-        requests.unreadable.extend(started.unreadable);
-        let under_way = without_row(started.rows, &requests.rows);
-        let under_way = under_way.map(|start| interrupted(&self.manifest, start));
-        requests.rows.extend(under_way.collect::<Vec<_>>());
-        requests.rows.sort_by(|a, b| {
+        let mut rows = Vec::new();
+        let unreadable = self.for_each_request(|row| rows.push(row))?;
+        rows.sort_by(|a, b| {
             let key = |row: &RequestRow| (row.intended_start_ns, row.copy, row.turn);
             key(a)
                 .cmp(&key(b))
                 .then_with(|| a.session_id.cmp(&b.session_id))
         });
-        Ok(requests)
+        Ok(Loaded { rows, unreadable })
     }
 
-    /// Hands each row of [`RunDir::requests`] to `each`, of a finished run without holding them
-    /// all; returns one message for each part that could not be read.
+    /// Hands each row of [`RunDir::requests`] to `each`, in no order and without holding them all;
+    /// returns one message for each part that could not be read.
     ///
     /// # Errors
     /// As for [`RunDir::requests`].
     pub fn for_each_request(
         &self,
-        mut each: impl FnMut(&RequestRow),
+        mut each: impl FnMut(RequestRow),
     ) -> Result<Vec<String>, ResultsError> {
-        let finished = self.finished(RequestRow::TABLE);
-        if !finished.exists() {
-            let requests = self.requests()?;
-            requests.rows.iter().for_each(each);
-            return Ok(requests.unreadable);
+        match Unfinished::list(&self.path)? {
+            Some(unfinished) => unfinished.visit(&self.manifest, &mut each),
+            None => {
+                stream(&finished(&self.path, RequestRow::TABLE), each)?;
+                Ok(Vec::new())
+            }
         }
-        let mut reader = Reader::<RequestRow>::open_with(&finished, STREAM_ROWS)?;
-        while let Some(rows) = reader.next_rows()? {
-            rows.iter().for_each(&mut each);
-        }
-        Ok(Vec::new())
-    }
-
-    fn finished(&self, table: &str) -> PathBuf {
-        self.path.join(format!("{table}.parquet"))
     }
 
     /// One row for every second, in order.
@@ -149,32 +134,29 @@ impl RunDir {
 
     /// The rows of the finished table, or of its parts where there is none yet.
     fn load<R: Row>(&self) -> Result<Loaded<R>, ResultsError> {
-        let finished = self.finished(R::TABLE);
-        let whole = |path: &Path| -> Result<Loaded<R>, ResultsError> {
-            Ok(Loaded {
-                rows: read_all(path)?,
-                unreadable: Vec::new(),
-            })
-        };
-        // Parts beside the finished table are what an interrupted merge left behind.
-        if finished.exists() {
-            return whole(&finished);
-        }
+        let parts = parts(&self.path, R::TABLE)?;
+        let finished = finished(&self.path, R::TABLE);
         let mut loaded = Loaded {
             rows: Vec::new(),
             unreadable: Vec::new(),
         };
-        for part in parts(&self.path, R::TABLE)? {
-            match read_all(&part) {
-                Ok(rows) => loaded.rows.extend(rows),
-                Err(damage) => loaded.unreadable.push(damage.to_string()),
+        // Parts beside the finished table are what an interrupted merge left behind.
+        if !finished.exists() {
+            for part in parts {
+                match read_all(&part) {
+                    Ok(rows) => loaded.rows.extend(rows),
+                    Err(damage) => loaded.unreadable.push(damage.to_string()),
+                }
+            }
+            // A run that ends while it is read takes its parts away.
+            if loaded.unreadable.is_empty() || !finished.exists() {
+                return Ok(loaded);
             }
         }
-        // A run that ends while it is read takes its parts away.
-        match !loaded.unreadable.is_empty() && finished.exists() {
-            true => whole(&finished),
-            false => Ok(loaded),
-        }
+        Ok(Loaded {
+            rows: read_all(&finished)?,
+            unreadable: Vec::new(),
+        })
     }
 }
 
@@ -214,135 +196,10 @@ fn major(version: &str) -> Option<u32> {
     version.split('.').next()?.parse().ok()
 }
 
-/// The numbered parts of `table` in `dir`, in order; files under other names (a part or a merge
-/// that is being written) are none of them.
-fn parts(dir: &Path, table: &str) -> Result<Vec<PathBuf>, ResultsError> {
-    let io = |source| ResultsError::Io {
-        path: dir.display().to_string(),
-        source,
-    };
-    let mut numbered = Vec::new();
-    for entry in fs::read_dir(dir).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let name = entry.file_name();
-        let number = name.to_str().and_then(|name| {
-            let number = name.strip_prefix(table)?.strip_prefix('-')?;
-            number.strip_suffix(".parquet")?.parse::<u64>().ok()
-        });
-        if let Some(number) = number {
-            numbered.push((number, entry.path()));
-        }
-    }
-    numbered.sort();
-    Ok(numbered.into_iter().map(|(_, path)| path).collect())
-}
-
-/// The starts of turns that have no request row.
-fn without_row(
-    started: Vec<StartedRow>,
-    rows: &[RequestRow],
-) -> impl Iterator<Item = StartedRow> + use<'_> {
-    let ended: HashSet<(&str, u32, u32)> = rows
-        .iter()
-        .map(|row| (row.session_id.as_str(), row.copy, row.turn))
-        .collect();
-    started.into_iter().filter(move |start| {
-        let key = (start.session_id.as_str(), start.copy, start.turn);
-        !ended.contains(&key)
-    })
-}
-
-/// The request row of a turn of which nothing but its start is known.
-fn interrupted(run: &RunManifest, start: StartedRow) -> RequestRow {
-    RequestRow {
-        run_id: run.run_id.clone(),
-        session_id: start.session_id,
-        copy: start.copy,
-        turn: start.turn,
-        wire_session_id: String::new(),
-        user: None,
-        clip_id: None,
-        language_code: String::new(),
-        trace_id: String::new(),
-        connection: None,
-        peer: None,
-        replica: None,
-        intended_start_at: UtcInstant(
-            run.epoch
-                .realtime_ns
-                .saturating_add(start.intended_start_ns),
-        ),
-        intended_start_ns: start.intended_start_ns,
-        // Unknown, and so the row takes no part in latencies; its phase has no effect then.
-        intended_end_of_speech_ns: None,
-        phase: Phase::Steady,
-        speech_samples: 0,
-        clip_samples: 0,
-        chunks_planned: 0,
-        concurrent_sessions: None,
-        awaiting_answer: None,
-        opened_ns: None,
-        headers_ns: None,
-        started_ns: Some(start.started_ns),
-        end_of_speech_sent_ns: None,
-        last_chunk_sent_ns: None,
-        first_transcript_ns: None,
-        final_transcript_ns: None,
-        processing_ns: None,
-        first_llm_ns: None,
-        last_llm_ns: None,
-        speaking_ns: None,
-        first_audio_ns: None,
-        first_audible_ns: None,
-        last_audio_ns: None,
-        end_of_turn_ns: None,
-        closed_ns: None,
-        playout_start_ns: None,
-        playout_end_ns: None,
-        barge_in_ns: None,
-        barge_in_stop_ns: None,
-        chunks_sent: 0,
-        bytes_sent: 0,
-        messages_received: 0,
-        audio_received_samples: 0,
-        llm_chars: 0,
-        answers: 0,
-        underruns: 0,
-        underrun_ns: 0,
-        sentence_gaps: 0,
-        sentence_gap_ns: 0,
-        audio_after_barge_in_samples: 0,
-        early_endpoint: false,
-        overlapped: false,
-        lag_p50_ns: None,
-        lag_p99_ns: None,
-        lag_max_ns: None,
-        blocked_ns: 0,
-        status: Status::Interrupted,
-        grpc_code: None,
-        error: None,
-        transcript: None,
-        response_text: None,
-        response_ns: None,
-        audible_ns: None,
-        asr_ns: None,
-        endpoint_ns: None,
-        llm_ttft_ns: None,
-        llm_total_ns: None,
-        tts_ns: None,
-        e2e_ns: None,
-        barge_in_latency_ns: None,
-        total_ns: None,
-        recorded_response_ns: None,
-        recorded_asr_ns: None,
-        recorded_e2e_ns: None,
-        recorded_total_ns: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::row::{StartedRow, Status};
     use crate::results::sample;
     use crate::table::write_all;
 
@@ -404,8 +261,31 @@ mod tests {
                 run.manifest().epoch.realtime_ns + cut.intended_start_ns
             )
         );
+        assert_eq!(cut.wire_session_id, loaded.rows[0].wire_session_id);
         assert_eq!(loaded.unreadable.len(), 1);
         assert!(loaded.unreadable[0].contains("requests-00003.parquet"));
+    }
+
+    #[test]
+    fn a_run_that_ends_while_it_is_read_gives_each_turn_once() {
+        let dir = sample_dir();
+        put(dir.path(), "requests-00001.parquet", &[sample::row(0)]);
+        put(dir.path(), "requests-00002.parquet", &[sample::row(1)]);
+        let starts: Vec<_> = (0..3).map(started).collect();
+        put(dir.path(), "started-00001.parquet", &starts);
+        let run = RunDir::open(dir.path()).unwrap();
+        let listed = Unfinished::list(dir.path()).unwrap().unwrap();
+        // The merge is done when the second part's turn comes.
+        fs::remove_file(dir.path().join("requests-00002.parquet")).unwrap();
+        let all: Vec<_> = (0..3).map(sample::row).collect();
+        put(dir.path(), "requests.parquet", &all);
+
+        let mut rows = Vec::new();
+        let unreadable = listed.visit(run.manifest(), &mut |row| rows.push(row));
+        let ok = Status::Ok;
+        assert_eq!(turns(&rows), [(0, ok), (1, ok), (2, ok)]);
+        assert_eq!(unreadable.unwrap(), Vec::<String>::new());
+        assert_eq!(turns(&run.requests().unwrap().rows), turns(&rows));
     }
 
     #[test]
