@@ -84,6 +84,11 @@ impl Page {
         self.end_line();
     }
 
+    /// A point of a list under a label: its lines break between words, beside the dash.
+    pub(super) fn point(&mut self, text: &str, tone: Tone) {
+        self.words(&format!("{:LABEL$}-", ""), text, LABEL + 2, tone);
+    }
+
     /// A label and a text after it whose lines break between words and start at `indent`.
     pub(super) fn words(&mut self, label: &str, text: &str, indent: usize, tone: Tone) {
         self.put(&format!("{label:<indent$}"), Tone::Strong);

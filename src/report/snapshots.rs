@@ -4,7 +4,7 @@ use super::summary::Summary;
 use super::text::render;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{ExitReason, RunManifest, Verdict, VerdictLevel};
-use crate::results::row::{RequestRow, Status, TimelineRow};
+use crate::results::row::{Phase, RequestRow, Status, TimelineRow};
 use crate::results::sample::{manifest, row, second, unanswered};
 
 /// A run of 1,000 turns that went well.
@@ -368,4 +368,67 @@ fn json_of_a_killed_run() {
 #[test]
 fn json_of_an_empty_run() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&empty()).unwrap());
+}
+
+#[test]
+fn a_run_with_warm_up_drain_and_callers_who_speak_into_answers() {
+    let rows: Vec<_> = (0..400)
+        .map(|turn| RequestRow {
+            phase: match turn {
+                0..40 => Phase::Warmup,
+                388.. => Phase::Drain,
+                _ => Phase::Steady,
+            },
+            overlapped: turn % 10 == 9,
+            ..row(turn)
+        })
+        .collect();
+    let summarise = |reactive: bool| {
+        let mut run = plan_of(400);
+        run.spec["reactive"] = reactive.into();
+        render(&Summary::of(&run, &rows, &timeline(40), None), false)
+    };
+    let text = summarise(false);
+    let told: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.contains("answered"))
+        .take_while(|line| !line.starts_with("load"))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+              answered 314 of 314 turns; left out: 34 overlapped, 40 in warm-up, 12
+              in drain
+              – not enough data (n=314): p90 needs 36 turns, p95 72, p99 368
+
+    turns     success 100 % · 400 of 400 started · 400 ok
+              40 of 400 turns began before the answer to the one before had ended;
+              with --turn-timing reactive callers wait for answers
+    ");
+    assert!(!summarise(true).contains("reactive"), "it is already");
+}
+
+#[test]
+fn an_invalid_run_that_was_let_pass() {
+    let mut run = plan_of(40);
+    run.spec["allow_invalid"] = true.into();
+    run.verdict = Some(Verdict {
+        level: VerdictLevel::Invalid,
+        reasons: vec![
+            "12.41 % of the chunks were sent over 20 ms late in the 10 s from 1m20s on (limit 10 %)"
+                .to_owned(),
+            "the 99th percentile of the lag of session starts is 312 ms (limit 100 ms)".to_owned(),
+            "3 result rows were lost because the disk did not keep up".to_owned(),
+        ],
+    });
+    let rows: Vec<_> = (0..40).map(row).collect();
+    let text = render(&Summary::of(&run, &rows, &timeline(4), None), false);
+    let verdict = text.lines().skip(3).take_while(|line| !line.is_empty());
+    insta::assert_snapshot!(verdict.collect::<Vec<_>>().join("\n"), @r"
+    verdict   INVALID: the load did not keep its schedule; do not trust the figures
+              (allowed by --allow-invalid)
+              - 12.41 % of the chunks were sent over 20 ms late in the 10 s from
+                1m20s on (limit 10 %)
+              - the 99th percentile of the lag of session starts is 312 ms (limit
+                100 ms)
+              - 3 result rows were lost because the disk did not keep up
+    ");
 }

@@ -76,6 +76,12 @@ pub struct RunFacts {
     pub elapsed_ns: i64,
     /// `--label k=v`.
     pub labels: BTreeMap<String, String>,
+    /// Callers waited for answers: `--turn-timing reactive`.
+    #[serde(default)]
+    pub reactive: bool,
+    /// The run was let pass whatever its verdict: `--allow-invalid`.
+    #[serde(default)]
+    pub allow_invalid: bool,
 }
 
 /// What became of the turns of a run.
@@ -262,6 +268,7 @@ fn kept_lag(run: &RunManifest) -> Option<LagSummary> {
 
 fn run_facts(run: &RunManifest, last_ns: i64) -> RunFacts {
     let target = run.spec.get("target").and_then(serde_json::Value::as_str);
+    let is_set = |setting| run.spec.get(setting).and_then(serde_json::Value::as_bool) == Some(true);
     RunFacts {
         run_id: run.run_id.clone(),
         name: run.name.clone(),
@@ -272,6 +279,8 @@ fn run_facts(run: &RunManifest, last_ns: i64) -> RunFacts {
         started_at: run.started_at.clone(),
         elapsed_ns: last_ns,
         labels: run.labels.clone(),
+        reactive: is_set("reactive"),
+        allow_invalid: is_set("allow_invalid"),
     }
 }
 

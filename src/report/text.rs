@@ -80,6 +80,11 @@ fn verdict(page: &mut Page, summary: &Summary) {
     let (text, tone) = match verdict.level {
         VerdictLevel::Valid => ("VALID: the load kept its schedule", Tone::Good),
         VerdictLevel::Degraded => ("DEGRADED: the figures stand, with a warning", Tone::Warning),
+        VerdictLevel::Invalid if summary.run.allow_invalid => (
+            "INVALID: the load did not keep its schedule; do not trust the figures \
+             (allowed by --allow-invalid)",
+            Tone::Bad,
+        ),
         VerdictLevel::Invalid => (
             "INVALID: the load did not keep its schedule; do not trust the figures",
             Tone::Bad,
@@ -87,7 +92,7 @@ fn verdict(page: &mut Page, summary: &Summary) {
     };
     page.words("verdict", text, LABEL, tone);
     for reason in &verdict.reasons {
-        page.words("", &format!("- {reason}"), LABEL, Tone::Plain);
+        page.point(reason, Tone::Plain);
     }
 }
 
@@ -174,8 +179,8 @@ fn what_is_measured(measured: &Measured) -> String {
         (measured.overlapped, "overlapped"),
         (measured.no_speech, "without speech"),
         (measured.stopped, "stopped early"),
-        (measured.warmup, "in the warm-up"),
-        (measured.drain, "in the drain"),
+        (measured.warmup, "in warm-up"),
+        (measured.drain, "in drain"),
     ];
     let left_out: Vec<String> = left_out
         .into_iter()
@@ -223,11 +228,12 @@ fn turns(page: &mut Page, summary: &Summary) {
         }
     }
     page.items("turns", &items);
-    if turns.overlapped * 20 > turns.started {
+    if turns.overlapped * 20 > turns.started && !summary.run.reactive {
         let advice = format!(
-            "{} began before the answer before them had ended: callers of this trace do not wait so \
-             long; replay it with --turn-timing reactive",
-            counted(turns.overlapped, "turn")
+            "{} of {} began before the answer to the one before had ended; with \
+             --turn-timing reactive callers wait for answers",
+            grouped(turns.overlapped),
+            counted(turns.started, "turn")
         );
         page.words("", &advice, LABEL, Tone::Warning);
     }
@@ -355,6 +361,6 @@ fn what_to_check(page: &mut Page, summary: &Summary) {
         "whether it takes the language and the sample rate of the trace".to_owned(),
     ];
     for step in steps {
-        page.words(&format!("{:LABEL$}- ", ""), &step, LABEL + 2, Tone::Plain);
+        page.point(&step, Tone::Plain);
     }
 }
