@@ -55,6 +55,14 @@ pub enum ResultsError {
         /// The directory.
         path: String,
     },
+    /// Sessions had one name on the wire, so that the gateway could not tell them apart.
+    #[error(
+        "several sessions of the run were sent as `{name}`, so that their arrivals cannot be told apart; replay copies without --keep-session-ids"
+    )]
+    SharedName {
+        /// The name.
+        name: String,
+    },
     /// A table of the run could not be read or written.
     #[error(transparent)]
     Table(#[from] TableError),

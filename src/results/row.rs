@@ -235,7 +235,7 @@ crate::names! {
 }
 
 crate::table! {
-    /// One row per chunk sent or message received (opt-in).
+    /// One row per message sent or received (opt-in).
     pub struct MessageRow in "messages" {
         /// The session, as in the trace.
         pub session_id: String [""],
@@ -299,7 +299,7 @@ crate::table! {
 }
 
 crate::table! {
-    /// One row per chunk that the gateway received, stamped there: the receiver's witness.
+    /// One row per client message that the gateway received, stamped there: the receiver's witness.
     pub struct ArrivalRow in "arrivals" {
         /// `x-voicelt-run-id` of the stream; empty without one.
         pub run_id: String [""],

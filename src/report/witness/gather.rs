@@ -1,4 +1,4 @@
-//! Reads what a run sent and what a receiver logged, batch by batch, into columns of numbers.
+//! Reads what a run sent and what a receiver logged, batch by batch, into a few numbers a message.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,20 +10,28 @@ use crate::table::Reader;
 
 /// One message that the run says it sent.
 pub(super) struct Sent {
+    pub(super) seq: u32,
+    pub(super) bytes: u32,
     pub(super) intended_ns: i64,
     pub(super) sent_ns: i64,
-    pub(super) bytes: u32,
     /// Audio or fill.
     pub(super) is_chunk: bool,
+}
+
+/// One message that the receiver logged, at an instant of the log's clock.
+pub(super) struct Arrived {
+    pub(super) seq: u32,
+    pub(super) bytes: u32,
+    pub(super) received_ns: i64,
 }
 
 /// The messages of one session.
 #[derive(Default)]
 pub(super) struct Session {
-    /// By their number.
+    /// By their number. One may be missing: a replay drops rows rather than wait for the disk.
     pub(super) sent: Vec<Sent>,
-    /// Number and instant by the receiver's clock, in order of arrival.
-    pub(super) arrived: Vec<(u32, i64)>,
+    /// In order of arrival.
+    pub(super) arrived: Vec<Arrived>,
     /// Its stream ended with status OK.
     pub(super) ended_well: bool,
 }
@@ -31,43 +39,65 @@ pub(super) struct Session {
 /// All that both sides say.
 pub(super) struct Gathered {
     pub(super) sessions: Vec<Session>,
-    /// From the log's clock to the run's; `None` when they are of different boots.
+    /// From the log's clock to the run's; `None` unless they are known to be one.
     pub(super) offset_ns: Option<i64>,
-    /// Arrivals of this run with another length than was sent.
-    pub(super) altered: u64,
     /// Arrivals of this run in sessions that it does not know.
     pub(super) unknown: u64,
     pub(super) of_other_runs: u64,
 }
 
+/// Where the messages of each session go, by its two names.
+#[derive(Default)]
+struct Places {
+    by_identity: HashMap<(String, u32), usize>,
+    by_wire_id: HashMap<String, usize>,
+}
+
 impl Gathered {
     /// Reads the run's messages and the log.
+    ///
+    /// # Errors
+    /// A run without messages or with sessions of one name, or a table that cannot be read.
     pub(super) fn read(run: &RunDir, log: &Path) -> Result<Gathered, ResultsError> {
+        let message_files = run.message_files()?;
         let mut gathered = Gathered {
             sessions: Vec::new(),
             offset_ns: None,
-            altered: 0,
             unknown: 0,
             of_other_runs: 0,
         };
-        let mut by_identity: HashMap<(String, u32), usize> = HashMap::new();
-        let mut by_wire_id: HashMap<String, usize> = HashMap::new();
-        for row in run.requests()?.rows {
-            let place = *by_identity
-                .entry((row.session_id, row.copy))
-                .or_insert_with(|| {
-                    by_wire_id.insert(row.wire_session_id, gathered.sessions.len());
-                    gathered.sessions.push(Session::default());
-                    gathered.sessions.len() - 1
-                });
-            // Rows that were written before the stream's end do not know how it ended.
-            gathered.sessions[place].ended_well |= row.grpc_code == Some(0);
+        let places = gathered.read_sessions(run)?;
+        for file in message_files {
+            gathered.read_sent(&file, &places.by_identity)?;
         }
-        for file in run.message_files()? {
-            gathered.read_sent(&file, &by_identity)?;
+        for session in &mut gathered.sessions {
+            session.sent.sort_by_key(|sent| sent.seq);
         }
-        gathered.read_log(run, log, &by_wire_id)?;
+        gathered.read_log(run, log, &places.by_wire_id)?;
         Ok(gathered)
+    }
+
+    fn read_sessions(&mut self, run: &RunDir) -> Result<Places, ResultsError> {
+        let mut places = Places::default();
+        let mut shared = None;
+        // Damaged parts are those of a run that did not end, in which nothing unknown is judged.
+        run.for_each_request(|row| {
+            let next = self.sessions.len();
+            let identity = (row.session_id, row.copy);
+            let place = *places.by_identity.entry(identity).or_insert(next);
+            if place == next {
+                self.sessions.push(Session::default());
+            }
+            // Rows that were written before the stream's end do not know how it ended.
+            self.sessions[place].ended_well |= row.grpc_code == Some(0);
+            if let Some(name) = shared_name(&mut places.by_wire_id, row.wire_session_id, place) {
+                shared = Some(name);
+            }
+        })?;
+        match shared {
+            Some(name) => Err(ResultsError::SharedName { name }),
+            None => Ok(places),
+        }
     }
 
     fn read_sent(
@@ -82,13 +112,17 @@ impl Gathered {
                 if row.direction != Direction::Sent || !is_message {
                     continue;
                 }
-                let Some(place) = sessions.get(&(row.session_id, row.copy)) else {
+                let place = sessions.get(&(row.session_id, row.copy));
+                let (Some(place), Some(intended_ns), Some(sent_ns)) =
+                    (place, row.intended_ns, row.sent_ns)
+                else {
                     continue;
                 };
                 self.sessions[*place].sent.push(Sent {
-                    intended_ns: row.intended_ns.unwrap_or_default(),
-                    sent_ns: row.sent_ns.unwrap_or_default(),
+                    seq: row.seq,
                     bytes: row.bytes,
+                    intended_ns,
+                    sent_ns,
                     is_chunk: matches!(row.kind.as_str(), "audio" | "fill"),
                 });
             }
@@ -102,31 +136,47 @@ impl Gathered {
         log: &Path,
         sessions: &HashMap<String, usize>,
     ) -> Result<(), ResultsError> {
+        let run = run.manifest();
         let mut reader = Reader::<ArrivalRow>::open(log)?;
-        let epoch = &run.manifest().epoch;
-        let same_boot = reader.note("boot_id") == Some(epoch.boot_id.as_str());
-        let monotonic_ns = reader
-            .note("epoch_monotonic_ns")
-            .and_then(|ns| ns.parse::<i64>().ok());
-        self.offset_ns = monotonic_ns
-            .filter(|_| same_boot)
-            .map(|ns| ns - epoch.monotonic_ns);
+        // Without a boot id nothing tells that both clocks are one.
+        let boot_id = reader.note("boot_id").filter(|id| !id.is_empty());
+        let epoch_ns = reader.note("epoch_monotonic_ns");
+        let epoch_ns = epoch_ns.and_then(|ns| ns.parse::<i64>().ok());
+        if boot_id == Some(run.epoch.boot_id.as_str()) {
+            self.offset_ns = epoch_ns.map(|ns| ns - run.epoch.monotonic_ns);
+        }
         while let Some(rows) = reader.next_rows()? {
             for row in rows {
-                if row.run_id != run.manifest().run_id {
+                if row.run_id != run.run_id {
                     self.of_other_runs += 1;
                     continue;
                 }
-                let Some(place) = sessions.get(&row.wire_session_id) else {
-                    self.unknown += 1;
-                    continue;
-                };
-                let session = &mut self.sessions[*place];
-                let sent = session.sent.get(row.seq as usize);
-                self.altered += u64::from(sent.is_some_and(|sent| sent.bytes != row.bytes));
-                session.arrived.push((row.seq, row.received_ns));
+                match sessions.get(&row.wire_session_id) {
+                    Some(place) => self.sessions[*place].arrived.push(Arrived {
+                        seq: row.seq,
+                        bytes: row.bytes,
+                        received_ns: row.received_ns,
+                    }),
+                    None => self.unknown += 1,
+                }
             }
         }
         Ok(())
+    }
+}
+
+/// Gives `name` to the session at `place`; the name again when another session has it.
+fn shared_name(
+    sessions: &mut HashMap<String, usize>,
+    name: String,
+    place: usize,
+) -> Option<String> {
+    match sessions.get(&name) {
+        Some(other) if *other != place => Some(name),
+        Some(_) => None,
+        None => {
+            sessions.insert(name, place);
+            None
+        }
     }
 }

@@ -1,95 +1,117 @@
+//! Made-up runs and logs, written and joined.
+
 use super::*;
-use crate::results::row::{ArrivalRow, Direction, MessageRow, RequestRow};
+use crate::results::manifest::RunManifest;
+use crate::results::row::{ArrivalRow, Direction, MessageRow, RequestRow, StartedRow};
 use crate::results::sample::{manifest, row};
 use crate::table::write_all;
+use crate::units::NS_PER_MS;
 
+/// Chunks of a session, 20 ms apart; before them goes the configuration, as number 0.
 const CHUNKS: u32 = 100;
+/// From the log's epoch to the run's.
+const APART_NS: i64 = 1_000_000;
 
+/// A run and its log.
 struct Case {
-    /// Arrivals as (sequence number, received), on the run's clock.
-    arrivals: Vec<(u32, i64)>,
-    run_id: String,
+    run: RunManifest,
+    requests: Vec<RequestRow>,
+    messages: Vec<MessageRow>,
+    arrivals: Vec<ArrivalRow>,
+    /// The boot that the log is of.
     boot_id: String,
-    grpc_code: u32,
+}
+
+fn intended(seq: u32) -> i64 {
+    i64::from(seq) * 20 * NS_PER_MS
 }
 
 impl Case {
-    /// Every message arrives 50 µs after it was sent, which is 10 µs late.
+    /// One session, of which every message is sent 10 µs late and takes 50 µs to arrive.
     fn new() -> Case {
-        Case {
-            arrivals: (0..=CHUNKS)
-                .map(|seq| (seq, intended(seq) + 60_000))
-                .collect(),
-            run_id: manifest().run_id,
-            boot_id: manifest().epoch.boot_id,
-            grpc_code: 0,
-        }
+        let mut run = manifest();
+        run.epoch.boot_id = "this boot".to_owned();
+        run.epoch.monotonic_ns = 5_000_000_000;
+        let mut case = Case {
+            boot_id: run.epoch.boot_id.clone(),
+            run,
+            requests: Vec::new(),
+            messages: Vec::new(),
+            arrivals: Vec::new(),
+        };
+        case.add_session(row(0));
+        case
     }
 
-    fn witness(&self) -> Witness {
-        let dir = tempfile::tempdir().unwrap();
-        let path = |name: &str| dir.path().join(name);
-        let run = manifest();
-        std::fs::write(path("run.json"), serde_json::to_string(&run).unwrap()).unwrap();
-        let request = RequestRow {
-            grpc_code: Some(self.grpc_code),
-            ..row(0)
-        };
-        let message = |seq: u32| MessageRow {
-            session_id: request.session_id.clone(),
-            copy: request.copy,
-            turn: 0,
-            direction: Direction::Sent,
-            kind: match seq {
+    fn add_session(&mut self, request: RequestRow) {
+        for seq in 0..CHUNKS + 2 {
+            let kind = match seq {
                 0 => "config",
                 seq if seq > CHUNKS => "half_close",
                 _ => "audio",
+            };
+            let bytes = if kind == "audio" { 640 } else { 0 };
+            self.messages.push(MessageRow {
+                session_id: request.session_id.clone(),
+                copy: request.copy,
+                turn: request.turn,
+                direction: Direction::Sent,
+                kind: kind.to_owned(),
+                seq,
+                intended_ns: Some(intended(seq)),
+                released_ns: Some(intended(seq) + 5_000),
+                sent_ns: Some(intended(seq) + 10_000),
+                received_ns: None,
+                bytes,
+            });
+            if kind != "half_close" {
+                self.arrivals.push(ArrivalRow {
+                    run_id: self.run.run_id.clone(),
+                    wire_session_id: request.wire_session_id.clone(),
+                    seq,
+                    received_ns: intended(seq) + 60_000 - APART_NS,
+                    bytes,
+                });
             }
-            .to_owned(),
-            seq,
-            intended_ns: Some(intended(seq)),
-            released_ns: Some(intended(seq) + 5_000),
-            sent_ns: Some(intended(seq) + 10_000),
-            received_ns: None,
-            bytes: if (1..=CHUNKS).contains(&seq) { 640 } else { 0 },
-        };
-        let messages: Vec<_> = (0..CHUNKS + 2).map(message).collect();
-        write_all(&path("messages.parquet"), 1024, &[], &messages).unwrap();
-        write_all(
-            &path("requests.parquet"),
-            1024,
-            &[],
-            std::slice::from_ref(&request),
-        )
-        .unwrap();
-        let arrival = |(seq, at_ns): &(u32, i64)| ArrivalRow {
-            run_id: self.run_id.clone(),
-            wire_session_id: request.wire_session_id.clone(),
-            seq: *seq,
-            received_ns: at_ns - 1_000_000,
-            bytes: if (1..=CHUNKS).contains(seq) { 640 } else { 0 },
-        };
-        let log: Vec<_> = self.arrivals.iter().map(arrival).collect();
-        let epoch_ns = run.epoch.monotonic_ns + 1_000_000;
+        }
+        self.requests.push(request);
+    }
+
+    /// Writes all into a directory of its own.
+    fn write(&self) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("run.json"), serde_json::to_string(&self.run).unwrap()).unwrap();
+        write_all(&path("requests.parquet"), 1024, &[], &self.requests).unwrap();
+        write_all(&path("messages.parquet"), 1024, &[], &self.messages).unwrap();
+        let epoch_ns = self.run.epoch.monotonic_ns + APART_NS;
         let notes = [
             ("epoch_monotonic_ns".to_owned(), epoch_ns.to_string()),
             ("boot_id".to_owned(), self.boot_id.clone()),
         ];
-        write_all(&path("log.parquet"), 1024, &notes, &log).unwrap();
-        Witness::of(&RunDir::open(dir.path()).unwrap(), &path("log.parquet")).unwrap()
+        write_all(&path("log.parquet"), 1024, &notes, &self.arrivals).unwrap();
+        dir
+    }
+
+    fn witness(&self) -> Witness {
+        read(&self.write()).unwrap()
     }
 }
 
-fn intended(seq: u32) -> i64 {
-    i64::from(seq) * 20_000_000
+fn read(dir: &tempfile::TempDir) -> Result<Witness, ResultsError> {
+    Witness::of(&RunDir::open(dir.path())?, &dir.path().join("log.parquet"))
 }
 
 #[test]
 fn an_exact_run_is_kept_and_measured_on_one_clock() {
     let witness = Case::new().witness();
     assert_eq!(witness.failures, Vec::<String>::new());
-    let counts = witness.messages;
-    assert_eq!((counts.sent, counts.arrived), (101, 101));
+    let counts = Counts {
+        sent: 101,
+        arrived: 101,
+        ..Counts::default()
+    };
+    assert_eq!(witness.messages, counts);
     let spreads = [
         witness.error,
         witness.lag,
@@ -98,66 +120,227 @@ fn an_exact_run_is_kept_and_measured_on_one_clock() {
     ];
     let medians = spreads.map(|spread| spread.unwrap().p50_ns);
     assert_eq!(medians, [60_000, 10_000, 50_000, 0]);
-    assert_eq!(witness.error.unwrap().n, 100, "chunks only");
+    let counts = spreads.map(|spread| spread.unwrap().n);
+    assert_eq!(counts, [100, 100, 100, 99], "chunks only");
     assert!(witness.drift.unwrap().over_run_ns.abs() < 1.0);
-    assert!(text::render(&witness, false).contains("KEPT"));
+    let json = serde_json::to_string(&witness).unwrap();
+    assert_eq!(serde_json::from_str::<Witness>(&json).unwrap(), witness);
 }
 
 #[test]
-fn what_was_lost_doubled_or_reordered_fails() {
+fn what_was_lost_doubled_reordered_or_altered_fails() {
     let mut lost = Case::new();
     lost.arrivals.remove(50);
     assert_eq!(lost.witness().messages.lost, 1);
-    assert_eq!(lost.witness().failures, ["1 messages were lost"]);
-    lost.grpc_code = 1;
+    assert_eq!(lost.witness().gap_error.unwrap().n, 97, "no gap across it");
+    lost.requests[0].grpc_code = Some(1);
     assert_eq!(lost.witness().messages.cut_off, 1);
     assert!(lost.witness().failures.is_empty(), "a reset discards");
 
     let mut doubled = Case::new();
-    doubled.arrivals.insert(51, doubled.arrivals[50]);
-    assert_eq!(doubled.witness().messages.doubled, 1);
-
+    doubled.arrivals.insert(51, doubled.arrivals[50].clone());
     let mut swapped = Case::new();
     swapped.arrivals.swap(50, 51);
-    let witness = swapped.witness();
-    assert_eq!(witness.messages.reordered, 1);
-    assert!(text::render(&witness, false).contains("FAILED"));
+    let mut altered = Case::new();
+    altered.arrivals[50].bytes = 639;
+    let [doubled, swapped, altered] = [doubled, swapped, altered].map(|case| case.witness());
+    let seen = [
+        doubled.messages.doubled,
+        swapped.messages.reordered,
+        altered.messages.altered,
+    ];
+    assert_eq!(seen, [1, 1, 1]);
+    assert_eq!(doubled.failures, ["1 message arrived again"]);
+    assert_eq!(swapped.failures, ["1 message arrived after a later one"]);
+    assert_eq!(altered.failures, ["1 message arrived with another length"]);
 }
 
 #[test]
-fn late_chunks_and_drift_are_seen() {
-    let mut late = Case::new();
-    late.arrivals[10].1 += 30_000_000;
-    late.arrivals[11].1 += 30_000_000;
-    let witness = late.witness();
-    assert_eq!(witness.late, 2);
+fn a_row_that_the_run_lost_does_not_shift_the_others() {
+    let mut case = Case::new();
+    case.messages.remove(50);
+    let witness = case.witness();
+    let counts = Counts {
+        sent: 100,
+        arrived: 100,
+        unknown: 1,
+        ..Counts::default()
+    };
+    assert_eq!(witness.messages, counts);
+    assert_eq!(witness.error.unwrap().max_ns, 60_000);
     assert_eq!(witness.failures.len(), 1, "{:?}", witness.failures);
+}
+
+#[test]
+fn late_chunks_fail_and_drift_is_seen() {
+    let mut late = Case::new();
+    late.arrivals[10].received_ns += 30 * NS_PER_MS;
+    assert_eq!(late.witness().late, 1);
+    assert!(late.witness().failures.is_empty(), "1 % may be late");
+    late.arrivals[11].received_ns += 30 * NS_PER_MS;
+    let failures = late.witness().failures;
+    assert!(failures[0].starts_with("2.00 % of the chunks"));
 
     let mut drifting = Case::new();
-    for (seq, at_ns) in &mut drifting.arrivals {
-        *at_ns += i64::from(*seq) * 1_000;
+    for arrival in &mut drifting.arrivals {
+        arrival.received_ns += i64::from(arrival.seq) * 1_000;
     }
     let drift = drifting.witness().drift.unwrap();
     assert!((drift.over_run_ns - 99_000.0).abs() < 1.0, "{drift:?}");
-    assert!(drift.last_p99_ns > drift.first_p99_ns + 80_000, "{drift:?}");
+    assert!((drift.per_minute_ns - 3e6).abs() < 10.0, "{drift:?}");
 }
 
 #[test]
-fn another_boot_leaves_the_gaps_and_another_run_leaves_nothing() {
-    let elsewhere = Case {
-        boot_id: "another".to_owned(),
-        ..Case::new()
-    };
-    let witness = elsewhere.witness();
-    assert!(!witness.same_clock && witness.error.is_none());
-    assert_eq!(witness.gap_error.unwrap().max_ns, 0);
-    assert!(witness.failures.is_empty());
+fn a_pause_in_the_plan_makes_no_chunk_less_late() {
+    let mut case = Case::new();
+    // Chunks of 100 ms, with a pause of 10 s before the 50th.
+    let planned =
+        |seq: u32| i64::from(seq) * 100 * NS_PER_MS + i64::from(seq >= 50) * 10_000_000_000;
+    for message in &mut case.messages {
+        message.intended_ns = Some(planned(message.seq));
+        message.sent_ns = message.intended_ns;
+    }
+    for arrival in &mut case.arrivals {
+        arrival.received_ns = planned(arrival.seq) + 90 * NS_PER_MS - APART_NS;
+    }
+    assert_eq!(case.witness().late, 0, "within their interval");
+    case.arrivals[50].received_ns += 20 * NS_PER_MS;
+    assert_eq!(case.witness().late, 1);
+}
 
-    let foreign = Case {
+#[test]
+fn another_boot_leaves_the_gaps() {
+    for boot_id in ["another boot", ""] {
+        let mut elsewhere = Case::new();
+        elsewhere.boot_id = boot_id.to_owned();
+        // Two clocks that are known to be neither one nor two are not compared.
+        elsewhere.run.epoch.boot_id = boot_id.replace("another", "this");
+        elsewhere.arrivals[10].received_ns += 30 * NS_PER_MS;
+        let witness = elsewhere.witness();
+        assert!(!witness.same_clock && witness.error.is_none() && witness.drift.is_none());
+        assert_eq!(witness.gap_error.unwrap().max_ns, 30 * NS_PER_MS);
+        assert!(witness.failures.is_empty());
+    }
+}
+
+#[test]
+fn other_runs_in_the_log_are_left_out_and_counted() {
+    let mut case = Case::new();
+    let of_another = |arrival: &ArrivalRow| ArrivalRow {
         run_id: "another".to_owned(),
-        ..Case::new()
+        ..arrival.clone()
     };
-    let witness = foreign.witness();
-    assert_eq!(witness.messages.of_other_runs, 101);
-    assert!(!witness.failures.is_empty());
+    let others: Vec<_> = case.arrivals.iter().map(of_another).collect();
+    let own = std::mem::replace(&mut case.arrivals, others);
+    let witness = case.witness();
+    assert_eq!(
+        (witness.messages.of_other_runs, witness.messages.arrived),
+        (101, 0)
+    );
+    assert_eq!(witness.failures, ["the log holds no message of this run"]);
+    case.arrivals.extend(own);
+    let witness = case.witness();
+    assert_eq!(
+        (witness.messages.of_other_runs, witness.messages.arrived),
+        (101, 101)
+    );
+    assert!(witness.failures.is_empty());
+}
+
+#[test]
+fn sessions_are_told_apart_by_their_names_on_the_wire() {
+    let kept = |copy: u32, wire_session_id: &str| RequestRow {
+        copy,
+        wire_session_id: wire_session_id.to_owned(),
+        ..row(0)
+    };
+    let mut case = Case::new();
+    (case.requests, case.messages, case.arrivals) = Default::default();
+    case.add_session(kept(0, "call-0"));
+    assert_eq!(case.witness().messages.arrived, 101);
+    case.add_session(kept(1, "call-0 again"));
+    let witness = case.witness();
+    assert_eq!((witness.messages.arrived, witness.failures.len()), (202, 0));
+
+    case.requests[1].wire_session_id = "call-0".to_owned();
+    let said = read(&case.write()).unwrap_err().to_string();
+    assert!(said.contains("without --keep-session-ids"), "{said}");
+}
+
+#[test]
+fn a_killed_run_is_judged_by_what_it_wrote() {
+    let mut case = Case::new();
+    case.run.exit_reason = ExitReason::Running;
+    // The last chunks have arrived, but their rows were not written.
+    case.messages.truncate(80);
+    let dir = case.write();
+    let request = &case.requests[0];
+    let start = StartedRow {
+        session_id: request.session_id.clone(),
+        copy: request.copy,
+        turn: request.turn,
+        intended_start_ns: 0,
+        started_ns: 1,
+    };
+    let path = |name: &str| dir.path().join(name);
+    std::fs::remove_file(path("requests.parquet")).unwrap();
+    write_all(&path("started-00001.parquet"), 1024, &[], &[start]).unwrap();
+    std::fs::rename(path("messages.parquet"), path("messages-00001.parquet")).unwrap();
+    let witness = read(&dir).unwrap();
+    assert_eq!(
+        (witness.messages.arrived, witness.messages.unknown),
+        (80, 21)
+    );
+    assert!(witness.failures.is_empty(), "{:?}", witness.failures);
+}
+
+#[test]
+fn a_run_without_messages_says_how_to_make_one_with_them() {
+    let dir = Case::new().write();
+    std::fs::remove_file(dir.path().join("messages.parquet")).unwrap();
+    let said = read(&dir).unwrap_err().to_string();
+    assert!(said.contains("replay with --messages"), "{said}");
+}
+
+#[test]
+fn the_testimony_reads_well() {
+    let mut case = Case::new();
+    for arrival in &mut case.arrivals[60..] {
+        arrival.received_ns += i64::from(arrival.seq) * 400_000;
+    }
+    case.arrivals.remove(50);
+    insta::assert_snapshot!(text::render(&case.witness(), false), @r"
+    run       calls-20260921-141320 · 101 messages sent, 100 arrived
+    verdict   FAILED: the receiver did not see the schedule
+              - 1 message did not arrive in streams that ended well, or found the
+                log behind (the gateway says so when it stops)
+              - 41.41 % of the chunks arrived more than their interval, at least
+                20.0 ms, after their instant (limit 1 %)
+    messages  1 lost · 0 doubled · 0 reordered · 41 of 99 chunks late
+
+    chunks                                       p50       p99     p99.9       max
+    error     plan → arrival                 60.0 µs   40.1 ms   40.1 ms   40.1 ms
+    lag       plan → sent                    10.0 µs   10.0 µs   10.0 µs   10.0 µs
+    transit   sent → arrival                 50.0 µs   40.0 ms   40.0 ms   40.0 ms
+    gap error |gap − planned gap|               0 ns   24.0 ms   24.0 ms   24.0 ms
+
+    drift     +1.48 s a minute · +48.7 ms over the run · error p99 60.0 µs at first
+              40.1 ms at last
+    ");
+    case.boot_id = "another".to_owned();
+    case.arrivals = Case::new().arrivals;
+    case.run.exit_reason = ExitReason::Running;
+    insta::assert_snapshot!(text::render(&case.witness(), false), @r"
+    run       calls-20260921-141320 · 101 messages sent, 101 arrived
+    verdict   KEPT as far as gaps can tell: every message arrived once and in order
+    clocks    The log is of another boot or machine, or does not say which: instants
+              cannot be compared, gaps can.
+    ended     The run was killed, or is under way: its last messages have no row,
+              and their arrivals are not held against it.
+    messages  0 lost · 0 doubled · 0 reordered
+
+    chunks                                       p50       p99     p99.9       max
+    lag       plan → sent                    10.0 µs   10.0 µs   10.0 µs   10.0 µs
+    gap error |gap − planned gap|               0 ns      0 ns      0 ns      0 ns
+    ");
 }

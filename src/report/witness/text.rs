@@ -1,88 +1,120 @@
 //! The receiver's testimony, for people.
 
 use super::{Spread, Witness};
-use crate::report::layout::{Page, Tone, grouped};
-use crate::units::{Human, NS_PER_MS};
+use crate::report::layout::{LABEL, Page, Tone, counted, grouped};
+use crate::units::Human;
 
-/// The testimony as text, in colour or not.
+/// The testimony as text of at most 80 columns, where the run's name is not longer.
+///
+/// Without `colour` it holds no escape codes.
 #[must_use]
 pub fn render(witness: &Witness, colour: bool) -> String {
     let mut page = Page::new(colour);
-    let counts = &witness.messages;
-    page.items(
-        "witness",
-        &[
-            (witness.run.clone(), Tone::Plain),
-            (
-                format!("{} messages sent", grouped(counts.sent)),
-                Tone::Plain,
-            ),
-            (format!("{} arrived", grouped(counts.arrived)), Tone::Plain),
-        ],
-    );
-    match witness.failures.is_empty() {
-        true => page.items(
-            "verdict",
-            &[("KEPT: the receiver saw the schedule".to_owned(), Tone::Good)],
-        ),
-        false => {
-            let failed = "FAILED: the receiver did not see the schedule".to_owned();
-            page.items("verdict", &[(failed, Tone::Bad)]);
-            for failure in &witness.failures {
-                page.words("", failure, 10, Tone::Bad);
-            }
-        }
-    }
-    let found = [
-        (counts.lost, "lost"),
-        (counts.cut_off, "cut off with their stream"),
-        (counts.doubled, "doubled"),
-        (counts.reordered, "reordered"),
-        (counts.altered, "of another length"),
-        (counts.unknown, "not sent by this run"),
-        (counts.of_other_runs, "of other runs"),
-        (witness.late, "chunks late"),
+    let sent = counted(witness.messages.sent, "message");
+    let arrived = grouped(witness.messages.arrived);
+    let items = [
+        (witness.run.clone(), Tone::Strong),
+        (format!("{sent} sent, {arrived} arrived"), Tone::Plain),
     ];
-    let found = found.map(|(count, what)| (format!("{} {what}", grouped(count)), Tone::Plain));
-    page.items("messages", &found);
-    if !witness.same_clock {
-        let note = "The log is of another machine or boot: instants cannot be compared, gaps can.";
-        page.words("clocks", note, 10, Tone::Warning);
-    }
+    page.items("run", &items);
+    verdict(&mut page, witness);
+    messages(&mut page, witness);
     page.end_line();
-    let [p50, p99, p999, max] = ["p50", "p99", "p99.9", "max"];
-    page.put(
-        &format!("{:38}{p50:>10}{p99:>10}{p999:>10}{max:>10}", "chunks"),
-        Tone::Strong,
-    );
-    page.end_line();
-    let lines = [
-        ("error     plan → arrival", witness.error),
-        ("lag       plan → sent", witness.lag),
-        ("transit   sent → arrival", witness.transit),
-        ("gap error |gap − planned gap|", witness.gap_error),
-    ];
-    for (label, spread) in lines {
-        if let Some(spread) = spread {
-            page.put(&line(label, &spread), Tone::Plain);
-            page.end_line();
-        }
-    }
-    if let Some(drift) = &witness.drift {
-        page.end_line();
-        let micros = drift.over_run_ns / NS_PER_MS as f64 * 1e3;
-        let items = [
-            format!("{micros:+.1} µs over the run"),
-            format!("error p99 {} at first", Human(drift.first_p99_ns)),
-            format!("{} at last", Human(drift.last_p99_ns)),
-        ];
-        page.items("drift", &items.map(|item| (item, Tone::Plain)));
-    }
+    spreads(&mut page, witness);
+    drift(&mut page, witness);
     page.into_text()
 }
 
-fn line(label: &str, spread: &Spread) -> String {
+fn verdict(page: &mut Page, witness: &Witness) {
+    let (text, tone) = match (witness.failures.is_empty(), witness.same_clock) {
+        (true, true) => ("KEPT: the receiver saw the schedule", Tone::Good),
+        (true, false) => (
+            "KEPT as far as gaps can tell: every message arrived once and in order",
+            Tone::Warning,
+        ),
+        (false, _) => ("FAILED: the receiver did not see the schedule", Tone::Bad),
+    };
+    page.words("verdict", text, LABEL, tone);
+    for failure in &witness.failures {
+        page.point(failure, Tone::Plain);
+    }
+    if !witness.same_clock {
+        let note = "The log is of another boot or machine, or does not say which: instants \
+                    cannot be compared, gaps can.";
+        page.words("clocks", note, LABEL, Tone::Warning);
+    }
+    if !witness.run_ended {
+        let note = "The run was killed, or is under way: its last messages have no row, and their \
+                    arrivals are not held against it.";
+        page.words("ended", note, LABEL, Tone::Warning);
+    }
+}
+
+fn messages(page: &mut Page, witness: &Witness) {
+    let counts = &witness.messages;
+    let judged = witness.error.map_or(0, |error| error.n);
+    // The first ones are said even when there are none: that is what a witness is asked for.
+    let mut items = vec![
+        format!("{} lost", grouped(counts.lost)),
+        format!("{} doubled", grouped(counts.doubled)),
+        format!("{} reordered", grouped(counts.reordered)),
+    ];
+    if witness.same_clock {
+        let late = grouped(witness.late);
+        items.push(format!("{late} of {} late", counted(judged, "chunk")));
+    }
+    let others = [
+        (counts.cut_off, "cut off with their stream"),
+        (counts.altered, "of another length"),
+        (counts.unknown, "without a row in the run"),
+        (counts.of_other_runs, "of other runs, left out"),
+    ];
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    items.extend(others.map(|(count, what)| format!("{} {what}", grouped(count))));
+    let items: Vec<_> = items.into_iter().map(|item| (item, Tone::Plain)).collect();
+    page.items("messages", &items);
+}
+
+fn spreads(page: &mut Page, witness: &Witness) {
+    let [p50, p99, p999, max] = ["p50", "p99", "p99.9", "max"];
+    let header = format!("{:38}{p50:>10}{p99:>10}{p999:>10}{max:>10}", "chunks");
+    page.put(&header, Tone::Strong);
+    page.end_line();
+    let lines = [
+        ("error", "plan → arrival", witness.error),
+        ("lag", "plan → sent", witness.lag),
+        ("transit", "sent → arrival", witness.transit),
+        ("gap error", "|gap − planned gap|", witness.gap_error),
+    ];
+    for (name, ends, spread) in lines {
+        if let Some(spread) = spread {
+            page.put(&format!("{name:<LABEL$}"), Tone::Plain);
+            page.put(&format!("{ends:<28}"), Tone::Faint);
+            page.put(&cells(&spread), Tone::Plain);
+            page.end_line();
+        }
+    }
+}
+
+fn cells(spread: &Spread) -> String {
     let figures = [spread.p50_ns, spread.p99_ns, spread.p999_ns, spread.max_ns];
-    let [p50, p99, p999, max] = figures.map(|ns| Human(ns).to_string());
-    format!("{label:38}{p50:>10}{p99:>10}{p999:>10}{max:>10}")
+    let cells = figures.map(|ns| format!("{:>10}", Human(ns)));
+    cells.concat()
+}
+
+fn drift(page: &mut Page, witness: &Witness) {
+    let Some(drift) = &witness.drift else { return };
+    page.end_line();
+    let items = [
+        format!("{} a minute", signed(drift.per_minute_ns)),
+        format!("{} over the run", signed(drift.over_run_ns)),
+        format!("error p99 {} at first", Human(drift.first_p99_ns)),
+        format!("{} at last", Human(drift.last_p99_ns)),
+    ];
+    page.items("drift", &items.map(|item| (item, Tone::Plain)));
+}
+
+fn signed(ns: f64) -> String {
+    let sign = if ns < 0.0 { "" } else { "+" };
+    format!("{sign}{}", Human(ns.round() as i64))
 }

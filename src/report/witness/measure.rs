@@ -1,0 +1,96 @@
+//! Joins what was sent with what arrived, message by message.
+
+use super::figures::{Drift, Spread};
+use super::gather::{Gathered, Sent, Session};
+use super::{Counts, LATE_NS, Witness};
+
+/// The figures of all chunks, in nanoseconds.
+#[derive(Default)]
+struct Figures {
+    lags: Vec<i64>,
+    /// Each behind the planned instant that it belongs to.
+    errors: Vec<(i64, i64)>,
+    transits: Vec<i64>,
+    gap_errors: Vec<i64>,
+    late: u64,
+}
+
+/// A chunk that was sent, and when it first arrived by the log's clock.
+type Chunk<'a> = (&'a Sent, Option<i64>);
+
+impl Witness {
+    /// Fills in counts and figures; what was gathered is given up session by session.
+    pub(super) fn measure(&mut self, gathered: Gathered) {
+        let mut figures = Figures::default();
+        for session in gathered.sessions {
+            let received = arrivals(&session, &mut self.messages);
+            let sent = session.sent.iter().zip(received);
+            let chunks: Vec<Chunk<'_>> = sent.filter(|(sent, _)| sent.is_chunk).collect();
+            figures.add(&chunks, gathered.offset_ns);
+        }
+        self.drift = Drift::of(&mut figures.errors);
+        let errors = figures.errors.into_iter().map(|(_, error)| error);
+        self.error = Spread::of(errors.collect());
+        self.lag = Spread::of(figures.lags);
+        self.transit = Spread::of(figures.transits);
+        self.gap_error = Spread::of(figures.gap_errors);
+        self.late = figures.late;
+    }
+}
+
+/// Counts a session's messages; returns when each that was sent first arrived.
+fn arrivals(session: &Session, counts: &mut Counts) -> Vec<Option<i64>> {
+    let mut received = vec![None; session.sent.len()];
+    let mut latest = 0;
+    for arrived in &session.arrived {
+        let place = session.sent.binary_search_by_key(&arrived.seq, |s| s.seq);
+        let Ok(place) = place else {
+            counts.unknown += 1;
+            continue;
+        };
+        if received[place].is_some() {
+            counts.doubled += 1;
+            continue;
+        }
+        received[place] = Some(arrived.received_ns);
+        counts.arrived += 1;
+        counts.altered += u64::from(session.sent[place].bytes != arrived.bytes);
+        counts.reordered += u64::from(arrived.seq < latest);
+        latest = latest.max(arrived.seq);
+    }
+    let missing = received.iter().filter(|at| at.is_none()).count() as u64;
+    counts.sent += session.sent.len() as u64;
+    match session.ended_well {
+        true => counts.lost += missing,
+        false => counts.cut_off += missing,
+    }
+    received
+}
+
+impl Figures {
+    /// Takes in the chunks of one session.
+    fn add(&mut self, chunks: &[Chunk<'_>], offset_ns: Option<i64>) {
+        for (k, (sent, received_ns)) in chunks.iter().enumerate() {
+            self.lags.push(sent.sent_ns - sent.intended_ns);
+            let Some(received_ns) = received_ns else {
+                continue;
+            };
+            let before = k.checked_sub(1).map(|k| &chunks[k]);
+            if let Some((before, Some(received_before_ns))) = before {
+                let planned_ns = sent.intended_ns - before.intended_ns;
+                let gap_error = (received_ns - received_before_ns - planned_ns).abs();
+                self.gap_errors.push(gap_error);
+            }
+            let Some(offset_ns) = offset_ns else { continue };
+            let received_ns = received_ns + offset_ns;
+            let error_ns = received_ns - sent.intended_ns;
+            self.errors.push((sent.intended_ns, error_ns));
+            self.transits.push(received_ns - sent.sent_ns);
+            // The nearer neighbour: a pause beside a chunk does not make it less late.
+            let neighbours = [before, chunks.get(k + 1)].into_iter().flatten();
+            let intervals = neighbours.map(|(it, _)| (it.intended_ns - sent.intended_ns).abs());
+            let interval_ns = intervals.min().unwrap_or(0);
+            self.late += u64::from(error_ns > interval_ns.max(LATE_NS));
+        }
+    }
+}
