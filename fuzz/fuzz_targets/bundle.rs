@@ -8,6 +8,7 @@
 
 #![no_main]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -20,6 +21,7 @@ use voicelt::trace::compile::{compile, CompileSpec};
 use voicelt::trace::manifest::{TraceManifest, TRACE_FORMAT};
 use voicelt::trace::model::SourceRow;
 use voicelt::trace::staging::Staging;
+use voicelt::trace::stream;
 
 const FILES: [&str; 6] = [
     "trace.json",
@@ -85,6 +87,8 @@ fn manifest() -> TraceManifest {
         events: 0,
         duration_ns: 0,
         content_blake3: String::new(),
+        tables: BTreeMap::new(),
+        extent: None,
         provenance: Vec::new(),
     }
 }
@@ -109,7 +113,10 @@ fuzz_target!(|input: &[u8]| {
     std::fs::write(&path, content).expect("a written input");
     if let Ok(trace) = Trace::open_unsealed(&bundle.place) {
         let _ = trace.extent();
-        let _ = trace.verify_clips();
+    }
+    if let Ok(streamed) = stream::Bundle::open_unsealed(&bundle.place) {
+        let _ = streamed.check();
+        let _ = streamed.verify_clips();
     }
     let _ = Trace::open(&bundle.place);
     let _ = read_table::<SourceRow>(&bundle.place);

@@ -35,13 +35,16 @@ pub(crate) fn files(pool: &Pool) -> String {
 pub(crate) fn trace(extent: &Extent, clips: usize) -> String {
     format!(
         "trace     {} sessions, {} turns, {clips} clips, {} long\n\
-         load      at most {} sessions at a time; {:.1} chunks/s and {:.3} MB/s on average\n",
+         load      at most {} sessions at a time; {:.1} chunks/s and {:.3} MB/s on average\n\
+         peak      {} chunks/s and {:.3} MB/s\n",
         extent.sessions,
         extent.turns,
         Human(extent.duration_ns),
         extent.peak_sessions,
         extent.chunks_per_s(),
-        extent.megabytes_per_s()
+        extent.megabytes_per_s(),
+        extent.peak_chunks_per_s,
+        extent.peak_bytes_per_s as f64 / 1e6
     )
 }
 

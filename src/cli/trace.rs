@@ -9,10 +9,11 @@ use serde_json::json;
 use super::exit::BadInput;
 use super::report::Format;
 use super::{made, stdout};
+use crate::trace::TraceError;
 use crate::trace::bundle::read_table;
-use crate::trace::manifest::content_hash;
+use crate::trace::extent::Extent;
 use crate::trace::model::{SourceRow, TraceSource};
-use crate::trace::{Trace, TraceError};
+use crate::trace::stream::Bundle;
 
 /// Look at a trace, check it, or accept an edit of its tables.
 #[derive(Debug, clap::Args)]
@@ -50,20 +51,20 @@ enum Command {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let said = match &args.command {
         Command::Info { trace, format } => {
-            let trace = Trace::open_unsealed(trace).map_err(bad)?;
+            let bundle = Bundle::open_unsealed(trace).map_err(bad)?;
+            let extent = bundle.extent().map_err(bad)?;
             match format {
-                Format::Text => info(&trace),
-                Format::Json => info_json(&trace),
+                Format::Text => info(&bundle, &extent),
+                Format::Json => info_json(&bundle, &extent),
             }
         }
-        Command::Check { trace } => check(&Trace::open(trace).map_err(bad)?).map_err(bad)?,
+        Command::Check { trace } => check(&Bundle::open(trace).map_err(bad)?).map_err(bad)?,
         Command::Seal { trace } => {
-            let mut trace = Trace::open_unsealed(trace).map_err(bad)?;
-            trace.seal()?;
+            let bundle = Bundle::seal(trace).map_err(bad)?;
             format!(
                 "{}: sealed as {}\n",
-                trace.dir.display(),
-                trace.manifest.content_blake3
+                bundle.dir.display(),
+                bundle.manifest.content_blake3
             )
         }
     };
@@ -75,28 +76,24 @@ fn bad(error: TraceError) -> BadInput {
     BadInput(error.into())
 }
 
-fn check(trace: &Trace) -> Result<String, TraceError> {
-    if trace.manifest.source == TraceSource::Prepared.name() {
-        read_table::<SourceRow>(&trace.dir)?;
+fn check(bundle: &Bundle) -> Result<String, TraceError> {
+    if bundle.manifest.source == TraceSource::Prepared.name() {
+        read_table::<SourceRow>(&bundle.dir)?;
     }
-    trace.verify_clips()?;
+    let extent = bundle.check()?;
+    bundle.verify_clips()?;
     Ok(format!(
         "{}: well, with {} sessions and {} clips; content {}\n",
-        trace.dir.display(),
-        trace.sessions.len(),
-        trace.clips.len(),
-        trace.manifest.content_blake3
+        bundle.dir.display(),
+        extent.sessions,
+        bundle.clips.len(),
+        bundle.manifest.content_blake3
     ))
 }
 
-fn is_sealed(trace: &Trace) -> bool {
-    let hash = content_hash(&trace.sessions, &trace.turns, &trace.events, &trace.clips);
-    hash == trace.manifest.content_blake3
-}
-
-fn info(trace: &Trace) -> String {
-    let manifest = &trace.manifest;
-    let edited = match is_sealed(trace) {
+fn info(bundle: &Bundle, extent: &Extent) -> String {
+    let manifest = &bundle.manifest;
+    let edited = match bundle.is_sealed() {
         true => "",
         false => " (edited since; accept it with `voicelt trace seal`)",
     };
@@ -109,27 +106,20 @@ fn info(trace: &Trace) -> String {
          seed      {seed}\n",
         manifest.name, manifest.source, manifest.created_at, manifest.tool, manifest.format
     );
-    text.push_str(&made::trace(&trace.extent(), trace.clips.len()));
+    text.push_str(&made::trace(extent, bundle.clips.len()));
     text.push_str(&format!("content   {}{edited}\n", manifest.content_blake3));
     text
 }
 
-fn info_json(trace: &Trace) -> String {
-    let extent = trace.extent();
+fn info_json(bundle: &Bundle, extent: &Extent) -> String {
+    let mut measured = json!(extent);
+    measured["clips"] = bundle.clips.len().into();
+    measured["chunks_per_s"] = extent.chunks_per_s().into();
+    measured["megabytes_per_s"] = extent.megabytes_per_s().into();
     let all = json!({
-        "manifest": trace.manifest,
-        "sealed": is_sealed(trace),
-        "extent": {
-            "sessions": extent.sessions,
-            "turns": extent.turns,
-            "clips": trace.clips.len(),
-            "chunks": extent.chunks,
-            "bytes": extent.bytes,
-            "peak_sessions": extent.peak_sessions,
-            "duration_ns": extent.duration_ns,
-            "chunks_per_s": extent.chunks_per_s(),
-            "megabytes_per_s": extent.megabytes_per_s(),
-        },
+        "manifest": bundle.manifest,
+        "sealed": bundle.is_sealed(),
+        "extent": measured,
     });
     format!("{all:#}\n")
 }

@@ -3,19 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use super::extent::Extent;
-use super::manifest::{FORMAT_KEY, TRACE_FORMAT, TraceManifest, content_hash, refuse_newer};
+use super::manifest::{FORMAT_KEY, TRACE_FORMAT, TraceManifest, refuse_newer};
 use super::model::{ClipRow, EventRow, SessionRow, SourceRow, TurnRow};
+use super::seal::Seal;
 use super::staging::{Staging, finish_swap};
-use super::stream::table_hashes;
-use super::{TraceError, check};
+use super::{TraceError, check, content};
 use crate::pcm::wav;
 use crate::table::{self, Reader, Row};
 
 /// Rows in a row group of `events.parquet`, so that a session can be read when it starts.
 const EVENT_ROW_GROUP_ROWS: usize = 64 * 1024;
 /// Rows read at a time.
-const READ_ROWS: usize = 8192;
-/// Most rows of one table, against files that promise more than memory holds.
+const READ_ROWS: usize = 4096;
+/// Most rows of a table that is read whole, against files that promise more than memory holds.
 const MAX_ROWS: u64 = 200_000_000;
 
 /// A trace: its manifest and tables, and the folder that holds its clips.
@@ -43,7 +43,7 @@ impl Trace {
     /// Not a bundle, a newer format, damaged tables, rows that make no sense, an unsealed edit.
     pub fn open(dir: &Path) -> Result<Trace, TraceError> {
         let trace = Trace::open_unsealed(dir)?;
-        if trace.content_hash() != trace.manifest.content_blake3 {
+        if content::of_trace(&trace) != trace.manifest.content_blake3 {
             return Err(TraceError::Edited(dir.display().to_string()));
         }
         Ok(trace)
@@ -72,7 +72,7 @@ impl Trace {
     }
 
     /// Writes tables and manifest into the staged folder, whose clips are there already, and puts
-    /// it in its place. Counts, length and hash of the manifest are computed here.
+    /// it in its place. What the manifest says of the tables is computed here.
     ///
     /// # Errors
     /// Rows that make no sense, or the system's.
@@ -84,33 +84,15 @@ impl Trace {
         write_table(&self.dir, EVENT_ROW_GROUP_ROWS, &self.events)?;
         write_table(&self.dir, table::ROW_GROUP_ROWS, &self.clips)?;
         write_table(&self.dir, table::ROW_GROUP_ROWS, sources)?;
-        self.seal()?;
+        let seal = Seal {
+            extent: self.extent(),
+            events: self.events.len() as u64,
+            content: content::of_trace(&self),
+        };
+        seal.put_on(&self.dir, &mut self.manifest)?;
         self.dir = staging.place().to_owned();
         staging.commit()?;
         Ok(self)
-    }
-
-    /// Recomputes the manifest's counts, length and hash from the tables and writes `trace.json`.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn seal(&mut self) -> Result<(), TraceError> {
-        let extent = self.extent();
-        self.manifest.format = TRACE_FORMAT.to_owned();
-        self.manifest.sessions = extent.sessions;
-        self.manifest.events = self.events.len() as u64;
-        self.manifest.duration_ns = extent.duration_ns;
-        self.manifest.content_blake3 = self.content_hash();
-        self.manifest.tables = table_hashes(&self.dir)?;
-        self.manifest.extent = Some(extent);
-        let path = self.dir.join("trace.json");
-        let io = |e| TraceError::io(&path, e);
-        let temporary = self.dir.join("trace.json.tmp");
-        let file = std::fs::File::create(&temporary).map_err(io)?;
-        serde_json::to_writer_pretty(&file, &self.manifest).map_err(|e| io(e.into()))?;
-        file.sync_all().map_err(io)?;
-        std::fs::rename(&temporary, &path).map_err(io)?;
-        Ok(())
     }
 
     /// The size of the trace.
@@ -125,10 +107,6 @@ impl Trace {
     /// A file that is missing, unreadable, or not of the rate and length that the table says.
     pub fn clip_samples(&self, clip: &ClipRow) -> Result<Option<Vec<i16>>, TraceError> {
         clip_samples(&self.dir, clip)
-    }
-
-    fn content_hash(&self) -> String {
-        content_hash(&self.sessions, &self.turns, &self.events, &self.clips)
     }
 }
 
@@ -155,13 +133,13 @@ pub(super) fn clip_samples(dir: &Path, clip: &ClipRow) -> Result<Option<Vec<i16>
     Ok(Some(samples))
 }
 
-/// One table of the bundle `dir`, read so many rows at a time.
+/// One table of the bundle `dir`, to be read a few thousand rows at a time.
 ///
 /// # Errors
 /// A missing or damaged file, or a newer format.
-pub(super) fn open_table<R: Row>(dir: &Path, batch_rows: usize) -> Result<Reader<R>, TraceError> {
+pub(super) fn open_table<R: Row>(dir: &Path) -> Result<Reader<R>, TraceError> {
     let path = dir.join(format!("{}.parquet", R::TABLE));
-    let reader = Reader::<R>::open_with(&path, batch_rows)?;
+    let reader = Reader::<R>::open_with(&path, READ_ROWS)?;
     refuse_newer(&path, reader.note(FORMAT_KEY).unwrap_or(TRACE_FORMAT))?;
     Ok(reader)
 }
@@ -171,7 +149,7 @@ pub(super) fn open_table<R: Row>(dir: &Path, batch_rows: usize) -> Result<Reader
 /// # Errors
 /// A missing or damaged file, a newer format, or more rows than a trace may hold.
 pub fn read_table<R: Row>(dir: &Path) -> Result<Vec<R>, TraceError> {
-    let mut reader = open_table::<R>(dir, READ_ROWS)?;
+    let mut reader = open_table::<R>(dir)?;
     if reader.rows() > MAX_ROWS {
         let reason = format!(
             "it promises {} rows, more than a trace may hold",

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::TraceError;
 use super::model::{ClipRow, EventKind, EventRow, SessionRow, TurnRow};
+use crate::table::Row;
 use crate::units::NS_PER_S;
 
 /// Latest instant a trace may hold: about 31 years, far from overflow in any sum.
@@ -12,9 +13,12 @@ const LATEST_NS: i64 = 1_000_000_000_000_000_000;
 const MAX_CHUNK_BYTES: u32 = 4 * 1024 * 1024 - 64;
 /// Most chunks of all events of one session: a week of 20 ms chunks.
 const MAX_SESSION_CHUNKS: u64 = 30_240_000;
-
 /// Most event rows of one session: half a day of chunks that each have their own instant.
 pub(super) const MAX_SESSION_EVENTS: usize = 2_500_000;
+/// Most turns of one session: a week of one each two seconds.
+pub(super) const MAX_SESSION_TURNS: usize = 302_400;
+/// Most bytes of all text events of one session.
+pub(super) const MAX_SESSION_TEXT_BYTES: usize = 64 * 1024 * 1024;
 /// Longest session.
 const MAX_SESSION_NS: i64 = 7 * 24 * 3600 * NS_PER_S;
 
@@ -30,24 +34,45 @@ pub fn check(
 ) -> Result<(), TraceError> {
     check_clips(clips)?;
     let mut checker = Checker::new(clips.to_vec());
+    let mut ids = Ids::default();
     let (mut turns, mut events) = (turns, events);
-    let mut ids = HashSet::new();
-    for (row, session) in sessions.iter().enumerate() {
+    for session in sessions {
         let number = session.session;
-        let of_turns = turns.iter().take_while(|turn| turn.session == number);
+        let of_turns = turns.iter().take_while(|turn| turn.session <= number);
         let (its_turns, rest) = turns.split_at(of_turns.count());
         turns = rest;
-        let of_events = events.iter().take_while(|event| event.session == number);
+        let of_events = events.iter().take_while(|event| event.session <= number);
         let (its_events, rest) = events.split_at(of_events.count());
         events = rest;
         checker.session(session, its_turns, its_events)?;
-        if !ids.insert(session.session_id.as_str()) {
-            let reason = "`session_id` is used twice".to_owned();
-            return Err(at("sessions")(row, reason));
+        ids.take_in(session)?;
+    }
+    checker.end(!turns.is_empty(), !events.is_empty())
+}
+
+/// The names of the sessions seen so far, each as half of its hash: 16 bytes, whatever its length,
+/// so that those of millions fit in memory, and no two share one by chance.
+#[derive(Default)]
+pub(super) struct Ids(HashSet<[u8; 16]>);
+
+impl Ids {
+    /// Takes in the name of a session that was checked.
+    ///
+    /// # Errors
+    /// A name that is used already.
+    pub(super) fn take_in(&mut self, session: &SessionRow) -> Result<(), TraceError> {
+        let hash = blake3::hash(session.session_id.as_bytes());
+        let (half, _) = hash.as_bytes().split_at(16);
+        let mut id = [0; 16];
+        id.copy_from_slice(half);
+        match self.0.insert(id) {
+            true => Ok(()),
+            false => {
+                let reason = "`session_id` is used twice".to_owned();
+                Err(at(SessionRow::TABLE)(session.session as usize, reason))
+            }
         }
     }
-    let turn = turns.first().map(|turn| turn.session);
-    checker.end(turn, events.first().map(|event| event.session))
 }
 
 /// Checks a trace session by session.
@@ -72,7 +97,8 @@ impl Checker {
         }
     }
 
-    /// Checks the next session.
+    /// Checks the next session with the rows that come before those of the session after it: its
+    /// own, unless something is wrong.
     ///
     /// # Errors
     /// The first row that makes no sense, and why.
@@ -92,22 +118,19 @@ impl Checker {
         Ok(())
     }
 
-    /// Checks that no rows are left: those of these sessions are.
+    /// Checks that no rows are left after the last session's.
     ///
     /// # Errors
-    /// A row that belongs to no session, or stands in the wrong place.
-    pub(super) fn end(&self, turn: Option<u32>, event: Option<u32>) -> Result<(), TraceError> {
-        let left = |table, row, session: u32| {
-            let reason = match (session as usize) < self.sessions {
-                true => "rows must be sorted by `session`",
-                false => "`session` is not in sessions.parquet",
-            };
+    /// A row of a session that does not exist.
+    pub(super) fn end(&self, turns_left: bool, events_left: bool) -> Result<(), TraceError> {
+        let orphan = |table, row| {
+            let reason = "`session` is not in sessions.parquet";
             Err(at(table)(row, reason.to_owned()))
         };
-        match (turn, event) {
-            (Some(session), _) => left("turns", self.turns, session),
-            (None, Some(session)) => left("events", self.events, session),
-            (None, None) => Ok(()),
+        match (turns_left, events_left) {
+            (true, _) => orphan(TurnRow::TABLE, self.turns),
+            (false, true) => orphan(EventRow::TABLE, self.events),
+            (false, false) => Ok(()),
         }
     }
 
@@ -132,6 +155,12 @@ impl Checker {
         for (number, turn) in turns.iter().enumerate() {
             let row = self.turns + number;
             let wrong = |reason: &str| Err(at("turns")(row, reason.to_owned()));
+            if turn.session != session.session {
+                return wrong("rows must be sorted by `session`");
+            }
+            if number >= MAX_SESSION_TURNS {
+                return wrong("a session must not have more than 302400 turns");
+            }
             if turn.turn as usize != number {
                 return wrong("`turn` must number the turns of a session from 0, in order");
             }
@@ -162,17 +191,21 @@ impl Checker {
     }
 
     fn check_events(&self, session: &SessionRow, events: &[EventRow]) -> Result<(), TraceError> {
-        let (mut chunks, mut before_ns) = (0, i64::MIN);
+        let (mut chunks, mut text_bytes, mut before_ns) = (0, 0, i64::MIN);
         for (number, event) in events.iter().enumerate() {
             let row = self.events + number;
             let wrong = |reason: &str| Err(at("events")(row, reason.to_owned()));
-            if event.at_ns < before_ns {
+            if event.session != session.session || event.at_ns < before_ns {
                 return wrong("rows must be sorted by `session` and `at_ns`");
             }
             before_ns = event.at_ns;
             chunks += u64::from(event.count);
             if event.count == 0 || chunks > MAX_SESSION_CHUNKS || number >= MAX_SESSION_EVENTS {
                 return wrong("`count` must be at least 1, and a session at most a week of chunks");
+            }
+            text_bytes += event.text.as_ref().map_or(0, String::len);
+            if text_bytes > MAX_SESSION_TEXT_BYTES {
+                return wrong("the texts of a session must not be longer than 64 MiB together");
             }
             if event.turn >= session.turns.max(1) {
                 return wrong("`turn` is not a turn of its session");

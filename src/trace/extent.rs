@@ -249,15 +249,41 @@ mod tests {
                     *seconds.entry(at / NS_PER_S).or_default() += 1;
                 }
             }
-            let open_at = |at: i64| {
-                let is_open = |e: &&EventRow| e.at_ns <= at && event_end_ns(e) > at;
-                events.iter().filter(is_open).count() as u64
-            };
             let extent = measure(&events);
             prop_assert_eq!(extent.peak_chunks_per_s, *seconds.values().max().unwrap());
             prop_assert_eq!(extent.peak_bytes_per_s, extent.peak_chunks_per_s * 640);
             prop_assert_eq!(extent.chunks, seconds.values().sum::<u64>());
-            prop_assert!(open_at(extent.drain_ns) * 2 <= extent.peak_sessions.max(2));
+        }
+
+        #[test]
+        fn peak_and_drain_are_those_of_every_instant(
+            sessions in prop::collection::vec((0_i64..2000, 1_u32..900), 1..30),
+            shift_ms in 0_i64..5000,
+        ) {
+            let mut events: Vec<_> = sessions.iter()
+                .map(|(start, length)| chunks(start * MS, MS, *length))
+                .collect();
+            events.sort_by_key(|event| event.at_ns);
+            let open_at = |at: i64| {
+                let is_open = |e: &&EventRow| e.at_ns <= at && event_end_ns(e) > at;
+                events.iter().filter(is_open).count() as u64
+            };
+            let peak = events.iter().map(|event| open_at(event.at_ns)).max();
+            let last_ns = events.last().map_or(0, |event| event.at_ns);
+            let ends = events.iter().map(event_end_ns).chain([last_ns]);
+            let drain = ends.filter(|at| *at >= last_ns && open_at(*at) * 2 <= peak.unwrap()).min();
+            let extent = measure(&events);
+            prop_assert_eq!(Some(extent.peak_sessions), peak);
+            prop_assert_eq!(Some(extent.drain_ns), drain);
+
+            let shift_ns = shift_ms * MS;
+            let (mut shifted, mut moved) = (ExtentMeter::default(), events.clone());
+            for event in &mut moved {
+                let its = std::slice::from_ref(&*event);
+                shifted.session(event.at_ns + shift_ns, 1, its, shift_ns);
+                event.at_ns += shift_ns;
+            }
+            prop_assert_eq!(shifted.finish(), measure(&moved));
         }
     }
 }

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::TraceError;
 use super::extent::Extent;
-use super::model::{ClipRow, EventRow, SessionRow, TurnRow};
 
 /// The version of the bundle's format; readers refuse a newer major version.
 pub const TRACE_FORMAT: &str = "1.0";
@@ -54,7 +53,7 @@ pub struct TraceManifest {
     pub events: u64,
     /// From trace time 0 to the end of the last event.
     pub duration_ns: i64,
-    /// Hash of sessions, turns and events with their clips' ids; see [`content_hash`].
+    /// BLAKE3 of sessions, turns and events with their clips' ids, whatever their files look like.
     pub content_blake3: String,
     /// BLAKE3 of each table's file, by its name: equal files need not be read to know the content.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -93,6 +92,20 @@ impl TraceManifest {
         refuse_newer(dir, format)?;
         serde_json::from_value(value).map_err(damaged)
     }
+
+    /// Replaces `trace.json` of the bundle `dir`, in one step.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn write(&self, dir: &Path) -> Result<(), TraceError> {
+        let path = dir.join("trace.json");
+        let io = |e| TraceError::io(&path, e);
+        let temporary = dir.join("trace.json.tmp");
+        let file = fs::File::create(&temporary).map_err(io)?;
+        serde_json::to_writer_pretty(&file, self).map_err(|e| io(e.into()))?;
+        file.sync_all().map_err(io)?;
+        fs::rename(&temporary, &path).map_err(io)
+    }
 }
 
 /// Refuses a format whose major version is newer than ours.
@@ -110,88 +123,5 @@ pub fn refuse_newer(dir: &Path, format: &str) -> Result<(), TraceError> {
             path: dir.display().to_string(),
             format: format.to_owned(),
         }),
-    }
-}
-
-/// Hash of what callers do, independent of names, paths, provenance and the numbering of clips.
-///
-/// Canonical encoding: each row's numbers as little-endian 64-bit words in column order, null as a
-/// 0 byte and a value as a 1 byte before it, text as its length and its bytes; a clip as its
-/// `clip_id`; each table preceded by its name and number of rows.
-#[must_use]
-pub fn content_hash(
-    sessions: &[SessionRow],
-    turns: &[TurnRow],
-    events: &[EventRow],
-    clips: &[ClipRow],
-) -> String {
-    let mut hash = Canonical(blake3::Hasher::new());
-    let ids: std::collections::HashMap<u32, &str> = clips
-        .iter()
-        .map(|clip| (clip.clip, clip.clip_id.as_str()))
-        .collect();
-    let id_of = |clip: Option<u32>| clip.map(|clip| ids.get(&clip).copied().unwrap_or("?"));
-    hash.table("sessions", sessions.len());
-    for row in sessions {
-        hash.number(i64::from(row.session));
-        hash.text(Some(&row.session_id));
-        hash.number(row.start_ns);
-        hash.text(Some(&row.language_code));
-        hash.number(i64::from(row.sample_rate_hz));
-        hash.text(Some(row.microphone.name()));
-        hash.number(i64::from(row.turns));
-    }
-    hash.table("turns", turns.len());
-    for row in turns {
-        hash.number(i64::from(row.session));
-        hash.number(i64::from(row.turn));
-        hash.number(row.at_ns);
-        hash.number(row.end_ns);
-        hash.maybe(row.speech_start_ns);
-        hash.maybe(row.speech_end_ns);
-        hash.maybe(row.think_ns);
-        hash.text(id_of(row.clip));
-    }
-    hash.table("events", events.len());
-    for row in events {
-        hash.number(i64::from(row.session));
-        hash.number(i64::from(row.turn));
-        hash.number(row.at_ns);
-        hash.text(Some(row.kind.name()));
-        hash.text(id_of(row.clip));
-        hash.number(row.offset_bytes as i64);
-        hash.number(i64::from(row.chunk_bytes));
-        hash.number(row.interval_ns);
-        hash.number(i64::from(row.count));
-        hash.text(row.text.as_deref());
-    }
-    hash.0.finalize().to_hex().to_string()
-}
-
-struct Canonical(blake3::Hasher);
-
-impl Canonical {
-    fn table(&mut self, name: &str, rows: usize) {
-        self.text(Some(name));
-        self.number(rows as i64);
-    }
-
-    fn number(&mut self, value: i64) {
-        self.0.update(&value.to_le_bytes());
-    }
-
-    fn maybe(&mut self, value: Option<i64>) {
-        self.0.update(&[u8::from(value.is_some())]);
-        if let Some(value) = value {
-            self.number(value);
-        }
-    }
-
-    fn text(&mut self, value: Option<&str>) {
-        self.0.update(&[u8::from(value.is_some())]);
-        if let Some(value) = value {
-            self.number(value.len() as i64);
-            self.0.update(value.as_bytes());
-        }
     }
 }

@@ -1,16 +1,19 @@
 //! The trace: what callers do, and when.
 //!
-//! A trace is a bundle, a folder of Parquet tables and clips (`bundle`; `stream` reads one session by
-//! session), whose rows are declared in `model`. It is compiled from clips and an arrival process (`arrivals`, `compile`). This room is
-//! synchronous, reads no clock and knows no gateway.
+//! A trace is a bundle, a folder of Parquet tables and clips (`bundle` holds one in memory, `stream`
+//! reads it session by session), whose rows are declared in `model`. It is compiled from clips and
+//! an arrival process (`arrivals`, `compile`). This room is synchronous, reads no clock and knows no
+//! gateway.
 
 pub mod arrivals;
 pub mod bundle;
 pub mod check;
 pub mod compile;
+mod content;
 pub mod extent;
 pub mod manifest;
 pub mod model;
+mod seal;
 pub mod staging;
 pub mod stream;
 mod verify;

@@ -1,21 +1,19 @@
 //! A sealed bundle whose sessions are read one after the other, so that a trace of millions of
 //! them needs no more memory than a few.
 
-use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::bundle::{Trace, clip_samples, open_table, read_table};
-use super::check::{Checker, MAX_SESSION_EVENTS};
+use super::bundle::{clip_samples, open_table, read_table};
+use super::check::{
+    Checker, Ids, MAX_SESSION_EVENTS, MAX_SESSION_TEXT_BYTES, MAX_SESSION_TURNS, check_clips,
+};
 use super::extent::{Extent, ExtentMeter};
 use super::manifest::TraceManifest;
 use super::model::{ClipRow, EventRow, SessionRow, TurnRow};
+use super::seal::{Seal, has_sealed_files};
 use super::staging::finish_swap;
-use super::{TraceError, check};
+use super::{TraceError, content};
 use crate::table::{Reader, Row};
-
-/// Rows read at a time.
-const BATCH_ROWS: usize = 4096;
 
 /// One session with all that belongs to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +26,7 @@ pub struct SessionRows {
     pub events: Vec<EventRow>,
 }
 
-/// A sealed bundle, of which only the manifest and the clips' table are in memory.
+/// A bundle, of which only the manifest and the clips' table are in memory.
 #[derive(Debug)]
 pub struct Bundle {
     /// The bundle's folder; clips' files are relative to it.
@@ -37,6 +35,10 @@ pub struct Bundle {
     pub manifest: TraceManifest,
     /// Clips by number.
     pub clips: Vec<ClipRow>,
+    /// Whether the tables are those that the manifest describes.
+    sealed: bool,
+    /// How large it is, where that is known without reading it.
+    extent: Option<Extent>,
 }
 
 impl Bundle {
@@ -46,18 +48,63 @@ impl Bundle {
     /// # Errors
     /// Not a bundle, a newer format, damaged tables, an unsealed edit.
     pub fn open(dir: &Path) -> Result<Bundle, TraceError> {
+        match Bundle::open_unsealed(dir)? {
+            bundle if bundle.sealed => Ok(bundle),
+            _ => Err(TraceError::Edited(dir.display().to_string())),
+        }
+    }
+
+    /// Like [`Bundle::open`], but accepts tables that were edited since the bundle was sealed, if
+    /// their rows make sense.
+    ///
+    /// # Errors
+    /// As for [`Bundle::open`], edits aside.
+    pub fn open_unsealed(dir: &Path) -> Result<Bundle, TraceError> {
+        let mut bundle = Bundle::read(dir)?;
+        if has_sealed_files(dir, &bundle.manifest) {
+            bundle.sealed = true;
+            bundle.extent = bundle.manifest.extent;
+        } else {
+            let seal = bundle.measure()?;
+            bundle.sealed = seal.content == bundle.manifest.content_blake3;
+            bundle.extent = Some(seal.extent);
+        }
+        Ok(bundle)
+    }
+
+    /// Accepts the tables of the bundle `dir` as they are: writes their counts, lengths and hashes
+    /// into its `trace.json`.
+    ///
+    /// # Errors
+    /// Not a bundle, a newer format, damaged tables, rows that make no sense, or the system's.
+    pub fn seal(dir: &Path) -> Result<Bundle, TraceError> {
+        let mut bundle = Bundle::read(dir)?;
+        let seal = bundle.measure()?;
+        seal.put_on(dir, &mut bundle.manifest)?;
+        bundle.sealed = true;
+        bundle.extent = bundle.manifest.extent;
+        Ok(bundle)
+    }
+
+    /// Manifest and clips, taken for edited.
+    fn read(dir: &Path) -> Result<Bundle, TraceError> {
         finish_swap(dir)?;
         let manifest = TraceManifest::read(dir)?;
-        if manifest.tables.is_empty() || manifest.tables != table_hashes(dir)? {
-            Trace::open(dir)?;
-        }
         let clips: Vec<ClipRow> = read_table(dir)?;
-        check::check_clips(&clips)?;
+        check_clips(&clips)?;
         Ok(Bundle {
             dir: dir.to_owned(),
             manifest,
             clips,
+            sealed: false,
+            extent: None,
         })
+    }
+
+    /// Whether the tables are those that the manifest describes.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.sealed
     }
 
     /// Its sessions in order of their start, from the first; each is checked as it is read.
@@ -74,21 +121,47 @@ impl Bundle {
         })
     }
 
-    /// How large it is: from the manifest, or from one pass over the sessions.
+    /// How large it is: from the seal, or from one pass over the sessions.
     ///
     /// # Errors
     /// A session that cannot be read.
     pub fn extent(&self) -> Result<Extent, TraceError> {
-        if let Some(extent) = self.manifest.extent {
-            return Ok(extent);
+        match self.extent {
+            Some(extent) => Ok(extent),
+            None => self.check(),
         }
-        let mut meter = ExtentMeter::default();
+    }
+
+    /// Checks all rows against each other, and measures them on the way.
+    ///
+    /// # Errors
+    /// A damaged table, or the first row that makes no sense, and why.
+    pub fn check(&self) -> Result<Extent, TraceError> {
+        Ok(self.check_and_count()?.0)
+    }
+
+    /// The extent, and the number of event rows.
+    fn check_and_count(&self) -> Result<(Extent, u64), TraceError> {
+        let (mut meter, mut ids, mut events) = (ExtentMeter::default(), Ids::default(), 0);
         for rows in self.sessions()? {
             let rows = rows?;
             let session = &rows.session;
+            ids.take_in(session)?;
             meter.session(session.start_ns, session.turns, &rows.events, 0);
+            events += rows.events.len() as u64;
         }
-        Ok(meter.finish())
+        Ok((meter.finish(), events))
+    }
+
+    /// What a seal would say of the tables. Their rows are checked first: those of a forged file
+    /// may be without end.
+    fn measure(&self) -> Result<Seal, TraceError> {
+        let (extent, events) = self.check_and_count()?;
+        Ok(Seal {
+            extent,
+            events,
+            content: content::of_tables(&self.dir, &self.clips)?,
+        })
     }
 
     /// The PCM16 samples of `clip`, or `None` when the trace holds only its timing.
@@ -112,28 +185,6 @@ impl Bundle {
     }
 }
 
-/// The hash of each table's file, by its name.
-///
-/// # Errors
-/// A file that cannot be read.
-pub(super) fn table_hashes(dir: &Path) -> Result<BTreeMap<String, String>, TraceError> {
-    let tables = [
-        SessionRow::TABLE,
-        TurnRow::TABLE,
-        EventRow::TABLE,
-        ClipRow::TABLE,
-    ];
-    let hashed = tables.map(|table| {
-        let name = format!("{table}.parquet");
-        let path = dir.join(&name);
-        let mut hash = blake3::Hasher::new();
-        let read = File::open(&path).and_then(|file| hash.update_reader(file).map(|_| ()));
-        read.map_err(|source| TraceError::io(&path, source))?;
-        Ok((name, hash.finalize().to_hex().to_string()))
-    });
-    hashed.into_iter().collect()
-}
-
 /// The rows of a table, a batch at a time.
 struct Ahead<R> {
     reader: Reader<R>,
@@ -143,7 +194,7 @@ struct Ahead<R> {
 impl<R: Row> Ahead<R> {
     fn open(dir: &Path) -> Result<Ahead<R>, TraceError> {
         Ok(Ahead {
-            reader: open_table(dir, BATCH_ROWS)?,
+            reader: open_table(dir)?,
             rows: Vec::new().into_iter(),
         })
     }
@@ -175,21 +226,25 @@ pub struct Sessions {
 impl Sessions {
     fn read(&mut self) -> Result<Option<SessionRows>, TraceError> {
         let Some(session) = self.sessions.next_if(|_| true)? else {
-            let turn = self.turns.next_if(|_| true)?.map(|turn| turn.session);
-            let event = self.events.next_if(|_| true)?.map(|event| event.session);
-            self.checker.end(turn, event)?;
+            let turns_left = self.turns.next_if(|_| true)?.is_some();
+            let events_left = self.events.next_if(|_| true)?.is_some();
+            self.checker.end(turns_left, events_left)?;
             return Ok(None);
         };
         let number = session.session;
         let (mut turns, mut events) = (Vec::new(), Vec::new());
-        while turns.len() <= session.turns as usize
-            && let Some(turn) = self.turns.next_if(|turn| turn.session == number)?
+        let mut text_bytes = 0;
+        // One row over a limit is read, so that the checker names it; no more, so that memory holds.
+        while turns.len() <= MAX_SESSION_TURNS
+            && let Some(turn) = self.turns.next_if(|turn| turn.session <= number)?
         {
             turns.push(turn);
         }
         while events.len() <= MAX_SESSION_EVENTS
-            && let Some(event) = self.events.next_if(|event| event.session == number)?
+            && text_bytes <= MAX_SESSION_TEXT_BYTES
+            && let Some(event) = self.events.next_if(|event| event.session <= number)?
         {
+            text_bytes += event.text.as_ref().map_or(0, String::len);
             events.push(event);
         }
         self.checker.session(&session, &turns, &events)?;

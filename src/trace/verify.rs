@@ -1,14 +1,14 @@
 //! Whether the files of a bundle's clips hold what its tables say.
 
 use super::TraceError;
-use super::bundle::Trace;
 use super::model::ClipRow;
+use super::stream::Bundle;
 use crate::pcm::wav;
 
 /// Samples that are hashed at a time.
 const BLOCK: usize = 1 << 16;
 
-impl Trace {
+impl Bundle {
     /// Reads the whole file of every clip, in little memory, and compares its length, rate and hash
     /// with the table.
     ///
