@@ -1,9 +1,13 @@
-//! Damaged files of the formats that can be made without foreign programs. (The suite `foreign`
-//! does the same to the others.)
+//! Damaged files: of the audio formats that can be made without foreign programs (the suite
+//! `foreign` does the same to the others), and of a trace bundle.
 
 mod mutate;
 
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
 use opus_pure::{Application, MAX_PACKET_BYTES, OggOpusWriter, OpusEncoder, OpusHead};
+use voicelt::trace::stream::{Bundle, SessionRows};
 
 /// 0.2 s of a tone at 48 kHz, as 16-bit samples.
 fn tone() -> Vec<i16> {
@@ -96,5 +100,46 @@ fn headerless() {
         .collect();
     for name in ["a.ulaw", "a.alaw", "a.sln", "a.g722"] {
         mutate::survives(name, &bytes, 20);
+    }
+}
+
+/// The rows of a bundle that is sealed and well.
+fn rows(bundle: &Path) -> Option<Vec<SessionRows>> {
+    let bundle = Bundle::open(bundle).ok()?;
+    let _ = bundle.verify_clips();
+    bundle.sessions().ok()?.collect::<Result<_, _>>().ok()
+}
+
+/// Whatever is damaged, a bundle is refused, or holds what it held.
+#[test]
+fn trace_bundle() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place: PathBuf = folder.path().join("a.vtrace");
+    Command::cargo_bin("voicelt")
+        .expect("the program")
+        .args(["prepare", "--quiet", "--synth=speech-like:1s"])
+        .args(["--turns=2", "--sessions=20", "--arrivals=constant:5/s"])
+        .arg("-o")
+        .arg(&place)
+        .assert()
+        .success();
+    let whole = rows(&place).expect("a sealed bundle");
+    assert_eq!(whole.len(), 20);
+    for name in [
+        "trace.json",
+        "sessions.parquet",
+        "turns.parquet",
+        "events.parquet",
+        "clips.parquet",
+    ] {
+        let path = place.join(name);
+        let original = std::fs::read(&path).expect("a file of the bundle");
+        let (place, whole) = (place.clone(), whole.clone());
+        mutate::endures(&path, &original, 100, move |_| {
+            if let Some(rows) = rows(&place) {
+                assert!(rows == whole, "a damaged bundle passed");
+            }
+        });
+        std::fs::write(&path, original).expect("the file as it was");
     }
 }

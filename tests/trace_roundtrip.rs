@@ -12,6 +12,7 @@ use voicelt::trace::extent::Extent;
 use voicelt::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
 use voicelt::trace::model::{ClipRow, Microphone, SpeechMethod};
 use voicelt::trace::staging::Staging;
+use voicelt::trace::stream::Bundle;
 
 const MS: i64 = 1_000_000;
 
@@ -134,6 +135,31 @@ fn manifest(name: &str, seed: Option<u64>) -> TraceManifest {
     }
 }
 
+/// Reads the bundle of `trace` session by session: that must give the same rows, extent and seal.
+fn streamed_is(trace: &Trace, extent: Extent) -> Result<(), TestCaseError> {
+    let bundle = Bundle::open(&trace.dir).unwrap();
+    prop_assert_eq!(&bundle.clips, &trace.clips);
+    prop_assert_eq!(bundle.manifest.extent, Some(extent));
+    prop_assert_eq!(bundle.extent().unwrap(), extent);
+    prop_assert_eq!(bundle.check().unwrap(), extent);
+    let (mut sessions, mut turns, mut events) = (Vec::new(), Vec::new(), Vec::new());
+    for rows in bundle.sessions().unwrap() {
+        let rows = rows.unwrap();
+        let number = rows.session.session;
+        prop_assert!(rows.turns.iter().all(|turn| turn.session == number));
+        prop_assert!(rows.events.iter().all(|event| event.session == number));
+        sessions.push(rows.session);
+        turns.extend(rows.turns);
+        events.extend(rows.events);
+    }
+    prop_assert_eq!(&sessions, &trace.sessions);
+    prop_assert_eq!(&turns, &trace.turns);
+    prop_assert_eq!(&events, &trace.events);
+    let sealed_anew = Bundle::seal(&trace.dir).unwrap();
+    prop_assert_eq!(&sealed_anew.manifest, &trace.manifest);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -172,5 +198,6 @@ proptest! {
         let extent = Extent::of(&read.sessions, &read.events);
         prop_assert_eq!(read.manifest.duration_ns, extent.duration_ns);
         prop_assert_eq!(extent.turns, read.turns.len() as u64);
+        streamed_is(&read, extent)?;
     }
 }

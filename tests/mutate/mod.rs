@@ -1,4 +1,4 @@
-//! Damages files in reproducible ways and feeds them to the decoder.
+//! Damages files in reproducible ways and feeds them to those who read them.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -61,21 +61,34 @@ fn damaged(bytes: &[u8], seed: u64) -> Vec<u8> {
 /// than two minutes.
 pub(crate) fn survives(name: &str, original: &[u8], copies: u64) {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join(name);
-    let original = original.to_vec();
+    endures(&folder.path().join(name), original, copies, decode);
+}
+
+/// Writes `copies` damaged copies of `original` to `path`, one after the other, and has each read.
+///
+/// # Panics
+/// When the reader does, or when all of it takes longer than two minutes.
+pub(crate) fn endures(
+    path: &Path,
+    original: &[u8],
+    copies: u64,
+    read: impl Fn(&Path) + Send + 'static,
+) {
+    let (place, original) = (path.to_owned(), original.to_vec());
     let (done, waiting) = mpsc::channel();
     let worker = std::thread::spawn(move || {
         for seed in 0..copies {
-            std::fs::write(&path, damaged(&original, seed)).expect("a written file");
-            decode(&path);
+            std::fs::write(&place, damaged(&original, seed)).expect("a written file");
+            read(&place);
         }
         done.send(()).expect("a listener");
     });
     let ended = waiting.recv_timeout(Duration::from_secs(120));
+    let name = path.display();
     assert_ne!(
         ended,
         Err(mpsc::RecvTimeoutError::Timeout),
-        "{name}: decoding does not end"
+        "{name}: reading does not end"
     );
     worker
         .join()
