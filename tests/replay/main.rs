@@ -2,6 +2,8 @@
 //! and what the receiver says of it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod callers;
+mod faults;
 mod stopped;
 mod tls;
 mod witnessed;
@@ -42,6 +44,13 @@ impl Desk {
     /// Runs voicelt to its end.
     pub fn voicelt(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
+    }
+
+    /// Runs a line of shell on the desk.
+    pub fn shell(&self, line: &str) -> Output {
+        let mut shell = Command::new("sh");
+        shell.current_dir(self.0.path()).args(["-c", line]);
+        shell.stdin(Stdio::null()).output().unwrap()
     }
 
     /// Starts voicelt.

@@ -1,0 +1,105 @@
+//! Faults planted beside a replay: the verdict must find each, and cry wolf at none.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use voicelt::results::manifest::{RunManifest, VerdictLevel};
+use voicelt::results::reader::RunDir;
+
+use crate::{Desk, files, said, until};
+
+/// Two hundred calls of a second in ten seconds.
+const CALLS: &[&str] = &[
+    "--synth",
+    "speech-like:1s",
+    "--arrivals",
+    "constant:20/s",
+    "--duration",
+    "10s",
+];
+
+fn manifest(desk: &Desk) -> RunManifest {
+    RunDir::open(&desk.path("run")).unwrap().manifest().clone()
+}
+
+/// Replays while the sending process is stopped for so long, and returns its exit code.
+fn stopped_for(desk: &Desk, stop: Duration) -> Option<i32> {
+    let mut gateway = desk.start(&["gateway", "--listen", "127.0.0.1:0", "--slots", "200"]);
+    let target = gateway.address();
+    let run = desk.start(&[
+        "--quiet",
+        "replay",
+        "calls.vtrace",
+        "-t",
+        &target,
+        "-o",
+        "run",
+    ]);
+    let dir = desk.path("run");
+    // Its first part is closed after five seconds.
+    until(|| (!files(&dir, "requests-0").is_empty()).then_some(()));
+    run.signal(Signal::STOP);
+    std::thread::sleep(stop);
+    run.signal(Signal::CONT);
+    run.wait()
+}
+
+#[test]
+fn a_sender_that_was_stopped_for_a_moment_says_so() {
+    let desk = Desk::with_trace(CALLS);
+    let code = stopped_for(&desk, Duration::from_millis(300));
+    let verdict = manifest(&desk).verdict.unwrap();
+    assert!(verdict.level >= VerdictLevel::Degraded, "{verdict:?}");
+    let late = verdict.reasons.iter().any(|reason| reason.contains("late"));
+    assert!(late, "{verdict:?}");
+    assert!(matches!(code, Some(0 | 4)), "{code:?}");
+}
+
+#[test]
+fn a_sender_that_was_stopped_for_seconds_is_not_to_be_trusted() {
+    let desk = Desk::with_trace(CALLS);
+    let code = stopped_for(&desk, Duration::from_secs(3));
+    let run = manifest(&desk);
+    assert_eq!(run.verdict.as_ref().unwrap().level, VerdictLevel::Invalid);
+    assert_eq!(code, Some(4));
+    // Every chunk was sent all the same, none skipped.
+    let summary = voicelt::report::Summary::of_run(&RunDir::open(&desk.path("run")).unwrap(), None);
+    let load = summary.unwrap().load;
+    assert_eq!(load.chunks_sent, Some(load.chunks_planned));
+}
+
+#[test]
+fn too_few_descriptors_are_refused_and_when_forced_make_the_run_invalid() {
+    let desk = Desk::with_trace(&[
+        "--synth",
+        "speech-like:2s",
+        "--arrivals",
+        "burst:60@1s",
+        "--sessions",
+        "60",
+    ]);
+    let mut gateway = desk.start(&["gateway", "--listen", "127.0.0.1:0", "--slots", "200"]);
+    let target = gateway.address();
+    let limited = |flags: &str| {
+        let voicelt = env!("CARGO_BIN_EXE_voicelt");
+        let replay = format!("replay calls.vtrace -t {target} -o run --quiet {flags}");
+        desk.shell(&format!("ulimit -n 40; exec {voicelt} {replay}"))
+    };
+    let refused = limited("");
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    assert!(said(&refused).contains("open files"), "{}", said(&refused));
+    assert!(!desk.path("run").exists());
+
+    let forced = limited("--force");
+    assert_eq!(forced.status.code(), Some(4), "{}", said(&forced));
+    let verdict = manifest(&desk).verdict.unwrap();
+    assert_eq!(verdict.level, VerdictLevel::Invalid);
+    let named = |reason: &String| reason.contains("did not start") && reason.contains("ulimit");
+    assert!(verdict.reasons.iter().any(named), "{verdict:?}");
+    let rows = RunDir::open(&desk.path("run"))
+        .unwrap()
+        .requests()
+        .unwrap()
+        .rows;
+    assert_eq!(rows.len(), 60, "those that did not start have a row");
+}
