@@ -3,11 +3,22 @@
 use std::collections::BTreeMap;
 
 use rustix::process::Signal;
+use voicelt::report::witness::{Counts, Witness};
 use voicelt::results::reader::RunDir;
 use voicelt::results::row::{ArrivalRow, Direction, MessageRow, Status};
 use voicelt::table::{Reader, read_all};
 
-use crate::Desk;
+use crate::{Desk, said};
+
+const GATEWAY: &[&str] = &[
+    "gateway",
+    "--listen",
+    "127.0.0.1:0",
+    "--slots",
+    "200",
+    "--arrivals-log",
+    "log.parquet",
+];
 
 #[test]
 fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
@@ -23,15 +34,7 @@ fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
         "--answer-time",
         "3s",
     ]);
-    let mut gateway = desk.start(&[
-        "gateway",
-        "--listen",
-        "127.0.0.1:0",
-        "--slots",
-        "200",
-        "--arrivals-log",
-        "log.parquet",
-    ]);
+    let mut gateway = desk.start(GATEWAY);
     let target = gateway.address();
     // Whether a busy machine kept the schedule is the verdict's business, not this test's.
     let output = desk.voicelt(&[
@@ -45,7 +48,7 @@ fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
         "--messages",
         "--allow-invalid",
     ]);
-    assert!(output.status.success(), "{}", crate::said(&output));
+    assert!(output.status.success(), "{}", said(&output));
     gateway.signal(Signal::INT);
     assert_eq!(gateway.wait(), Some(0));
 
@@ -101,4 +104,93 @@ fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
             "{message:?} was received at {received}"
         );
     }
+
+    let (code, testimony) = testimony(&desk);
+    let counts = Counts {
+        sent: run.manifest().planned.chunks + 100,
+        arrived: run.manifest().planned.chunks + 100,
+        ..Counts::default()
+    };
+    assert_eq!(testimony.messages, counts, "chunks and configurations");
+    assert!(testimony.same_clock && testimony.run_ended);
+    for spread in [testimony.error, testimony.lag, testimony.transit] {
+        assert_eq!(spread.unwrap().n, run.manifest().planned.chunks);
+    }
+    assert!(
+        testimony.error.unwrap().min_ns >= 0,
+        "nothing arrives early"
+    );
+    judged_by_lateness_alone(code, &testimony);
+}
+
+#[test]
+fn the_names_of_the_trace_are_as_good_and_other_logs_are_not() {
+    let desk = Desk::with_trace(&["--synth", "speech-like:1s", "--sessions", "3"]);
+    let mut gateway = desk.start(GATEWAY);
+    let target = gateway.address();
+    for (run, more) in [
+        ("run", &["--messages", "--keep-session-ids"][..]),
+        ("bare", &[]),
+    ] {
+        let replay = [
+            "--quiet",
+            "replay",
+            "calls.vtrace",
+            "-t",
+            &target,
+            "-o",
+            run,
+        ];
+        let output = desk.voicelt(&[&replay[..], &["--allow-invalid"], more].concat());
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    gateway.signal(Signal::INT);
+    assert_eq!(gateway.wait(), Some(0));
+
+    let planned = RunDir::open(&desk.path("run"))
+        .unwrap()
+        .manifest()
+        .planned
+        .chunks;
+    let (code, testimony) = testimony(&desk);
+    let counts = Counts {
+        sent: planned + 3,
+        arrived: planned + 3,
+        of_other_runs: planned + 3,
+        ..Counts::default()
+    };
+    assert_eq!(testimony.messages, counts);
+    judged_by_lateness_alone(code, &testimony);
+
+    let refused = |run: &str, log: &str, reason: &str| {
+        let output = desk.voicelt(&["witness", run, log]);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(reason), "{}", said(&output));
+    };
+    refused("bare", "log.parquet", "replay with --messages");
+    refused("run", "run/requests.parquet", "column `seq` is missing");
+    refused("run", "none.parquet", "none.parquet: No such file");
+}
+
+/// The exit code of `voicelt witness run log.parquet`, and what it says.
+fn testimony(desk: &Desk) -> (i32, Witness) {
+    let witness = ["witness", "run", "log.parquet"];
+    let output = desk.voicelt(&[&witness[..], &["--json", "said.json"]].concat());
+    let text = std::fs::read_to_string(desk.path("said.json"));
+    let text = text.unwrap_or_else(|_| panic!("{}", said(&output)));
+    let testimony: Witness = serde_json::from_str(&text).unwrap();
+    let verdict = match testimony.failures.is_empty() {
+        true => "KEPT",
+        false => "FAILED",
+    };
+    assert!(said(&output).contains(verdict), "{}", said(&output));
+    (output.status.code().unwrap(), testimony)
+}
+
+/// Whether a busy machine kept the schedule is no business of a test: that chunks were late is the
+/// only failure there may be, and the exit code tells it.
+fn judged_by_lateness_alone(code: i32, testimony: &Witness) {
+    let is_late = testimony.late * 100 > testimony.error.unwrap().n;
+    assert_eq!(code, if is_late { 4 } else { 0 }, "{testimony:?}");
+    assert_eq!(testimony.failures.len(), usize::from(is_late));
 }
