@@ -1,4 +1,5 @@
 //! A bundle that is read session by session: edits, rewrites, and rows that make no sense.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

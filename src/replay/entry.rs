@@ -11,7 +11,7 @@ use crate::trace::model::EventKind;
 use crate::units::RunTime;
 
 /// One thing to be kept.
-pub(super) enum Entry {
+pub enum Entry {
     /// A turn started.
     Started(TurnStart),
     /// A turn ended.
@@ -32,7 +32,7 @@ pub(super) enum Entry {
 }
 
 /// The first message of a turn left.
-pub(super) struct TurnStart {
+pub struct TurnStart {
     pub(super) script: Arc<Script>,
     pub(super) turn: u32,
     pub(super) intended: RunTime,
@@ -52,26 +52,39 @@ impl TurnStart {
 }
 
 /// A message that was sent or received.
-pub(super) struct Message {
-    pub(super) script: Arc<Script>,
-    pub(super) turn: u32,
+pub struct Message {
+    /// Its session.
+    pub script: Arc<Script>,
+    /// Number of its turn.
+    pub turn: u32,
     /// Its number among those of its session and direction, from 0.
-    pub(super) seq: u32,
-    pub(super) bytes: u32,
-    pub(super) passage: Passage,
+    pub seq: u32,
+    /// PCM or text.
+    pub bytes: u32,
+    /// Which way it went, and when.
+    pub passage: Passage,
 }
 
 /// Which way a message went, and when.
-pub(super) enum Passage {
+pub enum Passage {
     /// To the gateway.
     Sent {
+        /// What it is.
         kind: EventKind,
+        /// When it was due.
         intended: RunTime,
+        /// When the pacer woke for it.
         released: RunTime,
+        /// When it was handed to the transport.
         sent: RunTime,
     },
     /// From the gateway.
-    Received { kind: &'static str, at: RunTime },
+    Received {
+        /// What it is.
+        kind: &'static str,
+        /// When it came.
+        at: RunTime,
+    },
 }
 
 impl Message {

@@ -2,18 +2,19 @@
 //!
 //! `plan` lays the sessions of the trace on the run's clock (`sketch` says how large it is,
 //! `calibrate` and `limits` what this machine can do), `loader` hands them to the workers shortly
-//! before they start, with their audio framed (`shelf`). `worker`s send, each with one `pacer` for
-//! all its sessions: `call` is one of them, with its `cursor` in its script; `hearing` is what it
+//! before they start, with their audio framed (`shelf`). `worker`s send, each with one `pacer` and
+//! the `alarms` of all its sessions: `call` is one of them, with its `cursor` in its script; `hearing` is what it
 //! does about what it hears, `converse` opens and reads its stream. `ledger` keeps the books from
 //! the workers' `entry`s, and `verdict` says whether the schedule was kept. Failures of the gateway
 //! are rows, not errors.
 
+pub mod alarms;
 pub mod calibrate;
 mod call;
 pub mod connections;
 mod converse;
 pub mod cursor;
-mod entry;
+pub mod entry;
 mod hearing;
 mod ledger;
 pub mod limits;
@@ -21,11 +22,11 @@ mod loader;
 pub mod pacer;
 pub mod plan;
 mod process;
-mod progress;
+pub mod progress;
 pub mod scheduling;
 mod shelf;
 pub mod sketch;
-mod tally;
+pub mod tally;
 pub mod verdict;
 mod worker;
 

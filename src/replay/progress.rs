@@ -142,7 +142,7 @@ pub(super) struct BargeIn {
 /// All that is known of one turn when its row is written. It is made when the session starts, so
 /// that nothing is allocated when it is handed over; the row is made of it on another thread.
 #[derive(Debug)]
-pub(super) struct TurnRecord {
+pub struct TurnRecord {
     /// The session.
     pub(super) script: Arc<Script>,
     /// The turn.

@@ -30,7 +30,7 @@ pub(super) fn record(histogram: &mut Histogram<u64>, lag: Lag) {
 
 /// What happened in one second.
 #[derive(Debug, Clone)]
-pub(super) struct Second {
+pub struct Second {
     /// Sessions that were to start in it.
     pub(super) offered_starts: u32,
     /// Sessions that started in it.

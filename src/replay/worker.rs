@@ -1,8 +1,7 @@
 //! One thread of a replay: its own runtime, connections and pacer, and the sessions given to it.
 
 use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::task::JoinSet;
 
+use super::alarms::{Alarm, Alarms};
 use super::call::Call;
 use super::connections::Connections;
 use super::converse::converse;
@@ -88,17 +88,6 @@ impl Default for Account {
     }
 }
 
-/// What happens at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Alarm {
-    /// A session's next message is due.
-    Send(u64),
-    /// The caller may speak into an answer.
-    BargeIn(u64),
-    /// A session may be overdue.
-    Overdue(u64),
-}
-
 /// What all sessions of a worker share.
 pub(super) struct Shared {
     pub(super) spec: Arc<ReplaySpec>,
@@ -107,7 +96,7 @@ pub(super) struct Shared {
     pub(super) connections: Connections,
     gauges: Arc<Gauges>,
     ledger: SyncSender<Entry>,
-    alarms: RefCell<BinaryHeap<Reverse<(RunTime, Alarm)>>>,
+    alarms: RefCell<Alarms>,
     /// How long the pacer's loop means to sleep; the beginning of time while it is awake.
     asleep_until: Cell<RunTime>,
     /// An alarm was set that comes before the end of its sleep.
@@ -118,7 +107,7 @@ pub(super) struct Shared {
 
 impl Shared {
     fn alarm(&self, at: RunTime, alarm: Alarm) {
-        self.alarms.borrow_mut().push(Reverse((at, alarm)));
+        self.alarms.borrow_mut().set(at, alarm);
         if at < self.asleep_until.get() {
             self.changed.notify_one();
         }
@@ -246,7 +235,7 @@ pub(super) async fn work(mut job: Assignment, connections: Connections) -> io::R
         if tasks.is_empty() && starts.is_over() {
             break;
         }
-        let alarm = shared.alarms.borrow().peek().map(|Reverse((at, _))| *at);
+        let alarm = shared.alarms.borrow().first();
         let next = [starts.next_at(), alarm].into_iter().flatten().min();
         let next = next.map_or(next_close, |next| next.min(next_close));
         shared.asleep_until.set(next);
@@ -350,13 +339,8 @@ fn ring(shared: &Shared, calls: &HashMap<u64, Rc<RefCell<Call>>>, now: RunTime) 
     let mut rang = false;
     let horizon = RunTime(now.0 + shared.spec.coalesce_ns);
     loop {
-        let alarm = match shared.alarms.borrow_mut() {
-            mut alarms if alarms.peek().is_some_and(|Reverse((at, _))| *at <= horizon) => {
-                alarms.pop()
-            }
-            _ => None,
-        };
-        let Some(Reverse((at, alarm))) = alarm else {
+        let due = shared.alarms.borrow_mut().take_due(horizon);
+        let Some((at, alarm)) = due else {
             return rang;
         };
         rang = true;

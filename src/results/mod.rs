@@ -6,8 +6,8 @@ pub mod latency;
 pub mod manifest;
 pub mod reader;
 pub mod row;
-#[cfg(test)]
-pub(crate) mod sample;
+#[doc(hidden)]
+pub mod sample;
 mod unfinished;
 pub mod writer;
 

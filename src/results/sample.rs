@@ -1,4 +1,4 @@
-//! A run for tests: one answered turn, and the `run.json` around it.
+//! A run for tests and benchmarks: one answered turn, and the `run.json` around it.
 
 use super::manifest::{ExitReason, Host, Planned, RUN_FORMAT, RunManifest, TraceRef};
 use super::manifest::{Verdict, VerdictLevel};
@@ -9,7 +9,8 @@ use crate::units::{Epoch, NS_PER_MS, NS_PER_S};
 const EPOCH_NS: i64 = 1_790_000_000 * NS_PER_S;
 
 /// A finished, valid run of 100 sessions with 10 turns each.
-pub(crate) fn manifest() -> RunManifest {
+#[must_use]
+pub fn manifest() -> RunManifest {
     RunManifest {
         format: RUN_FORMAT.to_owned(),
         run_id: "0123456789abcdef0123456789abcdef".to_owned(),
@@ -49,7 +50,8 @@ pub(crate) fn manifest() -> RunManifest {
 }
 
 /// Turn number `turn`: 1.2 s of speech, answered 200 ms and `turn % 100` more after its end.
-pub(crate) fn row(turn: u32) -> RequestRow {
+#[must_use]
+pub fn row(turn: u32) -> RequestRow {
     let start = i64::from(turn) * 100 * NS_PER_MS;
     let after = |ms: i64| Some(start + ms * NS_PER_MS);
     let answer = 1_400 + i64::from(turn % 100);
@@ -137,7 +139,8 @@ pub(crate) fn row(turn: u32) -> RequestRow {
 }
 
 /// Turn number `turn`, which ended as `status` before any part of its answer came.
-pub(crate) fn unanswered(turn: u32, status: Status) -> RequestRow {
+#[must_use]
+pub fn unanswered(turn: u32, status: Status) -> RequestRow {
     let mut row = RequestRow {
         first_transcript_ns: None,
         final_transcript_ns: None,
@@ -159,7 +162,8 @@ pub(crate) fn unanswered(turn: u32, status: Status) -> RequestRow {
 }
 
 /// Second number `second` of the run, with 500 chunks on time.
-pub(crate) fn second(second: i64) -> TimelineRow {
+#[must_use]
+pub fn second(second: i64) -> TimelineRow {
     TimelineRow {
         second_ns: second * NS_PER_S,
         active_sessions: 12,

@@ -1,0 +1,160 @@
+//! What the pacer's thread does for each chunk, and what the ledger's does for each row.
+//!
+//! `cargo bench` prints times; rows a second are those of one core.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use voicelt::clock::monotonic_ns;
+use voicelt::replay::alarms::{Alarm, Alarms};
+use voicelt::replay::entry::{Entry, Message, Passage};
+use voicelt::replay::plan::Script;
+use voicelt::results::row::{Direction, MessageRow, RequestRow};
+use voicelt::results::sample;
+use voicelt::table::{Row, write_all};
+use voicelt::trace::model::{EventKind, Microphone, SessionRow};
+use voicelt::trace::stream::SessionRows;
+use voicelt::units::RunTime;
+use voicelt::wire::frame::FramedAudio;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
+
+/// Entries that are recorded between two times that the ledger is emptied.
+const BATCH: u64 = 10_000;
+
+fn framing(c: &mut Criterion) {
+    let pcm = vec![0_u8; 32_000];
+    let mut group = c.benchmark_group("framing");
+    group.throughput(Throughput::Elements(50));
+    group.bench_function("a second of audio in 50 chunks", |b| {
+        b.iter(|| FramedAudio::new(black_box(&pcm), 640));
+    });
+    let framed = FramedAudio::new(&pcm, 640);
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("take a framed chunk", |b| {
+        b.iter(|| framed.chunk(black_box(17)));
+    });
+    group.finish();
+}
+
+fn heap(c: &mut Criterion) {
+    let mut alarms = Alarms::default();
+    for id in 0..1_000 {
+        alarms.set(RunTime(id as i64 * 20_000), Alarm::Send(id));
+    }
+    c.bench_function(
+        "pacer heap of 1,000 sessions: take what is due, set the next",
+        |b| {
+            b.iter(|| {
+                let (at, alarm) = alarms.take_due(RunTime(i64::MAX)).expect("never empty");
+                alarms.set(RunTime(at.0 + 20_000_000), alarm);
+            });
+        },
+    );
+}
+
+fn script() -> Arc<Script> {
+    let session = SessionRow {
+        session: 0,
+        session_id: "calls-000001".to_owned(),
+        start_ns: 0,
+        language_code: "en-US".to_owned(),
+        sample_rate_hz: 16_000,
+        microphone: Microphone::PushToTalk,
+        turns: 0,
+        recorded_status: None,
+        recorded_end_ns: None,
+    };
+    let rows = SessionRows {
+        session,
+        turns: Vec::new(),
+        events: Vec::new(),
+    };
+    Arc::new(Script::new(Arc::new(rows), 0, 0, RunTime(0)))
+}
+
+fn recording(c: &mut Criterion) {
+    let script = script();
+    let (ledger, entries) = sync_channel(2 * BATCH as usize);
+    let record = |seq: u64| {
+        let message = Message {
+            script: script.clone(),
+            turn: 0,
+            seq: seq as u32,
+            bytes: 640,
+            passage: Passage::Sent {
+                kind: EventKind::Audio,
+                intended: RunTime(1),
+                released: RunTime(2),
+                sent: RunTime(3),
+            },
+        };
+        ledger.try_send(Entry::Message(message)).expect("room");
+    };
+    let empty = || while entries.try_recv().is_ok() {};
+    record(0);
+    empty();
+    let region = Region::new(ALLOCATOR);
+    (0..BATCH).for_each(record);
+    let allocations = region.change().allocations;
+    assert_eq!(allocations, 0, "recording a message must not allocate");
+    empty();
+    c.bench_function("record a message on the pacer's thread", |b| {
+        b.iter_custom(|wanted| {
+            let (mut done, mut time) = (0, Duration::ZERO);
+            while done < wanted {
+                let count = BATCH.min(wanted - done);
+                let start_ns = monotonic_ns();
+                (0..count).for_each(record);
+                time += Duration::from_nanos((monotonic_ns() - start_ns) as u64);
+                empty();
+                done += count;
+            }
+            time
+        });
+    });
+}
+
+fn writing<R: Row + Clone>(c: &mut Criterion, name: &str, rows: &[R]) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("table.parquet");
+    let mut group = c.benchmark_group("parquet");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(rows.len() as u64));
+    group.bench_function(name, |b| {
+        b.iter_batched(
+            || (),
+            |()| write_all(&path, 128 * 1024, &[], rows).expect("written"),
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+fn tables(c: &mut Criterion) {
+    let message = |n: u32| MessageRow {
+        session_id: format!("calls-{:06}", n % 1_000),
+        copy: 0,
+        turn: 0,
+        direction: Direction::Sent,
+        kind: "audio".to_owned(),
+        seq: n / 1_000,
+        intended_ns: Some(i64::from(n) * 20_000),
+        released_ns: Some(i64::from(n) * 20_000 + 9_000),
+        sent_ns: Some(i64::from(n) * 20_000 + 12_000 + i64::from(n % 977)),
+        received_ns: None,
+        bytes: 640,
+    };
+    let messages: Vec<_> = (0..200_000).map(message).collect();
+    writing(c, "messages", &messages);
+    let requests: Vec<RequestRow> = (0..20_000).map(sample::row).collect();
+    writing(c, "requests", &requests);
+}
+
+criterion_group!(benches, framing, heap, recording, tables);
+criterion_main!(benches);
