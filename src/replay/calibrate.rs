@@ -33,7 +33,7 @@ const CHUNK_BYTES: usize = 640;
 /// As far apart as the chunks of 1,000 sessions; each has a write of its own.
 const CHUNK_STEP_NS: i64 = 20_000;
 /// Under load the next chunk is often due when one has been sent.
-const CHUNKS_A_WAKE_UP: i64 = 16;
+const CHUNKS_A_WAKE_UP: i64 = 4;
 /// Windows of the null server, larger than all that is sent, so that nothing waits for it.
 const WINDOW: u32 = 8 * 1024 * 1024;
 /// How long either measurement may take before it is given up.

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use voicelt::results::manifest::{RunManifest, VerdictLevel};
 use voicelt::results::reader::RunDir;
 
-use crate::{Desk, files, said, until};
+use crate::{Desk, said, until};
 
 /// Two hundred calls of a second in ten seconds.
 const CALLS: &[&str] = &[
@@ -37,7 +37,7 @@ fn stopped_for(desk: &Desk, stop: Duration) -> Option<i32> {
     ]);
     let dir = desk.path("run");
     // Its first part is closed after five seconds.
-    until(|| (!files(&dir, "requests-0").is_empty()).then_some(()));
+    until(|| dir.join("requests-00001.parquet").exists().then_some(()));
     run.signal(Signal::STOP);
     std::thread::sleep(stop);
     run.signal(Signal::CONT);

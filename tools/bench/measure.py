@@ -46,7 +46,7 @@ class Run:
 
     @property
     def judged(self) -> bool:
-        return self.sink_busy <= 80 and self.steal <= 2
+        return self.sink_busy <= 80 and self.steal <= 2 and self.arrived == self.expected
 
 
 class Sink:
@@ -58,18 +58,10 @@ class Sink:
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
         self.target = self.process.stderr.readline().split()[-1]
-        self.cpu_before, self.began = self.cpu_s(), time.monotonic()
 
-    def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) * TICK_S
-
-    def stop(self) -> float:
-        """Ends it and returns how busy its core was, in percent."""
-        busy = (self.cpu_s() - self.cpu_before) / (time.monotonic() - self.began) * 100
+    def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=60)
-        return busy
 
 
 def ticks() -> tuple[int, int]:
@@ -77,21 +69,47 @@ def ticks() -> tuple[int, int]:
     return sum(fields), fields[7]
 
 
-class Memory(threading.Thread):
-    """Samples the resident memory of a process and its children."""
+@dataclass
+class Sample:
+    """What was used up to an instant."""
 
-    def __init__(self, pid: int) -> None:
+    at: float
+    sender_cpu: float
+    sink_cpu: float
+    ticks: tuple[int, int]
+    rss_mb: float
+
+
+class Sampler(threading.Thread):
+    """Samples sender, sink and machine twice a second."""
+
+    def __init__(self, sender: int, sink: int) -> None:
         super().__init__(daemon=True)
-        self.pid, self.samples, self.over = pid, [], threading.Event()  # type: ignore[var-annotated]
+        self.pids = (sender, sink)
+        self.samples: list[Sample] = []
+        self.over = threading.Event()
 
     def run(self) -> None:
         while not self.over.wait(0.5):
             try:
-                status = Path(f"/proc/{self.pid}/status").read_text()
+                sender, sink = (cpu_s(pid) for pid in self.pids)
+                status = Path(f"/proc/{self.pids[0]}/status").read_text()
             except OSError:
                 return
-            if found := re.search(r"VmRSS:\s+(\d+)", status):
-                self.samples.append((time.monotonic(), int(found[1]) / 1024))
+            found = re.search(r"VmRSS:\s+(\d+)", status)
+            rss_mb = int(found[1]) / 1024 if found else 0.0
+            self.samples.append(Sample(time.monotonic(), sender, sink, ticks(), rss_mb))
+
+    def steady(self, seconds: int) -> tuple[Sample, Sample]:
+        """The first and the last sample of the steady part of a load of so many seconds."""
+        first = self.samples[0].at
+        inside = [s for s in self.samples if WARMUP_S <= s.at - first <= seconds]
+        return inside[0], inside[-1]
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) * TICK_S
 
 
 def quantiles(values: np.ndarray) -> dict[str, float]:
@@ -149,13 +167,13 @@ def measure(
     sink_binary: Path,
     place: Path,
     run: Run,
+    seconds: int,
     command: Callable[[str], list[str]],
     env: dict[str, str] | None = None,
 ) -> tuple[Run, str, Path]:
-    """Runs the command against a fresh sink; returns what it printed and the log."""
+    """Runs a load of `seconds` against a fresh sink; returns what it printed and the log."""
     log = place / "arrivals.parquet"
     sink = Sink(sink_binary, log)
-    before = ticks()
     process = subprocess.Popen(
         ["taskset", "-c", SENDER_CORE, *command(sink.target)],
         stdout=subprocess.PIPE,
@@ -163,26 +181,19 @@ def measure(
         env={**os.environ, **(env or {})},
         text=True,
     )
-    memory = Memory(process.pid)
-    memory.start()
-    assert process.stdout is not None and process.stderr is not None
-    errors: list[str] = []
-    reader = threading.Thread(target=lambda: errors.append(process.stderr.read()), daemon=True)  # type: ignore[union-attr]
-    reader.start()
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    memory.over.set()
-    reader.join(timeout=5)
-    after = ticks()
-    run.sink_busy = sink.stop()
-    run.steal = (after[1] - before[1]) / max(1, after[0] - before[0]) * 100
-    run.cpu_ms = (usage.ru_utime + usage.ru_stime) * 1e6 / max(1, run.expected)
-    if memory.samples:
-        run.rss_mb = max(rss for _, rss in memory.samples)
-        warm = memory.samples[0][0] + WARMUP_S
-        settled = [rss for at, rss in memory.samples if at >= warm] or [memory.samples[-1][1]]
-        run.rss_growth_mb = max(settled) - settled[0]
+    sampler = Sampler(process.pid, sink.process.pid)
+    sampler.start()
+    printed, errors = process.communicate()
+    sampler.over.set()
+    sink.stop()
+    first, last = sampler.steady(seconds)
+    span = last.at - first.at
+    chunks = run.expected / seconds * span
+    run.sink_busy = (last.sink_cpu - first.sink_cpu) / span * 100
+    run.steal = (last.ticks[1] - first.ticks[1]) / max(1, last.ticks[0] - first.ticks[0]) * 100
+    run.cpu_ms = (last.sender_cpu - first.sender_cpu) * 1e6 / chunks
+    run.rss_mb = max(sample.rss_mb for sample in sampler.samples)
+    run.rss_growth_mb = last.rss_mb - first.rss_mb
     # 99: the sink gives no answers.
     if process.returncode not in (0, 99):
         raise RuntimeError(f"{run.side} ended with {process.returncode}: {errors} {printed}")

@@ -5,8 +5,9 @@
     venv/bin/python tools/bench/schedule.py --quick    # a smoke test of a minute
 
 Sender and receiver are pinned to a core each. All sides of a table are measured in one run, in
-turns; figures are medians of the rounds. Rows whose receiver was over 80 % busy, or with over 2 %
-of steal, are marked and not to be judged.
+turns; figures are medians of the rounds. Rows whose receiver was over 80 % busy, with over 2 % of
+steal, or with chunks that did not arrive, are marked and not to be judged. CPU, steal and memory
+growth are those of the steady part.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Bench:
             replay = [str(self.voicelt), "--quiet", "replay", str(trace), "-t", target]
             return [*replay, "-o", str(out), "--workers", "1", "--allow-invalid", "--force", *flags]
 
-        run, _, log = measure(self.sink, self.place, run, command)
+        run, _, log = measure(self.sink, self.place, run, seconds, command)
         manifest = json.loads((out / "run.json").read_text())
         run.connections = manifest["spec"]["connections"]
         lag = manifest["summary"]["lag"]
@@ -81,7 +82,7 @@ class Bench:
         run = Run(side, sessions, expected=sessions * self.seconds * 50)
         plan = self.place / "plan.csv"
         run, printed, log = measure(
-            self.sink, self.place, run, lambda target: command(target, str(plan))
+            self.sink, self.place, run, self.seconds, lambda target: command(target, str(plan))
         )
         run.lag = lag_of(printed)
         lines = [line.rsplit(",", 1) for line in plan.read_text().splitlines()]
@@ -108,9 +109,9 @@ class Bench:
         env = {"SESSIONS": str(sessions), "SECONDS": str(self.seconds), "PROTO_DIR": str(ROOT / "proto")}
 
         def command(target: str) -> list[str]:
-            return [binary, "run", "--quiet", "-e", f"TARGET={target}", str(CLIENTS / "k6.js")]
+            return [binary, "run", "--quiet", "--no-usage-report", "--address", "", "-e", f"TARGET={target}", str(CLIENTS / "k6.js")]
 
-        run, _, log = measure(self.sink, self.place, run, command, env)
+        run, _, log = measure(self.sink, self.place, run, self.seconds, command, env)
         judge_arrivals(run, log, {}, CHUNK_NS)
         return run
 

@@ -46,7 +46,8 @@ async def main() -> None:
     kind, target, sessions, seconds, plan = sys.argv[1:]
     count, chunks = int(sessions), int(seconds) * 50
     first = time.monotonic() + LEAD_S
-    starts = [first + n / count for n in range(count)]
+    # Spread over a second, and evenly over the chunk as well.
+    starts = [first + n / count + n * 0.618034 % 1 * CHUNK_S for n in range(count)]
     with open(plan, "w") as file:
         for number, start in enumerate(starts):
             file.write(f"{kind}-{number},{round(start * 1e9)}\n")

@@ -44,9 +44,10 @@ impl Load {
         format!("baseline-{number}")
     }
 
-    /// Sessions start evenly spread over a second.
+    /// Sessions start evenly spread over a second, and over the chunk as well.
     fn start(&self, number: usize) -> RunTime {
-        RunTime(LEAD_NS + number as i64 * NS_PER_S / self.sessions as i64)
+        let phase_ns = (number as f64 * 0.618_034).fract() * CHUNK_NS as f64;
+        RunTime(LEAD_NS + number as i64 * NS_PER_S / self.sessions as i64 + phase_ns as i64)
     }
 
     fn due(&self, number: usize, chunk: i64) -> RunTime {
