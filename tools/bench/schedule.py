@@ -171,7 +171,7 @@ def interleaved(sides: dict[str, Callable[[], Run]], rounds: int) -> dict[str, l
             print(f"round {number + 1}: {name}", file=sys.stderr, flush=True)
             try:
                 found[name].append(side())
-            except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            except (RuntimeError, IndexError, OSError, subprocess.SubprocessError) as error:
                 print(f"  failed: {error}", file=sys.stderr, flush=True)
     return {name: runs for name, runs in found.items() if runs}
 
