@@ -54,7 +54,7 @@ use crate::wire::channel::{ConnectError, Connector, Endpoint, Trust};
 use connections::{Connections, Opening};
 use ledger::MOST_WAITING;
 use loader::Loader;
-use pacer::PacerKind;
+use pacer::{Pacer, PacerKind};
 use plan::{Plan, Script};
 use progress::{End, RunFacts};
 use scheduling::Granted;
@@ -394,9 +394,12 @@ fn serve(
     let opening = job.spec.opening;
     let granted = scheduling::request();
     local.block_on(&runtime, async move {
+        // The timer comes first: connections may take every descriptor that is left.
+        let pacer = Pacer::new(job.spec.pacer, job.clock.clone(), job.spec.spin_ns);
+        let pacer = pacer.map_err(system("make a timer"))?;
         let connections = Connections::open(connector, numbers, opening).await?;
         let stream_limit = connections.stream_limit();
-        let worked = worker::work(job, connections).await;
+        let worked = worker::work(job, pacer, connections).await;
         let mut account = worked.map_err(system("keep time"))?;
         account.scheduling = Some(granted);
         account.stream_limit = stream_limit;

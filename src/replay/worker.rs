@@ -194,9 +194,12 @@ impl Shared {
 /// Runs a worker to its end: all sessions over, or told to stop.
 ///
 /// # Errors
-/// The system's, such as a limit of open files for the timer.
-pub(super) async fn work(mut job: Assignment, connections: Connections) -> io::Result<Account> {
-    let pacer = Pacer::new(job.spec.pacer, job.clock.clone(), job.spec.spin_ns)?;
+/// The system's, of the timer.
+pub(super) async fn work(
+    mut job: Assignment,
+    pacer: Pacer,
+    connections: Connections,
+) -> io::Result<Account> {
     let shared = Rc::new(Shared {
         spec: job.spec,
         run: job.run,
