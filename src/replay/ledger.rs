@@ -7,10 +7,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
+
 use super::entry::Entry;
 use super::process::{Sampler, Usage};
 use super::progress::{RunFacts, row};
-use super::tally::Second;
+use super::tally::{Second, lag_histogram};
 use super::verdict::{SecondFacts, Watch};
 use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
@@ -33,6 +35,10 @@ pub(super) struct Books {
     pub(super) writer: RunWriter,
     /// What the verdict watched.
     pub(super) watch: Watch,
+    /// Lags of all chunks.
+    pub(super) lag: Histogram<u64>,
+    /// Chunks that left late.
+    pub(super) late_chunks: u64,
 }
 
 /// Seconds that are being added up.
@@ -48,7 +54,7 @@ struct Seconds {
 /// # Errors
 /// The disk's: the run cannot go on without its results.
 pub(super) fn keep(
-    mut writer: RunWriter,
+    writer: RunWriter,
     entries: &Receiver<Entry>,
     workers: usize,
     run: &RunFacts,
@@ -61,16 +67,21 @@ pub(super) fn keep(
         next: 0,
     };
     let mut sampler = Sampler::new();
-    let mut watch = Watch::default();
+    let mut books = Books {
+        writer,
+        watch: Watch::default(),
+        lag: lag_histogram(),
+        late_chunks: 0,
+    };
     let (mut sampled, mut next_part) = (0, RunTime(PART_NS));
     while seconds.told.iter().any(Option::is_some) {
         match entries.try_recv() {
-            Ok(Entry::Started(start)) => writer.started(start.row())?,
-            Ok(Entry::Message(message)) => writer.message(message.row())?,
+            Ok(Entry::Started(start)) => books.writer.started(start.row())?,
+            Ok(Entry::Message(message)) => books.writer.message(message.row())?,
             Ok(Entry::Turn(record)) => {
                 if let Some(row) = row(run, &record) {
                     seconds.note(&row, gauges);
-                    writer.request(row)?;
+                    books.writer.request(row)?;
                 }
             }
             Ok(Entry::Second {
@@ -95,15 +106,15 @@ pub(super) fn keep(
             let usage = sampler.sample(now, gauges.active_sessions.load(Relaxed));
             seconds.open.entry(sampled.max(seconds.next)).or_default().1 = usage;
             sampled = now.0 / NS_PER_S;
-            seconds.close(&mut writer, &mut watch, run)?;
+            seconds.close(&mut books, run)?;
         }
         if now >= next_part {
-            writer.close_parts()?;
+            books.writer.close_parts()?;
             next_part = RunTime(now.0 + PART_NS);
         }
     }
-    seconds.close(&mut writer, &mut watch, run)?;
-    Ok(Books { writer, watch })
+    seconds.close(&mut books, run)?;
+    Ok(books)
 }
 
 impl Seconds {
@@ -125,19 +136,17 @@ impl Seconds {
     }
 
     /// Writes the seconds that all workers have told of.
-    fn close(
-        &mut self,
-        writer: &mut RunWriter,
-        watch: &mut Watch,
-        run: &RunFacts,
-    ) -> Result<(), ResultsError> {
+    fn close(&mut self, books: &mut Books, run: &RunFacts) -> Result<(), ResultsError> {
         let workers = self.told.len() as f64;
         let told = self.told.iter().flatten().min().copied();
         let end = told.unwrap_or_else(|| self.open.keys().last().map_or(0, |last| last + 1));
         while self.next < end {
             let (second, usage, errors) = self.open.remove(&self.next).unwrap_or_default();
             let steady = run.steady.contains(&RunTime(self.next * NS_PER_S));
-            watch.second(SecondFacts {
+            // All have the same bounds, so that adding cannot fail.
+            let _ = books.lag.add(&second.lag);
+            books.late_chunks += second.late_chunks;
+            books.watch.second(SecondFacts {
                 late: second.late_chunks,
                 chunks: second.offered_chunks,
                 steady,
@@ -149,7 +158,7 @@ impl Seconds {
                 false => i64::try_from(second.lag.value_at_quantile(q)).ok(),
             };
             let errors = errors.iter().map(|(name, count)| format!("{name}={count}"));
-            writer.second(TimelineRow {
+            books.writer.second(TimelineRow {
                 second_ns: self.next * NS_PER_S,
                 active_sessions: usage.active_sessions,
                 offered_starts: second.offered_starts,

@@ -52,7 +52,7 @@ use crate::units::{NS_PER_MS, NS_PER_S, RunTime};
 use crate::wire::channel::{ConnectError, Connector, Endpoint, Trust};
 
 use connections::{Connections, Opening};
-use ledger::MOST_WAITING;
+use ledger::{Books, MOST_WAITING};
 use loader::Loader;
 use pacer::{Pacer, PacerKind};
 use plan::{Plan, Script};
@@ -273,7 +273,7 @@ impl Replay {
             epoch_realtime_ns: manifest.epoch.realtime_ns,
             keep_text: self.spec.keep_text,
             keep_session_ids: self.spec.keep_session_ids,
-            clips: self.bundle.clips.clone(),
+            bundle: self.bundle,
             steady: self.spec.steady.clone(),
         });
         let workers = self.scripts.len();
@@ -327,7 +327,7 @@ impl Replay {
             loading.join().map_err(|_| ReplayError::Worker)??;
             let accounts = accounts.into_iter().collect::<Result<Vec<_>, _>>()?;
             let books = books?;
-            let (lag, mut totals) = add_up(&accounts);
+            let (lag, mut totals) = add_up(&books, &accounts);
             let calibration = manifest.calibration.as_ref();
             totals.timer_error_p99_ns = calibration.map_or(0, |found| found.timer_error_p99_ns);
             Ok(Outcome {
@@ -350,12 +350,12 @@ struct Reading {
     audio: bool,
 }
 
-/// What all workers counted.
-fn add_up(accounts: &[Account]) -> (Option<LagSummary>, Totals) {
-    let (mut lag, mut start_lag) = (lag_histogram(), lag_histogram());
+/// What the books and all workers say.
+fn add_up(books: &Books, accounts: &[Account]) -> (Option<LagSummary>, Totals) {
+    let lag = &books.lag;
+    let mut start_lag = lag_histogram();
     for account in accounts {
         // All have the same bounds, so that adding cannot fail.
-        let _ = lag.add(&account.lag);
         let _ = start_lag.add(&account.start_lag);
     }
     let at = |q: f64| i64::try_from(lag.value_at_quantile(q)).unwrap_or(i64::MAX);
@@ -364,7 +364,7 @@ fn add_up(accounts: &[Account]) -> (Option<LagSummary>, Totals) {
         p99_ns: at(0.99),
         p999_ns: at(0.999),
         max_ns: i64::try_from(lag.max()).unwrap_or(i64::MAX),
-        late_chunks: accounts.iter().map(|account| account.late_chunks).sum(),
+        late_chunks: books.late_chunks,
         chunks: lag.len(),
     });
     let sum = |of: fn(&Account) -> u64| accounts.iter().map(of).sum();

@@ -5,9 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::plan::Script;
+use crate::results::manifest::wire_session_id;
 use crate::results::row::{Phase, RequestRow, Status};
 use crate::table::UtcInstant;
-use crate::trace::model::{ClipRow, EventKind, Microphone, SpeechMethod, TurnRow};
+use crate::trace::model::{EventKind, Microphone, SpeechMethod, TurnRow};
+use crate::trace::stream::Bundle;
 use crate::units::{RunTime, TraceTime};
 use crate::wire::dialogue::{Heard, MAX_ERROR_CHARS, cut};
 use crate::wire::status::{GrpcStatus, OK};
@@ -23,8 +25,8 @@ pub(super) struct RunFacts {
     pub(super) keep_text: bool,
     /// Whether the gateway sees the trace's own session ids.
     pub(super) keep_session_ids: bool,
-    /// The trace's clips.
-    pub(super) clips: Vec<ClipRow>,
+    /// The trace.
+    pub(super) bundle: Arc<Bundle>,
     /// Turns that start within it are in the steady phase.
     pub(super) steady: Range<RunTime>,
 }
@@ -35,10 +37,7 @@ impl RunFacts {
         let name = &script.rows.session.session_id;
         match self.keep_session_ids {
             true => name.clone(),
-            false => {
-                let run = self.run_id.get(..8).unwrap_or(&self.run_id);
-                format!("{run}-{name}-{}", script.copy)
-            }
+            false => wire_session_id(&self.run_id, name, script.copy),
         }
     }
 
@@ -51,7 +50,9 @@ impl RunFacts {
 
     /// Whether an utterance has speech, and so expects an answer.
     pub(super) fn expects_answer(&self, turn: &TurnRow) -> bool {
-        let clip = turn.clip.and_then(|clip| self.clips.get(clip as usize));
+        let clip = turn
+            .clip
+            .and_then(|clip| self.bundle.clips.get(clip as usize));
         clip.is_none_or(|clip| clip.speech_method != SpeechMethod::None)
     }
 
@@ -184,7 +185,7 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
     let heard = heard.as_ref()?;
     let session = &script.rows.session;
     let planned = script.turn(*turn);
-    let clip = planned.clip.map(|clip| &run.clips[clip as usize]);
+    let clip = planned.clip.map(|clip| &run.bundle.clips[clip as usize]);
     let expects_answer = run.expects_answer(planned);
     let at = |ns| script.run_time(TraceTime(ns)).0 + progress.shift_ns;
     let intended_start_ns = at(planned.at_ns);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::plan::{Open, Plan, Shape, Source};
 use crate::trace::TraceError;
 use crate::trace::extent::{Extent, ExtentMeter};
+use crate::trace::model::TurnRow;
 use crate::trace::stream::Bundle;
 use crate::units::RunTime;
 
@@ -61,8 +62,7 @@ pub fn sketch(bundle: &Arc<Bundle>, shape: &Shape, reactive: bool) -> Result<Ext
     for script in plan(bundle, shape, RunTime(0))? {
         let script = script?;
         let session = &script.rows.session;
-        let unknown =
-            |turn: &&crate::trace::model::TurnRow| turn.turn > 0 && turn.think_ns.is_none();
+        let unknown = |turn: &&TurnRow| turn.turn > 0 && turn.think_ns.is_none();
         if let Some(turn) = script.rows.turns.iter().find(unknown).filter(|_| reactive) {
             return Err(SketchError::NoThinkTime {
                 session_id: session.session_id.clone(),

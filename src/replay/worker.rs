@@ -50,12 +50,8 @@ pub(super) struct Assignment {
 
 /// What a worker tells at its end.
 pub(super) struct Account {
-    /// Lags of its chunks.
-    pub(super) lag: Histogram<u64>,
     /// Lags of its session starts.
     pub(super) start_lag: Histogram<u64>,
-    /// Chunks that left late.
-    pub(super) late_chunks: u64,
     /// Rows that the ledger had no room for.
     pub(super) rows_lost: u64,
     /// Times that audio was not there when it was due.
@@ -74,9 +70,7 @@ pub(super) struct Account {
 impl Default for Account {
     fn default() -> Self {
         Account {
-            lag: lag_histogram(),
             start_lag: lag_histogram(),
-            late_chunks: 0,
             rows_lost: 0,
             audio_misses: 0,
             not_started: 0,
@@ -144,7 +138,6 @@ impl Shared {
     pub(super) fn count_chunk(&self, due: RunTime, sent: RunTime, lag: Lag, interval_ns: i64) {
         self.tally.borrow_mut().chunk(due, sent, lag, interval_ns);
         let mut account = self.account.borrow_mut();
-        record(&mut account.lag, lag);
         let shortest_ns = account.interval_ns.unwrap_or(interval_ns);
         account.interval_ns = Some(shortest_ns.min(interval_ns));
         self.gauges.lag.record(lag.0);
@@ -361,7 +354,6 @@ fn ring(shared: &Shared, calls: &HashMap<u64, Rc<RefCell<Call>>>, now: RunTime) 
 /// Enters the seconds that are over.
 fn close_seconds(shared: &Shared, worker: usize, now: Option<RunTime>) {
     for (number, second) in shared.tally.borrow_mut().close(now) {
-        shared.account.borrow_mut().late_chunks += second.late_chunks;
         shared.enter(Entry::Second {
             worker,
             number,

@@ -156,10 +156,14 @@ impl RunManifest {
         let kept = self.spec.get("keep_session_ids");
         match kept.and_then(serde_json::Value::as_bool) {
             Some(true) => session_id.to_owned(),
-            _ => {
-                let run = self.run_id.get(..8).unwrap_or(&self.run_id);
-                format!("{run}-{session_id}-{copy}")
-            }
+            _ => wire_session_id(&self.run_id, session_id, copy),
         }
     }
+}
+
+/// The name of a session on the wire that is of this run alone.
+#[must_use]
+pub fn wire_session_id(run_id: &str, session_id: &str, copy: u32) -> String {
+    let run = run_id.get(..8).unwrap_or(run_id);
+    format!("{run}-{session_id}-{copy}")
 }

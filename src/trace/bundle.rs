@@ -8,7 +8,6 @@ use super::model::{ClipRow, EventRow, SessionRow, SourceRow, TurnRow};
 use super::seal::Seal;
 use super::staging::{Staging, finish_swap};
 use super::{TraceError, check, content};
-use crate::pcm::wav;
 use crate::table::{self, Reader, Row};
 
 /// Rows in a row group of `events.parquet`, so that a session can be read when it starts.
@@ -100,37 +99,6 @@ impl Trace {
     pub fn extent(&self) -> Extent {
         Extent::of(&self.sessions, &self.events)
     }
-
-    /// The PCM16 samples of `clip`, or `None` when the trace holds only its timing.
-    ///
-    /// # Errors
-    /// A file that is missing, unreadable, or not of the rate and length that the table says.
-    pub fn clip_samples(&self, clip: &ClipRow) -> Result<Option<Vec<i16>>, TraceError> {
-        clip_samples(&self.dir, clip)
-    }
-}
-
-/// The PCM16 samples of `clip` of the bundle `dir`; see [`Trace::clip_samples`].
-pub(super) fn clip_samples(dir: &Path, clip: &ClipRow) -> Result<Option<Vec<i16>>, TraceError> {
-    let Some(file) = &clip.file else {
-        return Ok(None);
-    };
-    let path = dir.join(file);
-    let fail = |reason| TraceError::Clip {
-        path: path.display().to_string(),
-        reason,
-    };
-    let (rate, samples) = wav::read(&path).map_err(|e| fail(e.to_string()))?;
-    if rate.0 != clip.sample_rate_hz || samples.len() as u64 != clip.samples {
-        return Err(fail(format!(
-            "holds {} samples at {} Hz, but clips.parquet says {} at {} Hz; make the trace again",
-            samples.len(),
-            rate.0,
-            clip.samples,
-            clip.sample_rate_hz
-        )));
-    }
-    Ok(Some(samples))
 }
 
 /// One table of the bundle `dir`, to be read a few thousand rows at a time.

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::bundle::{clip_samples, open_table, read_table};
+use super::bundle::{open_table, read_table};
 use super::check::{
     Checker, Ids, MAX_SESSION_EVENTS, MAX_SESSION_TEXT_BYTES, MAX_SESSION_TURNS, check_clips,
 };
@@ -13,6 +13,7 @@ use super::model::{ClipRow, EventRow, SessionRow, TurnRow};
 use super::seal::{Seal, has_sealed_files};
 use super::staging::finish_swap;
 use super::{TraceError, content};
+use crate::pcm::wav;
 use crate::table::{Reader, Row};
 
 /// One session with all that belongs to it.
@@ -169,7 +170,25 @@ impl Bundle {
     /// # Errors
     /// A file that is missing, unreadable, or not of the rate and length that the table says.
     pub fn clip_samples(&self, clip: &ClipRow) -> Result<Option<Vec<i16>>, TraceError> {
-        clip_samples(&self.dir, clip)
+        let Some(file) = &clip.file else {
+            return Ok(None);
+        };
+        let path = self.dir.join(file);
+        let fail = |reason| TraceError::Clip {
+            path: path.display().to_string(),
+            reason,
+        };
+        let (rate, samples) = wav::read(&path).map_err(|e| fail(e.to_string()))?;
+        if rate.0 != clip.sample_rate_hz || samples.len() as u64 != clip.samples {
+            return Err(fail(format!(
+                "holds {} samples at {} Hz, but clips.parquet says {} at {} Hz; make the trace again",
+                samples.len(),
+                rate.0,
+                clip.samples,
+                clip.sample_rate_hz
+            )));
+        }
+        Ok(Some(samples))
     }
 
     /// Whether the file of every clip is there.

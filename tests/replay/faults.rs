@@ -24,8 +24,7 @@ fn manifest(desk: &Desk) -> RunManifest {
 
 /// Replays while the sending process is stopped for so long, and returns its exit code.
 fn stopped_for(desk: &Desk, stop: Duration) -> Option<i32> {
-    let mut gateway = desk.start(&["gateway", "--listen", "127.0.0.1:0", "--slots", "200"]);
-    let target = gateway.address();
+    let (_gateway, target) = desk.gateway(&["--slots", "200"]);
     let run = desk.start(&[
         "--quiet",
         "replay",
@@ -78,8 +77,7 @@ fn too_few_descriptors_are_refused_and_when_forced_make_the_run_invalid() {
         "--sessions",
         "60",
     ]);
-    let mut gateway = desk.start(&["gateway", "--listen", "127.0.0.1:0", "--slots", "200"]);
-    let target = gateway.address();
+    let (_gateway, target) = desk.gateway(&["--slots", "200"]);
     let limited = |flags: &str| {
         let voicelt = env!("CARGO_BIN_EXE_voicelt");
         let replay = format!("replay calls.vtrace -t {target} -o run --quiet {flags}");

@@ -53,6 +53,14 @@ impl Desk {
         shell.stdin(Stdio::null()).output().unwrap()
     }
 
+    /// Starts a gateway with these flags; returns it and its address.
+    pub fn gateway(&self, flags: &[&str]) -> (Running, String) {
+        let listen = ["gateway", "--listen", "127.0.0.1:0"];
+        let mut gateway = self.start(&[&listen, flags].concat());
+        let address = gateway.address();
+        (gateway, address)
+    }
+
     /// Starts voicelt.
     pub fn start(&self, args: &[&str]) -> Running {
         let mut command = self.command(args);

@@ -100,8 +100,7 @@ fn ctrl_c_lets_calls_end_and_writes_everything() {
 #[test]
 fn a_gateway_that_dies_is_data() {
     let desk = Desk::with_trace(LONG);
-    let mut gateway = desk.start(&["gateway", "--listen", "127.0.0.1:0"]);
-    let target = gateway.address();
+    let (gateway, target) = desk.gateway(&[]);
     let run = desk.start(&[
         "--quiet",
         "replay",

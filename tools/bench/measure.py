@@ -202,6 +202,10 @@ def measure(
 
 def lag_of(printed: str) -> dict[str, float]:
     """The sender's own figures, from the JSON that a baseline prints."""
-    found = json.loads(printed.strip().splitlines()[-1])
+    return micros(json.loads(printed.strip().splitlines()[-1]))
+
+
+def micros(found: dict[str, float]) -> dict[str, float]:
+    """The quantiles of a lag in nanoseconds, by name and in microseconds."""
     names = {"p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns", "max": "max_ns"}
     return {name: found[key] / 1e3 for name, key in names.items()}

@@ -26,7 +26,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from measure import CHUNK_NS, WARMUP_S, Run, judge_arrivals, lag_of, measure
+from measure import CHUNK_NS, WARMUP_S, Run, judge_arrivals, lag_of, measure, micros
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = Path(__file__).parent / "clients"
@@ -68,9 +68,7 @@ class Bench:
         run, _, log = measure(self.sink, self.place, run, seconds, command)
         manifest = json.loads((out / "run.json").read_text())
         run.connections = manifest["spec"]["connections"]
-        lag = manifest["summary"]["lag"]
-        names = {"p50": "p50_ns", "p99": "p99_ns", "p99.9": "p999_ns", "max": "max_ns"}
-        run.lag = {name: lag[key] / 1e3 for name, key in names.items()}
+        run.lag = micros(manifest["summary"]["lag"])
         rows = pq.read_table(out / "requests.parquet", columns=["wire_session_id", "intended_start_ns"])
         epoch = manifest["epoch"]["monotonic_ns"]
         starts = {name: epoch + at for name, at in zip(*(c.to_pylist() for c in rows.columns))}

@@ -52,11 +52,7 @@ const MOST_CONNECTIONS: u64 = 64;
 /// [`BadInput`], [`Unreachable`], or our own failure.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     args.check()?;
-    let bundle = Bundle::open(&args.trace).map_err(|error| match error {
-        error @ TraceError::Io { .. } => anyhow!(error),
-        error => BadInput(error.into()).into(),
-    })?;
-    let bundle = Arc::new(bundle);
+    let bundle = Arc::new(Bundle::open(&args.trace).map_err(unreadable)?);
     let embedded = match args.target.as_str() {
         EMBEDDED if !args.plan => Some(Embedded::start(GatewaySpec::default())?),
         _ => None,
@@ -77,7 +73,7 @@ fn replay(
     let shape = args.shape();
     let extent = sketch(bundle, &shape, args.turn_timing().is_reactive());
     let extent = extent.map_err(|error| match error {
-        SketchError::Trace(error @ TraceError::Io { .. }) => anyhow!(error),
+        SketchError::Trace(error) => unreadable(error),
         error => BadInput(error.into()).into(),
     })?;
     if extent.sessions == 0 {
@@ -363,6 +359,14 @@ impl Args {
             "allow_invalid": self.allow_invalid,
             "strict_verdict": self.strict_verdict,
         })
+    }
+}
+
+/// A trace that the system cannot read is our failure; one that makes no sense is bad input.
+fn unreadable(error: TraceError) -> anyhow::Error {
+    match error {
+        error @ TraceError::Io { .. } => error.into(),
+        error => BadInput(error.into()).into(),
     }
 }
 
