@@ -38,6 +38,17 @@ pub fn epoch_now() -> Epoch {
     }
 }
 
+/// The instant so many nanoseconds from now, on both clocks.
+#[must_use]
+pub fn epoch_in(ns: i64) -> Epoch {
+    let now = epoch_now();
+    Epoch {
+        realtime_ns: now.realtime_ns.saturating_add(ns),
+        monotonic_ns: now.monotonic_ns.saturating_add(ns),
+        ..now
+    }
+}
+
 /// The real clock of a run.
 #[derive(Debug, Clone)]
 pub struct RunClock {

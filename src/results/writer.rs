@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::ResultsError;
@@ -327,8 +328,9 @@ pub fn write_manifest(dir: &Path, manifest: &RunManifest) -> Result<(), ResultsE
         source,
     };
     let temporary = dir.join("run.json.tmp");
-    let file = File::create(&temporary).map_err(io)?;
-    serde_json::to_writer_pretty(&file, manifest).map_err(|e| io(e.into()))?;
+    let text = serde_json::to_vec_pretty(manifest).map_err(|e| io(e.into()))?;
+    let mut file = File::create(&temporary).map_err(io)?;
+    file.write_all(&text).map_err(io)?;
     file.sync_all().map_err(io)?;
     fs::rename(&temporary, &path).map_err(io)
 }

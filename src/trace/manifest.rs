@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use super::TraceError;
@@ -101,8 +102,9 @@ impl TraceManifest {
         let path = dir.join("trace.json");
         let io = |e| TraceError::io(&path, e);
         let temporary = dir.join("trace.json.tmp");
-        let file = fs::File::create(&temporary).map_err(io)?;
-        serde_json::to_writer_pretty(&file, self).map_err(|e| io(e.into()))?;
+        let text = serde_json::to_vec_pretty(self).map_err(|e| io(e.into()))?;
+        let mut file = fs::File::create(&temporary).map_err(io)?;
+        file.write_all(&text).map_err(io)?;
         file.sync_all().map_err(io)?;
         fs::rename(&temporary, &path).map_err(io)
     }

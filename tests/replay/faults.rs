@@ -67,6 +67,41 @@ fn a_sender_that_was_stopped_for_seconds_is_not_to_be_trusted() {
     assert_eq!(load.chunks_sent, Some(load.chunks_planned));
 }
 
+/// Makes a library that, loaded before the C library, lets each write to a file take 5 ms and each
+/// flush to the disk a second and a half.
+fn slow_disk(desk: &Desk) -> std::path::PathBuf {
+    let library = desk.path("slow_disk.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/replay/slow_disk.c");
+    let made = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .args([source, "-ldl"])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", said(&made));
+    library
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_slow_disk_delays_no_chunk_and_loses_no_row() {
+    let desk = Desk::with_trace(CALLS);
+    let (_gateway, target) = desk.gateway(&["--slots", "200"]);
+    let library = slow_disk(&desk);
+    let (voicelt, library) = (env!("CARGO_BIN_EXE_voicelt"), library.display());
+    let replay = format!("{voicelt} --quiet replay calls.vtrace -t {target} -o run --messages");
+    let output = desk.shell(&format!(
+        "LD_PRELOAD={library} exec {replay} --allow-invalid"
+    ));
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let run = RunDir::open(&desk.path("run")).unwrap();
+    let rows = run.requests().unwrap().rows;
+    assert_eq!(rows.len(), 200);
+    // A chunk that had waited for the disk would be late by more than a second.
+    let most_ns = rows.iter().filter_map(|row| row.lag_max_ns).max().unwrap();
+    assert!(most_ns < 1_000_000_000, "{most_ns} ns late");
+}
+
 #[test]
 fn too_few_descriptors_are_refused_and_when_forced_make_the_run_invalid() {
     let desk = Desk::with_trace(&[

@@ -38,7 +38,7 @@ use crate::units::{Human, RunTime};
 use crate::wire::channel::{ConnectError, Endpoint, Trust};
 pub use args::Args;
 use feasibility::Feasibility;
-use place::{default_dir, host, link_latest};
+use place::{begin, default_dir, host, link_latest};
 use signals::Signals;
 
 /// The target that is the reference gateway in this process.
@@ -165,9 +165,7 @@ fn replay(
         &[],
         &bundle.clips,
     )?;
-    // Directories and clips took their time: the run begins now.
-    manifest.epoch = epoch_now();
-    write_manifest(&dir, &manifest)?;
+    begin(&dir, &mut manifest)?;
 
     let gauges = Arc::new(Gauges::default());
     let stop = Stop::default();

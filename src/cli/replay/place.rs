@@ -5,7 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::cli::stamp;
-use crate::results::manifest::Host;
+use crate::clock::{Clock, RunClock, epoch_in};
+use crate::results::ResultsError;
+use crate::results::manifest::{Host, RunManifest};
+use crate::results::writer::write_manifest;
+use crate::units::NS_PER_MS;
+
+/// How much of a run's time may have passed when its beginning is on the disk: well under the time
+/// that is left before the first session.
+const MAY_BE_LATE_NS: i64 = 50 * NS_PER_MS;
+/// How often the beginning is put off for a disk that gets slower and slower.
+const TRIES: usize = 5;
 
 /// `runs/TRACE-TIME`, with a number where that is taken.
 pub(super) fn default_dir(trace: &str) -> PathBuf {
@@ -18,6 +28,22 @@ pub(super) fn default_dir(trace: &str) -> PathBuf {
     names
         .find(free)
         .unwrap_or_else(|| Path::new("runs").join(&base))
+}
+
+/// Sets the epoch of a run whose directory is there, and writes it down. A slow disk takes its time
+/// for that, which must not be missing from the schedule: the epoch is put off for as long.
+pub(super) fn begin(dir: &Path, manifest: &mut RunManifest) -> Result<(), ResultsError> {
+    let mut put_off_ns = 0;
+    for _ in 0..TRIES {
+        manifest.epoch = epoch_in(put_off_ns);
+        write_manifest(dir, manifest)?;
+        let late_ns = RunClock::new(&manifest.epoch).now().0;
+        if late_ns <= MAY_BE_LATE_NS {
+            break;
+        }
+        put_off_ns = 2 * (put_off_ns + late_ns);
+    }
+    Ok(())
 }
 
 /// Makes `latest` in `runs` lead to `dir`, in one step.

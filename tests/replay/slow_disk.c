@@ -1,0 +1,27 @@
+/* A disk that is slow: loaded before the C library, it delays what is written to files. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static void wait_ms(long ms) {
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&time, NULL);
+}
+
+int fsync(int fd) {
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+    wait_ms(1500);
+    return real(fd);
+}
+
+ssize_t write(int fd, const void *bytes, size_t count) {
+    ssize_t (*real)(int, const void *, size_t) =
+        (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
+    struct stat file;
+    if (fd > 2 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode)) {
+        wait_ms(5);
+    }
+    return real(fd, bytes, count);
+}
