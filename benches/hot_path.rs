@@ -74,6 +74,7 @@ fn script() -> Arc<Script> {
         session,
         turns: Vec::new(),
         events: Vec::new(),
+        replies: Vec::new(),
     };
     Arc::new(Script::new(Arc::new(rows), 0, 0, RunTime(0)))
 }

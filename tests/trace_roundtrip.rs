@@ -127,6 +127,7 @@ fn manifest(name: &str, seed: Option<u64>) -> TraceManifest {
         content_blake3: String::new(),
         tables: BTreeMap::new(),
         extent: None,
+        delete_after: None,
         provenance: vec![Provenance {
             step: "prepare".to_owned(),
             tool: "voicelt 0.1.0".to_owned(),

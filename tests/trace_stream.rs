@@ -111,6 +111,7 @@ fn manifest() -> TraceManifest {
         content_blake3: String::new(),
         tables: BTreeMap::new(),
         extent: None,
+        delete_after: None,
         provenance: Vec::new(),
     }
 }

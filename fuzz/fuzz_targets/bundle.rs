@@ -89,6 +89,7 @@ fn manifest() -> TraceManifest {
         content_blake3: String::new(),
         tables: BTreeMap::new(),
         extent: None,
+        delete_after: None,
         provenance: Vec::new(),
     }
 }

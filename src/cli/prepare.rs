@@ -195,6 +195,7 @@ fn manifest(name: String, convert: &ConvertSpec, compile: &CompileSpec) -> Trace
         content_blake3: String::new(),
         tables: BTreeMap::new(),
         extent: None,
+        delete_after: None,
         provenance: vec![step],
     }
 }

@@ -376,6 +376,7 @@ pub(super) mod tests {
             },
             turns,
             events,
+            replies: Vec::new(),
         }
     }
 

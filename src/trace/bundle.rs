@@ -11,7 +11,7 @@ use super::{TraceError, check, content};
 use crate::table::{self, Reader, Row};
 
 /// Rows in a row group of `events.parquet`, so that a session can be read when it starts.
-const EVENT_ROW_GROUP_ROWS: usize = 64 * 1024;
+pub(super) const EVENT_ROW_GROUP_ROWS: usize = 64 * 1024;
 /// Rows read at a time.
 const READ_ROWS: usize = 4096;
 /// Most rows of a table that is read whole, against files that promise more than memory holds.
@@ -138,6 +138,15 @@ pub fn read_table<R: Row>(dir: &Path) -> Result<Vec<R>, TraceError> {
 
 fn write_table<R: Row>(dir: &Path, row_group_rows: usize, rows: &[R]) -> Result<(), TraceError> {
     let path = dir.join(format!("{}.parquet", R::TABLE));
-    let notes = [(FORMAT_KEY.to_owned(), TRACE_FORMAT.to_owned())];
-    Ok(table::write_all(&path, row_group_rows, &notes, rows)?)
+    Ok(table::write_all(
+        &path,
+        row_group_rows,
+        &format_notes(),
+        rows,
+    )?)
+}
+
+/// The key-values of each table's footer.
+pub(super) fn format_notes() -> [(String, String); 1] {
+    [(FORMAT_KEY.to_owned(), TRACE_FORMAT.to_owned())]
 }

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::TraceError;
-use super::model::{ClipRow, EventKind, EventRow, SessionRow, TurnRow};
+use super::model::{ClipRow, EventKind, EventRow, ReplyRow, SessionRow, TurnRow};
+use super::stream::SessionRows;
 use crate::table::Row;
 use crate::units::NS_PER_S;
 
@@ -36,7 +37,7 @@ pub fn check(
     let mut checker = Checker::new(clips.to_vec());
     let mut ids = Ids::default();
     let (mut turns, mut events) = (turns, events);
-    for session in sessions {
+    for session in sessions.iter().cloned() {
         let number = session.session;
         let of_turns = turns.iter().take_while(|turn| turn.session <= number);
         let (its_turns, rest) = turns.split_at(of_turns.count());
@@ -44,10 +45,15 @@ pub fn check(
         let of_events = events.iter().take_while(|event| event.session <= number);
         let (its_events, rest) = events.split_at(of_events.count());
         events = rest;
-        checker.session(session, its_turns, its_events)?;
-        ids.take_in(session)?;
+        ids.take_in(&session)?;
+        checker.session(&SessionRows {
+            session,
+            turns: its_turns.to_vec(),
+            events: its_events.to_vec(),
+            replies: Vec::new(),
+        })?;
     }
-    checker.end(!turns.is_empty(), !events.is_empty())
+    checker.end(!turns.is_empty(), !events.is_empty(), false)
 }
 
 /// The names of the sessions seen so far, each as half of its hash: 16 bytes, whatever its length,
@@ -82,6 +88,7 @@ pub(super) struct Checker {
     sessions: usize,
     turns: usize,
     events: usize,
+    replies: usize,
     last_start_ns: i64,
 }
 
@@ -93,6 +100,7 @@ impl Checker {
             sessions: 0,
             turns: 0,
             events: 0,
+            replies: 0,
             last_start_ns: 0,
         }
     }
@@ -102,18 +110,16 @@ impl Checker {
     ///
     /// # Errors
     /// The first row that makes no sense, and why.
-    pub(super) fn session(
-        &mut self,
-        session: &SessionRow,
-        turns: &[TurnRow],
-        events: &[EventRow],
-    ) -> Result<(), TraceError> {
+    pub(super) fn session(&mut self, rows: &SessionRows) -> Result<(), TraceError> {
+        let session = &rows.session;
         self.check_session(session)?;
-        self.check_turns(session, turns)?;
-        self.check_events(session, events)?;
+        self.check_turns(session, &rows.turns)?;
+        self.check_events(session, &rows.events)?;
+        self.check_replies(session, &rows.replies)?;
         self.sessions += 1;
-        self.turns += turns.len();
-        self.events += events.len();
+        self.turns += rows.turns.len();
+        self.events += rows.events.len();
+        self.replies += rows.replies.len();
         self.last_start_ns = session.start_ns;
         Ok(())
     }
@@ -122,15 +128,25 @@ impl Checker {
     ///
     /// # Errors
     /// A row of a session that does not exist.
-    pub(super) fn end(&self, turns_left: bool, events_left: bool) -> Result<(), TraceError> {
+    pub(super) fn end(
+        &self,
+        turns_left: bool,
+        events_left: bool,
+        replies_left: bool,
+    ) -> Result<(), TraceError> {
         let orphan = |table, row| {
             let reason = "`session` is not in sessions.parquet";
             Err(at(table)(row, reason.to_owned()))
         };
-        match (turns_left, events_left) {
-            (true, _) => orphan(TurnRow::TABLE, self.turns),
-            (false, true) => orphan(EventRow::TABLE, self.events),
-            (false, false) => Ok(()),
+        if turns_left {
+            return orphan(TurnRow::TABLE, self.turns);
+        }
+        if events_left {
+            return orphan(EventRow::TABLE, self.events);
+        }
+        match replies_left {
+            true => orphan(ReplyRow::TABLE, self.replies),
+            false => Ok(()),
         }
     }
 
@@ -212,6 +228,29 @@ impl Checker {
             }
             if let Err(reason) = self.check_event(session, event) {
                 return wrong(reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_replies(&self, session: &SessionRow, replies: &[ReplyRow]) -> Result<(), TraceError> {
+        let mut before_ns = session.start_ns;
+        for (number, reply) in replies.iter().enumerate() {
+            let wrong = |reason: &str| {
+                let row = self.replies + number;
+                Err(at(ReplyRow::TABLE)(row, reason.to_owned()))
+            };
+            if reply.session != session.session || !(before_ns..LATEST_NS).contains(&reply.at_ns) {
+                return wrong(
+                    "rows must be sorted by `session` and `at_ns`, from the session's start on",
+                );
+            }
+            before_ns = reply.at_ns;
+            if number >= MAX_SESSION_EVENTS {
+                return wrong("a session must not have more than 2500000 replies");
+            }
+            if reply.turn >= session.turns.max(1) {
+                return wrong("`turn` is not a turn of its session");
             }
         }
         Ok(())

@@ -62,6 +62,9 @@ pub struct TraceManifest {
     /// How large it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extent: Option<Extent>,
+    /// The day from which it must not be kept any more, RFC 3339, UTC; for recorded traces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_after: Option<String>,
     /// How it came about.
     #[serde(default)]
     pub provenance: Vec<Provenance>,

@@ -13,10 +13,13 @@ mod content;
 pub mod extent;
 pub mod manifest;
 pub mod model;
+#[cfg(test)]
+pub(crate) mod sample;
 mod seal;
 pub mod staging;
 pub mod stream;
 mod verify;
+pub mod writer;
 
 use std::path::Path;
 

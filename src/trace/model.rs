@@ -43,6 +43,30 @@ crate::names! {
 }
 
 crate::names! {
+    /// What a server message is.
+    pub enum ReplyKind {
+        /// A transcript, interim or final.
+        Transcript = "transcript",
+        /// Text of the language model.
+        LlmText = "llm_text",
+        /// Speech.
+        Audio = "audio",
+        /// The gateway listens: its turn has ended.
+        Listening = "listening",
+        /// The gateway has heard an utterance.
+        Processing = "processing",
+        /// Speech of a sentence follows.
+        Speaking = "speaking",
+        /// A failure of the gateway.
+        Error = "error",
+        /// The caller has finished, and all answers are sent.
+        EndOfTurn = "end_of_turn",
+        /// The end of the stream; its text is the name of the gRPC code.
+        Status = "status",
+    }
+}
+
+crate::names! {
     /// Where a trace comes from.
     pub enum TraceSource {
         /// Made from audio files.
@@ -123,6 +147,24 @@ crate::table! {
         /// Number of chunks; 1 for what is not audio.
         pub count: u32 ["chunks"],
         /// The text of a text message; null otherwise.
+        pub text: Option<String> [""],
+    }
+}
+
+crate::table! {
+    /// One row per server message of a recorded session, sorted by (`session`, `at_ns`).
+    pub struct ReplyRow in "replies" {
+        /// Number of the session.
+        pub session: u32 [""],
+        /// Number of the turn that it answers.
+        pub turn: u32 [""],
+        /// When it came, since the start of the trace.
+        pub at_ns: i64 ["ns"],
+        /// What it is.
+        pub kind: ReplyKind [""],
+        /// Bytes of audio, or of text in UTF-8.
+        pub bytes: u32 ["bytes"],
+        /// The text; null where it has none, or was not kept.
         pub text: Option<String> [""],
     }
 }

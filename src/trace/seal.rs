@@ -7,8 +7,11 @@ use std::path::Path;
 use super::TraceError;
 use super::extent::Extent;
 use super::manifest::{TRACE_FORMAT, TraceManifest};
-use super::model::{ClipRow, EventRow, SessionRow, TurnRow};
+use super::model::{ClipRow, EventRow, ReplyRow, SessionRow, TurnRow};
 use crate::table::Row;
+
+/// The table that only recorded traces have.
+pub(super) const REPLIES_FILE: &str = "replies.parquet";
 
 /// What a seal says of the tables.
 pub(super) struct Seal {
@@ -53,7 +56,8 @@ fn table_hashes(dir: &Path) -> Result<BTreeMap<String, String>, TraceError> {
         EventRow::TABLE,
         ClipRow::TABLE,
     ];
-    let hashed = tables.map(|table| {
+    let replies = dir.join(REPLIES_FILE).is_file().then_some(ReplyRow::TABLE);
+    let hashed = tables.into_iter().chain(replies).map(|table| {
         let name = format!("{table}.parquet");
         let path = dir.join(&name);
         let mut hash = blake3::Hasher::new();
@@ -61,5 +65,5 @@ fn table_hashes(dir: &Path) -> Result<BTreeMap<String, String>, TraceError> {
         read.map_err(|source| TraceError::io(&path, source))?;
         Ok((name, hash.finalize().to_hex().to_string()))
     });
-    hashed.into_iter().collect()
+    hashed.collect()
 }

@@ -9,8 +9,8 @@ use super::check::{
 };
 use super::extent::{Extent, ExtentMeter};
 use super::manifest::TraceManifest;
-use super::model::{ClipRow, EventRow, SessionRow, TurnRow};
-use super::seal::{Seal, has_sealed_files};
+use super::model::{ClipRow, EventRow, ReplyRow, SessionRow, TurnRow};
+use super::seal::{REPLIES_FILE, Seal, has_sealed_files};
 use super::staging::finish_swap;
 use super::{TraceError, content};
 use crate::pcm::wav;
@@ -25,6 +25,8 @@ pub struct SessionRows {
     pub turns: Vec<TurnRow>,
     /// Its runs of client messages.
     pub events: Vec<EventRow>,
+    /// What it was answered; empty unless it was recorded.
+    pub replies: Vec<ReplyRow>,
 }
 
 /// A bundle, of which only the manifest and the clips' table are in memory.
@@ -117,6 +119,10 @@ impl Bundle {
             sessions: Ahead::open(&self.dir)?,
             turns: Ahead::open(&self.dir)?,
             events: Ahead::open(&self.dir)?,
+            replies: match self.dir.join(REPLIES_FILE).is_file() {
+                true => Some(Ahead::open(&self.dir)?),
+                false => None,
+            },
             checker: Checker::new(self.clips.clone()),
             ended: false,
         })
@@ -238,6 +244,8 @@ pub struct Sessions {
     sessions: Ahead<SessionRow>,
     turns: Ahead<TurnRow>,
     events: Ahead<EventRow>,
+    /// Only recorded traces have them.
+    replies: Option<Ahead<ReplyRow>>,
     checker: Checker,
     ended: bool,
 }
@@ -247,11 +255,15 @@ impl Sessions {
         let Some(session) = self.sessions.next_if(|_| true)? else {
             let turns_left = self.turns.next_if(|_| true)?.is_some();
             let events_left = self.events.next_if(|_| true)?.is_some();
-            self.checker.end(turns_left, events_left)?;
+            let replies_left = match &mut self.replies {
+                Some(replies) => replies.next_if(|_| true)?.is_some(),
+                None => false,
+            };
+            self.checker.end(turns_left, events_left, replies_left)?;
             return Ok(None);
         };
         let number = session.session;
-        let (mut turns, mut events) = (Vec::new(), Vec::new());
+        let (mut turns, mut events, mut replies) = (Vec::new(), Vec::new(), Vec::new());
         let mut text_bytes = 0;
         // One row over a limit is read, so that the checker names it; no more, so that memory holds.
         while turns.len() <= MAX_SESSION_TURNS
@@ -266,12 +278,23 @@ impl Sessions {
             text_bytes += event.text.as_ref().map_or(0, String::len);
             events.push(event);
         }
-        self.checker.session(&session, &turns, &events)?;
-        Ok(Some(SessionRows {
+        text_bytes = 0;
+        while replies.len() <= MAX_SESSION_EVENTS
+            && text_bytes <= MAX_SESSION_TEXT_BYTES
+            && let Some(answers) = &mut self.replies
+            && let Some(reply) = answers.next_if(|reply| reply.session <= number)?
+        {
+            text_bytes += reply.text.as_ref().map_or(0, String::len);
+            replies.push(reply);
+        }
+        let rows = SessionRows {
             session,
             turns,
             events,
-        }))
+            replies,
+        };
+        self.checker.session(&rows)?;
+        Ok(Some(rows))
     }
 }
 
