@@ -11,6 +11,7 @@ pub mod check;
 pub mod compile;
 mod content;
 pub mod extent;
+pub mod journal;
 pub mod manifest;
 pub mod model;
 #[cfg(test)]
@@ -88,6 +89,42 @@ pub enum TraceError {
     Taken {
         /// The place.
         path: String,
+    },
+    /// A recording must not replace anything.
+    #[error("{path} exists; a recording replaces nothing: choose another -o")]
+    Exists {
+        /// The place.
+        path: String,
+    },
+    /// The folder holds a recording that was not finished.
+    #[error("{0}: a recording that was not finished; run `voicelt trace recover {0}`")]
+    Unfinished(String),
+    /// The folder holds no journal of a recording.
+    #[error("{0} holds no recording to recover (no journal.arrows)")]
+    NoJournal(String),
+    /// The journal of a recording cannot be read from its beginning.
+    #[error("{path}: damaged ({reason}); nothing can be recovered from it")]
+    Journal {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The recording goes on.
+    #[error("{path} is being recorded; stop the recorder (Ctrl-C), and it is finished")]
+    Live {
+        /// The recording.
+        path: String,
+    },
+    /// The journal could not be written.
+    #[error(
+        "{rows} messages were not recorded ({source}); what was recorded before is kept: make room on the disk"
+    )]
+    Lost {
+        /// Rows that are lost.
+        rows: usize,
+        /// The system's reason.
+        source: std::io::Error,
     },
     /// Another process writes the same bundle.
     #[error("{path} is being written by another voicelt; wait for it, or choose another -o")]

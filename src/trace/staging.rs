@@ -123,7 +123,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     matches!((held, found), (Ok(held), Ok(found)) if held == found)
 }
 
-fn sibling(place: &Path, suffix: &str) -> PathBuf {
+pub(super) fn sibling(place: &Path, suffix: &str) -> PathBuf {
     let name = place.file_name().unwrap_or_default().to_string_lossy();
     place.with_file_name(format!(".{name}.{suffix}"))
 }
@@ -145,7 +145,7 @@ fn remove(dir: &Path) -> Result<(), TraceError> {
     }
 }
 
-fn sync_folder(dir: &Path) -> Result<(), TraceError> {
+pub(super) fn sync_folder(dir: &Path) -> Result<(), TraceError> {
     File::open(dir)
         .and_then(|dir| dir.sync_all())
         .map_err(|e| TraceError::io(dir, e))

@@ -1,0 +1,226 @@
+//! Appends to a journal. What was committed is never touched again, whatever fails afterwards.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use arrow_ipc::writer::StreamWriter;
+use rustix::fs::{FlockOperation, flock};
+
+use super::{JOURNAL_FILE, JournalRow, PCM_FILE, Recording, schema_of, sum_of};
+use crate::table::to_batch;
+use crate::trace::TraceError;
+use crate::trace::staging::{sibling, sync_folder};
+
+/// Most rows in a batch, so that a reader needs little memory for one.
+const BATCH_ROWS: usize = 64 * 1024;
+
+/// A file that a journal is appended to.
+pub trait JournalFile: Write {
+    /// Waits until all that was written is on the disk.
+    ///
+    /// # Errors
+    /// The system's.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Drops what lies behind the first `bytes`; the next write goes there.
+    ///
+    /// # Errors
+    /// The system's.
+    fn cut(&mut self, bytes: u64) -> io::Result<()>;
+}
+
+/// Opened to append.
+impl JournalFile for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        self.set_len(bytes)
+    }
+}
+
+/// A journal that is being written. Rows and their audio wait in memory until they are committed;
+/// the journal's files stay locked as long as this lives.
+pub struct JournalWriter<F = File> {
+    /// Encodes into memory, so that a batch is written whole or cut off whole.
+    encoder: StreamWriter<Vec<u8>>,
+    journal: Appended<F>,
+    pcm: Appended<F>,
+    rows: Vec<JournalRow>,
+    waiting_pcm: Vec<u8>,
+    waiting_text_bytes: usize,
+}
+
+impl JournalWriter<File> {
+    /// Makes the folder `place` with an empty journal in it. It appears with its first batch, the
+    /// schema, so that it can be read from the beginning.
+    ///
+    /// # Errors
+    /// A place that is taken, or the system's.
+    pub fn create(place: &Path, recording: &Recording) -> Result<JournalWriter, TraceError> {
+        let begun = sibling(place, "begun");
+        if place.symlink_metadata().is_ok() {
+            return Err(TraceError::Exists {
+                path: place.display().to_string(),
+            });
+        }
+        match fs::remove_dir_all(&begun) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(TraceError::io(&begun, e)),
+            _ => fs::create_dir_all(&begun).map_err(|e| TraceError::io(&begun, e))?,
+        }
+        let open = |name| {
+            let path = begun.join(name);
+            let file = OpenOptions::new().append(true).create_new(true).open(&path);
+            file.map_err(|e| TraceError::io(&path, e))
+        };
+        let (journal, pcm) = (open(JOURNAL_FILE)?, open(PCM_FILE)?);
+        let failed = |e: io::Error| TraceError::io(&begun, e);
+        flock(&journal, FlockOperation::NonBlockingLockExclusive).map_err(|e| failed(e.into()))?;
+        let writer = JournalWriter::begin(journal, pcm, recording).map_err(failed)?;
+        sync_folder(&begun)?;
+        fs::rename(&begun, place).map_err(|e| TraceError::io(place, e))?;
+        match place.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent)?,
+            _ => sync_folder(Path::new("."))?,
+        }
+        Ok(writer)
+    }
+}
+
+impl<F: JournalFile> JournalWriter<F> {
+    /// Begins a journal in two empty files: writes and syncs its schema.
+    ///
+    /// # Errors
+    /// The files'.
+    pub fn begin(journal: F, pcm: F, recording: &Recording) -> io::Result<JournalWriter<F>> {
+        let schema = schema_of(recording)?;
+        let encoder = StreamWriter::try_new(Vec::new(), &schema).map_err(io::Error::other)?;
+        let mut writer = JournalWriter {
+            encoder,
+            journal: Appended::to(journal),
+            pcm: Appended::to(pcm),
+            rows: Vec::new(),
+            waiting_pcm: Vec::new(),
+            waiting_text_bytes: 0,
+        };
+        writer.journal.append(writer.encoder.get_ref())?;
+        writer.encoder.get_mut().clear();
+        writer.journal.keep();
+        Ok(writer)
+    }
+
+    /// Takes in a row, and the audio that is to be kept of it. Its `offset` is set here.
+    pub fn append(&mut self, mut row: JournalRow, pcm: Option<&[u8]>) {
+        row.offset = pcm.map(|pcm| {
+            let offset = self.pcm.kept + self.waiting_pcm.len() as u64;
+            self.waiting_pcm.extend_from_slice(pcm);
+            offset
+        });
+        self.waiting_text_bytes += row.text.as_ref().map_or(0, String::len);
+        self.rows.push(row);
+    }
+
+    /// Rows that wait to be committed.
+    #[must_use]
+    pub fn waiting_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Bytes of audio and text that wait to be committed.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_pcm.len() + self.waiting_text_bytes
+    }
+
+    /// Bytes of both files that are committed.
+    #[must_use]
+    pub fn committed_bytes(&self) -> u64 {
+        self.journal.kept + self.pcm.kept
+    }
+
+    /// Puts what waits on the disk: the audio, and only then the rows that tell of it.
+    ///
+    /// # Errors
+    /// What the files say, and how many rows are lost with it: all that waited. The journal is as it
+    /// was before, and the next commit starts from there.
+    pub fn commit(&mut self) -> Result<(), TraceError> {
+        let committed = self.write_waiting();
+        let rows = self.rows.len();
+        self.rows.clear();
+        self.waiting_pcm.clear();
+        self.waiting_text_bytes = 0;
+        self.encoder.get_mut().clear();
+        match committed {
+            Ok(()) => {
+                self.pcm.keep();
+                self.journal.keep();
+                Ok(())
+            }
+            Err(source) => {
+                // Where this fails, the next commit tries again before it writes.
+                let _ = self.journal.cut().and_then(|()| self.pcm.cut());
+                Err(TraceError::Lost { rows, source })
+            }
+        }
+    }
+
+    fn write_waiting(&mut self) -> io::Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        self.journal.cut()?;
+        self.pcm.cut()?;
+        if !self.waiting_pcm.is_empty() {
+            self.pcm.append(&self.waiting_pcm)?;
+        }
+        for rows in self.rows.chunks(BATCH_ROWS) {
+            let at = self.journal.kept + self.encoder.get_ref().len() as u64;
+            let mut batch = rows.to_vec();
+            batch.push(sum_of(rows, at));
+            let batch = self.encoder.write(&to_batch(&batch));
+            batch.map_err(io::Error::other)?;
+        }
+        self.journal.append(self.encoder.get_ref())
+    }
+}
+
+/// A file and how much of it counts.
+struct Appended<F> {
+    file: F,
+    /// Bytes that are committed.
+    kept: u64,
+    /// Bytes that are, or may be, in the file.
+    written: u64,
+}
+
+impl<F: JournalFile> Appended<F> {
+    fn to(file: F) -> Appended<F> {
+        Appended {
+            file,
+            kept: 0,
+            written: 0,
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.written += bytes.len() as u64;
+        self.file.write_all(bytes)?;
+        self.file.sync()
+    }
+
+    /// What was written counts.
+    fn keep(&mut self) {
+        self.kept = self.written;
+    }
+
+    /// What was written since does not count.
+    fn cut(&mut self) -> io::Result<()> {
+        if self.written != self.kept {
+            self.file.cut(self.kept)?;
+            self.written = self.kept;
+        }
+        Ok(())
+    }
+}
