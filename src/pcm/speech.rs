@@ -74,15 +74,29 @@ pub fn detect_in<E>(
     Ok(None)
 }
 
+/// Each stretch of speech in `samples`, told from the next by a pause of over 200 ms; their edges
+/// are less exact than those of [`detect`].
+#[must_use]
+pub fn stretches(samples: &[i16], rate: SampleRate) -> Vec<Range<u64>> {
+    let islands = islands::each(&analyse(samples, rate));
+    let stretch = |island| in_samples(island, samples, rate);
+    islands.iter().map(stretch).collect()
+}
+
 fn find(samples: &[i16], rate: SampleRate) -> Option<Range<u64>> {
     let frames = analyse(samples, rate);
     let (core, floor) = islands::speech(&frames)?;
     let edges = edges::refine(&frames, core, floor);
+    Some(in_samples(&edges, samples, rate))
+}
+
+/// The samples, of those at `rate`, that a range of frames stands for.
+fn in_samples(frames: &Range<usize>, samples: &[i16], rate: SampleRate) -> Range<u64> {
     let at = |frame: usize| {
         let at = frame as u64 * FRAME as u64 * u64::from(rate.0) / u64::from(RATE_HZ);
         at.min(samples.len() as u64)
     };
-    Some(at(edges.start)..at(edges.end))
+    at(frames.start)..at(frames.end)
 }
 
 #[cfg(test)]
@@ -177,6 +191,21 @@ mod tests {
         let beep = render(Signal::Tone, 6_400, RATE, 0);
         clip[80_000..86_400].copy_from_slice(&beep);
         assert_near(detect(&clip, RATE), &truth, 320, "click and beep");
+    }
+
+    #[test]
+    fn stretches_are_told_apart_by_their_pauses() {
+        let mut clip = speech_like(80_000, 8_000..24_000, RATE, 3);
+        let second = speech_like(80_000, 56_000..72_000, RATE, 5);
+        for (sample, other) in clip.iter_mut().zip(second) {
+            *sample = sample.saturating_add(other);
+        }
+        let found = stretches(&noisy(&clip, -30.0), RATE);
+        let (before, behind): (Vec<_>, Vec<_>) = found.iter().partition(|r| r.end < 40_000);
+        let whole = |found: &[&Range<u64>]| Some(found.first()?.start..found.last()?.end);
+        assert_near(whole(&before), &(8_000..24_000), 1_600, "the first");
+        assert_near(whole(&behind), &(56_000..72_000), 1_600, "the second");
+        assert_eq!(stretches(&render(Signal::Noise, 48_000, RATE, 1), RATE), []);
     }
 
     #[test]

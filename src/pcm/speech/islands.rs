@@ -33,36 +33,77 @@ const SCORE_LAG: usize = 6;
 /// the same sentences deviate by at least 2 dB.
 const STEADY_DB: f32 = 0.5;
 
+/// The sounds of a clip.
+struct Sounds<'a> {
+    frames: &'a Frames,
+    islands: Vec<Range<usize>>,
+    /// Whether a frame is over the threshold, after smoothing.
+    sound: Vec<bool>,
+    /// Level of each frame.
+    levels: Vec<f32>,
+    /// Sound is over this level.
+    threshold: f32,
+    /// The power of the loud part.
+    loud: f32,
+    /// The power that counts as silence.
+    floor: f32,
+}
+
 /// The frames from the first to the last sound that is speech, and the power that counts as silence.
 pub(super) fn speech(frames: &Frames) -> Option<(Range<usize>, f32)> {
-    let power: Vec<f32> = frames.energy.iter().map(|e| e.iter().sum()).collect();
-    let smooth = smoothed(&power);
-    let mut sorted = smooth.clone();
-    sorted.sort_by(f32::total_cmp);
-    let loud = loud_of(&sorted)?;
-    let quiet = sorted[(sorted.len() - 1) / 20];
-
-    let floor = (loud * 10f32.powf(-RANGE_DB / 10.0)).max(1e-10);
-    let db = |power: f32| 10.0 * (power + floor).log10();
-    let rise = (SOUND_SHARE * (db(loud) - db(quiet))).max(SOUND_DB);
-    let threshold = db(quiet) + rise;
-
-    let sound: Vec<bool> = smooth.iter().map(|&p| db(p) > threshold).collect();
-    let levels: Vec<f32> = power.iter().map(|&p| db(p)).collect();
-    let islands = islands_of(&sound);
-    let is_speech = |island: &&Range<usize>| {
-        let heard = (*island).clone().filter(|&i| sound[i]);
-        let heard: Vec<f32> = heard.map(|i| levels[i]).collect();
-        heard.len() >= CLICK && !is_steady(heard) && is_voiced(frames, island, loud)
-    };
-    let first = islands.iter().find(is_speech)?;
-    let end = islands.iter().rfind(is_speech)?.end;
+    let sounds = Sounds::of(frames)?;
+    let is_speech = |island: &&Range<usize>| sounds.is_speech(island);
+    let first = sounds.islands.iter().find(is_speech)?;
+    let end = sounds.islands.iter().rfind(is_speech)?.end;
 
     // Smoothing has widened the island; its own frames say where it begins.
-    let over = |i: &usize| levels[*i] > threshold;
+    let over = |i: &usize| sounds.levels[*i] > sounds.threshold;
     let start = (first.start..end).find(over)?;
     let end = (start..end).rev().find(over)? + 1;
-    Some((start..end, floor))
+    Some((start..end, sounds.floor))
+}
+
+/// The frames of each sound that is speech, widened a little by smoothing.
+pub(super) fn each(frames: &Frames) -> Vec<Range<usize>> {
+    let Some(mut sounds) = Sounds::of(frames) else {
+        return Vec::new();
+    };
+    let mut islands = std::mem::take(&mut sounds.islands);
+    islands.retain(|island| sounds.is_speech(island));
+    islands
+}
+
+impl Sounds<'_> {
+    /// `None` for a clip without any frame.
+    fn of(frames: &Frames) -> Option<Sounds<'_>> {
+        let power: Vec<f32> = frames.energy.iter().map(|e| e.iter().sum()).collect();
+        let smooth = smoothed(&power);
+        let mut sorted = smooth.clone();
+        sorted.sort_by(f32::total_cmp);
+        let loud = loud_of(&sorted)?;
+        let quiet = sorted[(sorted.len() - 1) / 20];
+
+        let floor = (loud * 10f32.powf(-RANGE_DB / 10.0)).max(1e-10);
+        let db = |power: f32| 10.0 * (power + floor).log10();
+        let rise = (SOUND_SHARE * (db(loud) - db(quiet))).max(SOUND_DB);
+        let threshold = db(quiet) + rise;
+        let sound: Vec<bool> = smooth.iter().map(|&p| db(p) > threshold).collect();
+        Some(Sounds {
+            frames,
+            islands: islands_of(&sound),
+            levels: power.iter().map(|&p| db(p)).collect(),
+            sound,
+            threshold,
+            loud,
+            floor,
+        })
+    }
+
+    fn is_speech(&self, island: &Range<usize>) -> bool {
+        let heard = island.clone().filter(|&i| self.sound[i]);
+        let heard: Vec<f32> = heard.map(|i| self.levels[i]).collect();
+        heard.len() >= CLICK && !is_steady(heard) && is_voiced(self.frames, island, self.loud)
+    }
 }
 
 fn smoothed(power: &[f32]) -> Vec<f32> {

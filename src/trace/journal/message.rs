@@ -78,7 +78,7 @@ impl Stream {
     /// `length` bytes from `at` on, if there are so many.
     fn take(&self, at: u64, length: u64) -> io::Result<Option<Vec<u8>>> {
         let end = at.checked_add(length);
-        if !end.is_some_and(|end| end <= self.bytes) {
+        if end.is_none_or(|end| end > self.bytes) {
             return Ok(None);
         }
         let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
