@@ -1,6 +1,7 @@
 //! Whether the rows of a trace make sense together: what a replay may rely on afterwards.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use super::TraceError;
 use super::model::{ClipRow, EventKind, EventRow, ReplyRow, SessionRow, TurnRow};
@@ -11,7 +12,7 @@ use crate::units::NS_PER_S;
 /// Latest instant a trace may hold: about 31 years, far from overflow in any sum.
 const LATEST_NS: i64 = 1_000_000_000_000_000_000;
 /// Most bytes in a chunk: gRPC's usual limit of 4 MiB a message, less its envelope.
-const MAX_CHUNK_BYTES: u32 = 4 * 1024 * 1024 - 64;
+pub(super) const MAX_CHUNK_BYTES: u32 = 4 * 1024 * 1024 - 64;
 /// Most chunks of all events of one session: a week of 20 ms chunks.
 const MAX_SESSION_CHUNKS: u64 = 30_240_000;
 /// Most event rows of one session: half a day of chunks that each have their own instant.
@@ -21,7 +22,14 @@ pub(super) const MAX_SESSION_TURNS: usize = 302_400;
 /// Most bytes of all text events of one session.
 pub(super) const MAX_SESSION_TEXT_BYTES: usize = 64 * 1024 * 1024;
 /// Longest session.
-const MAX_SESSION_NS: i64 = 7 * 24 * 3600 * NS_PER_S;
+pub(super) const MAX_SESSION_NS: i64 = 7 * 24 * 3600 * NS_PER_S;
+
+/// Rates that audio can have.
+pub(super) const RATES_HZ: RangeInclusive<u32> = 1_000..=384_000;
+/// Longest name of a session, in bytes.
+pub(super) const MAX_SESSION_ID_BYTES: usize = 256;
+/// Longest name of a language, in bytes.
+pub(super) const MAX_LANGUAGE_BYTES: usize = 64;
 
 /// Checks all rows of a trace against each other.
 ///
@@ -158,10 +166,12 @@ impl Checker {
         if !(self.last_start_ns..LATEST_NS).contains(&session.start_ns) {
             return wrong("`start_ns` must be 0 or more, and rows sorted by it");
         }
-        if !(1_000..=384_000).contains(&session.sample_rate_hz) {
+        if !RATES_HZ.contains(&session.sample_rate_hz) {
             return wrong("`sample_rate_hz` must be from 1000 to 384000");
         }
-        if session.session_id.len() > 256 || session.language_code.len() > 64 {
+        if session.session_id.len() > MAX_SESSION_ID_BYTES
+            || session.language_code.len() > MAX_LANGUAGE_BYTES
+        {
             return wrong("`session_id` or `language_code` is too long");
         }
         Ok(())
@@ -310,7 +320,7 @@ pub(super) fn check_clips(clips: &[ClipRow]) -> Result<(), TraceError> {
         if clip.clip as usize != row {
             return wrong("`clip` must number the rows from 0");
         }
-        if !(1_000..=384_000).contains(&clip.sample_rate_hz) {
+        if !RATES_HZ.contains(&clip.sample_rate_hz) {
             return wrong("`sample_rate_hz` must be from 1000 to 384000");
         }
         let speech = clip.speech_start_samples <= clip.speech_end_samples;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::TraceError;
 use super::extent::Extent;
+use super::journal::JOURNAL_FILE;
 
 /// The version of the bundle's format; readers refuse a newer major version.
 pub const TRACE_FORMAT: &str = "1.0";
@@ -80,7 +81,11 @@ impl TraceManifest {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(TraceError::NotABundle(dir.display().to_string()));
+                let dir_name = dir.display().to_string();
+                return Err(match dir.join(JOURNAL_FILE).is_file() {
+                    true => TraceError::Unfinished(dir_name),
+                    false => TraceError::NotABundle(dir_name),
+                });
             }
             Err(source) => return Err(TraceError::io(&path, source)),
         };

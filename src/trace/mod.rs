@@ -14,6 +14,8 @@ pub mod extent;
 pub mod journal;
 pub mod manifest;
 pub mod model;
+mod recorded;
+pub mod recover;
 #[cfg(test)]
 pub(crate) mod sample;
 mod seal;

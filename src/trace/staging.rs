@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, RenameFlags, flock, renameat_with};
 
 use super::TraceError;
+use super::journal::JOURNAL_FILE;
 
 /// A bundle that is being made.
 #[derive(Debug)]
@@ -28,11 +29,22 @@ impl Staging {
     /// bundle, or the system refuses.
     pub fn begin(place: &Path) -> Result<Staging, TraceError> {
         finish_swap(place)?;
-        if place.symlink_metadata().is_ok() && !place.join("trace.json").is_file() {
-            return Err(TraceError::Taken {
-                path: place.display().to_string(),
-            });
+        let path = place.display().to_string();
+        if place.join(JOURNAL_FILE).is_file() {
+            return Err(TraceError::Unfinished(path));
         }
+        if place.symlink_metadata().is_ok() && !place.join("trace.json").is_file() {
+            return Err(TraceError::Taken { path });
+        }
+        Staging::beside(place)
+    }
+
+    /// Like [`Staging::begin`], whatever is at `place`: for the journal of a recording, of which the
+    /// bundle is made.
+    ///
+    /// # Errors
+    /// Another process is making the same bundle, or the system refuses.
+    pub(super) fn beside(place: &Path) -> Result<Staging, TraceError> {
         let parent = match place.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),

@@ -47,7 +47,14 @@ impl BundleWriter {
     /// # Errors
     /// As for [`Staging::begin`], or the system's.
     pub fn create(place: &Path) -> Result<BundleWriter, TraceError> {
-        let staging = Staging::begin(place)?;
+        BundleWriter::in_staging(Staging::begin(place)?)
+    }
+
+    /// Begins a bundle in a folder that is there.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn in_staging(staging: Staging) -> Result<BundleWriter, TraceError> {
         let dir = staging.dir().to_owned();
         Ok(BundleWriter {
             sessions: Buffered::create(&dir, ROW_GROUP_ROWS)?,
@@ -125,6 +132,11 @@ impl BundleWriter {
             replies.push(reply)?;
         }
         Ok(())
+    }
+
+    /// The folder that it is made in.
+    pub(super) fn dir(&self) -> &Path {
+        self.staging.dir()
     }
 
     /// The clips so far, by number.

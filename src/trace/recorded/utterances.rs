@@ -1,0 +1,235 @@
+//! Where the caller's utterances are. Each time the server says PROCESSING it has heard one; what
+//! it never said that of is cut at the caller's pauses.
+
+use std::ops::Range;
+
+use super::call::{Call, Sent, What};
+use crate::trace::model::ReplyKind;
+use crate::units::NS_PER_S;
+
+/// A pause of this length between two stretches of speech makes them two utterances, where the
+/// server does not say: longer than gateways wait before they take an utterance for ended.
+const PAUSE_NS: i64 = NS_PER_S;
+
+/// An utterance of the caller: audio, or one message of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Utterance {
+    /// Its messages among those sent; of audio from the first chunk that is not all zero to the
+    /// last.
+    pub(super) messages: Range<usize>,
+    /// The server said that it has heard it.
+    pub(super) is_heard: bool,
+}
+
+/// The utterances of `call` in order. All audio that is not zero is in one of them. `voiced` says
+/// which of a range of messages hold speech.
+///
+/// # Errors
+/// Those of `voiced`.
+pub(super) fn find<E>(
+    call: &Call,
+    mut voiced: impl FnMut(Range<usize>) -> Result<Vec<bool>, E>,
+) -> Result<Vec<Utterance>, E> {
+    let mut found = Vec::new();
+    for (section, end) in sections(call) {
+        let is_text = |sent: &Sent| matches!(sent.what, What::Text(_));
+        if call.sent[section.clone()].first().is_some_and(is_text) {
+            found.push(Utterance {
+                messages: section,
+                is_heard: false,
+            });
+            continue;
+        }
+        let Some(messages) = trimmed(&call.sent, section) else {
+            continue;
+        };
+        if end == End::Heard {
+            found.push(Utterance {
+                messages,
+                is_heard: true,
+            });
+            continue;
+        }
+        let voiced = voiced(messages.clone())?;
+        cut(call, messages, &voiced, &mut found);
+    }
+    Ok(found)
+}
+
+/// What ends a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The server said PROCESSING.
+    Heard,
+    /// A text of the caller begins or ends, or the call is over.
+    Other,
+}
+
+/// The messages between the instants at which the server had heard an utterance; each text is a
+/// section of its own.
+fn sections(call: &Call) -> Vec<(Range<usize>, End)> {
+    let heard = call.replies.iter();
+    let heard = heard.filter(|reply| reply.kind == ReplyKind::Processing);
+    let mut heard_ns = heard.map(|reply| reply.at_ns).peekable();
+    let mut sections = Vec::new();
+    let (mut start, mut unheard_texts) = (0, 0_usize);
+    for (number, sent) in call.sent.iter().enumerate() {
+        while heard_ns
+            .next_if(|heard_ns| *heard_ns < sent.at_ns)
+            .is_some()
+        {
+            // The server has heard a text, or else what was said since the last time.
+            if unheard_texts > 0 {
+                unheard_texts -= 1;
+            } else {
+                sections.push((start..number, End::Heard));
+                start = number;
+            }
+        }
+        if matches!(sent.what, What::Text(_)) {
+            sections.push((start..number, End::Other));
+            sections.push((number..number + 1, End::Other));
+            start = number + 1;
+            unheard_texts += 1;
+        }
+    }
+    let end = match heard_ns.count() > unheard_texts {
+        true => End::Heard,
+        false => End::Other,
+    };
+    sections.push((start..call.sent.len(), end));
+    sections
+}
+
+/// From the first message of `range` that is audio to the last; `None` where there is none.
+fn trimmed(sent: &[Sent], mut range: Range<usize>) -> Option<Range<usize>> {
+    let first = range.find(|&number| sent[number].is_audio())?;
+    let last = range.rev().find(|&number| sent[number].is_audio());
+    Some(first..last.unwrap_or(first) + 1)
+}
+
+/// Cuts `messages` in the middle of each pause between those that are `voiced`. What holds no
+/// speech belongs to the utterance before it, if there is one that no text parts it from.
+fn cut(call: &Call, messages: Range<usize>, voiced: &[bool], found: &mut Vec<Utterance>) {
+    let sent = &call.sent;
+    let voiced = voiced.iter().zip(messages.clone());
+    let mut voiced = voiced.filter_map(|(is_voiced, number)| is_voiced.then_some(number));
+    let Some(mut last) = voiced.next() else {
+        let is_text = |before: &Utterance| !sent[before.messages.start].is_audio();
+        match found.last_mut().filter(|before| !is_text(before)) {
+            Some(before) => before.messages.end = messages.end,
+            None => found.push(Utterance {
+                messages,
+                is_heard: false,
+            }),
+        }
+        return;
+    };
+    let mut push = |range| {
+        found.extend(trimmed(sent, range).map(|messages| Utterance {
+            messages,
+            is_heard: false,
+        }));
+    };
+    let mut start = messages.start;
+    for next in voiced {
+        let pause_ns = sent[next].captured_ns(call.rate) - sent[last].at_ns;
+        if pause_ns >= PAUSE_NS {
+            let middle = last + 1 + (next - last) / 2;
+            push(start..middle);
+            start = middle;
+        }
+        last = next;
+    }
+    push(start..messages.end);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::recorded::tests::Script;
+    use std::convert::Infallible;
+
+    /// The utterances of a call whose speech is what it says it is.
+    fn of(call: &Call) -> Vec<(Range<usize>, bool)> {
+        let voiced = |range: Range<usize>| {
+            let voiced = |sent: &Sent| matches!(sent.what, What::Audio { voiced: true, .. });
+            Ok::<_, Infallible>(call.sent[range].iter().map(voiced).collect())
+        };
+        let Ok(found) = find(call, voiced);
+        found
+            .into_iter()
+            .map(|u| (u.messages, u.is_heard))
+            .collect()
+    }
+
+    #[test]
+    fn processing_ends_an_utterance_and_silence_around_it_is_in_none() {
+        let mut script = Script::new();
+        script.silence(3).speech(5).silence(2).speech(1).silence(4);
+        script
+            .processing()
+            .silence(10)
+            .speech(2)
+            .processing()
+            .silence(1);
+        let call = script.half_close().call();
+        assert_eq!(of(&call), [(3..11, true), (25..27, true)]);
+    }
+
+    #[test]
+    fn noise_from_an_open_microphone_is_cut_where_the_server_heard_an_utterance() {
+        let mut script = Script::new();
+        script.noise(3).speech(5).noise(2).processing();
+        script.noise(4).speech(3).noise(2).processing().noise(6);
+        let call = script.half_close().call();
+        assert_eq!(
+            of(&call),
+            [(0..10, true), (10..25, true)],
+            "the last noise is no utterance"
+        );
+    }
+
+    #[test]
+    fn without_the_servers_word_a_pause_of_a_second_parts_utterances() {
+        let mut script = Script::new();
+        script
+            .speech(5)
+            .noise(40)
+            .speech(5)
+            .noise(60)
+            .speech(5)
+            .noise(9);
+        let call = script.half_close().call();
+        assert_eq!(of(&call), [(0..80, false), (80..124, false)]);
+        let mut script = Script::new();
+        script.speech(5).nothing(60).speech(5);
+        assert_eq!(of(&script.call()), [(0..5, false), (5..10, false)]);
+        let mut script = Script::new();
+        script.speech(5).silence(60).speech(5);
+        assert_eq!(of(&script.call()), [(0..5, false), (65..70, false)]);
+    }
+
+    #[test]
+    fn what_is_no_speech_at_all_is_one_utterance() {
+        let mut script = Script::new();
+        assert_eq!(of(&script.noise(200).call()), [(0..200, false)]);
+        assert_eq!(of(&Script::new().silence(5).half_close().call()), []);
+        assert_eq!(of(&Script::new().call()), []);
+    }
+
+    #[test]
+    fn each_text_is_an_utterance_that_the_server_hears_too() {
+        let mut script = Script::new();
+        script.text("hello").noise(3).processing().noise(3);
+        script.speech(4).processing().text("bye").text("bye");
+        let call = script.half_close().call();
+        let expected = [
+            (0..1, false),
+            (1..11, true),
+            (11..12, false),
+            (12..13, false),
+        ];
+        assert_eq!(of(&call), expected);
+    }
+}
