@@ -9,6 +9,7 @@ mod made;
 pub mod prepare;
 mod progress;
 mod recipe;
+mod recover;
 pub mod replay;
 pub mod report;
 mod settings;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::exit::BadInput;
 use super::report::Format;
-use super::{made, stdout};
+use super::{made, recover, stdout};
 use crate::trace::TraceError;
 use crate::trace::bundle::read_table;
 use crate::trace::extent::Extent;
@@ -37,6 +37,7 @@ enum Command {
         /// Trace bundle
         trace: PathBuf,
     },
+    Recover(recover::Args),
     /// Accept an edit of the tables: recompute the counts and the hash in trace.json
     Seal {
         /// Trace bundle
@@ -59,6 +60,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
         }
         Command::Check { trace } => check(&Bundle::open(trace).map_err(bad)?).map_err(bad)?,
+        Command::Recover(args) => return recover::run(args),
         Command::Seal { trace } => {
             let bundle = Bundle::seal(trace).map_err(bad)?;
             format!(

@@ -62,9 +62,12 @@ impl Audio<'_> {
 
     fn take_kept(self, bundle: &mut BundleWriter, pcm: &PcmFile) -> Result<Taken, TraceError> {
         let path = bundle.dir().join("unfinished.wav");
-        let failed = |e: PcmError| TraceError::Clip {
-            path: path.display().to_string(),
-            reason: e.to_string(),
+        let failed = |e| match e {
+            PcmError::Io { source, .. } => TraceError::io(&path, source),
+            other => TraceError::Clip {
+                path: path.display().to_string(),
+                reason: other.to_string(),
+            },
         };
         let mut wav = wav::Writer::create(&path, self.rate).map_err(failed)?;
         let (mut hash, mut level) = (blake3::Hasher::new(), Level::default());
