@@ -72,7 +72,7 @@ pub fn finish(dir: &Path, step: Provenance) -> Result<Finished, TraceError> {
     let (calls, mut counts) = find_calls(&mut reader)?;
     let mut writer = BundleWriter::in_staging(Staging::beside(dir)?)?;
     let mut ids = Ids::default();
-    for group in groups(&calls) {
+    for group in groups(&calls, ROWS_AT_A_TIME) {
         let mut rows = read_calls(&mut reader, group)?;
         for place in group {
             let rows = rows.remove(&place.call).unwrap_or_default();
@@ -157,13 +157,13 @@ fn find_calls(reader: &mut JournalReader) -> Result<(Vec<Place>, Counts), TraceE
     Ok((places, counts))
 }
 
-/// Calls that follow each other, as many as may be in memory together.
-fn groups(mut places: &[Place]) -> impl Iterator<Item = &[Place]> {
+/// Calls that follow each other, as many as have `most` rows together, but at least one.
+fn groups(mut places: &[Place], most: u64) -> impl Iterator<Item = &[Place]> {
     std::iter::from_fn(move || {
         let mut rows = 0;
         let fits = |place: &&Place| {
             rows += place.rows;
-            rows <= ROWS_AT_A_TIME
+            rows <= most
         };
         let count = places.iter().take_while(fits).count();
         let (group, rest) = places.split_at(count.max(1).min(places.len()));
@@ -261,5 +261,80 @@ fn manifest(recording: &Recording, mut step: Provenance, counts: &Counts) -> Tra
         extent: None,
         delete_after: recording.delete_after.clone(),
         provenance: vec![record, step],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::journal::{JournalKind, JournalWriter};
+
+    fn recording() -> Recording {
+        Recording {
+            name: "a".to_owned(),
+            tool: "a test".to_owned(),
+            origin_at: "2026-01-01T00:00:00Z".to_owned(),
+            contains: Vec::new(),
+            delete_after: None,
+            settings: json!({}),
+        }
+    }
+
+    #[test]
+    fn calls_are_read_group_by_group_from_their_own_stretch_of_the_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("a.vtrace");
+        let mut writer = JournalWriter::create(&place, &recording()).unwrap();
+        // Call n goes on from second n to second 2n.
+        let rows_of = |call: u64| (call..=2 * call).map(move |second| (call, second as i64));
+        for second in 0..20 {
+            for (call, _) in (0..10).flat_map(rows_of).filter(|(_, at)| *at == second) {
+                writer.append(JournalRow::new(call, second, JournalKind::Silence), None);
+            }
+            writer.commit().unwrap();
+        }
+        let mut reader = JournalReader::open(&place).unwrap();
+        let (places, counts) = find_calls(&mut reader).unwrap();
+        assert_eq!(
+            (places.len(), counts.calls, counts.journal_bytes_lost),
+            (10, 10, 0)
+        );
+        for most in [1, 9, 15, 1000] {
+            let mut read = Vec::new();
+            for group in groups(&places, most) {
+                let rows: u64 = group.iter().map(|place| place.rows).sum();
+                assert!(rows <= most || group.len() == 1);
+                let mut calls = read_calls(&mut reader, group).unwrap();
+                for place in group {
+                    let rows = calls.remove(&place.call).unwrap();
+                    let rows: Vec<_> = rows.iter().map(|row| (row.call, row.at_ns)).collect();
+                    assert_eq!(rows, rows_of(place.call).collect::<Vec<_>>());
+                    read.push(place.call);
+                }
+            }
+            assert_eq!(read, (0..10).collect::<Vec<_>>(), "in order of their start");
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_not_too_long() {
+        let call = |number, session_id: &str| {
+            let config = JournalRow {
+                session_id: Some(session_id.to_owned()),
+                rate_hz: Some(8_000),
+                ..JournalRow::new(number, 0, JournalKind::Config)
+            };
+            Call::of(vec![config]).unwrap()
+        };
+        let mut ids = Ids::default();
+        let long = "é".repeat(200);
+        let given = ["a", "a", "a-2", "", &long, &long];
+        let names: Vec<String> = (0..)
+            .zip(names)
+            .map(|(n, id)| ids.name(&call(n, id)))
+            .collect();
+        assert_eq!(names[..4], ["a", "a-2", "a-2-2", "call-3"]);
+        assert_ne!(names[4], names[5]);
+        assert!(names.iter().all(|name| name.len() <= MAX_SESSION_ID_BYTES));
     }
 }

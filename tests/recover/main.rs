@@ -2,6 +2,7 @@
 //! the nanosecond, and whatever a crash leaves becomes a bundle that is well.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod any;
 mod caller;
 mod calls;
 mod command;

@@ -155,7 +155,10 @@ impl Call {
                 break;
             }
         }
-        Ok(call)
+        match taker.is_configured {
+            true => Ok(call),
+            false => Err(Unfit::Unconfigured),
+        }
     }
 }
 
@@ -225,6 +228,7 @@ impl Taker {
     /// What the caller sent, if a trace has a place for it; `None` if a trace cannot go on from it.
     fn sent(&mut self, row: &JournalRow) -> Option<Option<What>> {
         let what = match row.kind {
+            _ if !self.is_configured => return Some(None),
             JournalKind::Audio | JournalKind::Silence => {
                 if !row.bytes.is_multiple_of(2) || row.bytes > MAX_CHUNK_BYTES {
                     return None;
@@ -261,7 +265,7 @@ impl Taker {
             What::Cancel => !std::mem::replace(&mut self.has_hung_up, true),
             What::HalfClose => !std::mem::replace(&mut self.has_finished, true),
             What::Audio { bytes: 0, .. } | What::Silence { bytes: 0 } => false,
-            _ => self.is_configured && !self.has_finished && !self.has_hung_up,
+            _ => !self.has_finished && !self.has_hung_up,
         };
         Some(has_place.then_some(what))
     }
