@@ -330,7 +330,7 @@ mod tests {
         let long = "é".repeat(200);
         let given = ["a", "a", "a-2", "", &long, &long];
         let names: Vec<String> = (0..)
-            .zip(names)
+            .zip(given)
             .map(|(n, id)| ids.name(&call(n, id)))
             .collect();
         assert_eq!(names[..4], ["a", "a-2", "a-2-2", "call-3"]);
