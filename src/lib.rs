@@ -16,6 +16,7 @@ pub mod clock;
 pub mod gateway;
 pub mod live;
 pub mod pcm;
+pub mod record;
 pub mod replay;
 pub mod report;
 pub mod results;

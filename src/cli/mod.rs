@@ -9,6 +9,7 @@ mod made;
 pub mod prepare;
 mod progress;
 mod recipe;
+pub mod record;
 mod recover;
 pub mod replay;
 pub mod report;
@@ -41,6 +42,7 @@ Examples:
   voicelt prepare ~/calls -o calls.vtrace --arrivals poisson:2/s --duration 2m
   voicelt trace info calls.vtrace
   voicelt replay traces/demo.vtrace --target embedded
+  voicelt record --listen 0.0.0.0:50050 --upstream gateway:50051 -o live.vtrace --timing-only
   voicelt gateway --listen 127.0.0.1:50051
   voicelt report latest
   voicelt witness latest arrivals.parquet
@@ -51,6 +53,7 @@ Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
 #[derive(Debug, Subcommand)]
 enum Command {
     Prepare(Box<prepare::Args>),
+    Record(Box<record::Args>),
     Replay(Box<replay::Args>),
     Gateway(gateway::GatewayArgs),
     Report(report::Args),
@@ -66,6 +69,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Prepare(args) => prepare::run(*args, self.quiet),
+            Command::Record(args) => record::run(&args, self.quiet),
             Command::Replay(args) => replay::run(&args, self.quiet),
             Command::Gateway(args) => gateway::run(&args),
             Command::Report(args) => report::run(&args),

@@ -1,0 +1,215 @@
+//! The arguments of `voicelt record`.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+
+use crate::cli::duration::DurationArg;
+use crate::cli::exit::BadInput;
+use crate::cli::size::SizeArg;
+use crate::record::admit::{Admission, HeaderValue, KeptName};
+use crate::record::{Identity, Keep, ProxySpec, SinkSpec};
+use crate::wire::channel::{Endpoint, Trust};
+
+/// Record live calls into a trace, as a transparent proxy before the gateway.
+///
+/// Callers connect to `--listen` instead of the gateway; every call is carried across byte for byte,
+/// whatever its method. Calls of StreamAudio are recorded as far as `--keep` or `--timing-only`
+/// allows. Ctrl-C or SIGTERM finishes the trace; after a crash `voicelt trace recover` does.
+///
+/// Recording people may need their consent: see the README first.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Address to listen on for callers; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    pub(super) listen: String,
+    /// The gateway: host:port, http://host:port or https://host:port
+    #[arg(long, value_name = "URL")]
+    pub(super) upstream: Endpoint,
+    /// Where to put the trace; with --rotate its name gets a number
+    #[arg(short, long, value_name = "OUT.vtrace")]
+    pub(super) output: PathBuf,
+
+    /// What to keep of the calls besides lengths and times: audio, text, or audio,text
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "WHAT",
+        help_heading = "Privacy"
+    )]
+    pub(super) keep: Vec<Kept>,
+    /// Keep lengths and times alone; a replay then sends speech-like audio of the same lengths
+    #[arg(long, conflicts_with = "keep", help_heading = "Privacy")]
+    pub(super) timing_only: bool,
+    /// Record only calls that carry this metadata; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Privacy")]
+    pub(super) consent_header: Vec<HeaderValue>,
+    /// Never record calls that carry this metadata; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Privacy")]
+    pub(super) drop_header: Vec<HeaderValue>,
+    /// Keep this metadata with each call; all other is never stored; may be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Privacy")]
+    pub(super) keep_header: Vec<KeptName>,
+    /// Write into the trace that it must be deleted after this time, such as 30d
+    #[arg(long, value_name = "DURATION", help_heading = "Privacy")]
+    pub(super) retain: Option<DurationArg>,
+
+    /// Record this share of the calls, chosen at random
+    #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = share, help_heading = "Amount")]
+    pub(super) sample: f64,
+    /// Record no call after so many
+    #[arg(long, value_name = "N", help_heading = "Amount")]
+    pub(super) max_sessions: Option<u64>,
+    /// Record no further call once the recording takes so much room, such as 10GB
+    #[arg(long, value_name = "SIZE", help_heading = "Amount")]
+    pub(super) max_size: Option<SizeArg>,
+    /// Begin a new trace after this time, such as 10m; calls stay whole in the one they began in
+    #[arg(long, value_name = "DURATION", help_heading = "Amount")]
+    pub(super) rotate: Option<DurationArg>,
+
+    /// Certificate chain to show to callers, a PEM file; they then speak TLS
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        help_heading = "Connections"
+    )]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// Key of that certificate, a PEM file
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_cert",
+        help_heading = "Connections"
+    )]
+    pub(super) tls_key: Option<PathBuf>,
+    /// Certificates to trust instead of the system's for an https:// gateway, a PEM file
+    #[arg(long, value_name = "FILE", help_heading = "Connections")]
+    pub(super) ca: Option<PathBuf>,
+    /// Threads that carry calls [default: one for each core]
+    #[arg(long, value_name = "N", help_heading = "Connections")]
+    pub(super) workers: Option<usize>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt record --listen 0.0.0.0:50050 --upstream gateway:50051 -o monday.vtrace --timing-only
+  voicelt record --listen 0.0.0.0:50050 --upstream https://gateway.internal -o calls.vtrace \\
+      --keep audio,text --consent-header x-recording-consent=yes --retain 30d --rotate 10m";
+
+/// What may be kept of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Kept {
+    /// What callers say, as audio.
+    Audio,
+    /// What callers and the gateway say, as text, and the callers' names of their sessions.
+    Text,
+}
+
+impl Args {
+    /// What is kept.
+    ///
+    /// # Errors
+    /// [`BadInput`] when the user has not said what.
+    pub(super) fn keep(&self) -> Result<Keep, BadInput> {
+        if self.keep.is_empty() && !self.timing_only {
+            return Err(BadInput(anyhow!(
+                "say what may be kept of the calls:\n  \
+                 --keep audio        what callers say, as audio\n  \
+                 --keep text         transcripts, answers and texts, and the callers' session ids\n  \
+                 --keep audio,text   both\n  \
+                 --timing-only       lengths and times alone; a replay sends speech-like audio instead\n\
+                 Recording what people say may need their consent; timing alone does not hold it."
+            )));
+        }
+        Ok(Keep {
+            audio: self.keep.contains(&Kept::Audio),
+            text: self.keep.contains(&Kept::Text),
+        })
+    }
+
+    pub(super) fn sink(&self, keep: Keep) -> SinkSpec {
+        SinkSpec {
+            place: self.output.clone(),
+            admission: Admission {
+                consent: self.consent_header.clone(),
+                refuse: self.drop_header.clone(),
+                sample: self.sample,
+                keep_headers: self.keep_header.clone(),
+            },
+            keep,
+            rotate_ns: self.rotate.map(|time| time.ns),
+            most_sessions: self.max_sessions,
+            most_bytes: self.max_size.map(|size| size.bytes as u64),
+        }
+    }
+
+    pub(super) fn proxy(&self) -> ProxySpec {
+        let identity = self.tls_cert.clone().zip(self.tls_key.clone());
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        ProxySpec {
+            listen: self.listen.clone(),
+            identity: identity.map(|(certificate, key)| Identity { certificate, key }),
+            upstream: self.upstream.clone(),
+            trust: Trust {
+                ca: self.ca.clone(),
+            },
+            workers: self.workers.unwrap_or(cores),
+        }
+    }
+}
+
+/// `1%` as 0.01.
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.trim().strip_suffix('%').map(str::parse::<f64>);
+    match number {
+        Some(Ok(percent)) if (0.0..=100.0).contains(&percent) => Ok(percent / 100.0),
+        _ => Err(format!("`{text}` is no share; write it as 1% or 12.5%")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(flags: &[&str]) -> Result<Args, clap::Error> {
+        let needed = [
+            "record",
+            "--listen=127.0.0.1:0",
+            "--upstream=gw:1",
+            "-o",
+            "a.vtrace",
+        ];
+        Command::try_parse_from([&needed, flags].concat()).map(|command| command.args)
+    }
+
+    #[test]
+    fn what_is_kept_must_be_said() {
+        let refused = parse(&[]).unwrap().keep().unwrap_err().to_string();
+        assert!(refused.contains("--timing-only") && refused.contains("--keep audio,text"));
+        let keep = |flag| parse(&[flag]).unwrap().keep().unwrap();
+        let of = |audio, text| Keep { audio, text };
+        assert_eq!(keep("--timing-only"), of(false, false));
+        assert_eq!(keep("--keep=audio"), of(true, false));
+        assert_eq!(keep("--keep=audio,text"), of(true, true));
+        assert!(parse(&["--keep=audio", "--timing-only"]).is_err());
+    }
+
+    #[test]
+    fn secrets_cannot_be_kept_and_shares_are_percent() {
+        assert!(parse(&["--keep-header=authorization"]).is_err());
+        assert!(parse(&["--tls-cert=a.pem"]).is_err());
+        let sample = |flag| parse(&[flag]).map(|args| args.sample);
+        assert_eq!(sample("--sample=1%").unwrap(), 0.01);
+        assert!(sample("--sample=0.5").is_err() && sample("--sample=101%").is_err());
+    }
+}

@@ -1,0 +1,172 @@
+//! `voicelt record`: live calls into a trace.
+
+mod args;
+mod shown;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub use args::Args;
+
+use super::exit::BadInput;
+use super::recover::private_files;
+use super::stamp;
+use super::stderr::say;
+use crate::clock::wall_ns;
+use crate::record::{
+    Delays, Describe, Keep, Proxy, RecordError, RecorderGauges, Sink, Stop, Written,
+};
+use crate::replay::limits::raise_open_files;
+use crate::trace::journal::Recording;
+use crate::trace::manifest::Provenance;
+
+/// How long calls may go on after the first signal.
+const DRAIN: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Records until Ctrl-C or SIGTERM and says what came of it.
+///
+/// # Errors
+/// [`BadInput`] for what the user can mend, otherwise our own failure.
+pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
+    let keep = args.keep()?;
+    private_files();
+    raise_open_files();
+    let proxy = Proxy::bind(&args.proxy()).map_err(BadInput::of)?;
+    let address = proxy.address().context("cannot tell the address")?;
+    let (delays, gauges) = (Arc::<Delays>::default(), Arc::<RecorderGauges>::default());
+    let describe = describe(args, keep);
+    let sink = Sink::begin(args.sink(keep), describe, delays.clone(), gauges.clone());
+    let sink = sink.map_err(|error| match error {
+        RecordError::Trace(error) => BadInput(error.into()).into(),
+        error => anyhow::Error::from(error),
+    })?;
+    let stop = Stop::default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start the recorder's threads")?;
+    if let Err(error) = runtime.block_on(proxy.reach()) {
+        say(&format!(
+            "warning: {error}; calls will be refused until the gateway is there\n"
+        ));
+    }
+    watch_signals(&runtime, &stop)?;
+    say(&format!(
+        "listening on {address}, calls go on to {}; Ctrl-C finishes {}\n",
+        args.upstream,
+        args.output.display()
+    ));
+    let (done, shown_until) = std::sync::mpsc::channel::<()>();
+    let served = std::thread::scope(|scope| {
+        if !quiet {
+            let (gauges, delays) = (&gauges, &delays);
+            scope.spawn(move || shown::live(gauges, delays, &shown_until));
+        }
+        let served = proxy.serve(sink.tap(), &delays, &stop);
+        drop(done);
+        served
+    });
+    // Whatever became of the proxy, what was recorded is kept.
+    let written = sink.finish()?;
+    served?;
+    say(&shown::summary(&written, &gauges, &delays));
+    Ok(code(&written))
+}
+
+/// Ctrl-C and SIGTERM are how a recording ends: nothing is wrong unless something was lost.
+fn code(written: &Written) -> ExitCode {
+    match written.traces.iter().all(|made| made.result.is_ok()) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn describe(args: &Args, keep: Keep) -> Describe {
+    let contains = [(keep.audio, "audio"), (keep.text, "text")];
+    let contains: Vec<_> = contains
+        .iter()
+        .filter(|(kept, _)| *kept)
+        .map(|(_, what)| (*what).to_owned())
+        .collect();
+    let retain_ns = args.retain.map(|time| time.ns);
+    // Names of metadata are in it, values are not: they may tell of people.
+    let settings = json!({
+        "keep": contains,
+        "sample": args.sample,
+        "consent": !args.consent_header.is_empty(),
+        "dropped": !args.drop_header.is_empty(),
+        "rotate_ns": args.rotate.map(|time| time.ns),
+    });
+    let begun = move |place: &Path| {
+        let now = Timestamp::from_nanosecond(wall_ns().into()).unwrap_or_default();
+        let delete_after = retain_ns.and_then(|ns| {
+            let kept = jiff::SignedDuration::from_nanos(ns);
+            now.checked_add(kept).ok()
+        });
+        Recording {
+            name: name_of(place),
+            tool: stamp::TOOL.to_owned(),
+            origin_at: now.to_string(),
+            contains: contains.clone(),
+            delete_after: delete_after.map(|at: Timestamp| at.to_string()),
+            settings: settings.clone(),
+        }
+    };
+    let finished = |settings| Provenance {
+        step: "finish".to_owned(),
+        tool: stamp::TOOL.to_owned(),
+        at: stamp::now().to_string(),
+        settings,
+    };
+    Describe {
+        begun: Box::new(begun),
+        finished: Box::new(finished),
+    }
+}
+
+/// The name of the trace at `place`.
+fn name_of(place: &Path) -> String {
+    place
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// The first signal lets calls end, the second ends them.
+fn watch_signals(runtime: &tokio::runtime::Runtime, stop: &Stop) -> anyhow::Result<()> {
+    let guard = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    drop(guard);
+    let stop = stop.clone();
+    runtime.spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        stop.arrivals.cancel();
+        say("\nstopping: calls under way have 5 s to end (again to end them now)\n");
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = tokio::time::sleep(DRAIN) => {}
+        }
+        stop.calls.cancel();
+    });
+    Ok(())
+}
+
+impl BadInput {
+    /// What the user can mend.
+    fn of(error: RecordError) -> BadInput {
+        BadInput(error.into())
+    }
+}

@@ -1,0 +1,264 @@
+//! Accepts callers' connections and carries their streams to the gateway. Connections are dealt to
+//! threads of one runtime each, so that a stream never changes threads on its way.
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use h2::Reason;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::{JoinSet, LocalSet};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::RecordError;
+use super::delay::Delays;
+use super::listener::Identity;
+use super::relay::relay;
+use super::tap::Tap;
+use super::upstream::Upstream;
+use crate::wire::channel::{Connector, Endpoint, Trust};
+
+/// How long a caller may take to begin.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Pause after a connection that could not be accepted, as without file descriptors.
+const NOT_ACCEPTED: Duration = Duration::from_millis(50);
+/// Flow-control windows towards callers. A stream's is what may wait in us when the gateway does
+/// not read; the connection's is so large that no stream waits for another.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 1 << 30;
+/// Cancelled streams that may wait to be noticed.
+const CANCELLED_AT_ONCE: usize = 16_384;
+/// Time for the last resets to leave when calls are ended.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Where callers come from and go to.
+#[derive(Debug, Clone)]
+pub struct ProxySpec {
+    /// Address to listen on.
+    pub listen: String,
+    /// Who the proxy is to callers that speak TLS; `None` for callers in clear.
+    pub identity: Option<Identity>,
+    /// The gateway.
+    pub upstream: Endpoint,
+    /// Whom TLS to the gateway trusts.
+    pub trust: Trust,
+    /// Threads that carry streams.
+    pub workers: usize,
+}
+
+/// Ends a proxy: first the arrival of calls, then the calls.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// No more connections and streams are accepted; calls under way may end.
+    pub arrivals: CancellationToken,
+    /// All calls end now.
+    pub calls: CancellationToken,
+}
+
+/// A proxy that listens.
+pub struct Proxy {
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    connector: Connector,
+    workers: usize,
+}
+
+impl Proxy {
+    /// Listens, without accepting anything yet.
+    ///
+    /// # Errors
+    /// An address that is taken, or certificates that cannot be used.
+    pub fn bind(spec: &ProxySpec) -> Result<Proxy, RecordError> {
+        let listening = |source| RecordError::Listen {
+            address: spec.listen.clone(),
+            source,
+        };
+        let acceptor = spec.identity.as_ref().map(Identity::acceptor).transpose()?;
+        let connector = Connector::new(spec.upstream.clone(), &spec.trust)?;
+        let listener = TcpListener::bind(&spec.listen).map_err(listening)?;
+        listener.set_nonblocking(true).map_err(listening)?;
+        Ok(Proxy {
+            listener,
+            acceptor,
+            connector,
+            workers: spec.workers.max(1),
+        })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Whether the gateway can be reached now.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub async fn reach(&self) -> Result<(), RecordError> {
+        let channel = self.connector.connect(0).await?;
+        drop(channel);
+        Ok(())
+    }
+
+    /// Carries calls until told to stop. Blocks.
+    ///
+    /// # Errors
+    /// A thread or runtime that the system refuses.
+    pub fn serve(self, tap: &Tap, delays: &Arc<Delays>, stop: &Stop) -> Result<(), RecordError> {
+        let runtime = runtime().map_err(RecordError::Start)?;
+        std::thread::scope(|scope| {
+            let mut queues = Vec::new();
+            let mut threads = Vec::new();
+            for number in 0..self.workers {
+                let (queue, sockets) = unbounded_channel();
+                queues.push(queue);
+                let worker = Worker {
+                    acceptor: self.acceptor.clone(),
+                    connector: self.connector.clone(),
+                    tap: tap.clone(),
+                    delays: delays.clone(),
+                    stop: stop.clone(),
+                };
+                let thread = std::thread::Builder::new().name(format!("proxy-{number}"));
+                let spawned = thread.spawn_scoped(scope, move || worker.run(sockets));
+                threads.push(spawned.map_err(RecordError::Start)?);
+            }
+            runtime.block_on(async {
+                let listener =
+                    tokio::net::TcpListener::from_std(self.listener).map_err(RecordError::Start)?;
+                let mut turns = queues.iter().cycle();
+                loop {
+                    let accepted = tokio::select! {
+                        accepted = listener.accept() => accepted,
+                        () = stop.arrivals.cancelled() => return Ok::<(), RecordError>(()),
+                    };
+                    match (
+                        accepted.and_then(|(socket, _)| socket.into_std()),
+                        turns.next(),
+                    ) {
+                        // Refused only by a thread that has ended, which joining it tells.
+                        (Ok(socket), Some(queue)) => drop(queue.send(socket)),
+                        _ => tokio::time::sleep(NOT_ACCEPTED).await,
+                    }
+                }
+            })?;
+            drop(queues);
+            for thread in threads {
+                thread.join().map_err(|_| RecordError::Thread)??;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+/// One thread's share of the connections.
+struct Worker {
+    acceptor: Option<TlsAcceptor>,
+    connector: Connector,
+    tap: Tap,
+    delays: Arc<Delays>,
+    stop: Stop,
+}
+
+impl Worker {
+    fn run(self, mut sockets: UnboundedReceiver<std::net::TcpStream>) -> Result<(), RecordError> {
+        let runtime = runtime().map_err(RecordError::Start)?;
+        let worker = Rc::new(self);
+        let serving = async {
+            let (mut connections, mut number) = (JoinSet::new(), 0);
+            loop {
+                tokio::select! {
+                    socket = sockets.recv() => match socket {
+                        Some(socket) => {
+                            connections.spawn_local(worker.clone().accept(socket, number));
+                            number += 1;
+                        }
+                        None => break,
+                    },
+                    _ = connections.join_next(), if !connections.is_empty() => {}
+                }
+            }
+            while connections.join_next().await.is_some() {}
+        };
+        runtime.block_on(LocalSet::new().run_until(serving));
+        Ok(())
+    }
+
+    async fn accept(self: Rc<Self>, socket: std::net::TcpStream, number: usize) {
+        let prepared = socket
+            .set_nonblocking(true)
+            .and_then(|()| TcpStream::from_std(socket))
+            .and_then(|socket| socket.set_nodelay(true).map(|()| socket));
+        let Ok(socket) = prepared else { return };
+        let Some(acceptor) = &self.acceptor else {
+            return self.carry(socket, number).await;
+        };
+        // Who does not speak our TLS learns it from the alert.
+        if let Ok(Ok(socket)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)).await {
+            self.carry(socket, number).await;
+        }
+    }
+
+    /// Carries the streams of one connection until its end.
+    async fn carry<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S, number: usize) {
+        let upstream = Rc::new(Upstream::new(self.connector.clone(), number));
+        let mut builder = h2::server::Builder::new();
+        builder
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_pending_accept_reset_streams(CANCELLED_AT_ONCE);
+        // The caller is to see the gateway's own limit. While the gateway cannot be reached each
+        // call is told so.
+        if let Ok(Ok(most)) = upstream.max_streams().await.map(u32::try_from) {
+            builder.max_concurrent_streams(most);
+        }
+        let shaken = tokio::time::timeout(HANDSHAKE, builder.handshake(socket)).await;
+        let Ok(Ok(mut connection)) = shaken else {
+            return;
+        };
+        let (mut streams, mut stopping) = (JoinSet::new(), false);
+        loop {
+            tokio::select! {
+                accepted = connection.accept() => match accepted {
+                    Some(Ok((request, caller))) => {
+                        let tap = self.tap.call(request.uri().path(), request.headers());
+                        let (upstream, delays) = (upstream.clone(), self.delays.clone());
+                        streams.spawn_local(async move {
+                            relay(request, caller, &upstream, &delays, tap).await;
+                        });
+                    }
+                    Some(Err(_)) | None => break,
+                },
+                _ = streams.join_next(), if !streams.is_empty() => {}
+                () = self.stop.arrivals.cancelled(), if !stopping => {
+                    connection.graceful_shutdown();
+                    stopping = true;
+                }
+                () = self.stop.calls.cancelled() => {
+                    connection.abrupt_shutdown(Reason::CANCEL);
+                    let closing = std::future::poll_fn(|cx| connection.poll_closed(cx));
+                    // What has not left by then was not read by the caller.
+                    let _ = tokio::time::timeout(LAST_WORDS, closing).await;
+                    break;
+                }
+            }
+        }
+        let ending = async { while streams.join_next().await.is_some() {} };
+        // Streams of a connection that has gone end by themselves; those that wait for the gateway
+        // are dropped.
+        let _ = tokio::time::timeout(LAST_WORDS, ending).await;
+    }
+}

@@ -1,0 +1,64 @@
+//! The gateway's side of a caller's connection. Each caller's connection has one of its own, so that
+//! limits of streams, load balancing by connection and failures stay what they are without us.
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use tokio::sync::Mutex;
+
+use crate::wire::channel::{Channel, ConnectError, Connector};
+
+/// A connection to the gateway, opened when it is needed and again when it has gone.
+pub(super) struct Upstream {
+    connector: Connector,
+    /// Which of the gateway's addresses to begin with.
+    number: usize,
+    streams: Mutex<Option<SendRequest<Bytes>>>,
+}
+
+impl Upstream {
+    /// The gateway's side of the caller's connection `number`; not opened yet.
+    pub(super) fn new(connector: Connector, number: usize) -> Upstream {
+        Upstream {
+            connector,
+            number,
+            streams: Mutex::new(None),
+        }
+    }
+
+    /// How many streams the gateway takes at once on this connection.
+    ///
+    /// # Errors
+    /// A gateway that cannot be reached.
+    pub(super) async fn max_streams(&self) -> Result<usize, ConnectError> {
+        let streams = self.ready().await?;
+        Ok(streams.current_max_send_streams())
+    }
+
+    /// Ready to open a stream, once the gateway has a slot for it. Must run on a local set.
+    ///
+    /// # Errors
+    /// A gateway that cannot be reached.
+    pub(super) async fn ready(&self) -> Result<SendRequest<Bytes>, ConnectError> {
+        let mut held = self.streams.lock().await;
+        let known = held.clone();
+        if let Some(streams) = known {
+            // Waiting for a slot must not keep others from seeing that the connection has gone.
+            drop(held);
+            if let Ok(streams) = streams.ready().await {
+                return Ok(streams);
+            }
+            held = self.streams.lock().await;
+        }
+        let Channel {
+            streams, driver, ..
+        } = self.connector.connect(self.number).await?;
+        tokio::task::spawn_local(driver);
+        *held = Some(streams.clone());
+        Ok(streams)
+    }
+
+    /// Where it leads, as HTTP/2 has it.
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+}
