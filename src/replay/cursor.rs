@@ -4,9 +4,10 @@
 //! each utterance, repeating the silence that follows it, until it is released: then the rest of
 //! the session is moved so that what comes next starts at the instant of the release.
 
-use super::plan::Script;
+use super::outline::interval_ns;
+use super::script::Script;
 use crate::trace::model::{EventKind, EventRow, Microphone};
-use crate::units::{RunTime, TraceTime};
+use crate::units::{RunTime, SampleRate, TraceTime};
 
 /// One message of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +90,13 @@ impl Cursor {
         let at_ns = match row.kind {
             // A chunk leaves when its last sample was captured.
             EventKind::Audio | EventKind::Fill => {
-                row.at_ns + i64::from(self.chunk + 1) * row.interval_ns
+                let rate = SampleRate(script.rows.session.sample_rate_hz);
+                let between_ns = match self.hold {
+                    None => row.interval_ns,
+                    // Silence that is repeated goes on at its own rate.
+                    Some(_) => interval_ns(row, rate),
+                };
+                row.at_ns + row.interval_ns + i64::from(self.chunk) * between_ns
             }
             _ => row.at_ns,
         };
@@ -100,12 +107,12 @@ impl Cursor {
         })
     }
 
-    /// Moves past the step that [`Cursor::step`] gives. `last_speech` is the script's.
-    pub fn advance(&mut self, script: &Script, last_speech: &[Option<usize>]) {
+    /// Moves past the step that [`Cursor::step`] gives.
+    pub fn advance(&mut self, script: &Script) {
         self.chunk += 1;
         if self.hold.is_none() && self.chunk >= script.rows.events[self.event].count {
             let turn = script.rows.events[self.event].turn as usize;
-            let ends_utterance = last_speech.get(turn) == Some(&Some(self.event));
+            let ends_utterance = script.outline.last_speech.get(turn) == Some(&Some(self.event));
             self.event += 1;
             self.chunk = 0;
             if self.reactive {
@@ -174,6 +181,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::replay::outline::Outline;
     use crate::replay::plan::tests::{event, session, turn};
     use crate::units::NS_PER_MS;
     use EventKind::{Audio, Config, Fill, HalfClose};
@@ -190,18 +198,18 @@ mod tests {
         events.push(event(1, HalfClose, if open { 200 } else { 140 }, 1));
         let turns = vec![turn(0, 0, 40), turn(1, 100, 140)];
         let rows = session(0, 0, microphone, turns, events);
-        Script::new(Arc::new(rows), 0, 0, RunTime(1000 * MS))
+        let outline = Arc::new(Outline::of(&rows));
+        Script::new(Arc::new(rows), outline, 0, 0, RunTime(1000 * MS))
     }
 
     /// Walks at most `steps` steps, which leave (event, milliseconds since the session's start).
     fn walk(cursor: &mut Cursor, script: &Script, steps: usize) -> Vec<(usize, i64)> {
-        let last_speech = script.last_speech();
         let mut seen = Vec::new();
         while seen.len() < steps
             && let Some(step) = cursor.step(script)
         {
             seen.push((step.event, (step.due.0 - 1000 * MS) / MS));
-            cursor.advance(script, &last_speech);
+            cursor.advance(script);
         }
         seen
     }
