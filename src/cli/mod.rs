@@ -11,6 +11,7 @@ mod progress;
 mod recipe;
 pub mod replay;
 pub mod report;
+mod retention;
 mod settings;
 mod size;
 mod span;

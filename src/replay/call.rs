@@ -241,7 +241,8 @@ impl Call {
         let lag = Lag(sent.lag_from(step.due).0 - blocked_ns);
         let is_speech = matches!(event.kind, EventKind::Audio | EventKind::Text);
         let is_new = |record: &TurnRecord| record.progress.chunks_sent == 0;
-        if is_speech && step.chunk == 0 && self.turns[turn].as_deref().is_some_and(is_new) {
+        let of_turn = self.turns.get(turn).and_then(Option::as_deref);
+        if is_speech && step.chunk == 0 && of_turn.is_some_and(is_new) {
             self.begin_turn(shared, turn, sent);
         }
         if event.kind == EventKind::Config {
