@@ -211,3 +211,61 @@ impl Loader {
         let _ = self.workers[worker].send(script);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::plan::Shape;
+    use crate::replay::shelf::tests::bundle;
+    use crate::replay::sketch::plan;
+
+    /// Chunks of the 10-minute call, those that are cut in two counted twice.
+    const CHUNKS: usize = 36_000;
+
+    /// A loader of one call of 10 minutes, with room for about 16 s of it.
+    fn loader() -> (tempfile::TempDir, Loader, UnboundedReceiver<Arc<Script>>) {
+        let (dir, bundle, _) = bundle(600, true);
+        let plan = plan(&bundle, &Shape::default(), RunTime(0)).unwrap();
+        let (loader, mut receivers) = Loader::new(plan, bundle, 600_000, 1, false);
+        (dir, loader, receivers.remove(0))
+    }
+
+    fn is_waiting(next: &Next) -> bool {
+        matches!(next, Next::Wait(_))
+    }
+
+    #[test]
+    fn a_long_call_has_one_need_at_a_time_and_is_read_as_it_is_sent() {
+        let (_dir, mut loader, mut scripts) = loader();
+        loader.fill().unwrap();
+        let script = scripts.try_recv().unwrap();
+        assert_eq!(script.rows.events.len(), 1 + CHUNKS);
+        assert_eq!(loader.needs.len(), 1);
+        // What is needed within five seconds is there, and nothing else.
+        assert!(script.take_audio(1).is_some());
+        let mut now = RunTime(0);
+        for (number, stretch) in script.outline.stretches.iter().enumerate().skip(1) {
+            assert!(
+                script.take_audio(stretch.events.start).is_none(),
+                "{number}"
+            );
+            now = RunTime(script.needed_at(number, false).unwrap().0 - NS_PER_S);
+            while !is_waiting(&loader.next(now, 1).unwrap()) && !loader.needs.is_empty() {}
+            assert!(
+                script.take_audio(stretch.events.start).is_some(),
+                "{number}"
+            );
+        }
+        assert!(matches!(loader.next(now, 1).unwrap(), Next::Done));
+    }
+
+    #[test]
+    fn the_audio_of_a_call_that_has_ended_is_read_no_further() {
+        let (_dir, mut loader, mut scripts) = loader();
+        loader.fill().unwrap();
+        drop(scripts.try_recv().unwrap());
+        let later = RunTime(60 * NS_PER_S);
+        while !matches!(loader.next(later, 1).unwrap(), Next::Done) {}
+        assert!(loader.needs.is_empty());
+    }
+}

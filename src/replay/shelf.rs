@@ -202,7 +202,7 @@ fn made_up(clip: &ClipRow, range: Range<u64>) -> Vec<i16> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::replay::outline::Outline;
     use crate::replay::plan::tests::{event, session, turn};
@@ -235,7 +235,10 @@ mod tests {
     }
 
     /// A bundle of that call, and its samples.
-    fn bundle(seconds: usize, known: bool) -> (tempfile::TempDir, Arc<Bundle>, Vec<i16>) {
+    pub(in crate::replay) fn bundle(
+        seconds: usize,
+        known: bool,
+    ) -> (tempfile::TempDir, Arc<Bundle>, Vec<i16>) {
         let dir = tempfile::tempdir().unwrap();
         let samples: Vec<i16> = (0..seconds * SECOND).map(|n| (n * 7) as i16).collect();
         let mut writer = BundleWriter::create(&dir.path().join("a.vtrace")).unwrap();
