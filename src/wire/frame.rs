@@ -82,6 +82,9 @@ impl FramedAudio {
         let mut frames = BytesMut::with_capacity(most);
         let mut rest = pcm;
         for size in sizes {
+            if rest.is_empty() {
+                break;
+            }
             let (chunk, later) = rest.split_at(size.min(rest.len()));
             rest = later;
             put_header(
