@@ -12,7 +12,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use voicelt::clock::monotonic_ns;
 use voicelt::replay::alarms::{Alarm, Alarms};
 use voicelt::replay::entry::{Entry, Message, Passage};
-use voicelt::replay::plan::Script;
+use voicelt::replay::outline::Outline;
+use voicelt::replay::script::Script;
 use voicelt::results::row::{Direction, MessageRow, RequestRow};
 use voicelt::results::sample;
 use voicelt::table::{Row, write_all};
@@ -76,7 +77,8 @@ fn script() -> Arc<Script> {
         events: Vec::new(),
         replies: Vec::new(),
     };
-    Arc::new(Script::new(Arc::new(rows), 0, 0, RunTime(0)))
+    let outline = Arc::new(Outline::of(&rows));
+    Arc::new(Script::new(Arc::new(rows), outline, 0, 0, RunTime(0)))
 }
 
 fn recording(c: &mut Criterion) {

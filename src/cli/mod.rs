@@ -13,6 +13,7 @@ pub mod record;
 mod recover;
 pub mod replay;
 pub mod report;
+mod retention;
 mod settings;
 mod size;
 mod span;

@@ -9,14 +9,14 @@ use h2::{Reason, SendStream};
 
 use super::cursor::{Cursor, Step};
 use super::entry::{Message, Passage, TurnStart};
-use super::plan::Script;
 use super::progress::{CallFacts, End, TurnRecord};
+use super::script::{Held, Script};
 use super::worker::Shared;
 use crate::clock::Clock;
 use crate::trace::model::{EventKind, EventRow};
 use crate::units::{Lag, RunTime, SampleRate, TraceTime};
 use crate::wire::dialogue::Dialogue;
-use crate::wire::frame::{FramedAudio, frame};
+use crate::wire::frame::frame;
 use crate::wire::voice_workflow::{VoiceConfig, client_message::Content};
 
 /// A session that has started.
@@ -37,11 +37,9 @@ pub(super) struct Call {
     pub(super) messages_received: u32,
     /// Wakes the task that reads this session.
     pub(super) waker: Option<Waker>,
-    /// The event that ends each utterance.
-    last_speech: Vec<Option<usize>>,
     send: Option<SendStream<Bytes>>,
-    /// The audio of the event that is being sent.
-    audio: Option<(usize, FramedAudio)>,
+    /// The audio of the stretch that is being sent.
+    audio: Option<Held>,
     /// The wait that has just ended.
     blocked: Option<Range<RunTime>>,
     messages_sent: u32,
@@ -69,7 +67,6 @@ impl Call {
         let rate = SampleRate(rows.session.sample_rate_hz);
         let records = (0..rows.turns.len()).map(|turn| Some(TurnRecord::new(&script, turn)));
         Call {
-            last_speech: script.last_speech(),
             cursor: Cursor::new(shared.spec.turn_timing.is_reactive()),
             dialogue: Dialogue::new(&expects, rate, shared.spec.playout_buffer_ns),
             turns: records.collect(),
@@ -204,7 +201,7 @@ impl Call {
         self.half_closed |= last;
         self.last_activity = sent;
         self.note_sent(shared, event, step, [released, sent], blocked_ns, payload);
-        self.cursor.advance(&script, &self.last_speech);
+        self.cursor.advance(&script);
         if self.cursor.waiting().is_some() {
             self.consider_release(shared, sent);
             self.watch(shared);
@@ -213,21 +210,13 @@ impl Call {
     }
 
     /// The frame of a chunk and its PCM bytes; `None` while its audio is not there. Nothing is
-    /// copied: the event's audio is taken over from the script, and dropped after its last chunk.
+    /// copied: the stretch's audio is taken over from the script, and dropped after its last chunk.
     fn chunk(&mut self, step: Step) -> Option<(Bytes, usize)> {
-        if self
-            .audio
-            .as_ref()
-            .is_none_or(|(event, _)| *event != step.event)
-        {
-            let mut place = self.script.audio[step.event].lock().ok()?;
-            self.audio = Some((step.event, place.take()?));
+        let is_its = |held: &Held| held.has(step.event);
+        if !self.audio.as_ref().is_some_and(is_its) {
+            self.audio = Some(self.script.take_audio(step.event)?);
         }
-        let (_, audio) = self.audio.as_ref()?;
-        match self.script.rows.events[step.event].kind {
-            EventKind::Fill => Some(audio.chunk(0)),
-            _ => Some(audio.chunk(step.chunk as usize)),
-        }
+        Some(self.audio.as_ref()?.chunk(&self.script.rows, step))
     }
 
     fn config(&self, shared: &Shared) -> Bytes {
@@ -252,7 +241,8 @@ impl Call {
         let lag = Lag(sent.lag_from(step.due).0 - blocked_ns);
         let is_speech = matches!(event.kind, EventKind::Audio | EventKind::Text);
         let is_new = |record: &TurnRecord| record.progress.chunks_sent == 0;
-        if is_speech && step.chunk == 0 && self.turns[turn].as_deref().is_some_and(is_new) {
+        let of_turn = self.turns.get(turn).and_then(Option::as_deref);
+        if is_speech && step.chunk == 0 && of_turn.is_some_and(is_new) {
             self.begin_turn(shared, turn, sent);
         }
         if event.kind == EventKind::Config {
@@ -260,7 +250,8 @@ impl Call {
             self.start_turn(shared, 0, sent);
         }
         if matches!(event.kind, EventKind::Audio | EventKind::Fill) {
-            shared.count_chunk(step.due, sent, lag, event.interval_ns);
+            let interval_ns = self.script.outline.interval_ns.unwrap_or(event.interval_ns);
+            shared.count_chunk(step.due, sent, lag, interval_ns);
         }
         if let Some(record) = self.turns.get_mut(turn).filter(|_| is_speech) {
             if let Some(record) = record {
@@ -320,7 +311,7 @@ impl Call {
             self.watch(shared);
         }
         let is_last = step.chunk + 1 == event.count;
-        if is_last && self.last_speech[turn] == Some(step.event) {
+        if is_last && self.script.outline.last_speech[turn] == Some(step.event) {
             if let Some(record) = self.turns[turn].as_deref_mut() {
                 record.progress.last_chunk_sent_ns = Some(sent.0);
             }

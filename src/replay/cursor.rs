@@ -4,9 +4,10 @@
 //! each utterance, repeating the silence that follows it, until it is released: then the rest of
 //! the session is moved so that what comes next starts at the instant of the release.
 
-use super::plan::Script;
-use crate::trace::model::{EventKind, EventRow, Microphone};
-use crate::units::{RunTime, TraceTime};
+use super::outline::interval_ns;
+use super::script::Script;
+use crate::trace::model::{EventKind, Microphone};
+use crate::units::{RunTime, SampleRate, TraceTime};
 
 /// One message of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,10 +73,18 @@ impl Cursor {
         Some(self.hold.filter(|hold| hold.until.is_none())?.turn)
     }
 
-    /// The event that comes after the hold.
+    /// When what is held began in the trace: an utterance at its start, though its first chunk may
+    /// have been late; anything else when it left.
     #[must_use]
-    pub fn held<'a>(&self, script: &'a Script) -> Option<&'a EventRow> {
-        script.rows.events.get(self.hold?.then)
+    pub fn held_from(&self, script: &Script) -> Option<TraceTime> {
+        let hold = self.hold?;
+        let next = script.rows.events.get(hold.then)?;
+        let turn = script.rows.turns.get(next.turn as usize);
+        let at_ns = match turn.filter(|_| next.turn as usize > hold.turn) {
+            Some(turn) => turn.at_ns.min(next.at_ns),
+            None => next.at_ns,
+        };
+        Some(TraceTime(at_ns))
     }
 
     /// The next step, without moving on; `None` at the end, and while there is nothing to send
@@ -89,7 +98,13 @@ impl Cursor {
         let at_ns = match row.kind {
             // A chunk leaves when its last sample was captured.
             EventKind::Audio | EventKind::Fill => {
-                row.at_ns + i64::from(self.chunk + 1) * row.interval_ns
+                let rate = SampleRate(script.rows.session.sample_rate_hz);
+                let between_ns = match self.hold {
+                    None => row.interval_ns,
+                    // Silence that is repeated goes on at its own rate.
+                    Some(_) => interval_ns(row, rate),
+                };
+                row.at_ns + row.interval_ns + i64::from(self.chunk) * between_ns
             }
             _ => row.at_ns,
         };
@@ -100,12 +115,12 @@ impl Cursor {
         })
     }
 
-    /// Moves past the step that [`Cursor::step`] gives. `last_speech` is the script's.
-    pub fn advance(&mut self, script: &Script, last_speech: &[Option<usize>]) {
+    /// Moves past the step that [`Cursor::step`] gives.
+    pub fn advance(&mut self, script: &Script) {
         self.chunk += 1;
         if self.hold.is_none() && self.chunk >= script.rows.events[self.event].count {
             let turn = script.rows.events[self.event].turn as usize;
-            let ends_utterance = last_speech.get(turn) == Some(&Some(self.event));
+            let ends_utterance = script.outline.last_speech.get(turn) == Some(&Some(self.event));
             self.event += 1;
             self.chunk = 0;
             if self.reactive {
@@ -159,13 +174,11 @@ impl Cursor {
         {
             return;
         }
+        let from = self.held_from(script);
+        self.shift_ns = from.map_or(0, |from| until.0 - script.run_time(from).0);
         self.hold = None;
         self.event = then;
         self.chunk = 0;
-        self.shift_ns = 0;
-        if let Some(next) = script.rows.events.get(then) {
-            self.shift_ns = until.0 - script.run_time(TraceTime(next.at_ns)).0;
-        }
     }
 }
 
@@ -174,7 +187,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::replay::outline::Outline;
     use crate::replay::plan::tests::{event, session, turn};
+    use crate::trace::model::EventRow;
+    use crate::trace::stream::SessionRows;
     use crate::units::NS_PER_MS;
     use EventKind::{Audio, Config, Fill, HalfClose};
 
@@ -189,19 +205,22 @@ mod tests {
         events.extend(open.then(|| event(1, Fill, 140, 3)));
         events.push(event(1, HalfClose, if open { 200 } else { 140 }, 1));
         let turns = vec![turn(0, 0, 40), turn(1, 100, 140)];
-        let rows = session(0, 0, microphone, turns, events);
-        Script::new(Arc::new(rows), 0, 0, RunTime(1000 * MS))
+        script_of(session(0, 0, microphone, turns, events))
+    }
+
+    fn script_of(rows: SessionRows) -> Script {
+        let outline = Arc::new(Outline::of(&rows));
+        Script::new(Arc::new(rows), outline, 0, 0, RunTime(1000 * MS))
     }
 
     /// Walks at most `steps` steps, which leave (event, milliseconds since the session's start).
     fn walk(cursor: &mut Cursor, script: &Script, steps: usize) -> Vec<(usize, i64)> {
-        let last_speech = script.last_speech();
         let mut seen = Vec::new();
         while seen.len() < steps
             && let Some(step) = cursor.step(script)
         {
             seen.push((step.event, (step.due.0 - 1000 * MS) / MS));
-            cursor.advance(script, &last_speech);
+            cursor.advance(script);
         }
         seen
     }
@@ -241,6 +260,62 @@ mod tests {
         cursor.release(&script, RunTime(1900 * MS));
         cursor.release(&script, RunTime(1085 * MS));
         assert_eq!(walk(&mut cursor, &script, 2), [(2, 80), (3, 105)]);
+    }
+
+    /// As a recorder writes it down, each chunk an event: an utterance and the noise after it, to
+    /// 65 ms; two chunks of silence that came late and together; the next utterance from 100 ms on,
+    /// its first chunk late too.
+    fn recorded() -> Script {
+        let chunk = |turn, kind, at_ms, leaves_ms| EventRow {
+            interval_ns: (leaves_ms - at_ms) * MS,
+            ..event(turn, kind, at_ms, 1)
+        };
+        let events = vec![
+            event(0, Config, 0, 1),
+            chunk(0, Audio, 0, 20),
+            chunk(0, Audio, 20, 45),
+            chunk(0, Audio, 45, 65),
+            chunk(0, Fill, 65, 99),
+            chunk(0, Fill, 99, 99),
+            chunk(1, Audio, 103, 123),
+            chunk(1, Audio, 123, 140),
+            event(1, HalfClose, 140, 1),
+        ];
+        let turns = vec![turn(0, 0, 60), turn(1, 100, 140)];
+        script_of(session(0, 0, Microphone::Open, turns, events))
+    }
+
+    #[test]
+    fn silence_that_came_in_a_burst_is_repeated_at_its_own_rate() {
+        let script = recorded();
+        let mut cursor = Cursor::new(true);
+        let seen = walk(&mut cursor, &script, 7);
+        let noise = [(0, 0), (1, 20), (2, 45), (3, 65)];
+        assert_eq!(seen, [&noise[..], &[(4, 99), (4, 133), (4, 167)]].concat());
+        // The utterance begins when it is released; its chunk is as late as it was.
+        cursor.release(&script, RunTime(1300 * MS));
+        let silence = [(4, 201), (4, 235), (4, 269)];
+        let rest = [(6, 323), (7, 340), (8, 340)];
+        assert_eq!(walk(&mut cursor, &script, 9), [silence, rest].concat());
+    }
+
+    #[test]
+    fn chunks_that_came_in_a_burst_leave_in_one_with_recorded_timing() {
+        let seen = walk(&mut Cursor::new(false), &recorded(), 99);
+        assert_eq!(seen[4..7], [(4, 99), (5, 99), (6, 123)]);
+    }
+
+    #[test]
+    fn noise_before_the_next_utterance_is_sent_before_the_hold() {
+        let mut rows = SessionRows::clone(&recorded().rows);
+        rows.events.retain(|event| event.kind != Fill);
+        let script = script_of(rows);
+        let mut cursor = Cursor::new(true);
+        assert_eq!(walk(&mut cursor, &script, 99).len(), 4);
+        assert_eq!(cursor.waiting(), Some(0));
+        // The answer had been heard before: the next utterance follows at once.
+        cursor.release(&script, RunTime(1065 * MS));
+        assert_eq!(walk(&mut cursor, &script, 1), [(4, 88)]);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::plan::Script;
 use super::progress::TurnRecord;
+use super::script::Script;
 use super::tally::Second;
 use crate::results::row::{Direction, MessageRow, StartedRow};
 use crate::trace::model::EventKind;

@@ -7,7 +7,7 @@ use super::entry::{Message, Passage};
 use super::progress::{BargeIn, End, TurnRecord};
 use super::worker::Shared;
 use crate::clock::Clock;
-use crate::units::{RunTime, TraceTime};
+use crate::units::RunTime;
 use crate::wire::reply::Reply;
 use crate::wire::status::{GrpcStatus, INTERNAL};
 
@@ -124,8 +124,8 @@ impl Call {
         if shared.run.expects_answer(self.script.turn(turn)) {
             return None;
         }
-        let next = self.cursor.held(&self.script)?;
-        Some(self.cursor.run_time(&self.script, TraceTime(next.at_ns)))
+        let next = self.cursor.held_from(&self.script)?;
+        Some(self.cursor.run_time(&self.script, next))
     }
 
     /// Whether the answer to `turn` had not been heard to its end at `at`.

@@ -11,14 +11,14 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::Reading;
-use super::plan::{Plan, Script};
+use super::plan::Plan;
+use super::script::Script;
 use super::shelf::Shelf;
 use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
 use crate::trace::TraceError;
-use crate::trace::model::EventKind;
 use crate::trace::stream::Bundle;
-use crate::units::{NS_PER_S, RunTime, TraceTime};
+use crate::units::{NS_PER_S, RunTime};
 
 /// How far ahead sessions and audio are read.
 const AHEAD_NS: i64 = 5 * NS_PER_S;
@@ -29,12 +29,28 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Time between looks while there is no room for more audio.
 const WAIT_FOR_ROOM: Duration = Duration::from_millis(2);
 
-/// Audio that will be needed: when, and by which event of which script.
+/// The audio that a script will need next: when, and of which of its stretches.
 struct Need {
     at: RunTime,
-    order: u64,
-    event: usize,
+    stretch: usize,
     script: Arc<Script>,
+}
+
+impl Need {
+    /// What `script` needs from `stretch` on, if anything.
+    fn of(script: Arc<Script>, stretch: usize, reactive: bool) -> Option<Need> {
+        let at = script.needed_at(stretch, reactive)?;
+        Some(Need {
+            at,
+            stretch,
+            script,
+        })
+    }
+
+    /// Nobody but us knows the script any more: its session is over.
+    fn is_over(&self) -> bool {
+        Arc::strong_count(&self.script) == 1
+    }
 }
 
 impl PartialEq for Need {
@@ -53,7 +69,7 @@ impl PartialOrd for Need {
 
 impl Ord for Need {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order, self.event).cmp(&(other.at, other.order, other.event))
+        (self.at, self.script.number).cmp(&(other.at, other.script.number))
     }
 }
 
@@ -72,9 +88,10 @@ pub(super) struct Loader {
     plan: Peekable<Plan>,
     shelf: Shelf,
     workers: Vec<UnboundedSender<Arc<Script>>>,
+    /// One for each session under way that still needs audio.
     needs: BinaryHeap<Reverse<Need>>,
     handed: u64,
-    /// Sessions may run ahead of what was recorded: all of one's audio is needed at its start.
+    /// Callers react: sessions may run ahead of what was recorded.
     reactive: bool,
 }
 
@@ -153,14 +170,11 @@ impl Loader {
             }
             return Ok(Next::Go);
         }
-        if let Some(Reverse(need)) = self.needs.peek().filter(|need| need.0.at <= horizon) {
-            return match self.shelf.provide(&need.script, need.event)? {
-                true => {
-                    self.needs.pop();
-                    Ok(Next::Go)
-                }
-                false => Ok(Next::Wait(WAIT_FOR_ROOM)),
-            };
+        let is_due = |need: &Reverse<Need>| need.0.at <= horizon;
+        if self.needs.peek().is_some_and(is_due)
+            && let Some(Reverse(need)) = self.needs.pop()
+        {
+            return self.provide(need);
         }
         if start.is_none() {
             self.workers.clear();
@@ -171,24 +185,87 @@ impl Loader {
         }
     }
 
+    /// Puts audio into its script, if there is room for it.
+    fn provide(&mut self, need: Need) -> Result<Next, TraceError> {
+        if need.is_over() {
+            return Ok(Next::Go);
+        }
+        if self.shelf.provide(&need.script, need.stretch)? {
+            let next = Need::of(need.script, need.stretch + 1, self.reactive);
+            self.needs.extend(next.map(Reverse));
+            return Ok(Next::Go);
+        }
+        self.needs.push(Reverse(need));
+        // Room may be taken by audio of calls that have failed: nobody will send it.
+        self.needs.retain(|Reverse(need)| !need.is_over());
+        Ok(Next::Wait(WAIT_FOR_ROOM))
+    }
+
     /// Gives a session to its worker, and notes what audio it will need.
     fn hand(&mut self, script: Arc<Script>) {
-        for (event, row) in script.rows.events.iter().enumerate() {
-            if matches!(row.kind, EventKind::Audio | EventKind::Fill) {
-                self.needs.push(Reverse(Need {
-                    at: match self.reactive {
-                        true => script.start,
-                        false => script.run_time(TraceTime(row.at_ns)),
-                    },
-                    order: script.number,
-                    event,
-                    script: script.clone(),
-                }));
-            }
-        }
+        let first = Need::of(script.clone(), 0, self.reactive);
+        self.needs.extend(first.map(Reverse));
         let worker = (self.handed % self.workers.len() as u64) as usize;
         self.handed += 1;
         // Refused only by a worker that has been told to stop.
         let _ = self.workers[worker].send(script);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::plan::Shape;
+    use crate::replay::shelf::tests::bundle;
+    use crate::replay::sketch::plan;
+
+    /// Chunks of the 10-minute call, those that are cut in two counted twice.
+    const CHUNKS: usize = 36_000;
+
+    /// A loader of one call of 10 minutes, with room for about 16 s of it.
+    fn loader() -> (tempfile::TempDir, Loader, UnboundedReceiver<Arc<Script>>) {
+        let (dir, bundle, _) = bundle(600, true);
+        let plan = plan(&bundle, &Shape::default(), RunTime(0)).unwrap();
+        let (loader, mut receivers) = Loader::new(plan, bundle, 600_000, 1, false);
+        (dir, loader, receivers.remove(0))
+    }
+
+    fn is_waiting(next: &Next) -> bool {
+        matches!(next, Next::Wait(_))
+    }
+
+    #[test]
+    fn a_long_call_has_one_need_at_a_time_and_is_read_as_it_is_sent() {
+        let (_dir, mut loader, mut scripts) = loader();
+        loader.fill().unwrap();
+        let script = scripts.try_recv().unwrap();
+        assert_eq!(script.rows.events.len(), 1 + CHUNKS);
+        assert_eq!(loader.needs.len(), 1);
+        // What is needed within five seconds is there, and nothing else.
+        assert!(script.take_audio(1).is_some());
+        let mut now = RunTime(0);
+        for (number, stretch) in script.outline.stretches.iter().enumerate().skip(1) {
+            assert!(
+                script.take_audio(stretch.events.start).is_none(),
+                "{number}"
+            );
+            now = RunTime(script.needed_at(number, false).unwrap().0 - NS_PER_S);
+            while !is_waiting(&loader.next(now, 1).unwrap()) && !loader.needs.is_empty() {}
+            assert!(
+                script.take_audio(stretch.events.start).is_some(),
+                "{number}"
+            );
+        }
+        assert!(matches!(loader.next(now, 1).unwrap(), Next::Done));
+    }
+
+    #[test]
+    fn the_audio_of_a_call_that_has_ended_is_read_no_further() {
+        let (_dir, mut loader, mut scripts) = loader();
+        loader.fill().unwrap();
+        drop(scripts.try_recv().unwrap());
+        let later = RunTime(60 * NS_PER_S);
+        while !matches!(loader.next(later, 1).unwrap(), Next::Done) {}
+        assert!(loader.needs.is_empty());
     }
 }

@@ -1,12 +1,13 @@
 //! From a trace to a run: sends what the trace says, when it says so, whatever the gateway answers.
 //!
 //! `plan` lays the sessions of the trace on the run's clock (`sketch` says how large it is,
-//! `calibrate` and `limits` what this machine can do), `loader` hands them to the workers shortly
-//! before they start, with their audio framed (`shelf`). `worker`s send, each with one `pacer` and
-//! the `alarms` of all its sessions: `call` is one of them, with its `cursor` in its script; `hearing` is what it
-//! does about what it hears, `converse` opens and reads its stream. `ledger` keeps the books from
-//! the workers' `entry`s, and `verdict` says whether the schedule was kept. Failures of the gateway
-//! are rows, not errors.
+//! `calibrate` and `limits` what this machine can do) and makes a `script` of each, with its
+//! `outline` and how it was answered when it was `recorded`. `loader` hands them to the workers
+//! shortly before they start, with their audio framed (`shelf`). `worker`s send, each with one
+//! `pacer` and the `alarms` of all its sessions: `call` is one of them, with its `cursor` in its
+//! script; `hearing` is what it does about what it hears, `converse` opens and reads its stream.
+//! `ledger` keeps the books from the workers' `entry`s, and `verdict` says whether the schedule was
+//! kept. Failures of the gateway are rows, not errors.
 
 pub mod alarms;
 pub mod calibrate;
@@ -19,11 +20,14 @@ mod hearing;
 mod ledger;
 pub mod limits;
 mod loader;
+pub mod outline;
 pub mod pacer;
 pub mod plan;
 mod process;
 pub mod progress;
+mod recorded;
 pub mod scheduling;
+pub mod script;
 mod shelf;
 pub mod sketch;
 pub mod tally;
@@ -55,9 +59,10 @@ use connections::{Connections, Opening};
 use ledger::{Books, MOST_WAITING};
 use loader::Loader;
 use pacer::{Pacer, PacerKind};
-use plan::{Plan, Script};
+use plan::Plan;
 use progress::{End, RunFacts};
 use scheduling::Granted;
+use script::Script;
 use tally::lag_histogram;
 use verdict::Totals;
 use worker::{Account, Assignment};

@@ -4,14 +4,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use super::outline::Outline;
+use super::script::Script;
 use crate::trace::TraceError;
 use crate::trace::extent::event_end_ns;
-use crate::trace::model::{EventKind, TurnRow};
 use crate::trace::stream::SessionRows;
 use crate::units::{NS_PER_MS, NS_PER_S, RunTime, TraceTime};
-use crate::wire::frame::FramedAudio;
 
 /// Bounds of the time by which copies of a session are shifted: at least a chunk, so that they do
 /// not tick together; at most a second, so that a burst stays a burst.
@@ -48,62 +48,6 @@ impl Default for Shape {
             until_ns: None,
             seed: 0,
         }
-    }
-}
-
-/// One session of a plan.
-#[derive(Debug)]
-pub struct Script {
-    /// Its place in the plan, from 0.
-    pub number: u64,
-    /// Which copy of its session it is; 0 for the first.
-    pub copy: u32,
-    /// What the trace says of it.
-    pub rows: Arc<SessionRows>,
-    /// When it starts.
-    pub start: RunTime,
-    /// The framed audio of each event, there from before it is due until it is sent.
-    pub audio: Box<[Mutex<Option<FramedAudio>>]>,
-}
-
-impl Script {
-    /// A session that starts at `start`, its audio not there yet.
-    #[must_use]
-    pub fn new(rows: Arc<SessionRows>, number: u64, copy: u32, start: RunTime) -> Script {
-        let audio = rows.events.iter().map(|_| Mutex::default()).collect();
-        Script {
-            number,
-            copy,
-            rows,
-            start,
-            audio,
-        }
-    }
-
-    /// `at` on the clock of the run, as recorded.
-    #[must_use]
-    pub fn run_time(&self, at: TraceTime) -> RunTime {
-        let into_ns = at.0.saturating_sub(self.rows.session.start_ns);
-        RunTime(self.start.0.saturating_add(into_ns))
-    }
-
-    /// Utterance `turn`.
-    #[must_use]
-    pub fn turn(&self, turn: usize) -> &TurnRow {
-        &self.rows.turns[turn]
-    }
-
-    /// The event that ends each utterance: its last audio or text.
-    #[must_use]
-    pub fn last_speech(&self) -> Vec<Option<usize>> {
-        let mut last = vec![None; self.rows.turns.len()];
-        for (number, event) in self.rows.events.iter().enumerate() {
-            let is_speech = matches!(event.kind, EventKind::Audio | EventKind::Text);
-            if let Some(last) = last.get_mut(event.turn as usize).filter(|_| is_speech) {
-                *last = Some(number);
-            }
-        }
-        last
     }
 }
 
@@ -154,6 +98,7 @@ struct Placed {
     order: u64,
     copy: u32,
     rows: Arc<SessionRows>,
+    outline: Arc<Outline>,
 }
 
 impl PartialEq for Placed {
@@ -214,7 +159,7 @@ impl Plan {
             .shape
             .limit
             .is_some_and(|limit| self.round.sessions >= limit);
-        let rows = match self.source.next() {
+        let mut rows = match self.source.next() {
             Some(Err(error)) => return Err(error),
             Some(Ok(rows)) if before(rows.session.start_ns) => return Ok(()),
             Some(Ok(rows)) if !full && within(rows.session.start_ns) => rows,
@@ -232,6 +177,9 @@ impl Plan {
         let since_ns = (session_ns - round.first_ns) as f64 / self.shape.speed;
         self.reached_ns = round.offset_ns + since_ns as i64;
 
+        let outline = Arc::new(Outline::of(&rows));
+        // What they say is in the outline: a long call's answers are not to be held.
+        rows.replies = Vec::new();
         let rows = Arc::new(rows);
         let draw = |what| chance(self.shape.seed, rows.session.session, round.number, what);
         let most = self.shape.scale.ceil() as u32;
@@ -248,6 +196,7 @@ impl Plan {
                 order: self.order,
                 copy: round.number * most.max(1) + copy,
                 rows: rows.clone(),
+                outline: outline.clone(),
             }));
         }
         Ok(())
@@ -297,7 +246,13 @@ impl Iterator for Plan {
                 let start = RunTime(self.first.0 + placed.start_ns);
                 let number = self.number;
                 self.number += 1;
-                return Some(Ok(Script::new(placed.rows, number, placed.copy, start)));
+                let Placed {
+                    rows,
+                    outline,
+                    copy,
+                    ..
+                } = placed;
+                return Some(Ok(Script::new(rows, outline, number, copy, start)));
             }
             if let Err(error) = self.pull() {
                 return Some(Err(error));
@@ -321,7 +276,7 @@ fn chance(seed: u64, session: u32, round: u32, what: u32) -> f64 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::trace::model::{EventRow, Microphone, SessionRow};
+    use crate::trace::model::{EventKind, EventRow, Microphone, SessionRow, TurnRow};
     use proptest::prelude::*;
 
     const MS: i64 = NS_PER_MS;

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::plan::Script;
+use super::script::Script;
 use crate::results::manifest::wire_session_id;
 use crate::results::row::{Phase, RequestRow, Status};
 use crate::table::UtcInstant;
-use crate::trace::model::{EventKind, Microphone, SpeechMethod, TurnRow};
+use crate::trace::model::{Microphone, SpeechMethod, TurnRow};
 use crate::trace::stream::Bundle;
 use crate::units::{RunTime, TraceTime};
 use crate::wire::dialogue::{Heard, MAX_ERROR_CHARS, cut};
@@ -198,6 +198,8 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         (processing, None) => processing.is_some(),
         (None, _) => false,
     };
+    let recorded = script.outline.recorded.get(*turn).copied();
+    let recorded = recorded.unwrap_or_default();
     let text = |text: String| (run.keep_text && !text.is_empty()).then_some(text);
     let mut row = RequestRow {
         run_id: run.run_id.clone(),
@@ -217,7 +219,7 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         intended_end_of_speech_ns: planned.speech_end_ns.map(at),
         speech_samples: clip.map_or(0, |c| c.speech_end_samples - c.speech_start_samples),
         clip_samples: clip.map_or(0, |c| c.samples),
-        chunks_planned: chunks_planned(script, planned.turn),
+        chunks_planned: script.outline.chunks.get(*turn).copied().unwrap_or(0),
         phase: run.phase(RunTime(intended_start_ns)),
         concurrent_sessions: progress.concurrent_sessions,
         awaiting_answer: progress.awaiting_answer,
@@ -280,10 +282,10 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         e2e_ns: None,
         barge_in_latency_ns: None,
         total_ns: None,
-        recorded_response_ns: None,
-        recorded_asr_ns: None,
-        recorded_e2e_ns: None,
-        recorded_total_ns: None,
+        recorded_response_ns: recorded.response_ns,
+        recorded_asr_ns: recorded.asr_ns,
+        recorded_e2e_ns: recorded.e2e_ns,
+        recorded_total_ns: recorded.total_ns,
     };
     row.derive_latencies(session.microphone == Microphone::PushToTalk);
     Some(row)
@@ -320,14 +322,6 @@ fn outcome(
         _ => Status::Ok,
     };
     (status, heard.error.clone().or(stream))
-}
-
-fn chunks_planned(script: &Script, turn: u32) -> u32 {
-    let events = script.rows.events.iter();
-    events
-        .filter(|event| event.turn == turn && event.kind == EventKind::Audio)
-        .map(|event| event.count)
-        .sum()
 }
 
 /// The nearest-rank quantile.

@@ -20,9 +20,9 @@ use super::connections::Connections;
 use super::converse::converse;
 use super::entry::{Entry, Message, TurnStart};
 use super::pacer::Pacer;
-use super::plan::Script;
 use super::progress::{RunFacts, TurnRecord};
 use super::scheduling::Granted;
+use super::script::Script;
 use super::tally::{Tally, lag_histogram, record};
 use super::{ReplaySpec, Stop};
 use crate::clock::{Clock, RunClock, thread_cpu_ns};
@@ -59,7 +59,7 @@ pub(super) struct Account {
     /// Sessions that a limit of this machine kept from starting, and the limit's message.
     pub(super) not_started: u64,
     pub(super) limit: Option<String>,
-    /// The shortest chunk interval.
+    /// The shortest of its sessions' usual chunk intervals.
     pub(super) interval_ns: Option<i64>,
     /// The scheduling that the system granted.
     pub(super) scheduling: Option<Granted>,
@@ -135,11 +135,9 @@ impl Shared {
         account.limit.get_or_insert_with(|| reason.to_owned());
     }
 
+    /// A chunk left, of a session whose chunks are usually `interval_ns` apart.
     pub(super) fn count_chunk(&self, due: RunTime, sent: RunTime, lag: Lag, interval_ns: i64) {
         self.tally.borrow_mut().chunk(due, sent, lag, interval_ns);
-        let mut account = self.account.borrow_mut();
-        let shortest_ns = account.interval_ns.unwrap_or(interval_ns);
-        account.interval_ns = Some(shortest_ns.min(interval_ns));
         self.gauges.lag.record(lag.0);
         self.gauges.chunks.fetch_add(1, Relaxed);
     }
@@ -315,6 +313,10 @@ fn start(
     tasks: &mut JoinSet<u64>,
 ) -> Rc<RefCell<Call>> {
     let id = script.number;
+    if let Some(interval_ns) = script.outline.interval_ns {
+        let shortest = &mut shared.account.borrow_mut().interval_ns;
+        *shortest = Some(shortest.map_or(interval_ns, |known| known.min(interval_ns)));
+    }
     let call = Rc::new(RefCell::new(Call::new(shared, script, now)));
     call.borrow_mut().pump(shared);
     shared.gauges.started_sessions.fetch_add(1, Relaxed);

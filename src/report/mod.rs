@@ -13,5 +13,6 @@ pub mod summary;
 mod tally;
 pub mod text;
 pub mod witness;
+pub mod yardstick;
 
 pub use summary::Summary;

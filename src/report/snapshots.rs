@@ -432,3 +432,44 @@ fn an_invalid_run_that_was_let_pass() {
               - 3 result rows were lost because the disk did not keep up
     ");
 }
+
+/// A replay of calls that were answered after 400 ms when they were recorded.
+fn recorded() -> Summary {
+    let ms = 1_000_000;
+    let rows: Vec<_> = (0..400)
+        .map(|turn| RequestRow {
+            recorded_response_ns: (turn % 50 != 7).then_some(400 * ms),
+            recorded_asr_ns: Some(1_200 * ms),
+            recorded_e2e_ns: (turn < 60).then_some(250 * ms),
+            recorded_total_ns: Some(1_620 * ms),
+            ..match turn % 100 {
+                11 => unanswered(turn, Status::NoAnswer),
+                _ => row(turn),
+            }
+        })
+        .collect();
+    Summary::of(&plan_of(400), &rows, &timeline(40), None)
+}
+
+#[test]
+fn a_replay_of_recorded_calls() {
+    let text = render(&recorded(), false);
+    let told = text.lines().skip_while(|line| !line.starts_with("beside"));
+    let told: Vec<&str> = told.take_while(|line| !line.starts_with("turns")).collect();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    beside the recorded calls     turns recorded      p95 replayed      p95   paired
+    response                        388   400 ms   400 ms   250 ms   295 ms  -150 ms
+    asr                             396   1.20 s   1.20 s   1.25 s   1.25 s +50.0 ms
+    e2e                              59   250 ms        –   180 ms        – -70.0 ms
+    total                           400   1.62 s   1.62 s   1.62 s   1.62 s     0 ns
+              p50 and p95 of turns that have both; paired is the median of replayed
+              less recorded, turn by turn
+              answered only when it was recorded: 4 turns; only now: 8 turns
+    ");
+}
+
+#[test]
+fn json_of_a_replay_of_recorded_calls() {
+    let response = &recorded().recorded["response"];
+    insta::assert_snapshot!(serde_json::to_string_pretty(response).unwrap());
+}

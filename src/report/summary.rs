@@ -11,6 +11,7 @@ use super::breakdown::{Errors, Share};
 use super::lag::{self, LagBasis, ScheduleLag};
 use super::stats::{Percentiles, Quantile};
 use super::tally::Tally;
+use super::yardstick::Paired;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{ExitReason, RunManifest, Verdict};
@@ -39,6 +40,9 @@ pub struct Summary {
     pub measured: Measured,
     /// Quantiles by name of the latency.
     pub latencies: BTreeMap<String, Percentiles>,
+    /// Recorded traces: latencies as recorded and as replayed, by name; absent for other traces.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recorded: BTreeMap<String, Paired>,
     /// What the plan asked for and what was done.
     pub load: Load,
     /// How well the schedule was kept; null when no chunk is known.
@@ -203,6 +207,7 @@ impl Summary {
             lag: measured.or_else(|| lag::from_timeline(timeline)),
             blocked_ns: tally.blocked_ns,
             latencies: tally.selection.all(),
+            recorded: tally.yardstick.finish(),
             errors: tally.errors.finish(),
             peers: tally.peers.finish(),
             replicas: tally.replicas.finish(),

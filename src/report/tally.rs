@@ -6,12 +6,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::breakdown::{ErrorTally, ShareTally};
 use super::latencies::{Selection, expects_answer};
 use super::summary::{Measured, Turns};
+use super::yardstick::Yardstick;
 use crate::results::row::{RequestRow, Status};
 
 /// Counts of turns.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) selection: Selection,
+    pub(super) yardstick: Yardstick,
     pub(super) errors: ErrorTally,
     pub(super) peers: ShareTally,
     pub(super) replicas: ShareTally,
@@ -33,6 +35,7 @@ impl Tally {
     /// Takes in a turn.
     pub(super) fn add(&mut self, row: &RequestRow) {
         self.selection.add(row);
+        self.yardstick.add(row);
         self.errors.add(row);
         self.peers.add(row.peer.as_deref(), row);
         self.replicas.add(row.replica.as_deref(), row);

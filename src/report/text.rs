@@ -8,6 +8,7 @@ use super::latencies::{LATENCIES, Latency};
 use super::layout::{LABEL, Page, Tone, counted, grouped, percent};
 use super::stats::{Level, Percentiles, Quantile};
 use super::summary::{Measured, Summary};
+use super::yardstick;
 use crate::results::manifest::{ExitReason, VerdictLevel};
 use crate::results::row::Status;
 use crate::units::Human;
@@ -24,6 +25,7 @@ pub fn render(summary: &Summary, colour: bool) -> String {
     page.end_line();
     latencies(&mut page, summary);
     page.end_line();
+    recorded(&mut page, summary);
     turns(&mut page, summary);
     load(&mut page, summary);
     schedule(&mut page, summary);
@@ -194,6 +196,53 @@ fn what_is_measured(measured: &Measured) -> String {
             left_out.join(", ")
         ),
     }
+}
+
+/// The answers that were recorded beside those of the run, for a recorded trace.
+fn recorded(page: &mut Page, summary: &Summary) {
+    let Some(response) = summary.recorded.get("response") else {
+        return;
+    };
+    let columns = ["turns", "recorded", "p95", "replayed", "p95", "paired"];
+    let columns = columns.map(|column| format!("{column:>9}"));
+    let header = format!("{:26}{}", "beside the recorded calls", columns.concat());
+    page.put(&header, Tone::Strong);
+    page.end_line();
+    for name in yardstick::names() {
+        let Some(paired) = summary.recorded.get(name) else {
+            continue;
+        };
+        let p50_p95 = |figures: &Percentiles| {
+            let [p50, _, p95, ..] = figures.quantiles();
+            [cell(p50), cell(p95)]
+        };
+        let difference = match paired.difference.p50_ns {
+            Some(ns) if ns > 0 => format!("+{}", Human(ns)),
+            Some(ns) => Human(ns).to_string(),
+            None => "–".to_owned(),
+        };
+        let [recorded, recorded_p95] = p50_p95(&paired.recorded);
+        let [replayed, replayed_p95] = p50_p95(&paired.replayed);
+        let turns = grouped(paired.difference.n);
+        let figures = [turns, recorded, recorded_p95, replayed, replayed_p95];
+        let figures = figures.map(|figure| format!("{figure:>9}"));
+        page.put(&format!("{name:26}{}", figures.concat()), Tone::Plain);
+        page.put(&format!("{difference:>9}"), Tone::Strong);
+        page.end_line();
+    }
+    let note = "p50 and p95 of turns that have both; paired is the median of replayed less recorded, \
+                turn by turn";
+    page.words("", note, LABEL, Tone::Faint);
+    let (before, now) = (response.only_recorded, response.only_replayed);
+    if before + now > 0 {
+        let note = format!(
+            "answered only when it was recorded: {}; only now: {}",
+            counted(before, "turn"),
+            counted(now, "turn")
+        );
+        page.words("", &note, LABEL, Tone::Warning);
+    }
+    page.end_line();
 }
 
 fn turns(page: &mut Page, summary: &Summary) {

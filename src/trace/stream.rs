@@ -1,6 +1,7 @@
 //! A sealed bundle whose sessions are read one after the other, so that a trace of millions of
 //! them needs no more memory than a few.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::bundle::{open_table, read_table};
@@ -171,11 +172,16 @@ impl Bundle {
         })
     }
 
-    /// The PCM16 samples of `clip`, or `None` when the trace holds only its timing.
+    /// The PCM16 samples `range` of `clip`, which must lie within it, or `None` when the trace
+    /// holds only its timing.
     ///
     /// # Errors
     /// A file that is missing, unreadable, or not of the rate and length that the table says.
-    pub fn clip_samples(&self, clip: &ClipRow) -> Result<Option<Vec<i16>>, TraceError> {
+    pub fn clip_samples(
+        &self,
+        clip: &ClipRow,
+        range: Range<u64>,
+    ) -> Result<Option<Vec<i16>>, TraceError> {
         let Some(file) = &clip.file else {
             return Ok(None);
         };
@@ -184,16 +190,15 @@ impl Bundle {
             path: path.display().to_string(),
             reason,
         };
-        let (rate, samples) = wav::read(&path).map_err(|e| fail(e.to_string()))?;
-        if rate.0 != clip.sample_rate_hz || samples.len() as u64 != clip.samples {
+        let mut file = wav::Reader::open(&path).map_err(|e| fail(e.to_string()))?;
+        let (samples, rate) = (file.samples(), file.rate());
+        if (samples, rate.0) != (clip.samples, clip.sample_rate_hz) {
             return Err(fail(format!(
-                "holds {} samples at {} Hz, but clips.parquet says {} at {} Hz; make the trace again",
-                samples.len(),
-                rate.0,
-                clip.samples,
-                clip.sample_rate_hz
+                "holds {samples} samples at {} Hz, but clips.parquet says {} at {} Hz; make the trace again",
+                rate.0, clip.samples, clip.sample_rate_hz
             )));
         }
+        let samples = file.read_range(range).map_err(|e| fail(e.to_string()))?;
         Ok(Some(samples))
     }
 

@@ -46,11 +46,19 @@ fn put_header(out: &mut BytesMut, length: usize) {
     out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
 }
 
+/// Bytes of a frame around a chunk of so many bytes of audio.
+#[must_use]
+pub fn envelope_bytes(chunk_bytes: usize) -> usize {
+    HEADER_BYTES + 1 + prost::length_delimiter_len(chunk_bytes)
+}
+
 /// The chunks of one stretch of PCM, framed once and shared by all that send them.
 #[derive(Debug, Clone)]
 pub struct FramedAudio {
     frames: Bytes,
-    frame_bytes: usize,
+    /// Of each chunk but the last, which may be shorter.
+    envelope_bytes: usize,
+    /// Of the first chunk.
     chunk_bytes: usize,
     pcm_bytes: usize,
 }
@@ -61,10 +69,24 @@ impl FramedAudio {
     pub fn new(pcm: &[u8], chunk_bytes: usize) -> FramedAudio {
         let chunk_bytes = chunk_bytes.max(1);
         let chunks = pcm.len().div_ceil(chunk_bytes);
-        let mut frames = BytesMut::with_capacity(pcm.len() + chunks * (HEADER_BYTES + 11));
-        let mut frame_bytes = 0;
-        for chunk in pcm.chunks(chunk_bytes) {
-            let before = frames.len();
+        FramedAudio::cut(pcm, std::iter::repeat_n(chunk_bytes, chunks))
+    }
+
+    /// Frames `pcm` in chunks of these sizes, whose envelopes must be equally long; the last may be
+    /// shorter.
+    #[must_use]
+    pub fn cut(pcm: &[u8], sizes: impl Iterator<Item = usize> + Clone) -> FramedAudio {
+        let chunk_bytes = sizes.clone().next().unwrap_or(1);
+        let envelope_bytes = envelope_bytes(chunk_bytes);
+        let most = pcm.len() + sizes.clone().count() * envelope_bytes;
+        let mut frames = BytesMut::with_capacity(most);
+        let mut rest = pcm;
+        for size in sizes {
+            if rest.is_empty() {
+                break;
+            }
+            let (chunk, later) = rest.split_at(size.min(rest.len()));
+            rest = later;
             put_header(
                 &mut frames,
                 1 + prost::length_delimiter_len(chunk.len()) + chunk.len(),
@@ -72,22 +94,13 @@ impl FramedAudio {
             frames.put_u8(AUDIO_TAG);
             put_varint(&mut frames, chunk.len());
             frames.put_slice(chunk);
-            if before == 0 {
-                frame_bytes = frames.len();
-            }
         }
         FramedAudio {
             frames: frames.freeze(),
-            frame_bytes,
+            envelope_bytes,
             chunk_bytes,
-            pcm_bytes: pcm.len(),
+            pcm_bytes: pcm.len() - rest.len(),
         }
-    }
-
-    /// Number of chunks.
-    #[must_use]
-    pub fn chunks(&self) -> usize {
-        self.pcm_bytes.div_ceil(self.chunk_bytes)
     }
 
     /// Bytes that it takes in memory.
@@ -102,17 +115,22 @@ impl FramedAudio {
         self.frames.is_unique()
     }
 
-    /// The frame of chunk `k` and its PCM bytes, without copying; empty beyond the last.
+    /// The frame of chunk `k` and its PCM bytes, where all are as long as the first, without
+    /// copying; empty beyond the last.
     #[must_use]
     pub fn chunk(&self, k: usize) -> (Bytes, usize) {
-        let start = k.saturating_mul(self.frame_bytes).min(self.frames.len());
-        let end = start
-            .saturating_add(self.frame_bytes)
-            .min(self.frames.len());
-        let pcm = self
-            .pcm_bytes
-            .saturating_sub(k.saturating_mul(self.chunk_bytes));
-        (self.frames.slice(start..end), pcm.min(self.chunk_bytes))
+        self.chunk_at(k, k.saturating_mul(self.chunk_bytes), self.chunk_bytes)
+    }
+
+    /// The frame of chunk `k`, which is `bytes` long and has `before` bytes of PCM before it, and
+    /// its PCM bytes, without copying; empty beyond the last.
+    #[must_use]
+    pub fn chunk_at(&self, k: usize, before: usize, bytes: usize) -> (Bytes, usize) {
+        let start = before.saturating_add(k.saturating_mul(self.envelope_bytes));
+        let start = start.min(self.frames.len());
+        let end = start.saturating_add(self.envelope_bytes + bytes);
+        let pcm = self.pcm_bytes.saturating_sub(before).min(bytes);
+        (self.frames.slice(start..end.min(self.frames.len())), pcm)
     }
 }
 
@@ -199,12 +217,27 @@ mod tests {
     fn framed_audio_is_what_prost_would_encode() {
         let pcm: Vec<u8> = (0..1500).map(|n| n as u8).collect();
         let framed = FramedAudio::new(&pcm, 640);
-        assert_eq!(framed.chunks(), 3);
         for (k, chunk) in pcm.chunks(640).enumerate() {
             let expected = frame(Content::AudioChunk(Bytes::copy_from_slice(chunk)));
             assert_eq!(framed.chunk(k), (expected, chunk.len()));
         }
         assert_eq!(framed.chunk(3), (Bytes::new(), 0));
+    }
+
+    #[test]
+    fn chunks_of_many_sizes_are_found_without_an_index() {
+        let pcm: Vec<u8> = (0..2000).map(|n| n as u8).collect();
+        let sizes = [640, 320, 130, 640];
+        let framed = FramedAudio::cut(&pcm[..1770], sizes.into_iter().chain([100]));
+        let mut before = 0;
+        for (k, size) in sizes.into_iter().chain([100]).enumerate() {
+            let chunk = &pcm[before..(before + size).min(1770)];
+            let expected = frame(Content::AudioChunk(Bytes::copy_from_slice(chunk)));
+            assert_eq!(framed.chunk_at(k, before, size), (expected, chunk.len()));
+            before += size;
+        }
+        assert_eq!(framed.chunk_at(5, before, 640), (Bytes::new(), 0));
+        assert_eq!(framed.framed_bytes(), 1770 + 5 * envelope_bytes(640) - 1);
     }
 
     #[test]

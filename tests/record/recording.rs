@@ -33,7 +33,7 @@ fn chunks(bundle: &Bundle, rows: &SessionRows) -> Vec<(i64, Vec<u8>)> {
         let pcm: Vec<u8> = match (event.kind, event.clip) {
             (EventKind::Audio, Some(clip)) => {
                 let clip = &bundle.clips[clip as usize];
-                let samples = bundle.clip_samples(clip).unwrap().unwrap();
+                let samples = bundle.clip_samples(clip, 0..clip.samples).unwrap().unwrap();
                 samples.iter().flat_map(|s| s.to_le_bytes()).collect()
             }
             (EventKind::Fill, _) => vec![0; event.chunk_bytes as usize * event.count as usize],

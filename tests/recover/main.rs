@@ -88,7 +88,8 @@ fn sent(bundle: &Bundle, rows: &SessionRows) -> Vec<(i64, u32, Option<Vec<u8>>)>
     let chunk = |event: &EventRow| {
         assert_eq!(event.count, 1);
         let pcm = event.clip.and_then(|clip| {
-            let samples = bundle.clip_samples(&bundle.clips[clip as usize]).unwrap()?;
+            let clip = &bundle.clips[clip as usize];
+            let samples = bundle.clip_samples(clip, 0..clip.samples).unwrap()?;
             let pcm: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
             let from = event.offset_bytes as usize;
             Some(pcm[from..from + event.chunk_bytes as usize].to_vec())

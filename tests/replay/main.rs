@@ -4,6 +4,7 @@
 
 mod callers;
 mod faults;
+mod recorded;
 mod stopped;
 mod tls;
 mod witnessed;

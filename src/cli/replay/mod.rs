@@ -14,6 +14,7 @@ use rand::RngExt;
 
 use super::exit::{BadInput, Outcome, Unreachable};
 use super::report::Format;
+use super::retention::overdue;
 use super::stderr::say;
 use super::{live, stamp, stdout};
 use crate::clock::{RunClock, epoch_now};
@@ -33,6 +34,7 @@ use crate::results::writer::{RunWriter, write_manifest};
 use crate::table::write_all;
 use crate::trace::TraceError;
 use crate::trace::extent::Extent;
+use crate::trace::model::TraceSource;
 use crate::trace::stream::Bundle;
 use crate::units::{Human, RunTime};
 use crate::wire::channel::{ConnectError, Endpoint, Trust};
@@ -53,6 +55,9 @@ const MOST_CONNECTIONS: u64 = 64;
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     args.check()?;
     let bundle = Arc::new(Bundle::open(&args.trace).map_err(unreadable)?);
+    if let Some(warning) = overdue(&bundle, stamp::now()).filter(|_| !quiet) {
+        say(&format!("warning: {warning}\n"));
+    }
     let embedded = match args.target.as_str() {
         EMBEDDED if !args.plan => Some(Embedded::start(GatewaySpec::default())?),
         _ => None,
@@ -315,7 +320,7 @@ impl Args {
             headers: self.headers.clone(),
             replica_header: self.replica_header.clone(),
             keep_session_ids: self.keep_session_ids,
-            keep_text: !self.no_text && bundle.manifest.source != "recorded",
+            keep_text: !self.no_text && bundle.manifest.source != TraceSource::Recorded.name(),
             messages: self.messages,
             steady: at(self.warmup.ns)..at(drain_ns),
         }

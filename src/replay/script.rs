@@ -1,0 +1,129 @@
+//! One session of a plan: what is sent when, and the audio that is ready for it.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use super::cursor::Step;
+use super::outline::Outline;
+use crate::trace::model::{EventKind, EventRow, TurnRow};
+use crate::trace::stream::SessionRows;
+use crate::units::{RunTime, TraceTime};
+use crate::wire::frame::FramedAudio;
+
+/// One session of a plan.
+#[derive(Debug)]
+pub struct Script {
+    /// Its place in the plan, from 0.
+    pub number: u64,
+    /// Which copy of its session it is; 0 for the first.
+    pub copy: u32,
+    /// What the trace says of it; without what it was answered.
+    pub rows: Arc<SessionRows>,
+    /// What follows from that.
+    pub outline: Arc<Outline>,
+    /// When it starts.
+    pub start: RunTime,
+    /// The framed audio of each stretch, there from before it is due until it is sent.
+    audio: Box<[Mutex<Option<FramedAudio>>]>,
+}
+
+/// The audio of the stretch that is being sent.
+#[derive(Debug)]
+pub struct Held {
+    events: Range<usize>,
+    audio: FramedAudio,
+}
+
+impl Script {
+    /// A session that starts at `start`, its audio not there yet.
+    #[must_use]
+    pub fn new(
+        rows: Arc<SessionRows>,
+        outline: Arc<Outline>,
+        number: u64,
+        copy: u32,
+        start: RunTime,
+    ) -> Script {
+        let audio = outline.stretches.iter().map(|_| Mutex::default()).collect();
+        Script {
+            number,
+            copy,
+            rows,
+            outline,
+            start,
+            audio,
+        }
+    }
+
+    /// `at` on the clock of the run, as recorded.
+    #[must_use]
+    pub fn run_time(&self, at: TraceTime) -> RunTime {
+        let into_ns = at.0.saturating_sub(self.rows.session.start_ns);
+        RunTime(self.start.0.saturating_add(into_ns))
+    }
+
+    /// Utterance `turn`.
+    #[must_use]
+    pub fn turn(&self, turn: usize) -> &TurnRow {
+        &self.rows.turns[turn]
+    }
+
+    /// The events of stretch `number`, if there are so many.
+    #[must_use]
+    pub fn stretch(&self, number: usize) -> Option<&[EventRow]> {
+        let stretch = self.outline.stretches.get(number)?;
+        self.rows.events.get(stretch.events.clone())
+    }
+
+    /// The earliest instant at which stretch `number` may be needed.
+    #[must_use]
+    pub fn needed_at(&self, number: usize, reactive: bool) -> Option<RunTime> {
+        let first = self.stretch(number)?.first()?;
+        let sooner_ns = match reactive {
+            true => self.outline.stretches[number].sooner_ns,
+            false => 0,
+        };
+        Some(self.run_time(TraceTime(first.at_ns - sooner_ns)))
+    }
+
+    /// The audio of stretch `number` is there.
+    pub fn provide(&self, number: usize, audio: FramedAudio) {
+        if let Some(place) = self.audio.get(number)
+            && let Ok(mut place) = place.lock()
+        {
+            *place = Some(audio);
+        }
+    }
+
+    /// Takes over the audio of the stretch that event `event` is in; `None` while it is not there.
+    #[must_use]
+    pub fn take_audio(&self, event: usize) -> Option<Held> {
+        let number = self.outline.stretch_of(event)?;
+        let audio = self.audio[number].lock().ok()?.take()?;
+        let events = self.outline.stretches[number].events.clone();
+        Some(Held { events, audio })
+    }
+}
+
+impl Held {
+    /// Whether it is that of event `event`.
+    #[must_use]
+    pub fn has(&self, event: usize) -> bool {
+        self.events.contains(&event)
+    }
+
+    /// The frame of the chunk of `step` and its PCM bytes. Nothing is copied.
+    #[must_use]
+    pub fn chunk(&self, rows: &SessionRows, step: Step) -> (Bytes, usize) {
+        let (event, first) = (&rows.events[step.event], &rows.events[self.events.start]);
+        if event.kind == EventKind::Fill {
+            return self.audio.chunk(0);
+        }
+        let (bytes, chunk) = (event.chunk_bytes as usize, step.chunk as usize);
+        let before = (event.offset_bytes - first.offset_bytes) as usize + chunk * bytes;
+        let number = step.event - self.events.start + chunk;
+        self.audio.chunk_at(number, before, bytes)
+    }
+}

@@ -1,0 +1,172 @@
+//! How a recorded trace was answered when it was recorded, beside how it was answered now: pairs of
+//! one turn each, so that the mix of turns does not matter.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::latencies::Place;
+use super::stats::{Percentiles, Sample};
+use crate::results::row::RequestRow;
+
+/// One latency of the turns of the headline figures, as recorded and as replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paired {
+    /// As recorded, over the turns that have it in both.
+    pub recorded: Percentiles,
+    /// As replayed, over the same turns.
+    pub replayed: Percentiles,
+    /// Replayed less recorded, turn by turn: negative where the replay was faster.
+    pub difference: Percentiles,
+    /// Turns that have it only in the recording.
+    pub only_recorded: u64,
+    /// Turns that have it only in the replay.
+    pub only_replayed: u64,
+}
+
+/// A latency that recordings have too.
+struct Yard {
+    name: &'static str,
+    recorded: fn(&RequestRow) -> Option<i64>,
+    replayed: fn(&RequestRow) -> Option<i64>,
+}
+
+/// Their order is that of reports.
+const YARDS: [Yard; 4] = [
+    Yard {
+        name: "response",
+        recorded: |r| r.recorded_response_ns,
+        replayed: |r| r.response_ns,
+    },
+    Yard {
+        name: "asr",
+        recorded: |r| r.recorded_asr_ns,
+        replayed: |r| r.asr_ns,
+    },
+    Yard {
+        name: "e2e",
+        recorded: |r| r.recorded_e2e_ns,
+        replayed: |r| r.e2e_ns,
+    },
+    Yard {
+        name: "total",
+        recorded: |r| r.recorded_total_ns,
+        replayed: |r| r.total_ns,
+    },
+];
+
+/// The names of the latencies that are compared, in the order of reports.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    YARDS.iter().map(|yard| yard.name)
+}
+
+/// The pairs of one latency.
+#[derive(Debug, Default)]
+struct Pairs {
+    recorded: Sample,
+    replayed: Sample,
+    difference: Sample,
+    only_recorded: u64,
+    only_replayed: u64,
+}
+
+/// The pairs of a run, counted turn by turn.
+#[derive(Debug, Default)]
+pub(super) struct Yardstick([Pairs; YARDS.len()]);
+
+impl Yardstick {
+    /// Takes in a turn, if it was recorded and counts in the headline figures.
+    pub(super) fn add(&mut self, row: &RequestRow) {
+        let was_recorded = YARDS.iter().any(|yard| (yard.recorded)(row).is_some());
+        if !was_recorded || Place::of(row) != Place::Measured {
+            return;
+        }
+        for (yard, pairs) in YARDS.iter().zip(&mut self.0) {
+            match ((yard.recorded)(row), (yard.replayed)(row)) {
+                (Some(recorded), Some(replayed)) => {
+                    pairs.recorded.push(Some(recorded));
+                    pairs.replayed.push(Some(replayed));
+                    pairs.difference.push(Some(replayed - recorded));
+                }
+                (Some(_), None) => pairs.only_recorded += 1,
+                (None, Some(_)) => pairs.only_replayed += 1,
+                (None, None) => {}
+            }
+        }
+    }
+
+    /// By name of the latency; empty where nothing was recorded.
+    pub(super) fn finish(self) -> BTreeMap<String, Paired> {
+        let paired = self.0.map(|pairs| Paired {
+            recorded: pairs.recorded.percentiles(),
+            replayed: pairs.replayed.percentiles(),
+            difference: pairs.difference.percentiles(),
+            only_recorded: pairs.only_recorded,
+            only_replayed: pairs.only_replayed,
+        });
+        let known =
+            |paired: &Paired| paired.recorded.n + paired.only_recorded + paired.only_replayed > 0;
+        if !paired.iter().any(known) {
+            return BTreeMap::new();
+        }
+        let named = YARDS.iter().zip(paired);
+        named
+            .map(|(yard, paired)| (yard.name.to_owned(), paired))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::row::{Phase, Status};
+    use crate::results::sample::{row, unanswered};
+
+    fn recorded(row: RequestRow, response_ns: Option<i64>) -> RequestRow {
+        RequestRow {
+            recorded_response_ns: response_ns,
+            recorded_total_ns: Some(2_000),
+            ..row
+        }
+    }
+
+    fn yardstick(rows: &[RequestRow]) -> BTreeMap<String, Paired> {
+        let mut yardstick = Yardstick::default();
+        rows.iter().for_each(|row| yardstick.add(row));
+        yardstick.finish()
+    }
+
+    #[test]
+    fn turns_are_paired_with_themselves_and_single_ones_counted() {
+        // Replayed after 200, 201 and 202 ms.
+        let ms = 1_000_000;
+        let warm_up = RequestRow {
+            phase: Phase::Warmup,
+            ..recorded(row(0), Some(1))
+        };
+        let found = yardstick(&[
+            recorded(row(0), Some(900 * ms)),
+            recorded(row(1), Some(100 * ms)),
+            recorded(row(2), Some(300 * ms)),
+            recorded(row(3), None),
+            recorded(unanswered(4, Status::NoAnswer), Some(500 * ms)),
+            recorded(unanswered(5, Status::NoAnswer), None),
+            row(6),
+            warm_up,
+        ]);
+        let response = &found["response"];
+        assert_eq!(response.recorded.p50_ns, Some(300 * ms));
+        assert_eq!(response.replayed.p50_ns, Some(201 * ms));
+        assert_eq!(response.difference.p50_ns, Some(-98 * ms));
+        assert_eq!(response.difference.n, 3);
+        assert_eq!((response.only_recorded, response.only_replayed), (1, 1));
+        assert_eq!(found["total"].recorded.n, 6);
+        assert_eq!(found["asr"].only_replayed, 4);
+        assert!(names().eq(["response", "asr", "e2e", "total"]));
+    }
+
+    #[test]
+    fn a_run_of_another_trace_has_no_yardstick() {
+        assert_eq!(yardstick(&[row(0), row(1)]), BTreeMap::new());
+    }
+}
