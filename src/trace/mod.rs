@@ -11,10 +11,12 @@ pub mod check;
 pub mod compile;
 mod content;
 pub mod extent;
+pub mod in_order;
 pub mod manifest;
 pub mod model;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod scaling;
 mod seal;
 pub mod staging;
 pub mod stream;
