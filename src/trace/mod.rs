@@ -10,6 +10,7 @@ pub mod bundle;
 pub mod check;
 pub mod compile;
 mod content;
+pub mod edit;
 pub mod extent;
 pub mod in_order;
 pub mod manifest;
