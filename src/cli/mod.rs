@@ -11,7 +11,9 @@ mod progress;
 mod recipe;
 pub mod replay;
 pub mod report;
+mod retention;
 mod settings;
+mod shape;
 mod size;
 mod span;
 mod stamp;
@@ -68,7 +70,7 @@ impl Cli {
             Command::Replay(args) => replay::run(&args, self.quiet),
             Command::Gateway(args) => gateway::run(&args),
             Command::Report(args) => report::run(&args),
-            Command::Trace(args) => trace::run(&args),
+            Command::Trace(args) => trace::run(&args, self.quiet),
             Command::Witness(args) => witness::run(&args),
         }
     }

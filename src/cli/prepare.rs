@@ -251,7 +251,8 @@ fn of_audio(error: AudioError) -> anyhow::Error {
     }
 }
 
-fn of_trace(error: TraceError) -> anyhow::Error {
+/// A bundle that cannot be read or written: our failure where the system refused.
+pub(super) fn of_trace(error: TraceError) -> anyhow::Error {
     match error {
         TraceError::Io { .. } | TraceError::Table(TableError::Io { .. }) => error.into(),
         _ => bad(error),

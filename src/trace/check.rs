@@ -164,6 +164,13 @@ impl Checker {
         if session.session_id.len() > 256 || session.language_code.len() > 64 {
             return wrong("`session_id` or `language_code` is too long");
         }
+        let ends = session.start_ns..LATEST_NS;
+        if session
+            .recorded_end_ns
+            .is_some_and(|end| !ends.contains(&end))
+        {
+            return wrong("`recorded_end_ns` must not be before `start_ns`");
+        }
         Ok(())
     }
 

@@ -14,6 +14,9 @@ pub const TRACE_FORMAT: &str = "1.0";
 /// The key under which each table's footer holds [`TRACE_FORMAT`].
 pub const FORMAT_KEY: &str = "voicelt.trace_format";
 
+/// The file that a recorder writes while it records, before there is a bundle.
+pub const JOURNAL_FILE: &str = "journal.arrows";
+
 /// One step of a bundle's history.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Provenance {
@@ -74,13 +77,17 @@ impl TraceManifest {
     /// Reads `trace.json` of the bundle `dir`.
     ///
     /// # Errors
-    /// A folder that is not a bundle, a damaged file, or a newer format.
+    /// A folder that is not a bundle or an unfinished recording, a damaged file, or a newer format.
     pub fn read(dir: &Path) -> Result<TraceManifest, TraceError> {
         let path = dir.join("trace.json");
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(TraceError::NotABundle(dir.display().to_string()));
+                let shown = dir.display().to_string();
+                return Err(match dir.join(JOURNAL_FILE).is_file() {
+                    true => TraceError::Unfinished(shown),
+                    false => TraceError::NotABundle(shown),
+                });
             }
             Err(source) => return Err(TraceError::io(&path, source)),
         };

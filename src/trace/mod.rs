@@ -15,6 +15,7 @@ pub mod extent;
 pub mod in_order;
 pub mod manifest;
 pub mod model;
+pub mod profile;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod scaling;
@@ -44,6 +45,11 @@ pub enum TraceError {
         "{0} is not a trace bundle (it holds no trace.json); make one with `voicelt prepare AUDIO -o NAME.vtrace`"
     )]
     NotABundle(String),
+    /// A recorder's journal, of which no bundle was made yet.
+    #[error(
+        "{0} is an unfinished recording: if its recorder is not running any more, make a trace of it with `voicelt trace recover {0}`"
+    )]
+    Unfinished(String),
     /// `trace.json` cannot be read.
     #[error("{path}: damaged ({reason}); restore it, or make the trace again")]
     Manifest {

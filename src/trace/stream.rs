@@ -148,7 +148,7 @@ impl Bundle {
     }
 
     /// The extent, and the number of event rows.
-    fn check_and_count(&self) -> Result<(Extent, u64), TraceError> {
+    pub(super) fn check_and_count(&self) -> Result<(Extent, u64), TraceError> {
         let (mut meter, mut ids, mut events) = (ExtentMeter::default(), Ids::default(), 0);
         for rows in self.sessions()? {
             let rows = rows?;

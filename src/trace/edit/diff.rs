@@ -207,11 +207,12 @@ mod tests {
         use crate::trace::sample;
         let clips = [sample::clip(&[1], "a")];
         let plain = sample::session(0, 0);
-        let changes: [(Aspect, fn(&mut SessionRows)); 7] = [
+        type Change = fn(&mut SessionRows);
+        let changes: [(Aspect, Change); 7] = [
             (Aspect::Start, |rows| shift(rows, 5)),
             (Aspect::Schedule, |rows| rows.events[1].at_ns += 1),
             (Aspect::Schedule, |rows| {
-                rows.session.language_code.push('x')
+                rows.session.language_code.push('x');
             }),
             (Aspect::Turns, |rows| rows.turns[0].think_ns = Some(1)),
             (Aspect::Audio, |rows| rows.events[1].clip = None),

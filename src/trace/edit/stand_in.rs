@@ -61,13 +61,10 @@ impl<'a> StandIns<'a> {
         let needed = speech_samples(clip);
         let extent = clip.speech_start_samples..clip.speech_start_samples + needed;
         let Some((library, spoken)) = self.library.as_ref().filter(|_| needed > 0) else {
+            // No seed of made-up clips of a library, so that the voice is another one.
+            let seed = !u64::from(clip.clip);
             let rate = SampleRate(clip.sample_rate_hz);
-            return Ok(speech_like(
-                clip.samples,
-                extent,
-                rate,
-                u64::from(clip.clip),
-            ));
+            return Ok(speech_like(clip.samples, extent, rate, seed));
         };
         let chosen = choose(spoken, clip).ok_or_else(|| EditError::NoStandIn {
             library: library.dir.display().to_string(),
