@@ -123,7 +123,7 @@ impl Bundle {
                 true => Some(Ahead::open(&self.dir)?),
                 false => None,
             },
-            checker: Checker::new(self.clips.clone()),
+            checker: Checker::new(&self.clips),
             ended: false,
         })
     }

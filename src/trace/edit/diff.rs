@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::EditError;
-use super::names::short_hash;
 use crate::trace::TraceError;
 use crate::trace::bundle::open_table;
+use crate::trace::check::short_hash;
 use crate::trace::content::ContentHash;
 use crate::trace::model::{ClipRow, SessionRow};
 use crate::trace::stream::{Bundle, SessionRows};

@@ -112,6 +112,12 @@ mod tests {
         let from = desk.bundle("a", &[(0, 1), (5, 2), (6, 3)]);
         let alone = merge(&from, &[], &desk.output("b")).unwrap();
         assert_eq!(alone.manifest.content_blake3, from.manifest.content_blake3);
+        let empty = desk.bundle("empty", &[]);
+        let with_nothing = merge(&empty, &[alone], &desk.output("f")).unwrap();
+        assert_eq!(
+            with_nothing.manifest.content_blake3,
+            from.manifest.content_blake3
+        );
         let part = |name: &str, condition: &str| {
             let choice = Choice {
                 conditions: vec![condition.parse().unwrap()],

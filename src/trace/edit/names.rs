@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use crate::trace::TraceError;
 use crate::trace::bundle::open_table;
+use crate::trace::check::short_hash;
 use crate::trace::model::SessionRow;
 use crate::trace::stream::Bundle;
 
 /// Longest name that is given a number, so that the whole fits the format's 256 bytes.
 const MAX_STEM_BYTES: usize = 240;
 
-/// Names that are taken, each as a short hash, so that those of millions fit in memory.
+/// Names that are taken, each as its short hash.
 #[derive(Default)]
 pub(super) struct Names(HashSet<[u8; 16]>);
 
@@ -43,14 +44,6 @@ impl Names {
             .find(|name| self.0.insert(short_hash(name)))
             .unwrap_or_default()
     }
-}
-
-/// Half of a hash: no two of millions of names share one by chance.
-pub(super) fn short_hash(name: &str) -> [u8; 16] {
-    let mut short = [0; 16];
-    let mut reader = blake3::Hasher::new().update(name.as_bytes()).finalize_xof();
-    reader.fill(&mut short);
-    short
 }
 
 #[cfg(test)]

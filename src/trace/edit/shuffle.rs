@@ -23,6 +23,15 @@ const MAX_ROWS: u64 = 1_000_000;
 /// # Errors
 /// A bundle that cannot be read or written.
 pub fn shuffle(from: &Bundle, seed: u64, output: &Output) -> Result<Bundle, EditError> {
+    shuffle_within(MAX_ROWS, from, seed, output)
+}
+
+fn shuffle_within(
+    max_rows: u64,
+    from: &Bundle,
+    seed: u64,
+    output: &Output,
+) -> Result<Bundle, EditError> {
     let mut writer = BundleWriter::create(&output.place)?;
     let mut carrier = Carrier::new(from);
     let (mut starts, mut sizes) = (Vec::new(), Vec::new());
@@ -36,7 +45,7 @@ pub fn shuffle(from: &Bundle, seed: u64, output: &Output) -> Result<Bundle, Edit
     for (place, session) in order.iter().enumerate() {
         place_of[*session] = place;
     }
-    for stretch in stretches(order.iter().map(|session| sizes[*session]), MAX_ROWS) {
+    for stretch in stretches(order.iter().map(|session| sizes[*session]), max_rows) {
         let first = stretch.start;
         let mut kept: Vec<Option<SessionRows>> = vec![None; stretch.len()];
         for (rows, place) in from.sessions()?.zip(&place_of) {
@@ -124,6 +133,19 @@ mod tests {
                 original.session.recorded_end_ns
             );
         }
+    }
+
+    #[test]
+    fn a_trace_that_does_not_fit_in_memory_is_shuffled_alike() {
+        let desk = Desk::new();
+        let calls: Vec<_> = (0..20).map(|n| (n * 3, 1)).collect();
+        let from = desk.bundle("a", &calls);
+        let at_once = shuffle(&from, 5, &desk.output("b")).unwrap();
+        let in_parts = shuffle_within(25, &from, 5, &desk.output("c")).unwrap();
+        assert_eq!(
+            at_once.manifest.content_blake3,
+            in_parts.manifest.content_blake3
+        );
     }
 
     #[test]

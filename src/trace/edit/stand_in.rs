@@ -104,3 +104,34 @@ fn speech_samples(clip: &ClipRow) -> u64 {
         _ => clip.speech_end_samples - clip.speech_start_samples,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::sample;
+
+    /// A clip of so many samples of speech.
+    fn clip(number: u32, speech: usize, rate: u32) -> ClipRow {
+        ClipRow {
+            clip: number,
+            sample_rate_hz: rate,
+            ..sample::clip(&vec![1; speech], "a")
+        }
+    }
+
+    #[test]
+    fn a_stand_in_speaks_as_long_at_the_same_rate_or_is_repeated() {
+        let library: Vec<_> = [100, 200, 300, 400].map(|n| clip(0, n, 16_000)).into();
+        let mut spoken: Vec<_> = library.iter().collect();
+        let low = clip(0, 900, 8_000);
+        spoken.push(&low);
+        let chosen = |number, speech, rate| {
+            choose(&spoken, &clip(number, speech, rate)).map(|chosen| chosen.samples)
+        };
+        assert_eq!(chosen(0, 150, 16_000), Some(200));
+        assert_eq!(chosen(1, 150, 16_000), Some(300), "others take others");
+        assert_eq!(chosen(0, 500, 16_000), Some(400), "the longest, repeated");
+        assert_eq!(chosen(0, 500, 8_000), Some(900));
+        assert_eq!(chosen(0, 1, 48_000), None);
+    }
+}
