@@ -10,11 +10,11 @@ pub mod prepare;
 mod progress;
 mod recipe;
 pub mod record;
-mod recover;
 pub mod replay;
 pub mod report;
 mod retention;
 mod settings;
+mod shape;
 mod size;
 mod span;
 mod stamp;
@@ -74,7 +74,7 @@ impl Cli {
             Command::Replay(args) => replay::run(&args, self.quiet),
             Command::Gateway(args) => gateway::run(&args),
             Command::Report(args) => report::run(&args),
-            Command::Trace(args) => trace::run(&args),
+            Command::Trace(args) => trace::run(&args, self.quiet),
             Command::Witness(args) => witness::run(&args),
         }
     }

@@ -15,6 +15,12 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// Characters in a line of the terminal; 80 where there is none.
+pub(crate) fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout());
+    size.map_or(80, |size| usize::from(size.ws_col).clamp(40, 200))
+}
+
 /// Whether standard output is a terminal and `NO_COLOR` is not set (<https://no-color.org>).
 pub(crate) fn colour() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

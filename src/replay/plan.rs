@@ -1,8 +1,6 @@
 //! What to send and when: the sessions of a trace, shaped and laid on the clock of a run, one
 //! after the other in order of their start. Pure; the only place where trace time becomes run time.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,12 +8,10 @@ use super::outline::Outline;
 use super::script::Script;
 use crate::trace::TraceError;
 use crate::trace::extent::event_end_ns;
+use crate::trace::in_order::InOrder;
+use crate::trace::scaling::Scaling;
 use crate::trace::stream::SessionRows;
-use crate::units::{NS_PER_MS, NS_PER_S, RunTime, TraceTime};
-
-/// Bounds of the time by which copies of a session are shifted: at least a chunk, so that they do
-/// not tick together; at most a second, so that a burst stays a burst.
-const SHIFT_NS: (i64, i64) = (20 * NS_PER_MS, NS_PER_S);
+use crate::units::{NS_PER_MS, RunTime, TraceTime};
 
 /// Which sessions of a trace are replayed, how many of each, and how fast they come. Sessions are
 /// whole: nothing is cut inside one, and speech keeps its own rate.
@@ -63,17 +59,15 @@ pub struct Plan {
     shape: Shape,
     /// When the first session starts.
     first: RunTime,
-    /// Longest shift of a copy.
-    shift_ns: i64,
+    scaling: Scaling,
     round: Round,
-    /// Sessions whose start is known and that may have to wait for one before them.
-    placed: BinaryHeap<Reverse<Placed>>,
+    /// Sessions whose start since the plan's first is known, and that may have to wait for one
+    /// before them; each with its copy's number.
+    placed: InOrder<(u32, Arc<SessionRows>, Arc<Outline>)>,
     /// No session that is still to come from the source starts before this.
     reached_ns: i64,
     /// The source gives no more.
     ended: bool,
-    /// Sessions placed so far: those that start at one instant keep their order.
-    order: u64,
     /// Sessions given so far.
     number: u64,
 }
@@ -90,35 +84,6 @@ struct Round {
     last_ns: i64,
     /// Of its last event's end.
     end_ns: i64,
-}
-
-/// A session and when it starts, since the plan's first.
-struct Placed {
-    start_ns: i64,
-    order: u64,
-    copy: u32,
-    rows: Arc<SessionRows>,
-    outline: Arc<Outline>,
-}
-
-impl PartialEq for Placed {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Placed {}
-
-impl PartialOrd for Placed {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Placed {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.start_ns, self.order).cmp(&(other.start_ns, other.order))
-    }
 }
 
 impl Plan {
@@ -139,13 +104,12 @@ impl Plan {
             open,
             source,
             first,
-            shift_ns: gap_ns.clamp(SHIFT_NS.0, SHIFT_NS.1),
+            scaling: Scaling::new(shape.scale, shape.seed, gap_ns),
             shape,
             round: Round::default(),
-            placed: BinaryHeap::new(),
+            placed: InOrder::default(),
             reached_ns: i64::MIN,
             ended: false,
-            order: 0,
             number: 0,
         })
     }
@@ -181,23 +145,13 @@ impl Plan {
         // What they say is in the outline: a long call's answers are not to be held.
         rows.replies = Vec::new();
         let rows = Arc::new(rows);
-        let draw = |what| chance(self.shape.seed, rows.session.session, round.number, what);
-        let most = self.shape.scale.ceil() as u32;
-        let whole = self.shape.scale.floor();
-        let copies = whole as u32 + u32::from(draw(0) < self.shape.scale - whole);
-        for copy in 0..copies {
-            let shift_ns = match copy {
-                0 => 0.0,
-                copy => draw(copy) * self.shift_ns as f64,
-            };
-            self.order += 1;
-            self.placed.push(Reverse(Placed {
-                start_ns: self.reached_ns + shift_ns as i64,
-                order: self.order,
-                copy: round.number * most.max(1) + copy,
-                rows: rows.clone(),
-                outline: outline.clone(),
-            }));
+        let first_copy = round.number * self.scaling.most_copies();
+        let shifts = self.scaling.shifts(rows.session.session, round.number);
+        for (copy, shift_ns) in (first_copy..).zip(shifts) {
+            self.placed.push(
+                self.reached_ns + shift_ns,
+                (copy, rows.clone(), outline.clone()),
+            );
         }
         Ok(())
     }
@@ -233,44 +187,28 @@ impl Iterator for Plan {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let is_next = |placed: &Reverse<Placed>| placed.0.start_ns <= self.reached_ns;
-            if self.ended || self.placed.peek().is_some_and(is_next) {
-                let Reverse(placed) = self.placed.pop()?;
-                if self
-                    .shape
-                    .until_ns
-                    .is_some_and(|until| placed.start_ns >= until)
-                {
+            let limit_ns = if self.ended {
+                i64::MAX
+            } else {
+                self.reached_ns
+            };
+            if let Some((start_ns, (copy, rows, outline))) = self.placed.pop_until(limit_ns) {
+                if self.shape.until_ns.is_some_and(|until| start_ns >= until) {
                     return None;
                 }
-                let start = RunTime(self.first.0 + placed.start_ns);
+                let start = RunTime(self.first.0 + start_ns);
                 let number = self.number;
                 self.number += 1;
-                let Placed {
-                    rows,
-                    outline,
-                    copy,
-                    ..
-                } = placed;
                 return Some(Ok(Script::new(rows, outline, number, copy, start)));
+            }
+            if self.ended {
+                return None;
             }
             if let Err(error) = self.pull() {
                 return Some(Err(error));
             }
         }
     }
-}
-
-/// A number in [0, 1) that depends on nothing but its arguments.
-fn chance(seed: u64, session: u32, round: u32, what: u32) -> f64 {
-    let mut hash = blake3::Hasher::new();
-    hash.update(&seed.to_le_bytes());
-    for part in [session, round, what] {
-        hash.update(&part.to_le_bytes());
-    }
-    let mut bytes = [0; 8];
-    hash.finalize_xof().fill(&mut bytes);
-    (u64::from_le_bytes(bytes) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub fn check(
     clips: &[ClipRow],
 ) -> Result<(), TraceError> {
     check_clips(clips)?;
-    let mut checker = Checker::new(clips.to_vec());
+    let mut checker = Checker::new(clips);
     let mut ids = Ids::default();
     let (mut turns, mut events) = (turns, events);
     for session in sessions.iter().cloned() {
@@ -64,8 +64,15 @@ pub fn check(
     checker.end(!turns.is_empty(), !events.is_empty(), false)
 }
 
-/// The names of the sessions seen so far, each as half of its hash: 16 bytes, whatever its length,
-/// so that those of millions fit in memory, and no two share one by chance.
+/// Half of the hash of a session's name: 16 bytes, whatever its length, so that those of millions
+/// fit in memory, and no two share one by chance.
+pub(super) fn short_hash(session_id: &str) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&blake3::hash(session_id.as_bytes()).as_bytes()[..16]);
+    half
+}
+
+/// The names of the sessions seen so far, each as its short hash.
 #[derive(Default)]
 pub(super) struct Ids(HashSet<[u8; 16]>);
 
@@ -75,11 +82,7 @@ impl Ids {
     /// # Errors
     /// A name that is used already.
     pub(super) fn take_in(&mut self, session: &SessionRow) -> Result<(), TraceError> {
-        let hash = blake3::hash(session.session_id.as_bytes());
-        let (half, _) = hash.as_bytes().split_at(16);
-        let mut id = [0; 16];
-        id.copy_from_slice(half);
-        match self.0.insert(id) {
+        match self.0.insert(short_hash(&session.session_id)) {
             true => Ok(()),
             false => {
                 let reason = "`session_id` is used twice".to_owned();
@@ -89,9 +92,15 @@ impl Ids {
     }
 }
 
+/// What of a clip is compared with the events that say it: little, since there may be millions.
+struct ClipSize {
+    sample_rate_hz: u32,
+    samples: u64,
+}
+
 /// Checks a trace session by session.
 pub(super) struct Checker {
-    clips: Vec<ClipRow>,
+    clips: Vec<ClipSize>,
     /// Rows seen so far.
     sessions: usize,
     turns: usize,
@@ -102,9 +111,13 @@ pub(super) struct Checker {
 
 impl Checker {
     /// A checker of sessions that use `clips`, which are checked already.
-    pub(super) fn new(clips: Vec<ClipRow>) -> Checker {
+    pub(super) fn new(clips: &[ClipRow]) -> Checker {
+        let clips = clips.iter().map(|clip| ClipSize {
+            sample_rate_hz: clip.sample_rate_hz,
+            samples: clip.samples,
+        });
         Checker {
-            clips,
+            clips: clips.collect(),
             sessions: 0,
             turns: 0,
             events: 0,
@@ -173,6 +186,13 @@ impl Checker {
             || session.language_code.len() > MAX_LANGUAGE_BYTES
         {
             return wrong("`session_id` or `language_code` is too long");
+        }
+        let ends = session.start_ns..LATEST_NS;
+        if session
+            .recorded_end_ns
+            .is_some_and(|end| !ends.contains(&end))
+        {
+            return wrong("`recorded_end_ns` must not be before `start_ns`");
         }
         Ok(())
     }

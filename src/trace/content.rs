@@ -19,7 +19,7 @@ pub(super) fn of_trace(trace: &Trace) -> String {
     hash.table(&trace.sessions);
     hash.table(&trace.turns);
     hash.table(&trace.events);
-    hash.finish()
+    hash.finish().to_hex().to_string()
 }
 
 /// The content hash of the tables in `dir`, in hex: equal to that of the trace in memory, but with
@@ -32,7 +32,7 @@ pub(super) fn of_tables(dir: &Path, clips: &[ClipRow]) -> Result<String, TraceEr
     hash.file::<SessionRow>(dir)?;
     hash.file::<TurnRow>(dir)?;
     hash.file::<EventRow>(dir)?;
-    Ok(hash.finish())
+    Ok(hash.finish().to_hex().to_string())
 }
 
 /// A row that is hashed.
@@ -80,14 +80,15 @@ impl Content for EventRow {
     }
 }
 
-struct ContentHash<'a> {
+/// A hash of rows, encoded canonically.
+pub(super) struct ContentHash<'a> {
     hash: blake3::Hasher,
     /// Numbered by row, as `check` makes sure.
     clips: &'a [ClipRow],
 }
 
 impl ContentHash<'_> {
-    fn new(clips: &[ClipRow]) -> ContentHash<'_> {
+    pub(super) fn new(clips: &[ClipRow]) -> ContentHash<'_> {
         ContentHash {
             hash: blake3::Hasher::new(),
             clips,
@@ -117,18 +118,18 @@ impl ContentHash<'_> {
         self.number(rows);
     }
 
-    fn number(&mut self, value: i64) {
+    pub(super) fn number(&mut self, value: i64) {
         self.hash.update(&value.to_le_bytes());
     }
 
-    fn maybe(&mut self, value: Option<i64>) {
+    pub(super) fn maybe(&mut self, value: Option<i64>) {
         self.hash.update(&[u8::from(value.is_some())]);
         if let Some(value) = value {
             self.number(value);
         }
     }
 
-    fn text(&mut self, value: Option<&str>) {
+    pub(super) fn text(&mut self, value: Option<&str>) {
         self.hash.update(&[u8::from(value.is_some())]);
         if let Some(value) = value {
             self.number(value.len() as i64);
@@ -136,13 +137,13 @@ impl ContentHash<'_> {
         }
     }
 
-    fn clip(&mut self, number: Option<u32>) {
+    pub(super) fn clip(&mut self, number: Option<u32>) {
         let clips = self.clips;
         let id_of = |number| clips.get(number as usize).map(|clip| clip.clip_id.as_str());
         self.text(number.map(|number| id_of(number).unwrap_or("?")));
     }
 
-    fn finish(&self) -> String {
-        self.hash.finalize().to_hex().to_string()
+    pub(super) fn finish(&self) -> blake3::Hash {
+        self.hash.finalize()
     }
 }

@@ -80,6 +80,13 @@ pub fn event_end_ns(event: &EventRow) -> i64 {
         .saturating_add(event.interval_ns.saturating_mul(i64::from(event.count)))
 }
 
+/// When the last message of a session leaves, whose events these are; its start, if it has none.
+#[must_use]
+pub fn session_end_ns(start_ns: i64, events: &[EventRow]) -> i64 {
+    let ends = events.iter().map(event_end_ns);
+    ends.max().unwrap_or(start_ns).max(start_ns)
+}
+
 /// Measures sessions that come in order of their start, in memory for those that overlap.
 #[derive(Debug, Default)]
 pub struct ExtentMeter {

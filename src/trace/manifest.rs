@@ -75,7 +75,7 @@ impl TraceManifest {
     /// Reads `trace.json` of the bundle `dir`.
     ///
     /// # Errors
-    /// A folder that is not a bundle, a damaged file, or a newer format.
+    /// A folder that is not a bundle or an unfinished recording, a damaged file, or a newer format.
     pub fn read(dir: &Path) -> Result<TraceManifest, TraceError> {
         let path = dir.join("trace.json");
         let text = match fs::read_to_string(&path) {

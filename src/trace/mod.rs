@@ -10,14 +10,18 @@ pub mod bundle;
 pub mod check;
 pub mod compile;
 mod content;
+pub mod edit;
 pub mod extent;
+pub mod in_order;
 pub mod journal;
 pub mod manifest;
 pub mod model;
+pub mod profile;
 mod recorded;
 pub mod recover;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod scaling;
 mod seal;
 pub mod staging;
 pub mod stream;
@@ -44,6 +48,11 @@ pub enum TraceError {
         "{0} is not a trace bundle (it holds no trace.json); make one with `voicelt prepare AUDIO -o NAME.vtrace`"
     )]
     NotABundle(String),
+    /// A recorder's journal, of which no bundle was made yet.
+    #[error(
+        "{0} is an unfinished recording: if its recorder is not running any more, make a trace of it with `voicelt trace recover {0}`"
+    )]
+    Unfinished(String),
     /// `trace.json` cannot be read.
     #[error("{path}: damaged ({reason}); restore it, or make the trace again")]
     Manifest {
@@ -98,9 +107,6 @@ pub enum TraceError {
         /// The place.
         path: String,
     },
-    /// The folder holds a recording that was not finished.
-    #[error("{0}: a recording that was not finished; run `voicelt trace recover {0}`")]
-    Unfinished(String),
     /// The folder holds no journal of a recording.
     #[error("{0} holds no recording to recover (no journal.arrows)")]
     NoJournal(String),

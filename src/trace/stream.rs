@@ -124,7 +124,7 @@ impl Bundle {
                 true => Some(Ahead::open(&self.dir)?),
                 false => None,
             },
-            checker: Checker::new(self.clips.clone()),
+            checker: Checker::new(&self.clips),
             ended: false,
         })
     }
@@ -149,7 +149,7 @@ impl Bundle {
     }
 
     /// The extent, and the number of event rows.
-    fn check_and_count(&self) -> Result<(Extent, u64), TraceError> {
+    pub(super) fn check_and_count(&self) -> Result<(Extent, u64), TraceError> {
         let (mut meter, mut ids, mut events) = (ExtentMeter::default(), Ids::default(), 0);
         for rows in self.sessions()? {
             let rows = rows?;

@@ -1,24 +1,106 @@
-//! Whether the files of a bundle's clips hold what its tables say.
+//! Whether a bundle is well as a whole: its manifest, its rows, and the files of its clips.
+
+use jiff::Timestamp;
 
 use super::TraceError;
-use super::model::ClipRow;
+use super::bundle::read_table;
+use super::extent::Extent;
+use super::model::{ClipRow, SourceRow, TraceSource};
 use super::stream::Bundle;
 use crate::pcm::wav;
+use crate::table::Row;
 
 /// Samples that are hashed at a time.
 const BLOCK: usize = 1 << 16;
 
 impl Bundle {
+    /// Checks everything that the format says, and returns how large the trace is.
+    ///
+    /// # Errors
+    /// The first thing that is wrong: in `trace.json`, a row of a table, or a clip's file.
+    pub fn verify(&self) -> Result<Extent, TraceError> {
+        self.verify_manifest()?;
+        self.verify_sources()?;
+        let (extent, events) = self.check_and_count()?;
+        let manifest = &self.manifest;
+        let said = (manifest.sessions, manifest.events, manifest.duration_ns);
+        let other = manifest.extent.is_some_and(|said| said != extent);
+        if said != (extent.sessions, events, extent.duration_ns) || other {
+            return Err(TraceError::Edited(self.dir.display().to_string()));
+        }
+        self.verify_clips()?;
+        Ok(extent)
+    }
+
+    /// Whether names and instants in `trace.json` are such.
+    fn verify_manifest(&self) -> Result<(), TraceError> {
+        let manifest = &self.manifest;
+        let wrong = |reason: String| {
+            Err(TraceError::Manifest {
+                path: self.dir.join("trace.json").display().to_string(),
+                reason,
+            })
+        };
+        if let Err(known) = manifest.source.parse::<TraceSource>() {
+            return wrong(format!(
+                "`source` is `{}`, but known are {known}",
+                manifest.source
+            ));
+        }
+        let mut contains = manifest.contains.iter();
+        if let Some(what) = contains.find(|what| !["audio", "text"].contains(&what.as_str())) {
+            return wrong(format!(
+                "`contains` holds `{what}`, but known are audio, text"
+            ));
+        }
+        let instants = [
+            ("origin_at", &manifest.origin_at),
+            ("delete_after", &manifest.delete_after),
+        ];
+        for (name, at) in instants {
+            if at
+                .as_ref()
+                .is_some_and(|at| at.parse::<Timestamp>().is_err())
+            {
+                return wrong(format!("`{name}` is no instant of RFC 3339"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the table that only prepared traces have names clips that are there.
+    fn verify_sources(&self) -> Result<(), TraceError> {
+        let table = SourceRow::TABLE;
+        if !self.dir.join(format!("{table}.parquet")).is_file() {
+            return Ok(());
+        }
+        let sources: Vec<SourceRow> = read_table(&self.dir)?;
+        let is_there = |clip: u32| (clip as usize) < self.clips.len();
+        match sources
+            .iter()
+            .position(|source| source.clip.is_some_and(|clip| !is_there(clip)))
+        {
+            None => Ok(()),
+            Some(row) => Err(TraceError::Row {
+                table,
+                row,
+                reason: "`clip` is not in clips.parquet".to_owned(),
+            }),
+        }
+    }
+
     /// Reads the whole file of every clip, in little memory, and compares its length, rate and hash
     /// with the table.
     ///
     /// # Errors
     /// The first clip whose file is missing, damaged, or another.
     pub fn verify_clips(&self) -> Result<(), TraceError> {
-        self.clips.iter().try_for_each(|clip| self.verify(clip))
+        self.clips
+            .iter()
+            .try_for_each(|clip| self.verify_clip(clip))
     }
 
-    fn verify(&self, clip: &ClipRow) -> Result<(), TraceError> {
+    fn verify_clip(&self, clip: &ClipRow) -> Result<(), TraceError> {
         let Some(file) = &clip.file else {
             return Ok(());
         };
@@ -53,5 +135,81 @@ impl Bundle {
                 clip.clip, clip.clip_id
             ))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table;
+    use crate::trace::manifest::TraceManifest;
+    use crate::trace::sample;
+    use crate::trace::writer::{BundleWriter, ClipAudio};
+    use std::path::Path;
+
+    /// A bundle of one call in `dir`.
+    fn bundle(dir: &Path) -> Bundle {
+        let mut writer = BundleWriter::create(&dir.join("a.vtrace")).unwrap();
+        let samples = vec![1; 640];
+        let row = sample::clip(&samples, "a");
+        let clip = writer.clip(row, ClipAudio::Samples(&samples)).unwrap();
+        writer.session(sample::session(0, clip)).unwrap();
+        writer.finish(&sample::manifest("a")).unwrap()
+    }
+
+    #[test]
+    fn every_field_of_the_manifest_is_checked() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut bundle = bundle(dir.path());
+        assert_eq!(bundle.verify().unwrap().sessions, 1);
+        let good = bundle.manifest.clone();
+        type Change = fn(&mut TraceManifest);
+        let changes: [(&str, Change); 6] = [
+            ("`source` is `dreamt`", |m| m.source = "dreamt".to_owned()),
+            ("`contains` holds `video`", |m| {
+                m.contains.push("video".to_owned());
+            }),
+            ("`origin_at`", |m| m.origin_at = Some("noon".to_owned())),
+            ("`delete_after`", |m| {
+                m.delete_after = Some("soon".to_owned());
+            }),
+            ("trace seal", |m| m.sessions += 1),
+            ("trace seal", |m| m.extent.as_mut().unwrap().chunks += 1),
+        ];
+        for (said, change) in changes {
+            bundle.manifest = good.clone();
+            change(&mut bundle.manifest);
+            let refused = bundle.verify().unwrap_err().to_string();
+            assert!(refused.contains(said), "{said}: {refused}");
+        }
+    }
+
+    #[test]
+    fn sources_must_name_clips_that_are_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let bundle = bundle(dir.path());
+        let source = |clip| SourceRow {
+            path: "a.wav".to_owned(),
+            bytes: 1,
+            mtime_ns: 0,
+            channel: "mix".to_owned(),
+            codec: "pcm".to_owned(),
+            rate_hz: 16_000,
+            channels: 1,
+            settings_hash: String::new(),
+            clip,
+            skipped: None,
+        };
+        let write = |rows: &[SourceRow]| {
+            table::write_all(&bundle.dir.join("sources.parquet"), 100, &[], rows).unwrap();
+        };
+        write(&[source(None), source(Some(0))]);
+        bundle.verify().unwrap();
+        write(&[source(Some(0)), source(Some(1))]);
+        let refused = bundle.verify().unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "sources.parquet, row 1: `clip` is not in clips.parquet"
+        );
     }
 }

@@ -15,9 +15,9 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use args::Args;
 
 use super::exit::BadInput;
-use super::recover::private_files;
 use super::stamp;
 use super::stderr::say;
+use super::trace::recover::private_files;
 use crate::clock::wall_ns;
 use crate::record::{
     Delays, Describe, Keep, Proxy, RecordError, RecorderGauges, Sink, Stop, Written,

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::cli::recover::what_became;
 use crate::cli::stderr::say;
+use crate::cli::trace::recover::what_became;
 use crate::record::{AddedLatency, Delays, Made, RecorderGauges, Written};
 use crate::units::Human;
 

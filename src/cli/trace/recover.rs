@@ -2,15 +2,14 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Context;
 use rustix::fs::Mode;
 use serde_json::json;
 
-use super::prepare::of_trace;
-use super::stamp::{self, TOOL};
-use super::stdout;
+use crate::cli::prepare::of_trace;
+use crate::cli::stamp::{self, TOOL};
+use crate::cli::stdout;
 use crate::trace::manifest::Provenance;
 use crate::trace::recover::{Counts, finish};
 
@@ -30,9 +29,9 @@ pub(crate) struct Args {
 /// Finishes the recording and says what became of it.
 ///
 /// # Errors
-/// [`BadInput`](super::exit::BadInput) for what is no recording, or one that goes on or cannot be
+/// [`BadInput`](crate::cli::exit::BadInput) for what is no recording, or one that goes on or cannot be
 /// read; otherwise our own failure.
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     private_files();
     let step = Provenance {
         step: "recover".to_owned(),
@@ -46,8 +45,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.recording.display(),
         what_became(&finished.counts)
     );
-    stdout::print(&said).context("could not write to standard output")?;
-    Ok(ExitCode::SUCCESS)
+    stdout::print(&said).context("could not write to standard output")
 }
 
 /// From now on, files that this process makes are for its user alone: they hold calls.

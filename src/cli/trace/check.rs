@@ -1,0 +1,57 @@
+//! `voicelt trace check` and `seal`: whether a bundle is well, and accepting an edit by hand.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::bad;
+use crate::cli::retention::overdue;
+use crate::cli::stderr::say;
+use crate::cli::{stamp, stdout};
+use crate::trace::stream::Bundle;
+
+/// Check the manifest, every row, the seal and the audio of every clip; exit code 2 if one is wrong
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  voicelt trace check calls.vtrace")]
+pub(super) struct CheckArgs {
+    /// Trace bundle
+    trace: PathBuf,
+}
+
+/// Accept an edit of the tables: recompute the counts and the hash in trace.json
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  voicelt trace seal calls.vtrace")]
+pub(super) struct SealArgs {
+    /// Trace bundle
+    trace: PathBuf,
+}
+
+pub(super) fn check(args: &CheckArgs) -> anyhow::Result<()> {
+    let bundle = Bundle::open(&args.trace).map_err(bad)?;
+    let extent = bundle.verify().map_err(bad)?;
+    if let Some(warning) = overdue(&bundle, stamp::now()) {
+        say(&format!("warning: {warning}\n"));
+    }
+    let well = format!(
+        "{}: well, with {} sessions and {} clips; content {}\n",
+        bundle.dir.display(),
+        extent.sessions,
+        bundle.clips.len(),
+        bundle.manifest.content_blake3
+    );
+    stdout::print(&well).context("could not write to standard output")
+}
+
+pub(super) fn seal(args: &SealArgs) -> anyhow::Result<()> {
+    let bundle = Bundle::seal(&args.trace).map_err(bad)?;
+    let sealed = format!(
+        "{}: sealed as {}\n",
+        bundle.dir.display(),
+        bundle.manifest.content_blake3
+    );
+    stdout::print(&sealed).context("could not write to standard output")
+}

@@ -1,0 +1,90 @@
+//! `voicelt trace`: looks at traces, checks them, and makes new ones of them.
+
+mod check;
+mod edit;
+mod info;
+mod output;
+mod plot;
+mod private;
+pub(super) mod recover;
+mod show;
+
+use std::process::ExitCode;
+
+use super::exit::BadInput;
+use super::prepare::of_trace;
+use crate::trace::TraceError;
+use crate::trace::edit::EditError;
+
+/// Look at a trace, check it, or make a new one of it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Info(info::Args),
+    Check(check::CheckArgs),
+    Recover(recover::Args),
+    Seal(check::SealArgs),
+    Cut(edit::CutArgs),
+    Scale(edit::ScaleArgs),
+    Merge(edit::MergeArgs),
+    Shuffle(edit::ShuffleArgs),
+    Anonymize(private::AnonymizeArgs),
+    Forget(private::ForgetArgs),
+    Diff(show::DiffArgs),
+    Export(show::ExportArgs),
+}
+
+/// Does what was asked and prints the result.
+///
+/// # Errors
+/// [`BadInput`] for a trace that cannot be read or is not well; otherwise a failure to write.
+pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Command::Info(args) => info::run(args),
+        Command::Check(args) => check::check(args),
+        Command::Recover(args) => recover::run(args),
+        Command::Seal(args) => check::seal(args),
+        Command::Cut(args) => edit::cut(args, quiet),
+        Command::Scale(args) => edit::scale(args, quiet),
+        Command::Merge(args) => edit::merge(args, quiet),
+        Command::Shuffle(args) => edit::shuffle(args, quiet),
+        Command::Anonymize(args) => private::anonymize(args, quiet),
+        Command::Forget(args) => private::forget(args, quiet),
+        Command::Diff(args) => show::diff(args),
+        Command::Export(args) => show::export(args),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bad(error: TraceError) -> BadInput {
+    BadInput(error.into())
+}
+
+/// An edit that failed: our failure where the system refused.
+fn of_edit(error: EditError) -> anyhow::Error {
+    match error {
+        EditError::Trace(error) => of_trace(error),
+        EditError::Export(_) => error.into(),
+        _ => BadInput(error.into()).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Subcommand;
+
+    #[test]
+    fn every_subcommand_has_an_example() {
+        let trace = super::Command::augment_subcommands(clap::Command::new("trace"));
+        for subcommand in trace.get_subcommands() {
+            let help = subcommand.get_after_help().map(ToString::to_string);
+            let example = format!("\n  voicelt trace {} ", subcommand.get_name());
+            assert!(help.unwrap_or_default().contains(&example), "{example}");
+        }
+    }
+}

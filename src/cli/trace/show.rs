@@ -1,0 +1,80 @@
+//! `voicelt trace diff` and `export`: traces as text.
+
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, ErrorKind, Write as _};
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::of_edit;
+use crate::cli::prepare::of_trace;
+use crate::cli::stdout;
+use crate::trace::edit::diff::{self, Diff, Sessions};
+use crate::trace::edit::{EditError, export};
+use crate::trace::stream::Bundle;
+
+/// Say which sessions two traces do not share, and in what those differ that they do
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Sessions are the same when they have one name. They can differ in their start, their schedule
+(what is sent when, since the start), their turns, their audio, and their recorded answers.
+
+Example:
+  voicelt trace diff before.vtrace after.vtrace")]
+pub(super) struct DiffArgs {
+    /// First trace bundle
+    first: PathBuf,
+    /// Second trace bundle
+    second: PathBuf,
+}
+
+/// Write a trace as JSON Lines to standard output, one line an event
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  voicelt trace export calls.vtrace | jq -c 'select(.kind == \"audio\")'")]
+pub(super) struct ExportArgs {
+    /// Trace bundle
+    trace: PathBuf,
+}
+
+pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<()> {
+    let first = Bundle::open(&args.first).map_err(of_trace)?;
+    let second = Bundle::open(&args.second).map_err(of_trace)?;
+    let diff = diff::diff(&first, &second).map_err(of_edit)?;
+    stdout::print(&text(&diff)).context("could not write to standard output")
+}
+
+pub(super) fn export(args: &ExportArgs) -> anyhow::Result<()> {
+    let bundle = Bundle::open(&args.trace).map_err(of_trace)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = export::export(&bundle, &mut out);
+    let written = written.and_then(|()| out.flush().map_err(EditError::Export));
+    match written {
+        // A reader that went away early (`| head`) is no error.
+        Err(EditError::Export(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(of_edit),
+    }
+}
+
+fn text(diff: &Diff) -> String {
+    let mut text = format!("equal       {} sessions\n", diff.equal);
+    push(&mut text, "differ", &diff.differing);
+    for (aspect, count) in &diff.aspects {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {aspect:8}  {count}");
+    }
+    push(&mut text, "only first", &diff.only_first);
+    push(&mut text, "only second", &diff.only_second);
+    text
+}
+
+fn push(text: &mut String, label: &str, sessions: &Sessions) {
+    let mut names = sessions.first.join(", ");
+    let more = sessions.count - sessions.first.len() as u64;
+    if more > 0 {
+        let _ = write!(names, " and {more} more");
+    }
+    let colon = if names.is_empty() { "" } else { ": " };
+    let _ = writeln!(text, "{label:11} {} sessions{colon}{names}", sessions.count);
+}
