@@ -229,12 +229,12 @@ fn settings(convert: &ConvertSpec, compile: &CompileSpec) -> Value {
         "duration_ns": compile.limits.duration_ns,
         "turns": [compile.turns.start(), compile.turns.end()],
         "think_ns": [compile.think_ns.start(), compile.think_ns.end()],
-        "microphone": compile.microphone.map(Microphone::name),
-        "answer_time_ns": compile.answer_time_ns,
-        "hang_ns": compile.hang_ns,
-        "chunk_ns": compile.chunk_ns,
+        "microphone": compile.call.microphone.map(Microphone::name),
+        "answer_time_ns": compile.call.answer_time_ns,
+        "hang_ns": compile.call.hang_ns,
+        "chunk_ns": compile.call.chunk_ns,
         "pick": compile.pick.name(),
-        "language": compile.language_code,
+        "language": compile.call.language_code,
         "seed": compile.seed,
     })
 }
