@@ -3,6 +3,7 @@
 pub mod duration;
 pub mod exit;
 pub mod gateway;
+pub mod import;
 mod listing;
 mod live;
 mod made;
@@ -12,6 +13,7 @@ mod recipe;
 pub mod replay;
 pub mod report;
 mod settings;
+mod shape;
 mod size;
 mod span;
 mod stamp;
@@ -38,6 +40,7 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   voicelt prepare ~/calls -o calls.vtrace --arrivals poisson:2/s --duration 2m
+  voicelt import access.log --format envoy --audio calls.vtrace -o arrivals.vtrace
   voicelt trace info calls.vtrace
   voicelt replay traces/demo.vtrace --target embedded
   voicelt gateway --listen 127.0.0.1:50051
@@ -50,6 +53,7 @@ Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
 #[derive(Debug, Subcommand)]
 enum Command {
     Prepare(Box<prepare::Args>),
+    Import(Box<import::Args>),
     Replay(Box<replay::Args>),
     Gateway(gateway::GatewayArgs),
     Report(report::Args),
@@ -65,6 +69,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Prepare(args) => prepare::run(*args, self.quiet),
+            Command::Import(args) => import::run(&args, self.quiet),
             Command::Replay(args) => replay::run(&args, self.quiet),
             Command::Gateway(args) => gateway::run(&args),
             Command::Report(args) => report::run(&args),

@@ -206,7 +206,7 @@ impl Settings {
 
 /// A microphone, spelt as on the command line or as in the file.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct MicrophoneArg(Microphone);
+pub(crate) struct MicrophoneArg(pub(crate) Microphone);
 
 impl FromStr for MicrophoneArg {
     type Err = String;
@@ -217,14 +217,17 @@ impl FromStr for MicrophoneArg {
     }
 }
 
-fn microphone() -> impl TypedValueParser<Value = MicrophoneArg> {
+/// Reads a microphone.
+pub(crate) fn microphone() -> impl TypedValueParser<Value = MicrophoneArg> {
     let push_to_talk = PossibleValue::new("push-to-talk").alias("push_to_talk");
     PossibleValuesParser::new([PossibleValue::new("open"), push_to_talk])
         .try_map(|text| text.parse::<MicrophoneArg>())
 }
 
 /// Reads a flag whose values have names.
-fn names<T>(names: impl Iterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+pub(crate) fn names<T>(
+    names: impl Iterator<Item = &'static str>,
+) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err = String> + Clone + Send + Sync + 'static,
 {

@@ -110,10 +110,12 @@ pub struct Compiled {
 const ARRIVALS: u64 = 1;
 const TURNS: u64 = 2;
 const THINK: u64 = 3;
-const PICK: u64 = 4;
+pub(super) const PICK: u64 = 4;
 const PHASE: u64 = 5;
+pub(super) const SPREAD: u64 = 6;
 
-fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
+/// The random numbers of one choice.
+pub(super) fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream);
     rng

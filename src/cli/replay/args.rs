@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use crate::cli::duration::DurationArg;
 use crate::cli::exit::BadInput;
 use crate::cli::report::Format;
+use crate::cli::shape::{factor, window};
 use crate::cli::size::SizeArg;
 use crate::replay::TurnTiming;
 use crate::replay::connections::Balance;
@@ -216,31 +217,6 @@ impl Args {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         self.workers.map_or(cores.div_ceil(2), usize::from)
     }
-}
-
-fn window(text: &str) -> Result<(i64, i64), String> {
-    let end = |text: &str| {
-        text.parse::<DurationArg>()
-            .map(|d| d.ns)
-            .map_err(|e| e.to_string())
-    };
-    let (from, to) = text
-        .split_once("..")
-        .ok_or("a window is FROM..TO, such as 30s..2m")?;
-    let (from, to) = (end(from)?, end(to)?);
-    if from < to {
-        Ok((from, to))
-    } else {
-        Err("the window ends before it begins".to_owned())
-    }
-}
-
-fn factor(text: &str) -> Result<f64, String> {
-    let factor = text.parse::<f64>();
-    let usable = factor
-        .ok()
-        .filter(|factor| (0.001..=1000.0).contains(factor));
-    usable.ok_or_else(|| "a factor is a number from 0.001 to 1000".to_owned())
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
