@@ -10,6 +10,7 @@ use voicelt::trace::Trace;
 use voicelt::trace::arrivals::{Arrivals, Limits};
 use voicelt::trace::compile::{CompileSpec, Pick, compile};
 use voicelt::trace::extent::Extent;
+use voicelt::trace::layout::CallSpec;
 use voicelt::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
 use voicelt::trace::model::{ClipRow, Microphone, SpeechMethod};
 use voicelt::trace::staging::Staging;
@@ -100,12 +101,14 @@ fn specs() -> impl Strategy<Value = CompileSpec> {
             },
             turns: span(turns.0, turns.1),
             think_ns: span(think.0 * MS, think.1 * MS),
-            microphone,
-            answer_time_ns: times.0 * MS,
-            hang_ns: times.1 * MS,
-            chunk_ns: times.2 * MS,
+            call: CallSpec {
+                microphone,
+                answer_time_ns: times.0 * MS,
+                hang_ns: times.1 * MS,
+                chunk_ns: times.2 * MS,
+                language_code: choices.1,
+            },
             pick: choices.0,
-            language_code: choices.1,
             seed: choices.2,
         },
     )

@@ -1,4 +1,4 @@
-//! What `prepare` says at its end: what became of the files, and what trace they make.
+//! What `prepare` and `import` say at their end: what became of the files, and what trace they make.
 
 use std::fmt::Write;
 
@@ -23,11 +23,13 @@ pub(crate) fn files(pool: &Pool) -> String {
     }
     let reasons = pool.skipped.iter();
     let reasons = reasons.map(|file| format!("{}: {}", file.path, file.reason));
-    push_list(&mut text, "skipped", &reasons.collect::<Vec<_>>());
+    let reasons: Vec<_> = reasons.collect();
+    push_list(&mut text, "skipped", &reasons, reasons.len());
     let labels = pool.unused_labels.iter();
     let labels =
         labels.map(|path| format!("{path}: has a speech label, but is not among the files"));
-    push_list(&mut text, "labels", &labels.collect::<Vec<_>>());
+    let labels: Vec<_> = labels.collect();
+    push_list(&mut text, "labels", &labels, labels.len());
     text
 }
 
@@ -48,15 +50,17 @@ pub(crate) fn trace(extent: &Extent, clips: usize) -> String {
     )
 }
 
-/// Appends the first few of `items`, the first of them behind `label`.
-fn push_list(text: &mut String, label: &str, items: &[String]) {
+/// Appends the first few of `items`, the first of them behind `label`; there are `all` of them, of
+/// which some may be counted only.
+pub(crate) fn push_list(text: &mut String, label: &str, items: &[String], all: usize) {
     for (number, item) in items.iter().take(NAMED).enumerate() {
         let label = if number == 0 { label } else { "" };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{label:8}  {item}");
     }
-    if items.len() > NAMED {
-        let _ = writeln!(text, "{:8}  and {} more", "", items.len() - NAMED);
+    let rest = all.saturating_sub(items.len().min(NAMED));
+    if rest > 0 {
+        let _ = writeln!(text, "{:8}  and {rest} more", "");
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod duration;
 pub mod exit;
 pub mod gateway;
+pub mod import;
 mod listing;
 mod live;
 mod made;
@@ -41,6 +42,7 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   voicelt prepare ~/calls -o calls.vtrace --arrivals poisson:2/s --duration 2m
+  voicelt import access.log --format envoy --audio calls.vtrace -o arrivals.vtrace
   voicelt trace info calls.vtrace
   voicelt replay traces/demo.vtrace --target embedded
   voicelt record --listen 0.0.0.0:50050 --upstream gateway:50051 -o live.vtrace --timing-only
@@ -54,6 +56,7 @@ Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
 #[derive(Debug, Subcommand)]
 enum Command {
     Prepare(Box<prepare::Args>),
+    Import(Box<import::Args>),
     Record(Box<record::Args>),
     Replay(Box<replay::Args>),
     Gateway(gateway::GatewayArgs),
@@ -70,6 +73,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Prepare(args) => prepare::run(*args, self.quiet),
+            Command::Import(args) => import::run(&args, self.quiet),
             Command::Record(args) => record::run(&args, self.quiet),
             Command::Replay(args) => replay::run(&args, self.quiet),
             Command::Gateway(args) => gateway::run(&args),

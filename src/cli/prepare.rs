@@ -103,15 +103,7 @@ fn make(
     output: &Path,
     quiet: bool,
 ) -> anyhow::Result<()> {
-    let name = output
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned());
-    let name = name.ok_or_else(|| {
-        bad(anyhow!(
-            "-o {}: give the trace a name, such as calls.vtrace",
-            output.display()
-        ))
-    })?;
+    let name = name_of(output)?;
     let note = |text: &str| {
         if !quiet {
             say(text);
@@ -124,7 +116,7 @@ fn make(
         ));
         None
     });
-    let pool = convert_all(convert, &staging, earlier.as_ref(), quiet)?;
+    let pool = convert_all(convert, staging.dir(), earlier.as_ref(), quiet)?;
     note(&made::files(&pool));
     let compiled = compile(&pool.clips, compile_spec).map_err(bad)?;
     let trace = Trace {
@@ -144,9 +136,22 @@ fn make(
     Ok(())
 }
 
-fn convert_all(
+/// The name of a trace that is to be at `output`.
+pub(crate) fn name_of(output: &Path) -> anyhow::Result<String> {
+    let stem = output.file_stem();
+    let name = stem.map(|stem| stem.to_string_lossy().into_owned());
+    name.ok_or_else(|| {
+        bad(anyhow!(
+            "-o {}: give the trace a name, such as calls.vtrace",
+            output.display()
+        ))
+    })
+}
+
+/// Converts audio into the bundle `folder`, which is being made, and shows how far it is.
+pub(crate) fn convert_all(
     spec: &ConvertSpec,
-    staging: &Staging,
+    folder: &Path,
     earlier: Option<&(Trace, Vec<SourceRow>)>,
     quiet: bool,
 ) -> anyhow::Result<Pool> {
@@ -156,7 +161,7 @@ fn convert_all(
         sources,
     });
     let bar = ConversionBar::new(quiet);
-    let pool = library::convert(spec, staging.dir(), previous, &|progress| {
+    let pool = library::convert(spec, folder, previous, &|progress| {
         bar.show(progress);
     });
     bar.finish();
@@ -229,22 +234,23 @@ fn settings(convert: &ConvertSpec, compile: &CompileSpec) -> Value {
         "duration_ns": compile.limits.duration_ns,
         "turns": [compile.turns.start(), compile.turns.end()],
         "think_ns": [compile.think_ns.start(), compile.think_ns.end()],
-        "microphone": compile.microphone.map(Microphone::name),
-        "answer_time_ns": compile.answer_time_ns,
-        "hang_ns": compile.hang_ns,
-        "chunk_ns": compile.chunk_ns,
+        "microphone": compile.call.microphone.map(Microphone::name),
+        "answer_time_ns": compile.call.answer_time_ns,
+        "hang_ns": compile.call.hang_ns,
+        "chunk_ns": compile.call.chunk_ns,
         "pick": compile.pick.name(),
-        "language": compile.language_code,
+        "language": compile.call.language_code,
         "seed": compile.seed,
     })
 }
 
 /// An error that the user can mend.
-fn bad(error: impl Into<anyhow::Error>) -> anyhow::Error {
+pub(crate) fn bad(error: impl Into<anyhow::Error>) -> anyhow::Error {
     BadInput(error.into()).into()
 }
 
-fn of_audio(error: AudioError) -> anyhow::Error {
+/// An error of the audio, ours or one that the user can mend.
+pub(crate) fn of_audio(error: AudioError) -> anyhow::Error {
     match error {
         AudioError::Io { .. } | AudioError::Pcm(PcmError::Io { .. }) => error.into(),
         _ => bad(error),
@@ -252,7 +258,7 @@ fn of_audio(error: AudioError) -> anyhow::Error {
 }
 
 /// A bundle that cannot be read or written: our failure where the system refused.
-pub(super) fn of_trace(error: TraceError) -> anyhow::Error {
+pub(crate) fn of_trace(error: TraceError) -> anyhow::Error {
     match error {
         TraceError::Io { .. } | TraceError::Table(TableError::Io { .. }) => error.into(),
         _ => bad(error),

@@ -13,6 +13,7 @@ use crate::audio::RawFormat;
 use crate::audio::spec::{ChannelChoice, ConvertSpec, Normalize, SynthSpec};
 use crate::trace::arrivals::{Arrivals, Limits};
 use crate::trace::compile::{CompileSpec, Pick};
+use crate::trace::layout::CallSpec;
 use crate::trace::model::Microphone;
 
 /// What to prepare, and how; a recipe has the same names, such as `think-time = "1s..3s"`.
@@ -164,6 +165,7 @@ impl Settings {
     /// What to convert and what to compile of it, with defaults where nothing is set.
     pub(crate) fn specs(self) -> (ConvertSpec, CompileSpec) {
         let (convert, compile) = (ConvertSpec::default(), CompileSpec::default());
+        let call = CallSpec::default();
         let ns = |duration: DurationArg| duration.ns;
         let convert = ConvertSpec {
             inputs: self.audio,
@@ -188,12 +190,14 @@ impl Settings {
             think_ns: self
                 .think_time
                 .map_or(compile.think_ns, |span| span.map(ns)),
-            microphone: self.microphone.map(|MicrophoneArg(microphone)| microphone),
-            answer_time_ns: self.answer_time.map_or(compile.answer_time_ns, ns),
-            hang_ns: self.hang.map_or(compile.hang_ns, ns),
-            chunk_ns: self.chunk.map_or(compile.chunk_ns, ns),
+            call: CallSpec {
+                microphone: self.microphone.map(|MicrophoneArg(microphone)| microphone),
+                answer_time_ns: self.answer_time.map_or(call.answer_time_ns, ns),
+                hang_ns: self.hang.map_or(call.hang_ns, ns),
+                chunk_ns: self.chunk.map_or(call.chunk_ns, ns),
+                language_code: self.language.unwrap_or(call.language_code),
+            },
             pick: self.pick.unwrap_or(compile.pick),
-            language_code: self.language.unwrap_or(compile.language_code),
             seed: self.seed.unwrap_or(compile.seed),
         };
         (convert, compile)
@@ -202,7 +206,7 @@ impl Settings {
 
 /// A microphone, spelt as on the command line or as in the file.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct MicrophoneArg(Microphone);
+pub(crate) struct MicrophoneArg(pub(crate) Microphone);
 
 impl FromStr for MicrophoneArg {
     type Err = String;
@@ -213,14 +217,17 @@ impl FromStr for MicrophoneArg {
     }
 }
 
-fn microphone() -> impl TypedValueParser<Value = MicrophoneArg> {
+/// Reads a microphone.
+pub(crate) fn microphone() -> impl TypedValueParser<Value = MicrophoneArg> {
     let push_to_talk = PossibleValue::new("push-to-talk").alias("push_to_talk");
     PossibleValuesParser::new([PossibleValue::new("open"), push_to_talk])
         .try_map(|text| text.parse::<MicrophoneArg>())
 }
 
 /// Reads a flag whose values have names.
-fn names<T>(names: impl Iterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+pub(crate) fn names<T>(
+    names: impl Iterator<Item = &'static str>,
+) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err = String> + Clone + Send + Sync + 'static,
 {
@@ -350,7 +357,7 @@ mod tests {
         let (convert, compile) = by_recipe.specs();
         assert_eq!(compile.turns, 1..=3);
         assert_eq!(compile.think_ns, 1_500_000_000..=1_500_000_000);
-        assert_eq!(compile.microphone, Some(Microphone::PushToTalk));
+        assert_eq!(compile.call.microphone, Some(Microphone::PushToTalk));
         assert_eq!(convert.normalize, Normalize::Lufs(-23.0));
         assert!(convert.strict && !convert.dither);
     }
@@ -360,7 +367,7 @@ mod tests {
         let recipe: Settings = toml::from_str("seed = 7\nstrict = true\nhang = 1").unwrap();
         let merged = flags(&["--seed=8", "--strict=false"]).unwrap().or(recipe);
         let (convert, compile) = merged.specs();
-        assert_eq!((compile.seed, compile.hang_ns), (8, 1_000_000_000));
+        assert_eq!((compile.seed, compile.call.hang_ns), (8, 1_000_000_000));
         assert!(!convert.strict);
         let (_, compile) = Settings::default().specs();
         assert_eq!(compile, CompileSpec::default());

@@ -34,3 +34,19 @@ pub(crate) fn factor(text: &str) -> Result<f64, String> {
         .filter(|factor| (0.001..=1000.0).contains(factor));
     usable.ok_or_else(|| "a factor is a number from 0.001 to 1000".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_and_factors_are_read() {
+        assert_eq!(window("30s..2m"), Ok((30_000_000_000, 120_000_000_000)));
+        assert!(window("2m..30s").unwrap_err().contains("before it begins"));
+        assert!(window("2m").unwrap_err().contains("FROM..TO"));
+        assert_eq!(factor("2.5"), Ok(2.5));
+        for text in ["0", "-1", "nan", "fast"] {
+            assert!(factor(text).is_err(), "{text}");
+        }
+    }
+}

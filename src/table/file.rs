@@ -190,7 +190,10 @@ pub fn write_all<R: Row>(
 }
 
 /// Runs `read`; the Parquet library's panics on damaged files become errors.
-fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, TableError>) -> Result<T, TableError> {
+pub(super) fn guarded<T>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, TableError>,
+) -> Result<T, TableError> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(TableError::Parquet {
             path: path.display().to_string(),
@@ -199,12 +202,14 @@ fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, TableError>) -> Resu
     })
 }
 
-fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> TableError {
+pub(super) fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> TableError {
     let path = path.display().to_string();
     move |source| TableError::Io { path, source }
 }
 
-fn parquet_error(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> TableError {
+pub(super) fn parquet_error(
+    path: &Path,
+) -> impl FnOnce(parquet::errors::ParquetError) -> TableError {
     let path = path.display().to_string();
     move |reason| match reason {
         // A full disk must read as one.

@@ -2,17 +2,20 @@
 //!
 //! A table is declared once with [`table!`](crate::table!); names, types, units and definitions of
 //! its columns come from there. Readers match columns by name, cast where nothing is lost, ignore
-//! columns they do not know, and take a missing nullable column as null. This room knows no clock,
+//! columns they do not know, and take a missing nullable column as null. Tables whose columns are not ours are read
+//! as text. This room knows no clock,
 //! no trace and no run.
 
 mod cell;
 mod file;
+mod text;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 
 pub use cell::{Cell, UtcInstant, read_column};
 pub use file::{Reader, Writer, read_all, write_all};
+pub use text::{TextBatch, TextReader, TextRows};
 
 /// Most rows in a Parquet row group, for tables that are read whole.
 pub const ROW_GROUP_ROWS: usize = 128 * 1024;

@@ -7,8 +7,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::arrivals::{ArrivalError, Arrivals, Limits};
-use super::model::{ClipRow, EventKind, EventRow, Microphone, SessionRow, SpeechMethod, TurnRow};
-use crate::units::{NS_PER_S, SampleRate, Samples};
+use super::layout::{Begins, CallError, CallSpec, Utterance, lay_out};
+use super::model::{ClipRow, EventRow, SessionRow, TurnRow};
+use crate::units::NS_PER_S;
 
 crate::names! {
     /// Which clip is spoken next.
@@ -35,18 +36,10 @@ pub struct CompileSpec {
     pub turns: RangeInclusive<u32>,
     /// Pause from the end of the heard answer to the next utterance.
     pub think_ns: RangeInclusive<i64>,
-    /// `None`: push-to-talk for sessions of one turn, open for others.
-    pub microphone: Option<Microphone>,
-    /// Time an answer is given, from the end of speech, before the think time.
-    pub answer_time_ns: i64,
-    /// Push-to-talk: silence sent after each utterance.
-    pub hang_ns: i64,
-    /// Time between chunks.
-    pub chunk_ns: i64,
+    /// How each call goes.
+    pub call: CallSpec,
     /// Which clip is spoken next.
     pub pick: Pick,
-    /// BCP 47 language of the callers.
-    pub language_code: String,
     /// Seed of every random choice.
     pub seed: u64,
 }
@@ -58,12 +51,8 @@ impl Default for CompileSpec {
             limits: Limits::default(),
             turns: 1..=1,
             think_ns: NS_PER_S..=NS_PER_S,
-            microphone: None,
-            answer_time_ns: 4 * NS_PER_S,
-            hang_ns: 0,
-            chunk_ns: NS_PER_S / 50,
+            call: CallSpec::default(),
             pick: Pick::RoundRobin,
-            language_code: "en-US".to_owned(),
             seed: 1,
         }
     }
@@ -81,9 +70,7 @@ impl CompileSpec {
     }
 
     fn check_calls(&self) -> Result<(), CompileError> {
-        if !(1_000_000..=NS_PER_S).contains(&self.chunk_ns) || self.chunk_ns % 1_000_000 != 0 {
-            return Err(CompileError::Chunk(self.chunk_ns));
-        }
+        self.call.check()?;
         if self.turns.is_empty() || *self.turns.start() == 0 || self.think_ns.is_empty() {
             return Err(CompileError::Turns);
         }
@@ -97,9 +84,9 @@ pub enum CompileError {
     /// There is nothing to say.
     #[error("there are no clips to make sessions from")]
     NoClips,
-    /// A chunk that is not a whole number of samples, or too short or long.
-    #[error("chunks of {0} ns are not possible; use a whole number of milliseconds from 1 to 1000")]
-    Chunk(i64),
+    /// A call that is not possible.
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// A session with no turn.
     #[error("--turns must be at least 1, and the larger number last")]
     Turns,
@@ -123,10 +110,12 @@ pub struct Compiled {
 const ARRIVALS: u64 = 1;
 const TURNS: u64 = 2;
 const THINK: u64 = 3;
-const PICK: u64 = 4;
+pub(super) const PICK: u64 = 4;
 const PHASE: u64 = 5;
+pub(super) const SPREAD: u64 = 6;
 
-fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
+/// The random numbers of one choice.
+pub(super) fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream);
     rng
@@ -147,43 +136,22 @@ pub fn compile(clips: &[ClipRow], spec: &CompileSpec) -> Result<Compiled, Compil
     let mut picker = Picker::new(clips.len(), spec);
     let mut out = Compiled::default();
     for (session, start_ns) in (0_u32..).zip(starts) {
-        let turns = turns_rng.random_range(spec.turns.clone());
-        let microphone = spec.microphone.unwrap_or(match turns {
-            1 => Microphone::PushToTalk,
-            _ => Microphone::Open,
-        });
-        let mut call = Call {
-            spec,
-            session,
-            at_ns: start_ns,
-            microphone,
-            out: &mut out,
-        };
-        call.push(0, EventKind::Config, 0, None);
         picker.begin_session();
-        let mut speech_end_ns = start_ns;
-        for turn in 0..turns {
-            let think_ns = match turn {
-                0 => None,
-                _ => Some(think_rng.random_range(spec.think_ns.clone())),
-            };
-            if let Some(think_ns) = think_ns {
-                call.wait_until(turn - 1, speech_end_ns + spec.answer_time_ns + think_ns);
-            }
-            speech_end_ns = call.speak(turn, think_ns, &clips[picker.next()]);
-        }
-        call.finish(turns - 1);
-        out.sessions.push(SessionRow {
-            session,
-            session_id: format!("s{session:06}"),
-            start_ns,
-            language_code: spec.language_code.clone(),
-            sample_rate_hz: clips[0].sample_rate_hz,
-            microphone,
-            turns,
-            recorded_status: None,
-            recorded_end_ns: None,
+        let turns = turns_rng.random_range(spec.turns.clone());
+        let utterances = (0..turns).map(|turn| Utterance {
+            clip: &clips[picker.next()],
+            begins: match turn {
+                0 => Begins::At(start_ns),
+                _ => Begins::AfterAnswer {
+                    think_ns: think_rng.random_range(spec.think_ns.clone()),
+                },
+            },
         });
+        let utterances: Vec<_> = utterances.collect();
+        let call = lay_out(&spec.call, session, start_ns, &utterances);
+        out.sessions.push(call.session);
+        out.turns.extend(call.turns);
+        out.events.extend(call.events);
     }
     Ok(out)
 }
@@ -213,95 +181,11 @@ fn starts(clips: usize, spec: &CompileSpec) -> Result<Vec<i64>, ArrivalError> {
         const GOLDEN: f64 = 0.618_033_988_749_894_9;
         let first: f64 = rng(spec.seed, PHASE).random();
         for (k, start) in starts.iter_mut().enumerate() {
-            *start += ((first + k as f64 * GOLDEN).fract() * spec.chunk_ns as f64) as i64;
+            *start += ((first + k as f64 * GOLDEN).fract() * spec.call.chunk_ns as f64) as i64;
         }
         starts.sort_unstable();
     }
     Ok(starts)
-}
-
-/// One session being written; `at_ns` is where its next audio starts.
-struct Call<'a> {
-    spec: &'a CompileSpec,
-    session: u32,
-    at_ns: i64,
-    microphone: Microphone,
-    out: &'a mut Compiled,
-}
-
-impl Call<'_> {
-    /// Says `clip` and returns the instant at which its speech ends.
-    fn speak(&mut self, turn: u32, think_ns: Option<i64>, clip: &ClipRow) -> i64 {
-        let rate = SampleRate(clip.sample_rate_hz);
-        let since = |samples| self.at_ns + Samples(samples).duration_ns(rate);
-        let voiced = clip.speech_method != SpeechMethod::None;
-        let speech_end_ns = since(clip.speech_end_samples);
-        let end_ns = since(clip.samples);
-        self.out.turns.push(TurnRow {
-            session: self.session,
-            turn,
-            at_ns: self.at_ns,
-            end_ns,
-            speech_start_ns: voiced.then(|| since(clip.speech_start_samples)),
-            speech_end_ns: voiced.then_some(speech_end_ns),
-            think_ns,
-            clip: Some(clip.clip),
-        });
-        let chunk = self.chunk_samples(rate);
-        let count = u32::try_from(clip.samples.div_ceil(chunk)).unwrap_or(u32::MAX);
-        self.push(turn, EventKind::Audio, count, Some(clip));
-        if self.microphone == Microphone::PushToTalk {
-            self.fill(turn, self.spec.hang_ns);
-        }
-        if voiced { speech_end_ns } else { end_ns }
-    }
-
-    /// The gap before the next utterance: silence from an open microphone, nothing otherwise.
-    fn wait_until(&mut self, turn: u32, at_ns: i64) {
-        match self.microphone {
-            Microphone::Open => self.fill(turn, at_ns - self.at_ns),
-            Microphone::PushToTalk => self.at_ns = self.at_ns.max(at_ns),
-        }
-    }
-
-    fn finish(&mut self, turn: u32) {
-        if self.microphone == Microphone::Open {
-            self.fill(turn, self.spec.answer_time_ns);
-        }
-        self.push(turn, EventKind::HalfClose, 0, None);
-    }
-
-    /// Whole chunks of silence that cover `length_ns`.
-    fn fill(&mut self, turn: u32, length_ns: i64) {
-        let count = length_ns.max(0) as u64;
-        let count = u32::try_from(count.div_ceil(self.spec.chunk_ns as u64)).unwrap_or(u32::MAX);
-        if count > 0 {
-            self.push(turn, EventKind::Fill, count, None);
-        }
-    }
-
-    fn chunk_samples(&self, rate: SampleRate) -> u64 {
-        Samples::in_ns(self.spec.chunk_ns, rate).0.max(1)
-    }
-
-    /// Appends an event of `chunks` chunks (0: not audio) and moves past it.
-    fn push(&mut self, turn: u32, kind: EventKind, chunks: u32, clip: Option<&ClipRow>) {
-        let rate = SampleRate(clip.map_or(SampleRate::PREPARED.0, |clip| clip.sample_rate_hz));
-        let chunk_bytes = u32::try_from(self.chunk_samples(rate) * 2).unwrap_or(u32::MAX);
-        self.out.events.push(EventRow {
-            session: self.session,
-            turn,
-            at_ns: self.at_ns,
-            kind,
-            clip: clip.map(|clip| clip.clip),
-            offset_bytes: 0,
-            chunk_bytes: if chunks > 0 { chunk_bytes } else { 0 },
-            interval_ns: if chunks > 0 { self.spec.chunk_ns } else { 0 },
-            count: chunks.max(1),
-            text: None,
-        });
-        self.at_ns += i64::from(chunks) * self.spec.chunk_ns;
-    }
 }
 
 /// Chooses clips.
@@ -345,9 +229,10 @@ impl Picker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::model::SpeechMethod;
 
     const MS: i64 = 1_000_000;
-    pub(crate) fn clip(number: u32, ms: u64) -> ClipRow {
+    fn clip(number: u32, ms: u64) -> ClipRow {
         ClipRow {
             clip: number,
             clip_id: format!("{number:064x}"),
@@ -372,57 +257,6 @@ mod tests {
             .iter()
             .map(|turn| turn.clip.unwrap())
             .collect()
-    }
-
-    #[test]
-    fn one_turn_is_push_to_talk_and_half_closes_with_its_last_chunk() {
-        let spec = CompileSpec::default();
-        let compiled = compile(&[clip(0, 1010)], &spec).unwrap();
-        let kinds: Vec<_> = compiled.events.iter().map(|e| (e.kind, e.count)).collect();
-        let expected = [
-            (EventKind::Config, 1),
-            (EventKind::Audio, 51),
-            (EventKind::HalfClose, 1),
-        ];
-        assert_eq!(kinds, expected);
-        let start = compiled.sessions[0].start_ns;
-        assert_eq!(
-            compiled.events[2].at_ns,
-            start + 51 * 20 * MS,
-            "a short chunk is paced too"
-        );
-        assert_eq!(compiled.turns[0].end_ns, start + 1010 * MS);
-        assert_eq!(compiled.turns[0].speech_end_ns, Some(start + 910 * MS));
-        assert_eq!(compiled.sessions[0].microphone, Microphone::PushToTalk);
-    }
-
-    #[test]
-    fn an_open_microphone_sends_silence_between_and_after_utterances() {
-        let spec = CompileSpec {
-            turns: 2..=2,
-            ..CompileSpec::default()
-        };
-        let compiled = compile(&[clip(0, 1000)], &spec).unwrap();
-        let start = compiled.sessions[0].start_ns;
-        let events = compiled.events.iter();
-        let kinds: Vec<_> = events.map(|e| (e.turn, e.kind, e.count)).collect();
-        use EventKind::{Audio, Config, Fill, HalfClose};
-        // Speech ends at 0.9 s, so that the next turn starts at 0.9 + 4 + 1 = 5.9 s.
-        let expected = [
-            (0, Config, 1),
-            (0, Audio, 50),
-            (0, Fill, 245),
-            (1, Audio, 50),
-            (1, Fill, 200),
-            (1, HalfClose, 1),
-        ];
-        assert_eq!(kinds, expected);
-        assert_eq!(compiled.turns[1].at_ns, start + 5900 * MS);
-        assert_eq!(compiled.turns[1].think_ns, Some(1000 * MS));
-        let gaps = compiled.events.windows(2).all(|w| {
-            w[0].count == 1 || w[0].at_ns + i64::from(w[0].count) * w[0].interval_ns == w[1].at_ns
-        });
-        assert!(gaps, "an open microphone never pauses");
     }
 
     #[test]
@@ -472,11 +306,12 @@ mod tests {
     #[test]
     fn what_cannot_be_compiled_is_refused() {
         let no = |spec| compile(&[clip(0, 1000)], &spec).unwrap_err();
-        let chunk = CompileSpec {
-            chunk_ns: 1_500_000,
-            ..CompileSpec::default()
-        };
-        assert!(matches!(no(chunk), CompileError::Chunk(1_500_000)));
+        let mut chunk = CompileSpec::default();
+        chunk.call.chunk_ns = 1_500_000;
+        assert!(matches!(
+            no(chunk),
+            CompileError::Call(CallError::Chunk(1_500_000))
+        ));
         let turns = CompileSpec {
             turns: 0..=1,
             ..CompileSpec::default()

@@ -2,8 +2,8 @@
 //!
 //! A trace is a bundle, a folder of Parquet tables and clips (`bundle` holds one in memory, `stream`
 //! reads it session by session), whose rows are declared in `model`. It is compiled from clips and
-//! an arrival process (`arrivals`, `compile`). This room is synchronous, reads no clock and knows no
-//! gateway.
+//! an arrival process (`arrivals`, `compile`), or from clips and another system's log (`import`), call
+//! by call (`layout`). This room is synchronous, reads no clock and knows no gateway.
 
 pub mod arrivals;
 pub mod bundle;
@@ -12,8 +12,10 @@ pub mod compile;
 mod content;
 pub mod edit;
 pub mod extent;
+pub mod import;
 pub mod in_order;
 pub mod journal;
+pub mod layout;
 pub mod manifest;
 pub mod model;
 pub mod profile;

@@ -24,6 +24,8 @@ pub enum ClipAudio<'a> {
     Samples(&'a [i16]),
     /// A WAV file that holds what the row says; it is linked, or copied where that cannot be.
     File(&'a Path),
+    /// The place that this clip has in the folder that is being made: it was put there already.
+    InPlace,
     /// Nowhere: only its timing is known.
     Unknown,
 }
@@ -68,6 +70,12 @@ impl BundleWriter {
         })
     }
 
+    /// The folder that is being made.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.staging.dir()
+    }
+
     /// Takes in a clip, unless one of the same id is there, and returns its number. The row's
     /// number and file are set here.
     ///
@@ -81,6 +89,7 @@ impl BundleWriter {
         row.clip = number;
         row.file = match audio {
             ClipAudio::Unknown => None,
+            ClipAudio::InPlace => Some(clip_file(&row.clip_id)),
             ClipAudio::Samples(samples) => {
                 let (file, path) = self.place_for(&row.clip_id)?;
                 let written = wav::write(&path, SampleRate(row.sample_rate_hz), samples);
@@ -133,12 +142,6 @@ impl BundleWriter {
         }
         Ok(())
     }
-
-    /// The folder that it is made in.
-    pub(super) fn dir(&self) -> &Path {
-        self.staging.dir()
-    }
-
     /// The clips so far, by number.
     #[must_use]
     pub fn clips(&self) -> &[ClipRow] {

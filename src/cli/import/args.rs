@@ -1,0 +1,222 @@
+//! The arguments of `voicelt import`, and what they ask for.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+
+use crate::cli::duration::DurationArg;
+use crate::cli::prepare::bad;
+use crate::cli::settings::{MicrophoneArg, microphone, names};
+use crate::cli::shape::{factor, window};
+use crate::trace::import::cast::CastSpec;
+use crate::trace::import::library::WORDS_PER_SECOND;
+use crate::trace::import::shape::Shape;
+use crate::trace::import::{LogFormat, LogSpec, MapSpec, Unit, Zone};
+use crate::trace::layout::CallSpec;
+
+/// Make a trace of another system's log: its arrivals, with audio from a library.
+///
+/// Each row of the log is a call that starts at its instant; rows of one session are the turns of
+/// one call. How long is spoken follows from the row's duration, or from its tokens: a token is
+/// 0.75 words, and --words-per-second of them are spoken. The clip whose speech is nearest to that
+/// is taken, or one that is within a tenth of its length as near, so that all are used evenly.
+/// Clips are never cut or stretched; how well they fit is said at the end.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The log
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Audio to speak: a file or folder, converted as by `prepare`, or a trace bundle
+    #[arg(long, value_name = "DIR|TRACE")]
+    pub(super) audio: PathBuf,
+    /// Trace bundle to make; an older one there is replaced
+    #[arg(short, long, value_name = "OUT.vtrace")]
+    pub(super) output: PathBuf,
+
+    /// What the log is
+    #[arg(long, value_name = "FORMAT", required_unless_present = "map", help_heading = "Log",
+          value_parser = names::<LogFormat>(LogFormat::ALL.iter().map(|format| format.name())))]
+    format: Option<LogFormat>,
+    /// Columns of any CSV, JSON lines or Parquet: start=COL, and of unit=s|ms|us|ns, session=COL,
+    /// duration=COL, duration-unit=UNIT, tokens=COL, clip=COL what there is, with commas between. A
+    /// clip is named by its source file, with or without folder and extension, or by its id
+    #[arg(long, value_name = "KEY=COL,...", help_heading = "Log")]
+    pub(super) map: Option<MapSpec>,
+    /// Unit of timestamps that are plain numbers: s, ms, us or ns [default: that of the format, or
+    /// told by their size]
+    #[arg(long, value_name = "UNIT", help_heading = "Log",
+          value_parser = names::<Unit>(Unit::ALL.iter().map(|unit| unit.name())))]
+    unit: Option<Unit>,
+    /// Time zone of dates that name none, such as Europe/Berlin or +02:00 [default: UTC]
+    #[arg(
+        long,
+        value_name = "ZONE",
+        help_heading = "Log",
+        allow_hyphen_values = true
+    )]
+    zone: Option<Zone>,
+    /// Envoy: only requests whose path begins so
+    #[arg(long, value_name = "PREFIX", help_heading = "Log")]
+    path: Option<String>,
+    /// Envoy: only requests of this gRPC status, or response code where there is none [default:
+    /// all, as those that failed were offered too]
+    #[arg(long, value_name = "STATUS", help_heading = "Log")]
+    status: Option<String>,
+    /// Asterisk: only calls of this disposition [default: ANSWERED]
+    #[arg(long, value_name = "DISPOSITION", help_heading = "Log")]
+    pub(super) disposition: Option<String>,
+    /// Fail on the first row that cannot be read, instead of skipping it
+    #[arg(long, help_heading = "Log")]
+    strict: bool,
+    /// Words spoken in a second, for logs that count tokens
+    #[arg(long, value_name = "N", default_value_t = WORDS_PER_SECOND, value_parser = words, help_heading = "Log")]
+    words_per_second: f64,
+
+    /// Only calls that start in this stretch since the first arrival, such as 30s..2m
+    #[arg(long, value_name = "A..B", value_parser = window, help_heading = "Shape")]
+    window: Option<(i64, i64)>,
+    /// Cut longer gaps between the starts of calls to this
+    #[arg(long, value_name = "DURATION", help_heading = "Shape")]
+    max_idle: Option<DurationArg>,
+    /// Let calls start so many times as fast; pauses inside calls stay
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = factor, help_heading = "Shape")]
+    speed: f64,
+    /// Start each call later by a random part of this: for logs of whole seconds, whose calls would
+    /// all send at the same instants
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        help_heading = "Shape"
+    )]
+    spread: DurationArg,
+    /// Only the first N calls
+    #[arg(long, value_name = "N", help_heading = "Shape")]
+    limit: Option<u64>,
+    /// Rows of a session that are further apart are calls of their own
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "5m",
+        help_heading = "Shape"
+    )]
+    session_gap: DurationArg,
+
+    /// Whether silence is sent between utterances (open) or nothing [default: push-to-talk for one
+    /// turn, else open]
+    #[arg(long, help_heading = "Calls", value_parser = microphone())]
+    microphone: Option<MicrophoneArg>,
+    /// Time that an answer is given, from the end of speech; what is left until the next row of the
+    /// session is think time
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "4s",
+        help_heading = "Calls"
+    )]
+    answer_time: DurationArg,
+    /// Push-to-talk: silence sent after each utterance
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        help_heading = "Calls"
+    )]
+    hang: DurationArg,
+    /// Audio in one message
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "20ms",
+        help_heading = "Calls"
+    )]
+    chunk: DurationArg,
+    /// Language that callers announce, BCP 47
+    #[arg(
+        long,
+        value_name = "CODE",
+        default_value = "en-US",
+        help_heading = "Calls"
+    )]
+    language: String,
+    /// What every random choice derives from
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Calls")]
+    pub(super) seed: u64,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt import access.log --format envoy --path /voice_workflow. --audio ~/calls -o a.vtrace
+  voicelt import Master.csv --format cdr --zone Europe/Berlin --audio calls.vtrace -o a.vtrace
+  voicelt import AzureLLMInferenceTrace_conv.csv --format azure --audio calls.vtrace -o a.vtrace
+  voicelt import calls.parquet --map start=began,session=call_id,duration=secs,duration-unit=s \\
+      --audio calls.vtrace -o a.vtrace --window 1h..2h --speed 4";
+
+/// What is asked for.
+pub(super) struct Specs {
+    pub(super) log: LogSpec,
+    pub(super) shape: Shape,
+    pub(super) cast: CastSpec,
+}
+
+impl Args {
+    /// What is asked for, with defaults where nothing is set.
+    ///
+    /// # Errors
+    /// Flags of another format than the log's, and calls that are not possible.
+    pub(super) fn specs(&self) -> anyhow::Result<Specs> {
+        let format = self.format.unwrap_or(LogFormat::Map);
+        let of_others = [
+            ("--map", LogFormat::Map, self.map.is_some()),
+            ("--path", LogFormat::Envoy, self.path.is_some()),
+            ("--status", LogFormat::Envoy, self.status.is_some()),
+            ("--disposition", LogFormat::Cdr, self.disposition.is_some()),
+        ];
+        for (flag, its_format, set) in of_others {
+            if set && its_format != format {
+                return Err(bad(anyhow!(
+                    "{flag} is for --format {its_format}, not for {format}"
+                )));
+            }
+        }
+        let usual = LogSpec::new(format);
+        let call = CallSpec {
+            microphone: self.microphone.map(|MicrophoneArg(microphone)| microphone),
+            answer_time_ns: self.answer_time.ns,
+            hang_ns: self.hang.ns,
+            chunk_ns: self.chunk.ns,
+            language_code: self.language.clone(),
+        };
+        call.check().map_err(bad)?;
+        Ok(Specs {
+            log: LogSpec {
+                format,
+                map: self.map.clone().unwrap_or_default(),
+                unit: self.unit,
+                zone: self.zone.clone(),
+                path: self.path.clone(),
+                status: self.status.clone(),
+                disposition: self.disposition.clone().unwrap_or(usual.disposition),
+                strict: self.strict,
+            },
+            shape: Shape {
+                session_gap_ns: self.session_gap.ns,
+                window: self.window.map(|(from, to)| from..to),
+                max_idle_ns: self.max_idle.map(|gap| gap.ns),
+                speed: self.speed,
+                spread_ns: self.spread.ns,
+                limit: self.limit,
+            },
+            cast: CastSpec {
+                call,
+                words_per_second: self.words_per_second,
+            },
+        })
+    }
+}
+
+fn words(text: &str) -> Result<f64, String> {
+    let words = text.parse().ok().filter(|n| (0.1..=20.0).contains(n));
+    words.ok_or_else(|| "people speak from 0.1 to 20 words a second".to_owned())
+}

@@ -1,0 +1,143 @@
+//! Columns of any Parquet file as text: for tables whose columns and types are not ours.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
+
+use super::TableError;
+use super::file::{guarded, io_error, parquet_error};
+
+/// Rows that are read at a time.
+const BATCH_ROWS: usize = 8192;
+
+/// Reads columns of one Parquet file as text, a batch at a time.
+pub struct TextReader {
+    path: PathBuf,
+    file: File,
+    metadata: ArrowReaderMetadata,
+    columns: Vec<String>,
+}
+
+impl TextReader {
+    /// Opens `path`.
+    ///
+    /// # Errors
+    /// A file that is not there or not Parquet.
+    pub fn open(path: &Path) -> Result<TextReader, TableError> {
+        let file = File::open(path).map_err(io_error(path))?;
+        let metadata = guarded(path, || {
+            ArrowReaderMetadata::load(&file, Default::default()).map_err(parquet_error(path))
+        })?;
+        let fields = metadata.schema().fields();
+        let columns = fields.iter().map(|field| field.name().clone()).collect();
+        Ok(TextReader {
+            path: path.to_owned(),
+            file,
+            metadata,
+            columns,
+        })
+    }
+
+    /// The names of its columns.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The rows, with the columns at `wanted` among [`TextReader::columns`].
+    ///
+    /// # Errors
+    /// Damaged data.
+    pub fn rows(self, wanted: &[usize]) -> Result<TextRows, TableError> {
+        let path = self.path;
+        let inner = guarded(&path, || {
+            let builder =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(self.file, self.metadata);
+            let schema = builder.parquet_schema();
+            let mask = ProjectionMask::roots(schema, wanted.iter().copied());
+            let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+            builder.build().map_err(parquet_error(&path))
+        })?;
+        let places = wanted.iter().map(|&at| self.columns[at].clone()).collect();
+        Ok(TextRows {
+            path,
+            wanted: places,
+            inner,
+        })
+    }
+}
+
+/// The rows of a [`TextReader`].
+pub struct TextRows {
+    path: PathBuf,
+    wanted: Vec<String>,
+    inner: ParquetRecordBatchReader,
+}
+
+impl TextRows {
+    /// The next rows, or `None` at the end: for each wanted column its texts.
+    ///
+    /// # Errors
+    /// Damaged data, or a column that has no text, such as one of lists.
+    pub fn next_rows(&mut self) -> Result<Option<TextBatch>, TableError> {
+        let (path, inner, wanted) = (&self.path, &mut self.inner, &self.wanted);
+        guarded(path, || {
+            let Some(batch) = inner.next() else {
+                return Ok(None);
+            };
+            let batch = batch.map_err(|e| parquet_error(path)(e.into()))?;
+            let column = |name: &String| {
+                let column = batch
+                    .column_by_name(name)
+                    .ok_or_else(|| ParquetError::General(format!("column `{name}` is missing")));
+                let text = column.and_then(|column| Ok(text_of(column)?));
+                text.map_err(parquet_error(path))
+            };
+            let columns = wanted.iter().map(column).collect::<Result<_, _>>()?;
+            Ok(Some(TextBatch {
+                rows: batch.num_rows(),
+                columns,
+            }))
+        })
+    }
+}
+
+/// Some rows of the wanted columns.
+pub struct TextBatch {
+    rows: usize,
+    columns: Vec<ArrayRef>,
+}
+
+impl TextBatch {
+    /// How many rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// What column `column` of the wanted ones holds in `row`.
+    #[must_use]
+    pub fn text(&self, column: usize, row: usize) -> Option<&str> {
+        let texts = self.columns.get(column)?.as_string::<i32>();
+        (row < texts.len() && texts.is_valid(row)).then(|| texts.value(row))
+    }
+}
+
+/// A column as text; instants with a zone become those of UTC, as names of zones are not known here.
+fn text_of(column: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+    let utc = match column.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            &cast(column, &DataType::Timestamp(*unit, Some("+00:00".into())))?
+        }
+        _ => column,
+    };
+    cast(utc, &DataType::Utf8)
+}

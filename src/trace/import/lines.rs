@@ -1,0 +1,101 @@
+//! Lines of a text file that may be anything: numbered, and of bounded length.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+
+/// Longest line that is read.
+pub(super) const MAX_LINE: usize = 1024 * 1024;
+/// What some programs begin a text file in UTF-8 with.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The lines of a file.
+pub(super) struct Lines {
+    file: BufReader<File>,
+    number: u64,
+    line: Vec<u8>,
+}
+
+/// One line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    /// Its text, without its end; what is not UTF-8 is replaced.
+    Text(Cow<'a, str>),
+    /// It is longer than [`MAX_LINE`].
+    TooLong,
+}
+
+impl Lines {
+    /// The lines of `file` from where it stands.
+    pub(super) fn new(file: File) -> Lines {
+        Lines {
+            file: BufReader::with_capacity(64 * 1024, file),
+            number: 0,
+            line: Vec::new(),
+        }
+    }
+
+    /// The number of the line that was read last, from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The next line, or `None` at the end.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        self.line.clear();
+        let mut bounded = (&mut self.file).take(MAX_LINE as u64 + 1);
+        if bounded.read_until(b'\n', &mut self.line)? == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        if self.line.len() > MAX_LINE && !self.line.ends_with(b"\n") {
+            self.file.skip_until(b'\n')?;
+            return Ok(Some(Line::TooLong));
+        }
+        let mut text = &self.line[..];
+        if self.number == 1 {
+            text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        }
+        text = text.strip_suffix(b"\n").unwrap_or(text);
+        text = text.strip_suffix(b"\r").unwrap_or(text);
+        Ok(Some(Line::Text(String::from_utf8_lossy(text))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Seek, Write};
+
+    fn lines(bytes: &[u8]) -> Vec<Option<String>> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file.rewind().unwrap();
+        let mut lines = Lines::new(file);
+        let mut all = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            all.push(match line {
+                Line::Text(text) => Some(text.into_owned()),
+                Line::TooLong => None,
+            });
+        }
+        all
+    }
+
+    #[test]
+    fn ends_marks_and_foreign_bytes_are_taken_care_of() {
+        let read = lines(b"\xef\xbb\xbfa\r\nb\n\nM\xfcller");
+        let expected = ["a", "b", "", "M\u{fffd}ller"].map(|line| Some(line.to_owned()));
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn a_line_without_end_does_not_fill_memory() {
+        let mut bytes = vec![b'x'; 3 * MAX_LINE];
+        bytes.extend_from_slice(b"\nafter\n");
+        assert_eq!(lines(&bytes), [None, Some("after".to_owned())]);
+    }
+}

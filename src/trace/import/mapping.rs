@@ -1,0 +1,127 @@
+//! What the columns of a log mean.
+
+use super::number::Unit;
+
+/// A column, under one of several names: the first of them that holds something counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    /// Its names.
+    pub(super) names: Vec<String>,
+    /// Whether a table without any of them is refused.
+    pub(super) required: bool,
+}
+
+impl Column {
+    /// A column that a table must have.
+    pub(super) fn required(names: &[&str]) -> Column {
+        Column {
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+            required: true,
+        }
+    }
+
+    /// A column that a table may lack.
+    pub(super) fn optional(names: &[&str]) -> Column {
+        Column {
+            required: false,
+            ..Column::required(names)
+        }
+    }
+
+    /// Its names as shown to people.
+    pub(super) fn shown(&self) -> String {
+        self.names.join("` or `")
+    }
+}
+
+/// What the length column of a log counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// Time; plain numbers are of this unit, which must be stated where it is `None`.
+    Time(Option<Unit>),
+    /// Tokens of a language model.
+    Tokens,
+}
+
+/// What a row must be for it to be an arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Test {
+    /// The text begins so.
+    BeginsWith(String),
+    /// The text is this, in upper or lower case.
+    Is(String),
+}
+
+impl Test {
+    fn holds(&self, text: &str) -> bool {
+        match self {
+            Test::BeginsWith(start) => text.starts_with(start),
+            Test::Is(whole) => text.eq_ignore_ascii_case(whole),
+        }
+    }
+}
+
+/// What kind of file a format is kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Comma-separated values. Where the first line does not name the required columns, it is a
+    /// row, and these are the columns; without them it is wrong.
+    Csv(Option<&'static [&'static str]>),
+    /// A JSON object a line.
+    JsonLines,
+    /// Whatever the file looks like.
+    Any,
+}
+
+/// How the columns of a file become rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mapping {
+    /// The file.
+    pub(super) kind: Kind,
+    /// When it arrived.
+    pub(super) start: Column,
+    /// The unit of starts that are plain numbers; `None`: unknown.
+    pub(super) unit: Option<Unit>,
+    /// What its caller is known by.
+    pub(super) session: Option<Column>,
+    /// How long was spoken, and what that counts.
+    pub(super) length: Option<(Column, Counts)>,
+    /// The clip that is spoken.
+    pub(super) clip: Option<Column>,
+    /// Rows for which one of these does not hold are passed over.
+    pub(super) keep: Vec<(Column, Test)>,
+}
+
+/// The texts of one row, by what they mean.
+pub(super) struct Texts<'a> {
+    pub(super) start: Option<&'a str>,
+    pub(super) session: Option<&'a str>,
+    pub(super) length: Option<&'a str>,
+    pub(super) clip: Option<&'a str>,
+}
+
+impl Mapping {
+    /// The columns to read: their order is that of the cells that [`Mapping::texts`] takes.
+    pub(super) fn columns(&self) -> Vec<Column> {
+        let length = self.length.as_ref().map(|(column, _)| column);
+        let maybe = [self.session.as_ref(), length, self.clip.as_ref()];
+        let keep = self.keep.iter().map(|(column, _)| column);
+        let all = std::iter::once(&self.start).chain(maybe.into_iter().flatten());
+        all.chain(keep).cloned().collect()
+    }
+
+    /// What the cells of a row mean; `None` for a row that is passed over.
+    pub(super) fn texts<'a>(&self, cells: &'a [Option<String>]) -> Option<Texts<'a>> {
+        let mut cells = cells.iter().map(Option::as_deref);
+        let mut next = |there: bool| if there { cells.next().flatten() } else { None };
+        let texts = Texts {
+            start: next(true),
+            session: next(self.session.is_some()),
+            length: next(self.length.is_some()),
+            clip: next(self.clip.is_some()),
+        };
+        let kept = self.keep.iter().zip(cells);
+        let mut kept = kept.map(|((_, test), cell)| cell.is_some_and(|text| test.holds(text)));
+        kept.all(|kept| kept).then_some(texts)
+    }
+}
