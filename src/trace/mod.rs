@@ -3,7 +3,8 @@
 //! A trace is a bundle, a folder of Parquet tables and clips (`bundle` holds one in memory, `stream`
 //! reads it session by session), whose rows are declared in `model`. It is compiled from clips and
 //! an arrival process (`arrivals`, `compile`), or from clips and another system's log (`import`), call
-//! by call (`layout`). This room is synchronous, reads no clock and knows no gateway.
+//! by call (`layout`); or of calls that a recorder keeps a `journal` of (`recover`). This room is
+//! synchronous, reads no clock and knows no gateway.
 
 pub mod arrivals;
 pub mod bundle;

@@ -203,3 +203,55 @@ fn a_recording_without_calls_is_a_trace_without_sessions() {
     assert_eq!(finished.counts, Counts::default());
     assert!(sessions.is_empty());
 }
+
+#[test]
+fn text_is_a_turn_without_a_clip() {
+    let mut caller = Caller::new(0, 0);
+    for text in [Some("hello"), None] {
+        caller.hears(JournalKind::Text, 10, 5);
+        caller.passing.last_mut().unwrap().0.text = text.map(str::to_owned);
+        caller.answer();
+    }
+    let desk = Desk::new(caller.end());
+    let (finished, sessions) = desk.finish();
+    assert!(finished.bundle.clips.is_empty());
+    let events = sessions[0].events.iter();
+    let texts = events.filter(|event| event.kind == EventKind::Text);
+    let texts: Vec<_> = texts
+        .map(|event| (event.turn, event.text.as_deref()))
+        .collect();
+    assert_eq!(
+        texts,
+        [(0, Some("hello")), (1, Some("xxxxx"))],
+        "as long where it is not kept"
+    );
+    let turns: Vec<_> = sessions[0].turns.iter().map(|turn| turn.clip).collect();
+    assert_eq!(turns, [None, None]);
+    assert!(sessions[0].turns[1].think_ns.is_some());
+    assert_eq!(sessions[0].session.microphone, Microphone::Open);
+}
+
+#[test]
+fn a_caller_who_sends_no_silence_pushes_to_talk() {
+    let mut caller = Caller::new(0, 0);
+    caller.send(&[900; 640], |_| false);
+    caller.push(JournalKind::HalfClose);
+    caller.answer();
+    caller.push(JournalKind::Cancel);
+    let desk = Desk::new(caller.passing);
+    let (finished, sessions) = desk.finish();
+    assert_eq!(sessions[0].session.microphone, Microphone::PushToTalk);
+    let kinds: Vec<_> = sessions[0].events.iter().map(|event| event.kind).collect();
+    use EventKind::{Audio, Cancel, Config, HalfClose};
+    assert_eq!(kinds, [Config, Audio, Audio, HalfClose, Cancel]);
+    let clip = &finished.bundle.clips[0];
+    assert_eq!(
+        clip.speech_method,
+        SpeechMethod::Label,
+        "the server heard an utterance"
+    );
+    assert_eq!(
+        (clip.speech_start_samples, clip.speech_end_samples),
+        (0, 640)
+    );
+}

@@ -331,3 +331,24 @@ proptest! {
         })?;
     }
 }
+
+#[test]
+fn many_rows_are_several_batches() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("a.vtrace");
+    let mut writer = JournalWriter::create(&place, &recording()).unwrap();
+    let rows: Vec<_> = (0..70_000)
+        .map(|at| JournalRow::new(1, at, JournalKind::Silence))
+        .collect();
+    for row in rows.iter().cloned() {
+        writer.append(row, None);
+    }
+    assert_eq!((writer.waiting_rows(), writer.waiting_bytes()), (70_000, 0));
+    writer.commit().unwrap();
+    assert_eq!(writer.waiting_rows(), 0);
+    let bytes = [JOURNAL_FILE, PCM_FILE].map(|name| fs::metadata(place.join(name)).unwrap().len());
+    assert_eq!(writer.committed_bytes(), bytes.iter().sum::<u64>());
+    let batches = read(&place);
+    assert_eq!(batches.len(), 2);
+    assert_eq!(batches.concat(), rows);
+}

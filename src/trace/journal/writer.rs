@@ -146,9 +146,9 @@ impl<F: JournalFile> JournalWriter<F> {
     /// What the files say, and how many rows are lost with it: all that waited. The journal is as it
     /// was before, and the next commit starts from there.
     pub fn commit(&mut self) -> Result<(), TraceError> {
-        let committed = self.write_waiting();
-        let rows = self.rows.len();
-        self.rows.clear();
+        let waiting = std::mem::take(&mut self.rows);
+        let rows = waiting.len();
+        let committed = self.write(waiting);
         self.waiting_pcm.clear();
         self.waiting_text_bytes = 0;
         self.encoder.get_mut().clear();
@@ -166,8 +166,8 @@ impl<F: JournalFile> JournalWriter<F> {
         }
     }
 
-    fn write_waiting(&mut self) -> io::Result<()> {
-        if self.rows.is_empty() {
+    fn write(&mut self, mut rows: Vec<JournalRow>) -> io::Result<()> {
+        if rows.is_empty() {
             return Ok(());
         }
         self.journal.cut()?;
@@ -175,12 +175,13 @@ impl<F: JournalFile> JournalWriter<F> {
         if !self.waiting_pcm.is_empty() {
             self.pcm.append(&self.waiting_pcm)?;
         }
-        for rows in self.rows.chunks(BATCH_ROWS) {
+        while !rows.is_empty() {
+            let rest = rows.split_off(rows.len().min(BATCH_ROWS));
             let at = self.journal.kept + self.encoder.get_ref().len() as u64;
-            let mut batch = rows.to_vec();
-            batch.push(sum_of(rows, at));
-            let batch = self.encoder.write(&to_batch(&batch));
-            batch.map_err(io::Error::other)?;
+            rows.push(sum_of(&rows, at));
+            let encoded = self.encoder.write(&to_batch(&rows));
+            encoded.map_err(io::Error::other)?;
+            rows = rest;
         }
         self.journal.append(self.encoder.get_ref())
     }

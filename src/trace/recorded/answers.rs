@@ -119,3 +119,82 @@ impl Dialogue<'_> {
             .partition_point(|spoken| spoken.begun_ns <= at_ns)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::journal::JournalKind::*;
+    use crate::trace::recorded::tests::{CHUNK_NS, Script};
+
+    /// Utterances that began after so many chunks.
+    fn spoken(after: &[i64]) -> Vec<Spoken> {
+        let spoken = |chunks: &i64| Spoken {
+            begun_ns: chunks * CHUNK_NS,
+            expects_answer: true,
+        };
+        after.iter().map(spoken).collect()
+    }
+
+    #[test]
+    fn an_answer_belongs_to_the_first_utterance_that_has_none() {
+        let mut script = Script::new();
+        script.reply(Listening, 0).reply(ReplyAudio, 640);
+        script.speech(10).reply(Transcript, 1);
+        script.speech(10).reply(Transcript, 1);
+        for kind in [Processing, ReplyAudio, Listening, Processing, Listening] {
+            script.reply(kind, 640);
+        }
+        script.speech(10).reply(LlmText, 1).reply(EndOfTurn, 0);
+        let owners = owners(&script.call(), &spoken(&[1, 11, 22]));
+        let expected = [&[None; 2][..], &[Some(0); 5], &[Some(1); 2], &[Some(2); 2]].concat();
+        assert_eq!(owners, expected);
+    }
+
+    #[test]
+    fn what_is_transcribed_during_an_answer_belongs_to_the_next_one() {
+        let mut script = Script::new();
+        script
+            .speech(10)
+            .processing()
+            .speech(10)
+            .reply(Transcript, 1);
+        script
+            .reply(ReplyAudio, 640)
+            .reply(Listening, 0)
+            .reply(Transcript, 1);
+        let owners = owners(&script.call(), &spoken(&[1, 12]));
+        let expected = [0, 1, 0, 0, 1].map(Some);
+        assert_eq!(owners, expected);
+    }
+
+    #[test]
+    fn an_utterance_without_speech_is_passed_over() {
+        let mut script = Script::new();
+        script.speech(10).reply(ReplyAudio, 640).reply(Error, 0);
+        let mut spoken = spoken(&[1, 5]);
+        spoken[0].expects_answer = false;
+        assert_eq!(owners(&script.call(), &spoken), [Some(1); 2]);
+    }
+
+    #[test]
+    fn an_answer_is_heard_from_its_first_audio_at_its_own_rate() {
+        let mut script = Script::new();
+        script.speech(5);
+        let start_ns = 5 * CHUNK_NS + NS_PER_MS + PLAYOUT_BUFFER_NS;
+        for _ in 0..10 {
+            script.reply(ReplyAudio, 3_200);
+        }
+        let end_ns = |script: &Script| {
+            let call = script.call();
+            heard_ends(&call, &owners(&call, &spoken(&[1]))).remove(&0)
+        };
+        assert_eq!(end_ns(&script), Some(start_ns + 1000 * NS_PER_MS));
+        script.nothing(500).reply(ReplyAudio, 3_200);
+        let late_ns = 505 * CHUNK_NS + 21 * NS_PER_MS;
+        assert_eq!(
+            end_ns(&script),
+            Some(late_ns + 100 * NS_PER_MS),
+            "played as it comes"
+        );
+    }
+}
