@@ -70,6 +70,7 @@ fn script() -> Arc<Script> {
         turns: 0,
         recorded_status: None,
         recorded_end_ns: None,
+        metadata: None,
     };
     let rows = SessionRows {
         session,

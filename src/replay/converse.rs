@@ -12,6 +12,7 @@ use super::call::Call;
 use super::progress::End;
 use super::worker::Shared;
 use crate::clock::Clock;
+use crate::trace::model::metadata_pairs;
 use crate::wire::STREAM_AUDIO_PATH;
 use crate::wire::frame::FrameReader;
 use crate::wire::status::{GrpcStatus, INTERNAL, UNAVAILABLE, UNKNOWN};
@@ -122,7 +123,14 @@ fn request(shared: &Shared, call: &Call) -> Result<Request<()>, String> {
         .header("user-agent", concat!("voicelt/", env!("CARGO_PKG_VERSION")))
         .header("traceparent", format!("00-{trace_id}-{span}-01"))
         .header("x-voicelt-run-id", &shared.run.run_id);
-    for (name, value) in &shared.spec.headers {
+    let recorded = call.script.rows.session.metadata.as_deref();
+    let recorded = recorded.and_then(metadata_pairs).unwrap_or_default();
+    let given = |name: &str| {
+        let mut headers = shared.spec.headers.iter();
+        headers.any(|(header, _)| header.eq_ignore_ascii_case(name))
+    };
+    let recorded = recorded.iter().filter(|(name, _)| !given(name));
+    for (name, value) in recorded.chain(&shared.spec.headers) {
         request = request.header(name, value);
     }
     request.body(()).map_err(|error| error.to_string())

@@ -266,6 +266,7 @@ pub(super) mod tests {
                 turns: turns.len() as u32,
                 recorded_status: None,
                 recorded_end_ns: None,
+                metadata: None,
             },
             turns,
             events,

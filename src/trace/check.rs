@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use super::TraceError;
-use super::model::{ClipRow, EventKind, EventRow, ReplyRow, SessionRow, TurnRow};
+use super::model::{ClipRow, EventKind, EventRow, ReplyRow, SessionRow, TurnRow, metadata_pairs};
 use super::stream::SessionRows;
 use crate::table::Row;
 use crate::units::NS_PER_S;
@@ -30,6 +30,8 @@ pub(super) const RATES_HZ: RangeInclusive<u32> = 1_000..=384_000;
 pub(super) const MAX_SESSION_ID_BYTES: usize = 256;
 /// Longest name of a language, in bytes.
 pub(super) const MAX_LANGUAGE_BYTES: usize = 64;
+/// Longest metadata of a session, as JSON in bytes: what HTTP/2 servers commonly take.
+pub(super) const MAX_METADATA_BYTES: usize = 16 * 1024;
 
 /// Checks all rows of a trace against each other.
 ///
@@ -186,6 +188,10 @@ impl Checker {
             || session.language_code.len() > MAX_LANGUAGE_BYTES
         {
             return wrong("`session_id` or `language_code` is too long");
+        }
+        let metadata = session.metadata.as_deref().unwrap_or("[]");
+        if metadata.len() > MAX_METADATA_BYTES || metadata_pairs(metadata).is_none() {
+            return wrong("`metadata` must be a JSON list of pairs of name and value, of 16 KiB");
         }
         let ends = session.start_ns..LATEST_NS;
         if session

@@ -49,6 +49,10 @@ impl Content for SessionRow {
         hash.number(i64::from(self.sample_rate_hz));
         hash.text(Some(self.microphone.name()));
         hash.number(i64::from(self.turns));
+        // Only where there is some: traces without it keep the hash that they always had.
+        if self.metadata.is_some() {
+            hash.text(self.metadata.as_deref());
+        }
     }
 }
 

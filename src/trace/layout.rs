@@ -129,6 +129,7 @@ pub fn lay_out(
             turns: u32::try_from(call.turns.len()).unwrap_or(u32::MAX),
             recorded_status: None,
             recorded_end_ns: None,
+            metadata: None,
         },
         turns: call.turns,
         events: call.events,

@@ -99,6 +99,9 @@ crate::table! {
         pub recorded_status: Option<String> [""],
         /// When the recorded call ended, since the start of the trace; null when not recorded.
         pub recorded_end_ns: Option<i64> ["ns"],
+        /// Metadata that was kept with the recorded call, sent again in a replay: a JSON list of
+        /// pairs of name and value; null where there is none.
+        pub metadata: Option<String> [""],
     }
 }
 
@@ -223,4 +226,10 @@ crate::table! {
         /// Why it was skipped; null when it was not.
         pub skipped: Option<String> [""],
     }
+}
+
+/// The pairs of name and value of a session's `metadata`; `None` when it is something else.
+#[must_use]
+pub fn metadata_pairs(json: &str) -> Option<Vec<(String, String)>> {
+    serde_json::from_str(json).ok()
 }

@@ -94,6 +94,7 @@ pub(crate) fn session(start_s: i64, clip: u32) -> SessionRows {
             turns: 1,
             recorded_status: Some("OK".to_owned()),
             recorded_end_ns: Some(end_ns + 3 * NS_PER_S),
+            metadata: None,
         },
         turns: vec![TurnRow {
             session: 0,

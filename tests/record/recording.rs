@@ -223,6 +223,28 @@ fn only_calls_that_may_be_are_recorded() {
 }
 
 #[test]
+fn metadata_that_is_kept_is_sent_again() {
+    let desk = Desk::new();
+    desk.well(CALLS);
+    let (_gateway, gateway) = desk.gateway(&[]);
+    let flags = ["--timing-only", "--keep-header", "x-tenant"];
+    let record = |trace: &str, headers: &[&str], to: &str| {
+        let (recorder, address) = desk.recorder(&gateway, &flags);
+        let args = ["replay", trace, "-t", &address, "--limit", "1"];
+        let out = format!("run-{to}");
+        desk.well(&[&args[..], headers, &["--allow-invalid", "-o", &out]].concat());
+        assert_eq!(recorder.interrupt().0, Some(0));
+        std::fs::rename(desk.path("live.vtrace"), desk.path(to)).unwrap();
+        let sessions = sessions(&desk.path(to)).1;
+        sessions.values().next().unwrap().session.metadata.clone()
+    };
+    let headers = ["--header", "x-tenant: acme", "--header", "x-phone: 1234"];
+    let kept = Some(r#"[["x-tenant","acme"]]"#.to_owned());
+    assert_eq!(record("calls.vtrace", &headers, "a.vtrace"), kept);
+    assert_eq!(record("a.vtrace", &[], "b.vtrace"), kept);
+}
+
+#[test]
 fn what_is_kept_must_be_said_and_nothing_is_written_over() {
     let desk = Desk::new();
     let args = |place| {

@@ -50,6 +50,7 @@ impl Call {
                     turns: 0,
                     recorded_status: Some("OK".to_owned()),
                     recorded_end_ns: None,
+                    metadata: None,
                 },
                 turns: Vec::new(),
                 events: Vec::new(),

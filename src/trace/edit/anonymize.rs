@@ -82,6 +82,7 @@ fn stand_in(
 fn strip(rows: &mut SessionRows) {
     let session = &mut rows.session;
     session.session_id = format!("s{:06}", session.session);
+    session.metadata = None;
     session.recorded_status = session.recorded_status.take().filter(|said| is_code(said));
     for event in &mut rows.events {
         let length = event.text.as_ref().map_or(0, String::len);

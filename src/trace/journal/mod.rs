@@ -36,7 +36,8 @@ const RECORDING_KEY: &str = "voicelt.recording";
 crate::names! {
     /// What a row of the journal is about.
     pub enum JournalKind {
-        /// A call begins: its stream was opened.
+        /// A call begins: its stream was opened. Its `text` is the metadata that is kept of it, a JSON
+        /// list of pairs.
         Opened = "opened",
         /// The caller's configuration: `session_id`, `rate_hz`, and the language as `text`.
         Config = "config",
@@ -92,7 +93,8 @@ crate::table! {
         pub voiced: Option<bool> [""],
         /// The caller's name of the session, of a configuration; null where it is not kept.
         pub session_id: Option<String> [""],
-        /// The text, where it is kept; the language of a configuration; the code of an end.
+        /// The text, where it is kept; the language of a configuration; the code of an end; the
+        /// metadata of an opening.
         pub text: Option<String> [""],
         /// Sample rate of both ways, of a configuration.
         pub rate_hz: Option<u32> ["Hz"],

@@ -2,7 +2,7 @@
 
 use crate::pcm::wav::MAX_FILE_SAMPLES;
 use crate::trace::check::{
-    MAX_CHUNK_BYTES, MAX_LANGUAGE_BYTES, MAX_SESSION_EVENTS, MAX_SESSION_NS,
+    MAX_CHUNK_BYTES, MAX_LANGUAGE_BYTES, MAX_METADATA_BYTES, MAX_SESSION_EVENTS, MAX_SESSION_NS,
     MAX_SESSION_TEXT_BYTES, RATES_HZ,
 };
 use crate::trace::journal::{JournalKind, JournalRow};
@@ -20,6 +20,8 @@ pub(crate) struct Call {
     pub(super) config_ns: i64,
     /// The caller's name of it, where that was kept.
     pub(crate) session_id: Option<String>,
+    /// Metadata that was kept, as JSON.
+    pub(super) metadata: Option<String>,
     pub(super) language_code: String,
     pub(super) rate: SampleRate,
     /// What the caller sent after the configuration.
@@ -138,6 +140,7 @@ impl Call {
             opened_ns,
             config_ns: config.at_ns.max(0),
             session_id: config.session_id.clone(),
+            metadata: None,
             language_code: language_code.to_owned(),
             rate: SampleRate(rate_hz),
             sent: Vec::new(),
@@ -181,7 +184,10 @@ impl Taker {
             return None;
         }
         match row.kind {
-            JournalKind::Opened => {}
+            JournalKind::Opened => {
+                let fits = |text: &String| text.len() <= MAX_METADATA_BYTES;
+                call.metadata = row.text.filter(fits);
+            }
             JournalKind::Lost => call.lost += u64::from(row.bytes),
             JournalKind::Config if !self.is_configured => self.is_configured = true,
             JournalKind::Closed => {

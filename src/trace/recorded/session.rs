@@ -74,6 +74,7 @@ fn rows(call: &Call, session_id: &str, turns: &[Turn]) -> SessionRows {
             turns: 0,
             recorded_status: call.status.clone(),
             recorded_end_ns: Some(call.end_ns),
+            metadata: call.metadata.clone(),
         },
         turns: turn_rows(call, turns, &events, &owners),
         replies: replies(call, &owners),
@@ -173,7 +174,6 @@ fn turn_rows(
         let speech = turn.taken.as_ref().and_then(|taken| taken.speech.clone());
         let captured_ns = |sample| captured_ns(call, chunks, sample).clamp(at_ns, end_ns);
         let speech_start_ns = speech.clone().map(|speech| captured_ns(speech.start));
-        let start_ns = speech_start_ns.unwrap_or(at_ns);
         let heard_before = heard_ends.range(..number).next_back();
         TurnRow {
             session: 0,
@@ -186,7 +186,8 @@ fn turn_rows(
                 let last_ns = captured_ns(speech.end.saturating_sub(1));
                 (last_ns + Samples(1).duration_ns(call.rate)).min(end_ns)
             }),
-            think_ns: heard_before.map(|(_, heard_ns)| (start_ns - heard_ns).max(0)),
+            // Up to the clip's start, which is where a replay that reacts begins it.
+            think_ns: heard_before.map(|(_, heard_ns)| (at_ns - heard_ns).max(0)),
             clip: turn.taken.as_ref().map(|taken| taken.clip),
         }
     };

@@ -11,6 +11,9 @@ use crate::units::NS_PER_S;
 /// server does not say: longer than gateways wait before they take an utterance for ended.
 const PAUSE_NS: i64 = NS_PER_S;
 
+/// So much of the noise before an utterance belongs to it, where noise goes on between utterances.
+const LEAD_NS: i64 = NS_PER_S / 5;
+
 /// An utterance of the caller: audio, or one message of text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Utterance {
@@ -44,6 +47,7 @@ pub(super) fn find<E>(
             continue;
         };
         if end == End::Heard {
+            let messages = without_noise(call, messages, &mut found, &mut voiced)?;
             found.push(Utterance {
                 messages,
                 is_heard: true,
@@ -54,6 +58,34 @@ pub(super) fn find<E>(
         cut(call, messages, &voiced, &mut found);
     }
     Ok(found)
+}
+
+/// `messages` from shortly before their speech on. Noise that goes on from the utterance before them
+/// is given back to that: what a caller says must not begin with the answer that they listened to.
+fn without_noise<E>(
+    call: &Call,
+    messages: Range<usize>,
+    found: &mut [Utterance],
+    voiced: &mut impl FnMut(Range<usize>) -> Result<Vec<bool>, E>,
+) -> Result<Range<usize>, E> {
+    let sent = &call.sent;
+    let goes_on = |before: &&mut Utterance| {
+        before.messages.end == messages.start && sent[before.messages.start].is_audio()
+    };
+    let Some(before) = found.last_mut().filter(goes_on) else {
+        return Ok(messages);
+    };
+    let voiced = voiced(messages.clone())?;
+    let Some(first) = voiced.iter().position(|is_voiced| *is_voiced) else {
+        return Ok(messages);
+    };
+    let lead_ns = sent[messages.start + first].captured_ns(call.rate) - LEAD_NS;
+    let is_lead = |number: &usize| sent[*number].captured_ns(call.rate) >= lead_ns;
+    let start = messages.clone().find(is_lead).unwrap_or(messages.start);
+    if let Some(noise) = trimmed(sent, messages.start..start) {
+        before.messages.end = noise.end;
+    }
+    Ok(trimmed(sent, start..messages.end).unwrap_or(messages))
 }
 
 /// What ends a section.
@@ -188,6 +220,15 @@ mod tests {
             [(0..10, true), (10..25, true)],
             "the last noise is no utterance"
         );
+    }
+
+    #[test]
+    fn noise_while_the_answer_is_heard_belongs_to_the_utterance_before() {
+        let mut script = Script::new();
+        script.speech(5).noise(2).processing();
+        script.noise(50).speech(3).processing();
+        let call = script.half_close().call();
+        assert_eq!(of(&call), [(0..47, true), (47..60, true)]);
     }
 
     #[test]
