@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! audio files ──► prepare ──┐                                    ┌─► report
-//!                           ├──►  TRACE  ──► replay  ──►  RUN  ──┼─► notebooks (Parquet)
-//!                           ┘    (bundle)                (dir)   └─► screen (live)
+//! other logs  ──► import  ──┼──►  TRACE  ──► replay  ──►  RUN  ──┼─► notebooks (Parquet)
+//! live calls  ──► record  ──┘    (bundle)                (dir)   └─► screen (live)
 //! ```
 //!
 //! Two contracts hold the house up: the [`trace`] (what callers do, and when) and the run

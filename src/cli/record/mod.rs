@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use jiff::Timestamp;
+use rustix::process::Signal;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -145,6 +146,8 @@ fn watch_signals(runtime: &tokio::runtime::Runtime, stop: &Stop) -> anyhow::Resu
     let guard = runtime.enter();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    // A limit of file sizes must read as a full disk does, and not end the calls.
+    let _too_large = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     drop(guard);
     let stop = stop.clone();
     runtime.spawn(async move {
