@@ -237,6 +237,17 @@ fn rows_out_of_order_are_refused_where_they_stand() {
 }
 
 #[test]
+fn a_session_begins_with_its_configuration() {
+    let desk = Desk::new();
+    // Both are of the same instant, so that sorting by it alone may swap them.
+    desk.rewrite::<EventRow>(|rows| rows.swap(0, 1));
+    assert_eq!(
+        desk.refused(),
+        "events.parquet, row 0: the first event of a session must be its `config`"
+    );
+}
+
+#[test]
 fn a_session_id_is_used_once_in_the_whole_trace() {
     let desk = Desk::new();
     desk.rewrite::<SessionRow>(|rows| rows[5].session_id = rows[0].session_id.clone());
@@ -271,11 +282,12 @@ fn a_session_without_bounds_is_refused_before_it_fills_the_memory() {
             text: Some("x".repeat(1 << 20)),
             ..rows[0].clone()
         };
-        *rows = vec![text; 70];
+        rows.truncate(1);
+        rows.resize(70, text);
     });
     assert_eq!(
         desk.refused(),
-        "events.parquet, row 64: the texts of a session must not be longer than 64 MiB together"
+        "events.parquet, row 65: the texts of a session must not be longer than 64 MiB together"
     );
 }
 

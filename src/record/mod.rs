@@ -24,7 +24,7 @@ pub use delay::{AddedLatency, Delays};
 pub use gauges::RecorderGauges;
 pub use listener::Identity;
 pub use proxy::{Proxy, ProxySpec, Stop};
-pub use sink::{Describe, Keep, Made, Sink, SinkSpec, Written};
+pub use sink::{Describe, Keep, Made, Sink, SinkSpec, Stopped, Written};
 pub use tap::Tap;
 
 use crate::trace::TraceError;

@@ -1,5 +1,5 @@
-//! The thread that writes what calls were: it takes pieces from the tap, commits the journal each
-//! second, begins a new trace when it is time, and makes bundles of finished journals. Calls never
+//! The thread that writes what calls were: it takes pieces from the tap, commits the journal a few
+//! times a second, begins a new trace when it is time, and makes bundles of finished journals. Calls never
 //! wait for it.
 
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use std::sync::mpsc::TryRecvError;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::process::setpriority_process;
 use tokio_util::sync::CancellationToken;
 
 use super::RecordError;
@@ -28,8 +29,10 @@ use crate::units::NS_PER_S;
 /// How often the sink looks. It is not woken for each piece: that would cost the calls a system
 /// call a piece.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Priority of the threads that write, as `nice` counts it.
+const AFTER_CALLS: i32 = 10;
 /// Time between commits: what a crash may cost.
-const COMMIT_NS: i64 = NS_PER_S / 2;
+const COMMIT_NS: i64 = NS_PER_S / 4;
 
 /// What is recorded, and where.
 #[derive(Debug, Clone)]
@@ -71,7 +74,25 @@ pub struct Written {
     /// Each trace, in order of their beginning.
     pub traces: Vec<Made>,
     /// Why recording ended before it was told to.
-    pub stopped: Option<String>,
+    pub stopped: Option<Stopped>,
+}
+
+/// Why no further call is recorded.
+#[derive(Debug, Clone)]
+pub enum Stopped {
+    /// As much was recorded as was asked for.
+    Enough(&'static str),
+    /// The disk refused.
+    Failed(String),
+}
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stopped::Enough(limit) => write!(f, "{limit} is reached"),
+            Stopped::Failed(reason) => f.write_str(reason),
+        }
+    }
 }
 
 /// A recording that goes on.
@@ -168,6 +189,12 @@ struct Report {
     to_caller: AddedLatency,
 }
 
+/// Lowers the priority of this thread, and on Linux of no other.
+fn let_calls_go_first() {
+    // Where the system refuses, it is no worse than without.
+    let _ = setpriority_process(None, AFTER_CALLS);
+}
+
 struct Writer {
     spec: SinkSpec,
     describe: Describe,
@@ -179,11 +206,12 @@ struct Writer {
     draining: Vec<Volume>,
     making: Vec<JoinHandle<Made>>,
     begun: u32,
-    stopped: Option<String>,
+    stopped: Option<Stopped>,
 }
 
 impl Writer {
     fn run(mut self, pieces: &Pieces, ended: &CancellationToken) -> Written {
+        let_calls_go_first();
         let mut next_commit_ns = monotonic_ns() + COMMIT_NS;
         loop {
             // Asked before the queue is seen to be empty: what came before it is written.
@@ -243,7 +271,7 @@ impl Writer {
             }
             let chosen = self.gauges.chosen.load(Relaxed);
             if self.spec.most_sessions.is_some_and(|most| chosen >= most) {
-                self.stop("as many sessions as --max-sessions were recorded");
+                self.stop(Stopped::Enough("--max-sessions"));
             }
         }
         let keep = self.spec.keep;
@@ -258,9 +286,9 @@ impl Writer {
     }
 
     /// No further call is recorded.
-    fn stop(&mut self, reason: &str) {
+    fn stop(&mut self, why: Stopped) {
         self.gauges.stopped.store(true, Relaxed);
-        self.stopped.get_or_insert_with(|| reason.to_owned());
+        self.stopped.get_or_insert(why);
     }
 
     fn commit(&mut self) {
@@ -276,10 +304,10 @@ impl Writer {
         self.gauges.bytes.store(bytes, Relaxed);
         self.gauges.cut.fetch_add(lost as u64, Relaxed);
         if let Some(error) = failed {
-            self.stop(&error.to_string());
+            self.stop(Stopped::Failed(error.to_string()));
         }
         if self.spec.most_bytes.is_some_and(|most| bytes >= most) {
-            self.stop("the recording has the size of --max-size");
+            self.stop(Stopped::Enough("--max-size"));
             self.draining.extend(self.current.take());
         }
     }
@@ -301,7 +329,7 @@ impl Writer {
                     self.draining.extend(self.current.replace(next));
                 }
                 // The one that is there goes on.
-                Err(error) => self.stop(&error.to_string()),
+                Err(error) => self.stop(Stopped::Failed(error.to_string())),
             }
         }
         let (quiet, draining) = std::mem::take(&mut self.draining)
@@ -319,9 +347,12 @@ impl Writer {
         // Its lock goes with it.
         drop(volume);
         let step = (self.describe.finished)(serde_json::json!(self.report()));
-        let made = move || Made {
-            result: finish(&place, step),
-            place,
+        let made = move || {
+            let_calls_go_first();
+            Made {
+                result: finish(&place, step),
+                place,
+            }
         };
         self.making.push(std::thread::spawn(made));
     }
@@ -334,7 +365,7 @@ impl Writer {
             chosen: count(&self.gauges.chosen),
             cut: count(&self.gauges.cut),
             not_understood: count(&self.gauges.not_understood),
-            stopped: self.stopped.clone(),
+            stopped: self.stopped.as_ref().map(ToString::to_string),
             to_gateway,
             to_caller,
         }

@@ -12,7 +12,15 @@ pub(super) struct Upstream {
     connector: Connector,
     /// Which of the gateway's addresses to begin with.
     number: usize,
-    streams: Mutex<Option<SendRequest<Bytes>>>,
+    held: Mutex<Held>,
+}
+
+/// The connection at present.
+#[derive(Default)]
+struct Held {
+    /// Counts the connections.
+    number: u64,
+    streams: Option<SendRequest<Bytes>>,
 }
 
 impl Upstream {
@@ -21,7 +29,7 @@ impl Upstream {
         Upstream {
             connector,
             number,
-            streams: Mutex::new(None),
+            held: Mutex::default(),
         }
     }
 
@@ -39,22 +47,26 @@ impl Upstream {
     /// # Errors
     /// A gateway that cannot be reached.
     pub(super) async fn ready(&self) -> Result<SendRequest<Bytes>, ConnectError> {
-        let mut held = self.streams.lock().await;
-        let known = held.clone();
-        if let Some(streams) = known {
+        let mut gone = None;
+        loop {
+            let mut held = self.held.lock().await;
+            let number = held.number;
+            let Some(streams) = held.streams.clone().filter(|_| gone != Some(number)) else {
+                let Channel {
+                    streams, driver, ..
+                } = self.connector.connect(self.number).await?;
+                tokio::task::spawn_local(driver);
+                held.number += 1;
+                held.streams = Some(streams);
+                continue;
+            };
             // Waiting for a slot must not keep others from seeing that the connection has gone.
             drop(held);
-            if let Ok(streams) = streams.ready().await {
-                return Ok(streams);
+            match streams.ready().await {
+                Ok(streams) => return Ok(streams),
+                Err(_) => gone = Some(number),
             }
-            held = self.streams.lock().await;
         }
-        let Channel {
-            streams, driver, ..
-        } = self.connector.connect(self.number).await?;
-        tokio::task::spawn_local(driver);
-        *held = Some(streams.clone());
-        Ok(streams)
     }
 
     /// Where it leads, as HTTP/2 has it.

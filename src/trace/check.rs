@@ -262,6 +262,9 @@ impl Checker {
             if event.turn >= session.turns.max(1) {
                 return wrong("`turn` is not a turn of its session");
             }
+            if number == 0 && event.kind != EventKind::Config {
+                return wrong("the first event of a session must be its `config`");
+            }
             if let Err(reason) = self.check_event(session, event) {
                 return wrong(reason);
             }

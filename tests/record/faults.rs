@@ -72,7 +72,8 @@ fn a_full_disk_ends_the_recording_and_no_call() {
     let replay = ["--quiet", "replay", "calls.vtrace", "-t", &address];
     let told = desk.well(&[&replay[..], &["--allow-invalid", "-o", "run"]].concat());
     assert!(told.contains("success 100 %"), "{told}");
-    let (_, told) = recorder.interrupt();
+    let (code, told) = recorder.interrupt();
+    assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("stopped"), "{told}");
     assert!(told.contains("calls went on"), "{told}");
     if desk.path("live.vtrace/journal.arrows").exists() {

@@ -346,12 +346,14 @@ fn a_reactive_caller_waits_for_the_answer_and_for_the_end_of_the_room_s_noise() 
         });
         calls.into()
     });
+    // The gateway's answers, and how long they are, follow from the sessions' names.
     let to = [
         "--quiet",
         "replay",
         "calls.vtrace",
         "-t",
         "embedded",
+        "--keep-session-ids",
         "-o",
         "run",
     ];

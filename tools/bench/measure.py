@@ -49,6 +49,27 @@ class Run:
         return self.sink_busy <= 80 and self.steal <= 2 and self.arrived == self.expected
 
 
+class Server:
+    """Something that says where it listens, once it does."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert self.process.stderr is not None
+        said = []
+        for line in self.process.stderr:
+            found = re.search(r"listening on ([^,\s]+)", line)
+            if found:
+                self.address = found[1]
+                return
+            said.append(line)
+        raise RuntimeError(f"{command[0]} ended: {''.join(said)}")
+
+    def stop(self) -> str:
+        """Ends it and returns what it has said."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=120)[1]
+
+
 class Sink:
     """The receiver, started afresh for each run."""
 
@@ -174,13 +195,17 @@ def measure(
     """Runs a load of `seconds` against a fresh sink; returns what it printed and the log."""
     log = place / "arrivals.parquet"
     sink = Sink(sink_binary, log)
-    process = subprocess.Popen(
-        ["taskset", "-c", SENDER_CORE, *command(sink.target)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, **(env or {})},
-        text=True,
-    )
+    try:
+        process = subprocess.Popen(
+            ["taskset", "-c", SENDER_CORE, *command(sink.target)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **(env or {})},
+            text=True,
+        )
+    except BaseException:
+        sink.stop()
+        raise
     sampler = Sampler(process.pid, sink.process.pid)
     sampler.start()
     printed, errors = process.communicate()

@@ -55,15 +55,22 @@ class Bench:
             self.traces[key] = path
         return self.traces[key]
 
-    def ours(self, sessions: int, seconds: int | None = None, chunk_ms: int = 20, *flags: str) -> Run:
+    def ours(
+        self,
+        sessions: int,
+        seconds: int | None = None,
+        chunk_ms: int = 20,
+        before: Callable[[str], str] = lambda target: target,
+    ) -> Run:
+        """Our own replay; `before` may put something before the sink and return its address."""
         seconds = seconds or self.seconds
         trace, out = self.trace(sessions, seconds, chunk_ms), self.place / "run"
         shutil.rmtree(out, ignore_errors=True)
         run = Run("voicelt", sessions, expected=sessions * seconds * 1000 // chunk_ms)
 
         def command(target: str) -> list[str]:
-            replay = [str(self.voicelt), "--quiet", "replay", str(trace), "-t", target]
-            return [*replay, "-o", str(out), "--workers", "1", "--allow-invalid", "--force", *flags]
+            replay = [str(self.voicelt), "--quiet", "replay", str(trace), "-t", before(target)]
+            return [*replay, "-o", str(out), "--workers", "1", "--allow-invalid", "--force"]
 
         run, _, log = measure(self.sink, self.place, run, seconds, command)
         manifest = json.loads((out / "run.json").read_text())

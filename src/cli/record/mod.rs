@@ -21,7 +21,7 @@ use super::stderr::say;
 use super::trace::recover::private_files;
 use crate::clock::wall_ns;
 use crate::record::{
-    Delays, Describe, Keep, Proxy, RecordError, RecorderGauges, Sink, Stop, Written,
+    Delays, Describe, Keep, Proxy, RecordError, RecorderGauges, Sink, Stop, Stopped, Written,
 };
 use crate::replay::limits::raise_open_files;
 use crate::trace::journal::Recording;
@@ -59,11 +59,13 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         ));
     }
     watch_signals(&runtime, &stop)?;
-    say(&format!(
-        "listening on {address}, calls go on to {}; Ctrl-C finishes {}\n",
-        args.upstream,
-        args.output.display()
-    ));
+    if !quiet {
+        say(&format!(
+            "listening on {address}, calls go on to {}; Ctrl-C finishes {}\n",
+            args.upstream,
+            args.output.display()
+        ));
+    }
     let (done, shown_until) = std::sync::mpsc::channel::<()>();
     let served = std::thread::scope(|scope| {
         if !quiet {
@@ -77,16 +79,21 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     // Whatever became of the proxy, what was recorded is kept.
     let written = sink.finish()?;
     served?;
-    say(&shown::summary(&written, &gauges, &delays));
-    Ok(code(&written))
-}
-
-/// Ctrl-C and SIGTERM are how a recording ends: nothing is wrong unless something was lost.
-fn code(written: &Written) -> ExitCode {
-    match written.traces.iter().all(|made| made.result.is_ok()) {
+    let well = is_well(&written);
+    if !quiet || !well {
+        say(&shown::summary(&written, &gauges, &delays));
+    }
+    // Ctrl-C and SIGTERM are how a recording ends.
+    Ok(match well {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
-    }
+    })
+}
+
+/// Whether every trace was made, and the disk took all of it.
+fn is_well(written: &Written) -> bool {
+    let is_made = written.traces.iter().all(|made| made.result.is_ok());
+    is_made && !matches!(written.stopped, Some(Stopped::Failed(_)))
 }
 
 fn describe(args: &Args, keep: Keep) -> Describe {

@@ -6,7 +6,7 @@ use crate::trace::check::{
     MAX_SESSION_TEXT_BYTES, RATES_HZ,
 };
 use crate::trace::journal::{JournalKind, JournalRow};
-use crate::trace::model::ReplyKind;
+use crate::trace::model::{ReplyKind, metadata_pairs};
 use crate::units::{SampleRate, Samples};
 
 /// A call, all of whose instants are in order and whose chunks are whole samples.
@@ -185,7 +185,9 @@ impl Taker {
         }
         match row.kind {
             JournalKind::Opened => {
-                let fits = |text: &String| text.len() <= MAX_METADATA_BYTES;
+                let fits = |text: &String| {
+                    text.len() <= MAX_METADATA_BYTES && metadata_pairs(text).is_some()
+                };
                 call.metadata = row.text.filter(fits);
             }
             JournalKind::Lost => call.lost += u64::from(row.bytes),
