@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use h2::Reason;
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -32,6 +33,8 @@ const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 1 << 30;
 /// Cancelled streams that may wait to be noticed.
 const CANCELLED_AT_ONCE: usize = 16_384;
+/// A caller from whose system nothing comes for so long is gone.
+const GONE_AFTER: Duration = Duration::from_secs(60);
 /// Time for the last resets to leave when calls are ended.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -164,6 +167,18 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
+/// A caller's socket, made ready. Of a caller that is gone without a word the system tells us, since
+/// the gateway cannot know: it is we who answer its pings.
+fn prepared(socket: std::net::TcpStream) -> std::io::Result<TcpStream> {
+    socket.set_nonblocking(true)?;
+    socket.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(&socket, true)?;
+    sockopt::set_tcp_keepidle(&socket, GONE_AFTER / 2)?;
+    sockopt::set_tcp_keepintvl(&socket, GONE_AFTER / 6)?;
+    sockopt::set_tcp_keepcnt(&socket, 3)?;
+    TcpStream::from_std(socket)
+}
+
 /// One thread's share of the connections.
 struct Worker {
     acceptor: Option<TlsAcceptor>,
@@ -198,11 +213,9 @@ impl Worker {
     }
 
     async fn accept(self: Rc<Self>, socket: std::net::TcpStream, number: usize) {
-        let prepared = socket
-            .set_nonblocking(true)
-            .and_then(|()| TcpStream::from_std(socket))
-            .and_then(|socket| socket.set_nodelay(true).map(|()| socket));
-        let Ok(socket) = prepared else { return };
+        let Ok(socket) = prepared(socket) else {
+            return;
+        };
         let Some(acceptor) = &self.acceptor else {
             return self.carry(socket, number).await;
         };

@@ -1,6 +1,6 @@
 //! Logs of other systems become arrivals: when calls came, and how long was spoken in each.
 //!
-//! Every format is a [`Mapping`] from the columns of its file to what a row means (`azure`, `cdr`,
+//! Every format is a `Mapping` from the columns of its file to what a row means (`azure`, `cdr`,
 //! and so on); `source` reads the columns of CSV, JSON lines and Parquet as text, and `log` makes
 //! [`Row`]s of them (`instant`, `number`). `shape` groups and moves those into calls, `library` finds the clip whose
 //! speech is about as long as a row asks for, and `cast` lays the calls out as `prepare` does.
