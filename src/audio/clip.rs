@@ -10,6 +10,7 @@ use crate::pcm::dither::Quantizer;
 use crate::pcm::level::Level;
 use crate::pcm::{speech, wav};
 use crate::trace::model::{ClipRow, SpeechMethod};
+use crate::trace::writer::clip_file;
 use crate::units::{SampleRate, Samples};
 
 /// A clip that is being written to a temporary file in the bundle's `clips` folder.
@@ -112,7 +113,7 @@ impl Clip {
         speech: Extent,
         source: &str,
     ) -> Result<ClipRow, AudioError> {
-        let file = place_of(&self.id);
+        let file = clip_file(&self.id);
         let path = prepare_place(folder, &file)?;
         self.temporary
             .persist(&path)
@@ -162,11 +163,6 @@ impl Extent {
             _ => Extent::NONE,
         }
     }
-}
-
-/// The place of the clip `id` in a bundle.
-fn place_of(id: &str) -> String {
-    format!("clips/{}/{id}.wav", &id[..2])
 }
 
 /// The path of `file` in the bundle `folder`, whose folder is made where it is not there.

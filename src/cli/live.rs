@@ -1,4 +1,4 @@
-//! Progress of a run on standard error: one line that is drawn over on a terminal, a line every
+//! Progress on standard error: one line that is drawn over on a terminal, a line every
 //! five seconds elsewhere.
 
 use std::io::{IsTerminal, stderr};
@@ -11,17 +11,21 @@ use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
 use crate::units::{Human, RunTime};
 
-/// Shows the gauges until `done` is closed.
+/// Shows the gauges of a run until `done` is closed.
 pub(super) fn show(gauges: &Gauges, clock: &RunClock, sessions: u64, done: &Receiver<()>) {
+    draw(done, || line(gauges, clock.now(), sessions));
+}
+
+/// Shows what `line` says now, again and again, until `done` is closed.
+pub(super) fn draw(done: &Receiver<()>, line: impl Fn() -> String) {
     let terminal = stderr().is_terminal();
     let every = Duration::from_secs(if terminal { 1 } else { 5 });
     while done.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-        let line = line(gauges, clock.now(), sessions);
+        let line = line();
         // On a terminal each line replaces the one before.
-        say(&if terminal {
-            format!("\r\x1b[2K{line}")
-        } else {
-            format!("{line}\n")
+        say(&match terminal {
+            true => format!("\r\x1b[2K{line}"),
+            false => format!("{line}\n"),
         });
     }
     if terminal {

@@ -185,7 +185,7 @@ impl BundleWriter {
 }
 
 /// The file of the clip with this id, relative to the bundle.
-fn clip_file(clip_id: &str) -> String {
+pub(crate) fn clip_file(clip_id: &str) -> String {
     format!("clips/{}/{clip_id}.wav", clip_id.get(..2).unwrap_or("00"))
 }
 

@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use args::Args;
 
 use super::exit::BadInput;
+use super::live;
 use super::stamp;
 use super::stderr::say;
 use super::trace::recover::private_files;
@@ -70,7 +71,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     let served = std::thread::scope(|scope| {
         if !quiet {
             let (gauges, delays) = (&gauges, &delays);
-            scope.spawn(move || shown::live(gauges, delays, &shown_until));
+            scope.spawn(move || live::draw(&shown_until, || shown::line(gauges, delays)));
         }
         let served = proxy.serve(sink.tap(), &delays, &stop);
         drop(done);

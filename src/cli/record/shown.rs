@@ -1,34 +1,14 @@
 //! What `record` says while it works and at its end.
 
 use std::fmt::Write;
-use std::io::{IsTerminal, stderr};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
 
-use crate::cli::stderr::say;
 use crate::cli::trace::recover::what_became;
 use crate::record::{AddedLatency, Delays, Made, RecorderGauges, Written};
 use crate::units::Human;
 
-/// Shows the gauges until `done` is closed: one line that is drawn over on a terminal, a line every
-/// five seconds elsewhere.
-pub(super) fn live(gauges: &RecorderGauges, delays: &Delays, done: &Receiver<()>) {
-    let terminal = stderr().is_terminal();
-    let every = Duration::from_secs(if terminal { 1 } else { 5 });
-    while done.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-        let line = line(gauges, delays);
-        say(&match terminal {
-            true => format!("\r\x1b[2K{line}"),
-            false => format!("{line}\n"),
-        });
-    }
-    if terminal {
-        say("\r\x1b[2K");
-    }
-}
-
-fn line(gauges: &RecorderGauges, delays: &Delays) -> String {
+/// How a recording goes.
+pub(super) fn line(gauges: &RecorderGauges, delays: &Delays) -> String {
     let count = |gauge: &std::sync::atomic::AtomicU64| gauge.load(Relaxed);
     let [to_gateway, _] = delays.so_far();
     format!(
