@@ -44,6 +44,8 @@ impl Spread {
 pub struct Gauges {
     /// Sessions open now.
     pub active_sessions: AtomicU32,
+    /// Virtual users there now; 0 in a replay.
+    pub users: AtomicU32,
     /// Sessions that wait for an answer now.
     pub awaiting_answer: AtomicU32,
     /// Sessions started.

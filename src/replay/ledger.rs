@@ -161,6 +161,7 @@ impl Seconds {
             books.writer.second(TimelineRow {
                 second_ns: self.next * NS_PER_S,
                 active_sessions: usage.active_sessions,
+                users: None,
                 offered_starts: second.offered_starts,
                 achieved_starts: second.achieved_starts,
                 offered_chunks: second.offered_chunks,

@@ -82,6 +82,49 @@ pub struct Planned {
     pub duration_ns: i64,
 }
 
+/// What the users of a closed loop did.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ClosedLoop {
+    /// Name of the scenario; null without one.
+    pub scenario: Option<String>,
+    /// Most users at once.
+    pub users: u32,
+    /// How audio is sent, as `--pace` names it: `realtime`, `original` or `fast:FACTOR`.
+    pub pace: String,
+    /// Shortest and longest time that a user thinks between two requests.
+    pub think_ns: [i64; 2],
+    /// Requests after which a user leaves; null without a limit.
+    pub requests_per_user: Option<u32>,
+    /// Utterances of a session.
+    pub turns_per_session: u32,
+    /// How the number of users goes.
+    pub stages: Vec<Stage>,
+}
+
+/// A stretch of a closed loop: the number of users goes to `users`, and stays there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Stage {
+    /// Users at its end.
+    pub users: u32,
+    /// How long the way there takes.
+    pub ramp_ns: i64,
+    /// How long they stay so many.
+    pub hold_ns: i64,
+}
+
+/// The place of a run among several that were made together.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Campaign {
+    /// What all of them share: 32 hex digits.
+    pub campaign_id: String,
+    /// Its number among them, from 1.
+    pub number: u32,
+    /// How many there were to be.
+    pub of: u32,
+    /// Rest before each but the first.
+    pub cool_down_ns: i64,
+}
+
 /// The machine that made the load.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Host {
@@ -135,6 +178,12 @@ pub struct RunManifest {
     pub labels: BTreeMap<String, String>,
     /// The trace that was replayed.
     pub trace: TraceRef,
+    /// What the users did; null for a replay.
+    #[serde(default)]
+    pub closed_loop: Option<ClosedLoop>,
+    /// Its place among runs that were made together; null for a run alone.
+    #[serde(default)]
+    pub campaign: Option<Campaign>,
     /// What all `*_ns` instants of the run count from.
     pub epoch: Epoch,
     /// What the machine could do just before the run; null where it was not measured.

@@ -269,6 +269,8 @@ crate::table! {
         pub second_ns: i64 ["ns"],
         /// Sessions open at its end.
         pub active_sessions: u32 [""],
+        /// Virtual users there at its end; null in a replay.
+        pub users: Option<u32> [""],
         /// Session starts that the plan asked for.
         pub offered_starts: u32 [""],
         /// Sessions started.

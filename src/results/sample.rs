@@ -26,6 +26,8 @@ pub fn manifest() -> RunManifest {
             name: "calls".to_owned(),
             content_blake3: "5eed".to_owned(),
         },
+        closed_loop: None,
+        campaign: None,
         epoch: Epoch {
             realtime_ns: EPOCH_NS,
             monotonic_ns: 0,
@@ -167,6 +169,7 @@ pub fn second(second: i64) -> TimelineRow {
     TimelineRow {
         second_ns: second * NS_PER_S,
         active_sessions: 12,
+        users: None,
         offered_starts: 1,
         achieved_starts: 1,
         offered_chunks: 500,

@@ -156,6 +156,8 @@ fn replay(
             name: bundle.manifest.name.clone(),
             content_blake3: bundle.manifest.content_blake3.clone(),
         },
+        closed_loop: None,
+        campaign: None,
         epoch: epoch_now(),
         calibration: Some(feasibility.calibration),
         planned: planned(&extent),
