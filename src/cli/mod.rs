@@ -6,6 +6,7 @@ pub mod gateway;
 pub mod import;
 mod listing;
 mod live;
+mod load;
 mod made;
 pub mod prepare;
 mod progress;
