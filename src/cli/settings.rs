@@ -256,7 +256,7 @@ impl Scalar {
     }
 }
 
-fn text<'de, D: Deserializer<'de>, T>(value: D) -> Result<Option<T>, D::Error>
+pub(crate) fn text<'de, D: Deserializer<'de>, T>(value: D) -> Result<Option<T>, D::Error>
 where
     T: FromStr<Err: Display>,
 {
@@ -274,7 +274,7 @@ where
         .collect()
 }
 
-fn name<'de, D: Deserializer<'de>, T>(value: D) -> Result<Option<T>, D::Error>
+pub(crate) fn name<'de, D: Deserializer<'de>, T>(value: D) -> Result<Option<T>, D::Error>
 where
     T: FromStr<Err = String>,
 {

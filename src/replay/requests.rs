@@ -1,8 +1,9 @@
 //! What the users of a closed loop say: each request is a session of its own. Pure.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::outline::Outline;
@@ -21,8 +22,8 @@ pub struct RequestSpec {
     pub pick: Pick,
     /// Utterances of a request.
     pub turns: u32,
-    /// Pause before each but the first, after the answer was heard.
-    pub think_ns: i64,
+    /// Pause before each but the first, after the answer was heard; drawn anew for each.
+    pub think_ns: RangeInclusive<i64>,
     /// What every random choice derives from.
     pub seed: u64,
 }
@@ -38,6 +39,7 @@ pub(super) struct Requests {
 #[derive(Debug)]
 struct User {
     picker: Picker,
+    think: ChaCha8Rng,
     requests: u32,
 }
 
@@ -45,10 +47,15 @@ impl Requests {
     /// Those of so many users, who say these clips, at least one.
     pub(super) fn new(spec: RequestSpec, users: u32, clips: usize) -> Requests {
         let user = |number: u32| {
-            let mut rng = ChaCha8Rng::seed_from_u64(spec.seed);
-            rng.set_stream(u64::from(number));
+            // Two streams of random numbers for each user.
+            let rng = |of: u64| {
+                let mut rng = ChaCha8Rng::seed_from_u64(spec.seed);
+                rng.set_stream(2 * u64::from(number) + of);
+                rng
+            };
             User {
-                picker: Picker::new(spec.pick, clips, number as usize, rng),
+                picker: Picker::new(spec.pick, clips, number as usize, rng(0)),
+                think: rng(1),
                 requests: 0,
             }
         };
@@ -69,7 +76,7 @@ impl Requests {
                 begins: match turn {
                     0 => Begins::At(0),
                     _ => Begins::AfterAnswer {
-                        think_ns: self.spec.think_ns,
+                        think_ns: of_user.think.random_range(self.spec.think_ns.clone()),
                     },
                 },
             })
@@ -109,7 +116,7 @@ mod tests {
             call: CallSpec::default(),
             pick,
             turns,
-            think_ns: 1_000_000,
+            think_ns: 1..=1_000_000,
             seed: 3,
         };
         let mut made = Requests::new(spec, users, clips.len());
@@ -147,7 +154,7 @@ mod tests {
             call: CallSpec::default(),
             pick: Pick::RoundRobin,
             turns: 1,
-            think_ns: 0,
+            think_ns: 0..=0,
             seed: 0,
         };
         let mut requests = Requests::new(spec, 2, 1);
