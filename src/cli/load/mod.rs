@@ -43,6 +43,7 @@ pub(crate) use args::LoadArgs;
 pub(crate) use feasibility::Feasibility;
 use place::{begin, default_dir, host, link_latest};
 use signals::Signals;
+pub(crate) use signals::rest;
 pub(crate) use target::Target;
 
 /// From the end of speech to the first audio, without being told.

@@ -3,20 +3,24 @@
 mod args;
 mod behaviour;
 mod emit;
+mod repeated;
 mod scenario;
 mod speech;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::anyhow;
+use rand::RngExt;
 use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Finished, Job, LoadArgs, Target, conduct, first_start, judge, present, routed, survey,
+    Finished, Job, LoadArgs, Target, conduct, first_start, judge, present, rest, routed, survey,
 };
 use super::stderr::say;
+use super::stdout;
 use crate::replay::requests::RequestSpec;
 use crate::replay::supply::ClosedLoopSpec;
 use crate::replay::users::Users;
@@ -68,7 +72,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         target,
         quiet,
     };
-    let outcome = looped.run_once(None);
+    let outcome = looped.run_all();
     let Loop { target, .. } = looped;
     target.close()?;
     Ok(outcome?.into())
@@ -82,12 +86,78 @@ fn audio(behaviour: &Behaviour) -> Result<PathBuf, BadInput> {
     })
 }
 
+/// `path` for run number `number` of several: with the number at the end of its name.
+fn number_of(path: &Path, number: u32) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let name = match path.extension() {
+        Some(extension) => format!("{stem}-{number}.{}", extension.to_string_lossy()),
+        None => format!("{stem}-{number}"),
+    };
+    path.with_file_name(name)
+}
+
 impl Loop<'_> {
-    fn run_once(&self, campaign: Option<Campaign>) -> anyhow::Result<Outcome> {
-        let finished = self.make(campaign)?;
-        if let Some(place) = &self.args.emit_trace {
+    /// Makes the run, as often as was asked for; the outcome is the gravest.
+    fn run_all(&self) -> anyhow::Result<Outcome> {
+        let (of, cool_down_ns) = (self.args.repeat, self.args.cool_down.ns);
+        if of == 1 {
+            return Ok(self.run_once(None, 1)?.1);
+        }
+        let campaign_id = format!("{:032x}", rand::rng().random::<u128>());
+        let (mut summaries, mut gravest) = (Vec::new(), Outcome::Ok);
+        for number in 1..=of {
+            if number > 1
+                && let Some(interrupted) = self.cool_down(number)?
+            {
+                gravest = gravest.max(interrupted);
+                break;
+            }
+            let campaign = Campaign {
+                campaign_id: campaign_id.clone(),
+                number,
+                of,
+                cool_down_ns,
+            };
+            let (finished, outcome) = self.run_once(Some(campaign), number)?;
+            gravest = gravest.max(outcome);
+            summaries.push(finished.summary);
+            if finished.interrupted.is_some() {
+                break;
+            }
+        }
+        stdout::print(&repeated::text(&summaries))?;
+        Ok(gravest)
+    }
+
+    /// Rests before run number `number`; returns the signal that ends it all.
+    fn cool_down(&self, number: u32) -> anyhow::Result<Option<Outcome>> {
+        let time_ns = self.args.cool_down.ns;
+        if !self.quiet {
+            let of = self.args.repeat;
+            say(&format!(
+                "cooling down for {}, then run {number} of {of}\n",
+                Human(time_ns)
+            ));
+        }
+        rest(Duration::from_nanos(time_ns.unsigned_abs()))
+    }
+
+    /// Makes and shows run number `number`.
+    fn run_once(
+        &self,
+        campaign: Option<Campaign>,
+        number: u32,
+    ) -> anyhow::Result<(Finished, Outcome)> {
+        let several = campaign.is_some();
+        let numbered = |path: &PathBuf| match several {
+            true => number_of(path, number),
+            false => path.clone(),
+        };
+        let dir = self.args.run_dir.as_ref().map(numbered);
+        let finished = self.make(campaign, dir)?;
+        if let Some(place) = self.args.emit_trace.as_ref().map(numbered) {
             let (bundle, call) = (&self.speech.bundle, &self.resolved.call);
-            let sessions = emit::emit(&finished.dir, bundle, call, place)?;
+            let sessions = emit::emit(&finished.dir, bundle, call, &place)?;
             if !self.quiet {
                 say(&format!(
                     "trace: {} ({sessions} sessions)\n",
@@ -95,11 +165,16 @@ impl Loop<'_> {
                 ));
             }
         }
-        present(&finished, &self.load, self.target.is_embedded(), self.quiet)
+        let load = LoadArgs {
+            json: self.load.json.as_ref().map(numbered),
+            ..self.load.clone()
+        };
+        let outcome = present(&finished, &load, self.target.is_embedded(), self.quiet)?;
+        Ok((finished, outcome))
     }
 
     /// Makes one run.
-    fn make(&self, campaign: Option<Campaign>) -> anyhow::Result<Finished> {
+    fn make(&self, campaign: Option<Campaign>, dir: Option<PathBuf>) -> anyhow::Result<Finished> {
         let gateway = self.target.gateway();
         let extent = self.extent();
         let feasibility = survey(&self.load, extent, gateway.stream_limit)?;
@@ -125,7 +200,7 @@ impl Loop<'_> {
         };
         let job = Job {
             name: self.name().unwrap_or(UNNAMED).to_owned(),
-            dir: self.args.run_dir.clone(),
+            dir,
             bundle: self.speech.bundle.clone(),
             traffic: Traffic::Users(ClosedLoopSpec { users, requests }),
             spec,
