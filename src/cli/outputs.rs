@@ -187,6 +187,15 @@ fn can_be_written(path: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// Writes `value` to the file of `--json`.
+///
+/// # Errors
+/// A failure to write.
+pub(super) fn write_json(path: &Path, value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)? + "\n";
+    write(path, |out| Ok(out.write_all(text.as_bytes())?))
+}
+
 fn write(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>,
