@@ -181,8 +181,9 @@ fn replay(
     let (done, shown_until) = std::sync::mpsc::channel::<()>();
     let outcome = std::thread::scope(|scope| {
         if !quiet {
-            let (gauges, clock, sessions) = (&gauges, &clock, manifest.planned.sessions);
-            scope.spawn(move || live::show(gauges, clock, sessions, &shown_until));
+            let (gauges, clock) = (&gauges, &clock);
+            let sheet = crate::live::screen::Sheet::default();
+            scope.spawn(move || live::show(&sheet, gauges, clock, &shown_until));
         }
         let outcome = replay.run(&manifest, writer, &gauges, &stop);
         drop(done);
