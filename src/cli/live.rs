@@ -22,7 +22,7 @@ const LINE_EVERY: u64 = 5;
 
 /// What is shown of a run.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
-pub struct LiveArgs {
+pub(crate) struct LiveArgs {
     /// Show nothing while it goes on, but say the rest
     #[arg(long, help_heading = "Live")]
     pub(crate) no_live: bool,

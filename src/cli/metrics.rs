@@ -13,7 +13,7 @@ use crate::live::prometheus::Page;
 
 /// Where metrics are served, and for how long.
 #[derive(Debug, Clone, clap::Args)]
-pub struct MetricsArgs {
+pub(crate) struct MetricsArgs {
     /// Serve metrics for Prometheus here, such as 0.0.0.0:9464; port 0 takes a free one
     #[arg(
         long,

@@ -15,16 +15,18 @@ use spark::sparkline;
 const LABEL: usize = 10;
 /// Width of a duration in the table of latencies.
 const CELL: usize = 9;
+/// The part after all others.
+const DRAIN: &str = "drain";
 /// Shares of late chunks at which a run is degraded and invalid.
 const LATE: [f64; 2] = [0.001, 0.01];
 
-/// A part of a run, until the next one begins.
+/// A part of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Phase {
     /// Its name.
     pub name: &'static str,
-    /// When it begins.
-    pub begins: RunTime,
+    /// When it ends, and the next begins.
+    pub ends: RunTime,
 }
 
 /// What is known of a run beforehand.
@@ -36,7 +38,7 @@ pub struct Sheet {
     pub sessions: Option<u64>,
     /// Most virtual users; `None` in a replay.
     pub users: Option<u32>,
-    /// The parts of the run, in order.
+    /// The parts of the run, in order; after the last of them calls drain.
     pub phases: Vec<Phase>,
     /// When the last planned message leaves.
     pub ends: RunTime,
@@ -46,8 +48,8 @@ impl Sheet {
     /// The part of the run that `at` is in.
     #[must_use]
     pub fn phase(&self, at: RunTime) -> &'static str {
-        let begun = self.phases.iter().take_while(|phase| phase.begins <= at);
-        begun.last().map_or("starting", |phase| phase.name)
+        let part = self.phases.iter().find(|phase| at < phase.ends);
+        part.map_or(DRAIN, |phase| phase.name)
     }
 }
 
@@ -137,7 +139,10 @@ pub fn line(sheet: &Sheet, history: &History) -> String {
 
 fn offered(sheet: &Sheet, now: &Snapshot) -> String {
     match sheet.sessions {
-        Some(planned) => format!("{} sessions started ({planned} planned)", now.offered_sessions),
+        Some(planned) => format!(
+            "{} sessions started ({planned} planned)",
+            now.offered_sessions
+        ),
         None => format!("{} sessions started", now.offered_sessions),
     }
 }
@@ -149,13 +154,12 @@ fn heading(page: &mut Page, sheet: &Sheet, now: &Snapshot) {
     };
     page.apart((&sheet.title, Tone::Strong), (&time, Tone::Plain));
     let name = sheet.phase(now.at);
-    let next = sheet.phases.iter().find(|phase| phase.begins > now.at);
-    let next = match next {
-        Some(next) => format!(
-            "{} in {}",
-            next.name,
-            clock_text(RunTime(next.begins.0 - now.at.0 + NS_PER_S - 1))
-        ),
+    let current = sheet.phases.iter().find(|phase| now.at < phase.ends);
+    let next = match current {
+        Some(current) => {
+            let left = RunTime(current.ends.0 - now.at.0 + NS_PER_S - 1);
+            format!("{} in {}", sheet.phase(current.ends), clock_text(left))
+        }
         None => String::new(),
     };
     let share = now.at.0.max(0) as f64 / sheet.ends.0.max(1) as f64;
@@ -343,13 +347,13 @@ mod tests {
     fn sheet() -> Sheet {
         let phase = |name, second| Phase {
             name,
-            begins: RunTime(second * NS_PER_S),
+            ends: RunTime(second * NS_PER_S),
         };
         Sheet {
             title: "calls → http://gateway:50051".to_owned(),
             sessions: Some(300),
             users: None,
-            phases: vec![phase("warmup", 0), phase("steady", 10), phase("drain", 60)],
+            phases: vec![phase("warmup", 10), phase("steady", 60)],
             ends: RunTime(70 * NS_PER_S),
         }
     }
@@ -378,12 +382,32 @@ mod tests {
     #[test]
     fn the_screen_shows_the_last_seconds_and_the_whole_run() {
         let lines = screen(&sheet(), &history(), "stopping", SIZE, false);
-        insta::assert_snapshot!(lines.join("\n"));
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        calls → http://gateway:50051                                        0:30 of 1:10
+        steady    ━━━━━━━━━━━━━━━━━━━━━━━────────────────────────────────  drain in 0:30
+
+        sessions  40 active, 6 await an answer · 300 planned
+                  offered 120 (4.0/s) · started 120 (4.0/s)
+        requests  120 ended · 116 ok · 4 error
+                  4.0/s · 97.5 % succeed · 50 chunks/s
+
+                                    last 10 s                     whole run
+                        p50      p95      p99         p50      p95      p99
+        response     861 ms   986 ms   997 ms      643 ms   962 ms   992 ms
+        e2e          650 ms   875 ms   975 ms      440 ms   738 ms   925 ms
+        lag         12.4 µs  14.7 µs  14.9 µs     12.4 µs  14.7 µs  14.9 µs
+
+        response  ▄▄▄▄▄▅▅▅▅▅▆▆▆▆▆▆▇█████████████  p95, up to 988 ms
+        requests  ██████████████████████████████  ended, up to 4.0/s
+
+        schedule  kept: 0.0 % of 1500 chunks were late
+        stopping
+        ");
     }
 
     #[test]
     fn the_line_says_the_same_in_short() {
-        insta::assert_snapshot!(line(&sheet(), &history()));
+        insta::assert_snapshot!(line(&sheet(), &history()).trim_start(), @"0:30  steady · 40 active · 120 of 120 sessions started (300 planned) · 116 ok, 4 failed · last 10 s: 4.0 requests/s, response p50 861 ms p95 986 ms p99 997 ms, lag p99 14.9 µs · run: response p50 643 ms p95 962 ms p99 992 ms, lag p99 14.9 µs");
     }
 
     #[test]
@@ -423,7 +447,7 @@ mod tests {
         assert_eq!(
             [-1, 0, 9, 10, 59, 60, 99].map(at),
             [
-                "starting", "warmup", "warmup", "steady", "steady", "drain", "drain"
+                "warmup", "warmup", "warmup", "steady", "steady", "drain", "drain"
             ]
         );
     }

@@ -17,7 +17,7 @@ use super::verdict::{SecondFacts, Watch};
 use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
 use crate::results::ResultsError;
-use crate::results::row::{RequestRow, TimelineRow};
+use crate::results::row::{Phase, RequestRow, TimelineRow};
 use crate::results::writer::RunWriter;
 use crate::units::{NS_PER_S, RunTime, grpc_code_name};
 
@@ -157,7 +157,7 @@ impl Seconds {
         let end = told.unwrap_or_else(|| self.open.keys().last().map_or(0, |last| last + 1));
         while self.next < end {
             let (second, usage, errors) = self.open.remove(&self.next).unwrap_or_default();
-            let steady = run.steady.contains(&RunTime(self.next * NS_PER_S));
+            let steady = run.phases.of(RunTime(self.next * NS_PER_S)) == Phase::Steady;
             // All have the same bounds, so that adding cannot fail.
             let _ = books.lag.add(&second.lag);
             books.late_chunks += second.late_chunks;
@@ -235,7 +235,10 @@ mod tests {
         let gauges = Gauges::default();
         seconds.note(&row, &gauges, 0);
         assert_eq!(gauges.requests.counts()[Status::Ok as usize], 1);
-        let sums = gauges.latencies.iter().map(|of| of.spread.counts().sum_ns());
+        let sums = gauges
+            .latencies
+            .iter()
+            .map(|of| of.spread.counts().sum_ns());
         let by_name: Vec<_> = LATENCIES.into_iter().zip(sums).collect();
         let expected = [
             ("response", 1_000_000),

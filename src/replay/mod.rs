@@ -22,6 +22,7 @@ pub mod limits;
 mod loader;
 pub mod outline;
 pub mod pacer;
+pub mod phases;
 pub mod plan;
 mod process;
 pub mod progress;
@@ -52,13 +53,14 @@ use crate::results::manifest::{RunManifest, Verdict};
 use crate::results::writer::RunWriter;
 use crate::trace::TraceError;
 use crate::trace::stream::Bundle;
-use crate::units::{NS_PER_MS, NS_PER_S, RunTime};
+use crate::units::{NS_PER_MS, NS_PER_S};
 use crate::wire::channel::{ConnectError, Connector, Endpoint, Trust};
 
 use connections::{Connections, Opening};
 use ledger::{Books, MOST_WAITING};
 use loader::Loader;
 use pacer::{Pacer, PacerKind};
+use phases::Phases;
 use plan::Plan;
 use progress::{End, RunFacts};
 use scheduling::Granted;
@@ -129,8 +131,8 @@ pub struct ReplaySpec {
     pub keep_text: bool,
     /// Whether a row is kept of each message.
     pub messages: bool,
-    /// Turns that start within it are in the steady phase.
-    pub steady: Range<RunTime>,
+    /// The parts of the run.
+    pub phases: Phases,
 }
 
 /// What can keep a replay from its end.
@@ -187,7 +189,14 @@ impl Stop {
     }
 }
 
+/// What is to be sent.
+pub enum Traffic {
+    /// What a plan says, whatever is answered.
+    Plan(Plan),
+}
+
 /// A gateway that was reached.
+#[derive(Clone)]
 pub struct Gateway {
     connector: Connector,
     /// Streams that it allows on a connection; `usize::MAX` for no limit.
@@ -242,8 +251,9 @@ impl Replay {
         spec: ReplaySpec,
         gateway: Gateway,
         bundle: Arc<Bundle>,
-        plan: Plan,
+        traffic: Traffic,
     ) -> Result<Replay, ReplayError> {
+        let Traffic::Plan(plan) = traffic;
         let (mut loader, scripts) = Loader::new(
             plan,
             bundle.clone(),
@@ -279,7 +289,7 @@ impl Replay {
             keep_text: self.spec.keep_text,
             keep_session_ids: self.spec.keep_session_ids,
             bundle: self.bundle,
-            steady: self.spec.steady.clone(),
+            phases: self.spec.phases.clone(),
         });
         let workers = self.scripts.len();
         let connections = self.spec.connections.max(workers as u32);

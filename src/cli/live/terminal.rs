@@ -99,5 +99,7 @@ impl Drop for Terminal {
 /// Nobody watching is no reason to fail.
 fn write(text: &str) {
     let mut stderr = stderr().lock();
-    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    let _ = stderr
+        .write_all(text.as_bytes())
+        .and_then(|()| stderr.flush());
 }

@@ -1,0 +1,108 @@
+//! What is shown of runs while they go on: a screen, and metrics for Prometheus.
+
+use std::sync::Arc;
+
+use super::LoadArgs;
+use crate::cli::exit::{BadInput, Outcome};
+use crate::cli::live;
+use crate::cli::metrics::Served;
+use crate::clock::RunClock;
+use crate::live::gauges::Gauges;
+use crate::live::prometheus::{RunInfo, run_metrics};
+use crate::live::screen::{Phase, Sheet};
+use crate::replay::phases::Phases;
+use crate::results::manifest::RunManifest;
+use crate::units::RunTime;
+
+/// Whoever watches the runs of a command.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    quiet: bool,
+    shows: bool,
+    metrics: Served,
+}
+
+impl Watch {
+    /// Listens for who wants metrics, before anything else is done.
+    ///
+    /// # Errors
+    /// [`BadInput`] for an address that cannot be listened on.
+    pub(crate) fn begin(args: &LoadArgs, quiet: bool) -> Result<Watch, BadInput> {
+        Ok(Watch {
+            quiet,
+            shows: !quiet && !args.live.no_live,
+            metrics: args.metrics.listen(quiet)?,
+        })
+    }
+
+    /// Whether nothing is to be said but errors.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Shows the gauges of a run until `run` has returned.
+    pub(super) fn over<T>(
+        &self,
+        manifest: &RunManifest,
+        phases: &Phases,
+        gauges: &Arc<Gauges>,
+        run: impl FnOnce() -> T,
+    ) -> T {
+        self.metrics
+            .show(|| run_metrics(gauges.clone(), info(manifest)));
+        if !self.shows {
+            return run();
+        }
+        let (sheet, clock) = (sheet(manifest, phases), RunClock::new(&manifest.epoch));
+        let (done, shown_until) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || live::show(&sheet, gauges, &clock, &shown_until));
+            // Dropped when the run has ended, however it does.
+            let _done = done;
+            run()
+        })
+    }
+
+    /// Lets metrics linger, unless the user wanted an end.
+    ///
+    /// # Errors
+    /// A system without a signal to give.
+    pub(crate) fn end(self, outcome: Outcome) -> anyhow::Result<()> {
+        match outcome {
+            Outcome::Interrupted | Outcome::Terminated => Ok(()),
+            _ => self.metrics.linger(),
+        }
+    }
+}
+
+fn info(manifest: &RunManifest) -> RunInfo {
+    let closed_loop = manifest.closed_loop.as_ref();
+    RunInfo {
+        run_id: manifest.run_id.clone(),
+        scenario: closed_loop
+            .and_then(|closed_loop| closed_loop.scenario.clone())
+            .unwrap_or_default(),
+        trace: manifest.trace.name.clone(),
+    }
+}
+
+fn sheet(manifest: &RunManifest, phases: &Phases) -> Sheet {
+    let target = manifest.spec.get("target");
+    let target = target.and_then(serde_json::Value::as_str);
+    let phases: Vec<Phase> = phases
+        .parts()
+        .iter()
+        .map(|(ends, phase)| Phase {
+            name: phase.name(),
+            ends: *ends,
+        })
+        .collect();
+    let last = phases.last().map_or(RunTime(0), |phase| phase.ends);
+    Sheet {
+        title: format!("{} → {}", manifest.name, target.unwrap_or_default()),
+        sessions: Some(manifest.planned.sessions).filter(|sessions| *sessions > 0),
+        users: manifest.closed_loop.as_ref().map(|of| of.users),
+        phases,
+        ends: last.max(RunTime(manifest.planned.duration_ns)),
+    }
+}
