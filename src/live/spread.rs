@@ -6,8 +6,11 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Ends of the buckets of a decade, in hundredths of its beginning.
-const STEPS: [u64; 10] = [100, 125, 150, 200, 250, 300, 400, 500, 600, 750];
-/// Decades, from 100 ns to 750 s.
+const STEPS: [u64; 20] = [
+    100, 110, 125, 140, 150, 175, 200, 225, 250, 275, 300, 350, 400, 450, 500, 550, 600, 675, 750,
+    875,
+];
+/// Decades, from 100 ns to 875 s.
 const DECADES: usize = 10;
 /// Buckets that have an end; one more takes what is longer than all of them.
 const BUCKETS: usize = STEPS.len() * DECADES;
@@ -27,7 +30,7 @@ const fn ends() -> [u64; BUCKETS] {
     ends
 }
 
-/// A distribution of durations: coarse (buckets are at most a third wide), but never locked.
+/// A distribution of durations: coarse (a bucket is at most a sixth wide), but never locked.
 #[derive(Debug)]
 pub struct Spread {
     counts: [AtomicU64; BUCKETS + 1],
@@ -87,6 +90,13 @@ impl Counts {
         self.sum_ns
     }
 
+    /// Their mean in nanoseconds; `None` when there are none.
+    #[must_use]
+    pub fn mean_ns(&self) -> Option<f64> {
+        let total = self.total();
+        (total > 0).then(|| self.sum_ns as f64 / total as f64)
+    }
+
     /// What came after `earlier` was taken from the same spread.
     #[must_use]
     pub fn since(&self, earlier: &Counts) -> Counts {
@@ -101,10 +111,14 @@ impl Counts {
     }
 
     /// The duration in nanoseconds that a share `q` of all do not exceed, within a bucket in
-    /// proportion; `None` when there are none.
+    /// proportion; `None` when there are so few that none is expected to.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<i64> {
-        let rank = (self.total() as f64 * q).max(f64::MIN_POSITIVE);
+        let total = self.total() as f64;
+        if total * (1.0 - q) < 1.0 - f64::EPSILON {
+            return None;
+        }
+        let rank = (total * q).max(f64::MIN_POSITIVE);
         let mut below = 0;
         for (bucket, count) in self.buckets.iter().enumerate() {
             let upto = below + count;
@@ -123,8 +137,7 @@ impl Counts {
     }
 
     /// How many lie between one of `ends_ns`, itself included, and the one before it, and how many
-    /// beyond the last. Each must be the end of a bucket: 1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6 or 7.5
-    /// of a decade.
+    /// beyond the last. Each must be the end of a bucket.
     #[must_use]
     pub fn between(&self, ends_ns: &[u64]) -> Vec<u64> {
         let upto = |end: &u64| {
@@ -148,6 +161,8 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::gauges::LATENCY_ENDS_NS;
+    use crate::live::prometheus::LAG_ENDS_NS;
 
     #[test]
     fn quantiles_are_within_a_bucket() {
@@ -158,9 +173,35 @@ mod tests {
         }
         let counts = spread.counts();
         assert_eq!((counts.total(), counts.sum_ns()), (100, 5_050_000_000));
-        for (q, ms) in [(0.5, 50.0), (0.95, 95.0), (1.0, 100.0)] {
+        for (q, ms) in [(0.5, 50.0), (0.95, 95.0), (0.99, 99.0)] {
             let found = counts.quantile(q).unwrap() as f64 / 1e6;
             assert!((found / ms - 1.0).abs() < 0.06, "{q}: {found} ms");
+        }
+    }
+
+    #[test]
+    fn a_quantile_needs_something_beyond_it() {
+        let spread = Spread::default();
+        let mut shown = Vec::new();
+        for _ in 0..100 {
+            spread.record(1_000);
+            let found = [0.5, 0.95, 0.99].map(|q| spread.counts().quantile(q).is_some());
+            shown.push(found.iter().filter(|found| **found).count());
+        }
+        let first = |figures| {
+            shown
+                .iter()
+                .position(|shown| *shown == figures)
+                .map(|n| n + 1)
+        };
+        assert_eq!([1, 2, 3].map(first), [Some(2), Some(20), Some(100)]);
+    }
+
+    #[test]
+    fn what_is_exposed_ends_where_buckets_do() {
+        let ends = [&LATENCY_ENDS_NS[..], &LAG_ENDS_NS[..]].concat();
+        for end in ends {
+            assert!(ENDS_NS.contains(&end), "{end}");
         }
     }
 
@@ -170,9 +211,15 @@ mod tests {
         for ns in [-5, 0, 100, 101, 50_000_000, 50_000_001, i64::MAX] {
             spread.record(ns);
         }
-        let ends = [100, 50_000_000, 750_000_000_000];
+        let ends = [100, 50_000_000, 875_000_000_000];
         assert_eq!(spread.counts().between(&ends), [3, 2, 1, 1]);
-        assert_eq!(spread.counts().quantile(1.0), Some(750_000_000_000));
+        let upto = |ns: i64| {
+            let spread = Spread::default();
+            (0..2).for_each(|_| spread.record(ns));
+            spread.counts().quantile(0.5)
+        };
+        assert_eq!(upto(i64::MAX), Some(875_000_000_000));
+        assert_eq!(upto(0), Some(50));
     }
 
     #[test]
