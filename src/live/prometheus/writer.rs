@@ -3,7 +3,8 @@
 use std::fmt;
 
 use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeMetric, NoLabelSet,
+    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeMetric, MetricEncoder,
+    NoLabelSet,
 };
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -101,14 +102,33 @@ impl Metrics<'_> {
         counts: &Counts,
     ) -> fmt::Result {
         let unit = Some(&Unit::Seconds);
+        let to = self
+            .0
+            .encode_descriptor(name, help, unit, MetricType::Histogram)?;
+        histogram(to, ends_ns, &counts.between(ends_ns), counts.sum_ns())
+    }
+
+    /// Distributions in seconds, one for each value of a label: how many lie between one of
+    /// `ends_ns` and the one before it, how many beyond the last, and the sum of all in nanoseconds.
+    ///
+    /// # Errors
+    /// As with all methods.
+    pub fn seconds_by<'l>(
+        &mut self,
+        name: &str,
+        help: &str,
+        ends_ns: &[u64],
+        label: &str,
+        values: impl IntoIterator<Item = (&'l str, Vec<u64>, u64)>,
+    ) -> fmt::Result {
+        let unit = Some(&Unit::Seconds);
         let mut to = self
             .0
             .encode_descriptor(name, help, unit, MetricType::Histogram)?;
-        let ends = ends_ns.iter().map(|ns| *ns as f64 / 1e9);
-        let ends = ends.chain([f64::INFINITY]);
-        let buckets: Vec<(f64, u64)> = ends.zip(counts.between(ends_ns)).collect();
-        let sum = counts.sum_ns() as f64 / 1e9;
-        to.encode_histogram::<NoLabelSet>(sum, counts.total(), &buckets, None)
+        for (of, between, sum_ns) in values {
+            histogram(to.encode_family(&[(label, of)])?, ends_ns, &between, sum_ns)?;
+        }
+        Ok(())
     }
 
     /// A distribution in seconds, with a trace for each of its buckets.
@@ -138,4 +158,17 @@ impl Metrics<'_> {
             .encode_descriptor(name, help, None, MetricType::Info)?;
         to.encode_info(&facts)
     }
+}
+
+fn histogram(
+    mut to: MetricEncoder<'_>,
+    ends_ns: &[u64],
+    between: &[u64],
+    sum_ns: u64,
+) -> fmt::Result {
+    let ends = ends_ns.iter().map(|ns| *ns as f64 / 1e9);
+    let ends = ends.chain([f64::INFINITY]);
+    let buckets: Vec<(f64, u64)> = ends.zip(between.iter().copied()).collect();
+    let (sum, count) = (sum_ns as f64 / 1e9, between.iter().sum());
+    to.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
 }
