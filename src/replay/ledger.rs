@@ -103,7 +103,8 @@ pub(super) fn keep(
         }
         let now = clock.now();
         if now.0 / NS_PER_S > sampled {
-            let usage = sampler.sample(now, gauges.active_sessions.load(Relaxed));
+            let mut usage = sampler.sample(now, gauges.active_sessions.load(Relaxed));
+            usage.users = run.closed_loop.then(|| gauges.users.load(Relaxed));
             seconds.open.entry(sampled.max(seconds.next)).or_default().1 = usage;
             sampled = now.0 / NS_PER_S;
             seconds.close(&mut books, run, gauges)?;
@@ -179,7 +180,7 @@ impl Seconds {
             books.writer.second(TimelineRow {
                 second_ns: self.next * NS_PER_S,
                 active_sessions: usage.active_sessions,
-                users: None,
+                users: usage.users,
                 offered_starts: second.offered_starts,
                 achieved_starts: second.achieved_starts,
                 offered_chunks: second.offered_chunks,

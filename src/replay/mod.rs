@@ -3,17 +3,20 @@
 //! `plan` lays the sessions of the trace on the run's clock (`sketch` says how large it is,
 //! `calibrate` and `limits` what this machine can do) and makes a `script` of each, with its
 //! `outline` and how it was answered when it was `recorded`. `loader` hands them to the workers
-//! shortly before they start, with their audio framed (`shelf`). `worker`s send, each with one
+//! shortly before they start, with their audio framed (`shelf`). In a closed loop there is no plan:
+//! `users` says who is there when, `requests` what they say, `supply` makes that ready, and the
+//! `crew` of a worker decides when each begins. `worker`s send what `starts` next, each with one
 //! `pacer` and the `alarms` of all its sessions: `call` is one of them, with its `cursor` in its
 //! script; `hearing` is what it does about what it hears, `converse` opens and reads its stream.
-//! `ledger` keeps the books from the workers' `entry`s, and `verdict` says whether the schedule was
-//! kept. Failures of the gateway are rows, not errors.
+//! `ledger` keeps the books from the workers' `entry`s, in the `phases` of the run, and `verdict`
+//! says whether the schedule was kept. Failures of the gateway are rows, not errors.
 
 pub mod alarms;
 pub mod calibrate;
 mod call;
 pub mod connections;
 mod converse;
+mod crew;
 pub mod cursor;
 pub mod entry;
 mod hearing;
@@ -27,11 +30,15 @@ pub mod plan;
 mod process;
 pub mod progress;
 mod recorded;
+pub mod requests;
 pub mod scheduling;
 pub mod script;
 mod shelf;
 pub mod sketch;
+mod starts;
+pub mod supply;
 pub mod tally;
+pub mod users;
 pub mod verdict;
 mod worker;
 
@@ -42,7 +49,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::RunClock;
@@ -64,7 +70,8 @@ use phases::Phases;
 use plan::Plan;
 use progress::{End, RunFacts};
 use scheduling::Granted;
-use script::Script;
+use starts::Starts;
+use supply::{ClosedLoopSpec, Supply};
 use tally::lag_histogram;
 use verdict::Totals;
 use worker::{Account, Assignment};
@@ -193,6 +200,8 @@ impl Stop {
 pub enum Traffic {
     /// What a plan says, whatever is answered.
     Plan(Plan),
+    /// What users say, each after the answer to what was said before.
+    Users(ClosedLoopSpec),
 }
 
 /// A gateway that was reached.
@@ -223,9 +232,15 @@ impl Gateway {
 pub struct Replay {
     spec: Arc<ReplaySpec>,
     bundle: Arc<Bundle>,
-    loader: Loader,
-    scripts: Vec<UnboundedReceiver<Arc<Script>>>,
+    source: Source,
+    starts: Vec<Starts>,
     connector: Connector,
+}
+
+/// Where sessions and their audio come from.
+enum Source {
+    Plan(Loader),
+    Users(Supply),
 }
 
 /// What a replay has to show, besides the rows.
@@ -253,20 +268,31 @@ impl Replay {
         bundle: Arc<Bundle>,
         traffic: Traffic,
     ) -> Result<Replay, ReplayError> {
-        let Traffic::Plan(plan) = traffic;
-        let (mut loader, scripts) = Loader::new(
-            plan,
-            bundle.clone(),
-            spec.clip_memory_bytes,
-            spec.workers,
-            spec.turn_timing.is_reactive(),
-        );
-        loader.fill()?;
+        let limit_bytes = spec.clip_memory_bytes;
+        let (source, starts) = match traffic {
+            Traffic::Plan(plan) => {
+                let (mut loader, scripts) = Loader::new(
+                    plan,
+                    bundle.clone(),
+                    limit_bytes,
+                    spec.workers,
+                    spec.turn_timing.is_reactive(),
+                );
+                loader.fill()?;
+                let starts = scripts.into_iter().map(Starts::planned).collect();
+                (Source::Plan(loader), starts)
+            }
+            Traffic::Users(users) => {
+                let (supply, crews) = Supply::new(&users, &bundle, limit_bytes, spec.workers)?;
+                let starts = crews.into_iter().map(Starts::Users).collect();
+                (Source::Users(supply), starts)
+            }
+        };
         Ok(Replay {
             spec: Arc::new(spec),
             bundle,
-            loader,
-            scripts,
+            source,
+            starts,
             connector: gateway.connector,
         })
     }
@@ -289,19 +315,20 @@ impl Replay {
             keep_text: self.spec.keep_text,
             keep_session_ids: self.spec.keep_session_ids,
             bundle: self.bundle,
+            closed_loop: manifest.closed_loop.is_some(),
             phases: self.spec.phases.clone(),
         });
-        let workers = self.scripts.len();
+        let workers = self.starts.len();
         let connections = self.spec.connections.max(workers as u32);
         let (ledger, entries) = sync_channel(MOST_WAITING);
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..workers)
-                .zip(self.scripts)
-                .map(|(number, scripts)| {
+                .zip(self.starts)
+                .map(|(number, starts)| {
                     let job = Assignment {
                         number,
-                        scripts,
+                        starts,
                         spec: self.spec.clone(),
                         run: run.clone(),
                         clock: clock.clone(),
@@ -316,13 +343,18 @@ impl Replay {
                 })
                 .collect();
             drop(ledger);
-            let (loader, clock_of_loader) = (self.loader, clock.clone());
+            let (source, clock_of_loader) = (self.source, clock.clone());
             let over = &over;
             let loading = scope.spawn(move || {
-                let loaded = loader.run(&clock_of_loader, gauges, || Reading {
-                    starts: !stop.arrivals.is_cancelled(),
-                    audio: !over.load(Ordering::SeqCst) && !stop.calls.is_cancelled(),
-                });
+                let starts = || !stop.arrivals.is_cancelled();
+                let audio = || !over.load(Ordering::SeqCst) && !stop.calls.is_cancelled();
+                let loaded = match source {
+                    Source::Plan(loader) => loader.run(&clock_of_loader, gauges, || Reading {
+                        starts: starts(),
+                        audio: audio(),
+                    }),
+                    Source::Users(supply) => supply.run(|| starts() && audio()),
+                };
                 if loaded.is_err() {
                     stop.stop_calls();
                 }

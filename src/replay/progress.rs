@@ -27,6 +27,8 @@ pub(super) struct RunFacts {
     pub(super) keep_session_ids: bool,
     /// The trace.
     pub(super) bundle: Arc<Bundle>,
+    /// Whether there are users, who wait for answers.
+    pub(super) closed_loop: bool,
     /// The parts of the run.
     pub(super) phases: Phases,
 }
@@ -198,7 +200,7 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         copy: script.copy,
         turn: planned.turn,
         wire_session_id: run.wire_session_id(script),
-        user: None,
+        user: script.user,
         clip_id: clip.map(|clip| clip.clip_id.clone()),
         language_code: session.language_code.clone(),
         trace_id: run.trace_id(script),

@@ -25,14 +25,9 @@ pub(crate) struct LoadArgs {
     /// Go on though this machine will not keep up
     #[arg(long)]
     pub(crate) force: bool,
-    /// From the end of speech to the first audio; the call is then ended
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "30s",
-        help_heading = "Callers"
-    )]
-    pub(crate) timeout: DurationArg,
+    /// From the end of speech to the first audio; the call is then ended [default: 30s]
+    #[arg(long, value_name = "DURATION", help_heading = "Callers")]
+    pub(crate) timeout: Option<DurationArg>,
     /// Audio that the virtual caller buffers before it plays an answer
     #[arg(
         long,

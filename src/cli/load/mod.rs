@@ -38,7 +38,7 @@ use crate::trace::TraceError;
 use crate::trace::extent::Extent;
 use crate::trace::model::TraceSource;
 use crate::trace::stream::Bundle;
-use crate::units::RunTime;
+use crate::units::{NS_PER_S, RunTime};
 use crate::wire::channel::ConnectError;
 pub(crate) use args::LoadArgs;
 pub(crate) use feasibility::Feasibility;
@@ -47,6 +47,8 @@ use signals::Signals;
 pub(crate) use target::Target;
 pub(crate) use watch::Watch;
 
+/// From the end of speech to the first audio, without being told.
+const TIMEOUT_NS: i64 = 30 * NS_PER_S;
 /// Most connections that are opened without being asked for.
 const MOST_CONNECTIONS: u64 = 64;
 
@@ -170,7 +172,7 @@ impl LoadArgs {
             coalesce_ns: self.coalesce.ns,
             clip_memory_bytes: self.clip_memory.bytes,
             turn_timing,
-            timeout_ns: self.timeout.ns,
+            timeout_ns: self.timeout.map_or(TIMEOUT_NS, |timeout| timeout.ns),
             playout_buffer_ns: self.playout_buffer.ns,
             headers: self.headers.clone(),
             replica_header: self.replica_header.clone(),
