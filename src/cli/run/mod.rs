@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Finished, Job, LoadArgs, Target, conduct, first_start, judge, present, routed, survey,
+    Finished, Job, LoadArgs, Target, Watch, conduct, first_start, judge, present, routed, survey,
 };
 use super::stderr::say;
 use crate::replay::requests::RequestSpec;
@@ -40,6 +40,7 @@ struct Loop<'a> {
     resolved: Resolved,
     speech: Speech,
     target: Target,
+    watch: Watch,
     quiet: bool,
 }
 
@@ -58,6 +59,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     speech.check(&resolved)?;
     let mut load = args.load.clone();
     load.timeout = load.timeout.or(behaviour.timeout);
+    let watch = Watch::begin(&load, quiet)?;
     let target = Target::open(&load)?;
     let looped = Loop {
         args,
@@ -66,12 +68,15 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         resolved,
         speech,
         target,
+        watch,
         quiet,
     };
     let outcome = looped.run_once(None);
-    let Loop { target, .. } = looped;
+    let Loop { target, watch, .. } = looped;
     target.close()?;
-    Ok(outcome?.into())
+    let outcome = outcome?;
+    watch.end(outcome)?;
+    Ok(outcome.into())
 }
 
 fn audio(behaviour: &Behaviour) -> Result<PathBuf, BadInput> {
@@ -134,7 +139,7 @@ impl Loop<'_> {
             closed_loop: Some(self.closed_loop(&extent)),
             campaign,
         };
-        conduct(job, &self.load, gateway, &feasibility, self.quiet)
+        conduct(job, &self.load, gateway, &feasibility, &self.watch)
     }
 
     fn name(&self) -> Option<&str> {
