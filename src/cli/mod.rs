@@ -11,6 +11,7 @@ mod made;
 mod metrics;
 pub mod prepare;
 mod progress;
+mod prometheus;
 mod recipe;
 pub mod record;
 pub mod replay;

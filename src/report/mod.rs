@@ -6,6 +6,7 @@ pub mod breakdown;
 pub mod lag;
 pub mod latencies;
 mod layout;
+pub mod server;
 #[cfg(test)]
 mod snapshots;
 pub mod stats;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::breakdown::{Errors, Share};
 use super::lag::{self, LagBasis, ScheduleLag};
+use super::server::{self, ServerSeries};
 use super::stats::{Percentiles, Quantile};
 use super::tally::Tally;
 use super::yardstick::Paired;
@@ -49,6 +50,9 @@ pub struct Summary {
     pub lag: Option<ScheduleLag>,
     /// Time that due chunks waited for the peer's flow control, over all turns.
     pub blocked_ns: i64,
+    /// What was fetched from the servers' Prometheus; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server: Vec<ServerSeries>,
     /// The errors of turns that failed.
     pub errors: Errors,
     /// Turns by address that answered; empty unless there were several.
@@ -212,6 +216,7 @@ impl Summary {
             blocked_ns: tally.blocked_ns,
             latencies: tally.selection.all(),
             recorded: tally.yardstick.finish(),
+            server: Vec::new(),
             errors: tally.errors.finish(),
             peers: tally.peers.finish(),
             replicas: tally.replicas.finish(),
@@ -234,6 +239,10 @@ impl Summary {
         let mut summary = Summary::of_tally(run.manifest(), tally, &timeline.rows, lag);
         summary.unreadable = unreadable;
         summary.unreadable.extend(timeline.unreadable);
+        match run.server() {
+            Ok(rows) => summary.server = server::series(&rows),
+            Err(damage) => summary.unreadable.push(damage.to_string()),
+        }
         Ok(summary)
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::cli::duration::DurationArg;
 use crate::cli::live::LiveArgs;
 use crate::cli::metrics::MetricsArgs;
+use crate::cli::prometheus::PrometheusArgs;
 use crate::cli::report::Format;
 use crate::cli::size::SizeArg;
 use crate::replay::connections::Balance;
@@ -115,6 +116,8 @@ pub(crate) struct LoadArgs {
     pub(crate) live: LiveArgs,
     #[command(flatten)]
     pub(crate) metrics: MetricsArgs,
+    #[command(flatten)]
+    pub(crate) server: PrometheusArgs,
 }
 
 impl LoadArgs {

@@ -299,6 +299,7 @@ pub(crate) fn conduct(
     };
     manifest.verdict = Some(outcome.verdict);
     write_manifest(&dir, &manifest)?;
+    watch.fetch(&dir, &manifest);
     let run = RunDir::open(&dir)?;
     let summary = Summary::of_run(&run, outcome.lag)?;
     manifest.summary = Some(serde_json::to_value(&summary)?);

@@ -1,11 +1,14 @@
-//! What is shown of runs while they go on: a screen, and metrics for Prometheus.
+//! What is shown of runs while they go on: a screen, and metrics for Prometheus; and what Prometheus
+//! knows of them afterwards.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::LoadArgs;
 use crate::cli::exit::{BadInput, Outcome};
 use crate::cli::live;
 use crate::cli::metrics::Served;
+use crate::cli::prometheus::Source;
 use crate::clock::RunClock;
 use crate::live::gauges::Gauges;
 use crate::live::prometheus::{RunInfo, run_metrics};
@@ -20,17 +23,19 @@ pub(crate) struct Watch {
     quiet: bool,
     shows: bool,
     metrics: Served,
+    server: Option<Source>,
 }
 
 impl Watch {
     /// Listens for who wants metrics, before anything else is done.
     ///
     /// # Errors
-    /// [`BadInput`] for an address that cannot be listened on.
+    /// [`BadInput`] for an address that cannot be listened on, or a Prometheus that cannot be asked.
     pub(crate) fn begin(args: &LoadArgs, quiet: bool) -> Result<Watch, BadInput> {
         Ok(Watch {
             quiet,
             shows: !quiet && !args.live.no_live,
+            server: args.server.source()?,
             metrics: args.metrics.listen(quiet)?,
         })
     }
@@ -61,6 +66,13 @@ impl Watch {
             let _done = done;
             run()
         })
+    }
+
+    /// Fetches what the servers measured of a run that has just ended.
+    pub(super) fn fetch(&self, dir: &Path, manifest: &RunManifest) {
+        if let Some(server) = &self.server {
+            server.fetch(dir, manifest, self.quiet);
+        }
     }
 
     /// Lets metrics linger, unless the user wanted an end.
