@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::report::steady;
-use crate::results::beside::{ClipUsed, ServerRow};
+use crate::results::ResultsError;
+use crate::results::beside::ClipUsed;
 use crate::results::manifest::{ExitReason, RunManifest};
 use crate::results::reader::RunDir;
-use crate::table::TableError;
+use crate::results::row::ServerRow;
 
 /// The scenario of one user that others are compared with.
 const BASELINE: &str = "baseline";
@@ -47,7 +48,7 @@ impl Surroundings {
     ///
     /// # Errors
     /// A table of the run that cannot be read; what other runs hold is left out instead.
-    pub fn of(run: &RunDir) -> Result<Surroundings, TableError> {
+    pub fn of(run: &RunDir) -> Result<Surroundings, ResultsError> {
         let manifest = run.manifest();
         let clips = run.clips()?;
         let others = run.neighbours();

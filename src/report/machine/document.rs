@@ -72,7 +72,7 @@ impl Document {
         let requirements = merged(remembered(manifest)?, asked);
         let mut tally = OriginalTally::default();
         let mut ours = Summary::of_run_with(run, lag, |row| tally.add(row))?;
-        let around = Surroundings::of(run).map_err(ResultsError::from)?;
+        let around = Surroundings::of(run)?;
         ours.requirements = judge(&requirements, &ours, held);
         ours.guidance = advise(&ours, &around);
         let config = config(manifest, &around.clips, &tally.languages);
