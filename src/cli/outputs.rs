@@ -12,7 +12,7 @@ use super::stdout;
 use crate::report::machine::document::DocumentError;
 use crate::report::machine::{Document, csv, junit, raw};
 use crate::report::require::Requirement;
-use crate::report::{markdown, text};
+use crate::report::{Summary, markdown, text};
 use crate::results::lag::LagSummary;
 use crate::results::reader::RunDir;
 
@@ -85,6 +85,12 @@ impl Told {
         })
     }
 
+    /// The summary of the run.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.document.ours
+    }
+
     /// What the run amounts to.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
@@ -93,6 +99,19 @@ impl Told {
 }
 
 impl OutputArgs {
+    /// With each file under the name that `named` gives it.
+    #[must_use]
+    pub fn named(&self, named: impl Fn(&PathBuf) -> PathBuf) -> OutputArgs {
+        OutputArgs {
+            require: self.require.clone(),
+            format: self.format,
+            json: self.json.as_ref().map(&named),
+            raw_json: self.raw_json.as_ref().map(&named),
+            csv: self.csv.as_ref().map(&named),
+            junit: self.junit.as_ref().map(&named),
+        }
+    }
+
     /// Makes sure that the files can be written, before an hour is spent on what is to be in them.
     ///
     /// # Errors
@@ -127,7 +146,7 @@ impl OutputArgs {
     /// # Errors
     /// A failure to write.
     pub fn give(&self, runs: &[Told]) -> anyhow::Result<Outcome> {
-        let summaries = || runs.iter().map(|told| &told.document.ours);
+        let summaries = || runs.iter().map(Told::summary);
         let json = || json(runs.iter().map(|told| &told.document));
         if let Some(file) = &self.json {
             write(file, |out| Ok(out.write_all(json()?.as_bytes())?))?;

@@ -490,5 +490,20 @@ fn requirements_and_guidance() {
     let text = render(&summary, false);
     let (top, rest) = text.split_once("\nlatency").unwrap();
     let (_, bottom) = rest.split_once("\n\nguidance").unwrap();
-    insta::assert_snapshot!(format!("{top}\nguidance{bottom}"), @"");
+    insta::assert_snapshot!(format!("{top}\nguidance{bottom}"), @r"
+    run       calls-20260921-141320 · ran 102 s · trace calls → http://gateway:50051
+    labels    build=abc
+    verdict   VALID: the load kept its schedule
+    require   MET         response.p95 < 800ms       295 ms
+              NOT MET     e2e.max < 200ms            249 ms
+              NOT JUDGED  barge_in_latency.p95 < 1s  not enough data: it needs 72
+                                                     turns, and there are 1
+              MET         lag.p99 < 1ms              88.0 µs
+
+    guidance  e2e p95 245 ms (rule: < 3 s) · errors 0.00 % (rule: < 1 %)
+              - no baseline of this target and these clips beside it; make one with
+                voicelt run --scenario baseline
+              - made once: how much such runs differ by themselves is not known; see
+                --repeat
+    ");
 }

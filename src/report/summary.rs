@@ -18,7 +18,9 @@ use super::tally::Tally;
 use super::yardstick::Paired;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
-use crate::results::manifest::{ExitReason, RunManifest, Verdict, VerdictLevel};
+use crate::results::manifest::{
+    ClosedLoop, ExitReason, Planned, RunManifest, Verdict, VerdictLevel,
+};
 use crate::results::reader::RunDir;
 use crate::results::row::{RequestRow, Status, TimelineRow};
 use crate::units::{NS_PER_MS, NS_PER_S};
@@ -97,6 +99,9 @@ pub struct RunFacts {
     pub elapsed_ns: i64,
     /// `--label k=v`.
     pub labels: BTreeMap<String, String>,
+    /// What the users did; null for a replay.
+    #[serde(default)]
+    pub closed_loop: Option<ClosedLoop>,
     /// Callers waited for answers: `--turn-timing reactive`.
     #[serde(default)]
     pub reactive: bool,
@@ -214,13 +219,14 @@ impl Summary {
         });
         let seconds = timeline.iter().map(|row| row.second_ns);
         let last_ns = seconds.max().max(tally.last_ns).unwrap_or(0);
+        let planned = planned(run, &tally, timeline);
         Summary {
             schema_version: SUMMARY_SCHEMA.to_owned(),
             run: run_facts(run, last_ns),
             verdict: run.verdict.clone(),
-            turns: tally.turns(run.planned.turns),
+            turns: tally.turns(planned.turns),
             measured: tally.measured(),
-            load: load(run, tally.sessions_started(), timeline),
+            load: load(&planned, tally.sessions_started(), timeline),
             lag: measured.or_else(|| lag::from_timeline(timeline)),
             blocked_ns: tally.blocked_ns,
             latencies: tally.selection.all(),
@@ -327,20 +333,35 @@ fn run_facts(run: &RunManifest, last_ns: i64) -> RunFacts {
         started_at: run.started_at.clone(),
         elapsed_ns: last_ns,
         labels: run.labels.clone(),
+        closed_loop: run.closed_loop.clone(),
         reactive: is_set("reactive"),
         allow_invalid: is_set("allow_invalid"),
     }
 }
 
-fn load(run: &RunManifest, sessions_started: u64, timeline: &[TimelineRow]) -> Load {
+/// What the plan asked for; where there is none, what the users asked for as they went.
+fn planned(run: &RunManifest, tally: &Tally, timeline: &[TimelineRow]) -> Planned {
+    match &run.closed_loop {
+        None => run.planned.clone(),
+        Some(users) => Planned {
+            sessions: tally.sessions_started(),
+            turns: tally.rows(),
+            chunks: timeline.iter().map(|row| row.offered_chunks).sum(),
+            peak_sessions: users.users.into(),
+            ..Planned::default()
+        },
+    }
+}
+
+fn load(planned: &Planned, sessions_started: u64, timeline: &[TimelineRow]) -> Load {
     let known = !timeline.is_empty();
     let peak = timeline.iter().map(|row| row.active_sessions).max();
     Load {
-        sessions_planned: run.planned.sessions,
+        sessions_planned: planned.sessions,
         sessions_started,
-        peak_sessions_planned: run.planned.peak_sessions,
+        peak_sessions_planned: planned.peak_sessions,
         peak_sessions: peak.map(u64::from),
-        chunks_planned: run.planned.chunks,
+        chunks_planned: planned.chunks,
         chunks_sent: known.then(|| timeline.iter().map(|row| row.achieved_chunks).sum()),
         rates: rates(timeline),
     }
