@@ -59,6 +59,7 @@ pub struct Told {
     run: RunDir,
     /// What is said of it.
     pub document: Document,
+    held: bool,
     outcome: Outcome,
 }
 
@@ -81,6 +82,7 @@ impl Told {
         Ok(Told {
             run,
             document,
+            held: !may_be_invalid,
             outcome,
         })
     }
@@ -160,7 +162,7 @@ impl OutputArgs {
             write(file, |out| Ok(csv::write(runs, out)?))?;
         }
         if let Some(file) = &self.junit {
-            let text = junit::render(summaries())?;
+            let text = junit::render(runs.iter().map(|told| (told.summary(), told.held)))?;
             write(file, |out| Ok(out.write_all(text.as_bytes())?))?;
         }
         if let Some(file) = std::env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty()) {

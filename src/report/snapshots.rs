@@ -473,37 +473,3 @@ fn json_of_a_replay_of_recorded_calls() {
     let response = &recorded().recorded["response"];
     insta::assert_snapshot!(serde_json::to_string_pretty(response).unwrap());
 }
-
-#[test]
-fn requirements_and_guidance() {
-    use super::guidance::{Surroundings, advise};
-    use super::require::judge;
-    let mut summary = good();
-    let required = [
-        "response.p95 < 800ms",
-        "e2e.max < 200ms",
-        "barge_in_latency.p95 < 1s",
-        "lag.p99 < 1ms",
-    ];
-    summary.requirements = judge(&required.map(|text| text.parse().unwrap()), &summary, true);
-    summary.guidance = advise(&summary, &Surroundings::default());
-    let text = render(&summary, false);
-    let (top, rest) = text.split_once("\nlatency").unwrap();
-    let (_, bottom) = rest.split_once("\n\nguidance").unwrap();
-    insta::assert_snapshot!(format!("{top}\nguidance{bottom}"), @r"
-    run       calls-20260921-141320 · ran 102 s · trace calls → http://gateway:50051
-    labels    build=abc
-    verdict   VALID: the load kept its schedule
-    require   MET         response.p95 < 800ms       295 ms
-              NOT MET     e2e.max < 200ms            249 ms
-              NOT JUDGED  barge_in_latency.p95 < 1s  not enough data: it needs 72
-                                                     turns, and there are 1
-              MET         lag.p99 < 1ms              88.0 µs
-
-    guidance  e2e p95 245 ms (rule: < 3 s) · errors 0.00 % (rule: < 1 %)
-              - no baseline of this target and these clips beside it; make one with
-                voicelt run --scenario baseline
-              - made once: how much such runs differ by themselves is not known; see
-                --repeat
-    ");
-}
