@@ -101,19 +101,6 @@ impl Told {
 }
 
 impl OutputArgs {
-    /// With each file under the name that `named` gives it.
-    #[must_use]
-    pub fn named(&self, named: impl Fn(&PathBuf) -> PathBuf) -> OutputArgs {
-        OutputArgs {
-            require: self.require.clone(),
-            format: self.format,
-            json: self.json.as_ref().map(&named),
-            raw_json: self.raw_json.as_ref().map(&named),
-            csv: self.csv.as_ref().map(&named),
-            junit: self.junit.as_ref().map(&named),
-        }
-    }
-
     /// Makes sure that the files can be written, before an hour is spent on what is to be in them.
     ///
     /// # Errors
@@ -206,6 +193,15 @@ fn can_be_written(path: &Path) -> anyhow::Result<()> {
             Ok(std::fs::remove_file(path)?)
         }
     }
+}
+
+/// Writes `value` to the file of `--json`.
+///
+/// # Errors
+/// A failure to write.
+pub(super) fn write_json(path: &Path, value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)? + "\n";
+    write(path, |out| Ok(out.write_all(text.as_bytes())?))
 }
 
 fn write(

@@ -1,6 +1,7 @@
 //! What is required of a run and what becomes of it, and the files that programs read, through the
 //! program.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use quick_junit::Report;
@@ -260,9 +261,9 @@ fn what_cannot_be_read_or_written_is_found_before_anything_is_sent() {
 }
 
 #[test]
-fn runs_of_users_have_files_of_their_own_in_the_words_of_the_python_load_test() {
+fn runs_of_users_are_told_in_the_words_of_the_python_load_test() {
     let (desk, _gateway, target) = desk();
-    let output = desk.voicelt(&[
+    let users = [
         "--quiet",
         "run",
         "-a",
@@ -283,17 +284,24 @@ fn runs_of_users_have_files_of_their_own_in_the_words_of_the_python_load_test() 
         "original",
         "--repeat",
         "2",
+    ];
+    let files = [
         "--json",
         "all.json",
         "--raw-json",
         "raw.json",
-        "--require",
-        "errors < 1%",
         "--allow-invalid",
-    ]);
+    ];
+    let required = ["--require", "errors < 1%"];
+    let output = desk.voicelt(&[&users[..], &files, &required].concat());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    for number in [1, 2] {
-        let config = &json(&desk.path(&format!("all-{number}.json")))["config"];
+    let documents = json(&desk.path("all.json"));
+    let documents = documents.as_array().unwrap();
+    assert_eq!(documents.len(), 2);
+    let mut requests = 0;
+    for (document, name) in documents.iter().zip(["run-1", "run-2"]) {
+        assert_eq!(document["run"]["name"], name);
+        let config = &document["config"];
         let expected = [
             ("max_users", 2.0),
             ("ramp_up_time", 0.0),
@@ -308,22 +316,19 @@ fn runs_of_users_have_files_of_their_own_in_the_words_of_the_python_load_test() 
             assert_eq!(config[name].as_f64(), Some(value), "{name}: {config}");
         }
         assert_eq!(config["language_code"], "en-US");
-        let run = RunDir::open(&desk.path(&format!("run-{number}"))).unwrap();
-        let records = json(&desk.path(&format!("raw-{number}.json")));
-        let records = records.as_array().unwrap();
-        assert_eq!(records.len(), run.requests().unwrap().rows.len());
-        let workers = records
-            .iter()
-            .map(|record| record["worker_id"].as_u64().unwrap());
-        assert_eq!(
-            workers.collect::<std::collections::BTreeSet<_>>(),
-            [0, 1].into()
-        );
-        let repeats = &json(&desk.path(&format!("run-{number}/run.json")))["summary"]["guidance"];
-        let repeats = repeats.as_array().unwrap().iter();
-        let repeats: Vec<_> = repeats
+        let guidance = document["guidance"].as_array().unwrap().iter();
+        let repeats: Vec<_> = guidance
             .filter(|advice| advice["rule"] == "repeats")
             .collect();
         assert_eq!(repeats[0]["said"], "one of 2 runs");
+        let run = RunDir::open(&desk.path(name)).unwrap();
+        requests += run.requests().unwrap().rows.len();
     }
+    let records = json(&desk.path("raw.json"));
+    let records = records.as_array().unwrap();
+    assert_eq!(records.len(), requests);
+    let workers = records
+        .iter()
+        .map(|record| record["worker_id"].as_u64().unwrap());
+    assert_eq!(workers.collect::<BTreeSet<_>>(), [0, 1].into());
 }

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::target::EMBEDDED;
 use crate::cli::duration::DurationArg;
 use crate::cli::outputs::OutputArgs;
 use crate::cli::size::SizeArg;
 use crate::replay::connections::Balance;
 use crate::replay::pacer::PacerKind;
+use crate::report::require::Requirement;
 
 /// The arguments that `replay` and `run` share.
 #[derive(Debug, Clone, clap::Args)]
@@ -88,9 +88,28 @@ pub(crate) struct LoadArgs {
     )]
     pub(crate) clip_memory: SizeArg,
 
+    /// Make runs at one load after the other, and find the highest at which this holds; repeatable,
+    /// such as 'response.p95 < 800ms'
+    #[arg(long, value_name = "REQUIREMENT", conflicts_with_all = ["raw_json", "csv", "junit", "require"], help_heading = "Campaign")]
+    pub(crate) find_capacity: Vec<Requirement>,
+    /// Rest between two runs
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        help_heading = "Campaign"
+    )]
+    pub(crate) cool_down: DurationArg,
+
     /// Label of the run, repeatable
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label, help_heading = "Results")]
     pub(crate) labels: Vec<(String, String)>,
+    /// Say which requests failed as they end; twice (-vv): say it of every request
+    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet", help_heading = "Results")]
+    pub(crate) verbose: u8,
+    /// As -vv
+    #[arg(long, conflicts_with = "quiet", help_heading = "Results")]
+    pub(crate) debug: bool,
     /// Keep no transcripts and answers (the default for recorded traces)
     #[arg(long, help_heading = "Results")]
     pub(crate) no_text: bool,
@@ -108,9 +127,12 @@ pub(crate) struct LoadArgs {
 }
 
 impl LoadArgs {
-    /// Whether figures of a schedule that was not kept are let pass.
-    pub(crate) fn may_be_invalid(&self) -> bool {
-        self.allow_invalid || (self.target == EMBEDDED && !self.strict_verdict)
+    /// How much is to be said of requests: nothing, of those that failed, or of all.
+    pub(super) fn verbosity(&self) -> u8 {
+        match self.debug {
+            true => 2,
+            false => self.verbose,
+        }
     }
 
     /// Threads that send.

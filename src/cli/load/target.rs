@@ -9,7 +9,7 @@ use crate::replay::Gateway;
 use crate::wire::channel::{Endpoint, Trust};
 
 /// The target that is the reference gateway in this process.
-pub(super) const EMBEDDED: &str = "embedded";
+const EMBEDDED: &str = "embedded";
 
 /// A target that answers.
 pub(crate) struct Target {
@@ -43,8 +43,18 @@ impl Target {
     }
 
     /// How it is reached.
-    pub(crate) fn gateway(&self) -> Gateway {
+    pub(super) fn gateway(&self) -> Gateway {
         self.gateway.clone()
+    }
+
+    /// Streams that it allows on a connection; `usize::MAX` for no limit.
+    pub(crate) fn stream_limit(&self) -> usize {
+        self.gateway.stream_limit
+    }
+
+    /// Whether it is the reference gateway in this process.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.embedded.is_some()
     }
 
     /// Lets the reference gateway end, where it is in this process.
