@@ -7,6 +7,7 @@ mod repeated;
 mod scenario;
 mod speech;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -301,12 +302,20 @@ impl Loop<'_> {
     /// The settings as `run.json` shows them, besides those of any load.
     fn settings(&self) -> serde_json::Value {
         let call = &self.resolved.call;
+        // The same for all clips, unless their rates differ.
+        let clips = self.speech.bundle.clips.iter();
+        let rates = clips.map(|clip| SampleRate(clip.sample_rate_hz));
+        let chunks = rates.map(|rate| call.pace.chunks(call.chunk_ns, rate));
+        let chunks: BTreeSet<(u64, i64)> = chunks.collect();
+        let chunk = chunks.first().filter(|_| chunks.len() == 1);
         json!({
             "command": "run",
             "scenario": self.name(),
             "pick": self.resolved.pick.name(),
             "pace": call.pace.to_string(),
             "chunk_ns": call.chunk_ns,
+            "chunk_bytes": chunk.map(|(samples, _)| samples * 2),
+            "chunk_interval_ns": chunk.map(|(_, interval_ns)| interval_ns),
             "language_code": call.language_code,
             "seed": self.resolved.seed,
         })

@@ -154,7 +154,7 @@ mod tests {
         run.spec = serde_json::json!({
             "target": "http://gateway:50051",
             "timeout_ns": 30 * NS_PER_S,
-            "steady_ns": [0, 40 * NS_PER_S],
+            "phases": [["steady", 40 * NS_PER_S]],
             "require": ["response.p90 < 800ms", "errors < 1%"],
         });
         run.verdict.as_mut().unwrap().reasons = vec!["a reason".to_owned()];
