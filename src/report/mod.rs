@@ -2,10 +2,13 @@
 //!
 //! Works on a run directory alone and never sees a trace or a gateway.
 
+mod bins;
 pub mod breakdown;
+pub mod diagnosis;
 pub mod lag;
 pub mod latencies;
 mod layout;
+mod sketch;
 #[cfg(test)]
 mod snapshots;
 pub mod stats;

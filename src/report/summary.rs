@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::breakdown::{Errors, Share};
+use super::diagnosis::{Case, Finding};
 use super::lag::{self, LagBasis, ScheduleLag};
 use super::stats::{Percentiles, Quantile};
 use super::tally::Tally;
@@ -55,6 +56,9 @@ pub struct Summary {
     pub peers: Vec<Share>,
     /// Turns by replica; empty unless there were several.
     pub replicas: Vec<Share>,
+    /// What is likely wrong; empty when nothing shows.
+    #[serde(default)]
+    pub diagnosis: Vec<Finding>,
     /// One message for each file of the run that could not be read.
     pub unreadable: Vec<String>,
 }
@@ -195,22 +199,33 @@ impl Summary {
             basis: LagBasis::Measured,
             figures,
         });
+        let turns = tally.turns(run.planned.turns);
+        let counted = tally.measured();
+        let load = load(run, tally.sessions_started(), timeline);
+        let latencies = tally.selection.all();
+        let case = Case {
+            run,
+            timeline,
+            response: latencies.get("response").copied(),
+        };
+        let diagnosis = tally.evidence.findings(case);
         let seconds = timeline.iter().map(|row| row.second_ns);
         let last_ns = seconds.max().max(tally.last_ns).unwrap_or(0);
         Summary {
             schema_version: SUMMARY_SCHEMA.to_owned(),
             run: run_facts(run, last_ns),
             verdict: run.verdict.clone(),
-            turns: tally.turns(run.planned.turns),
-            measured: tally.measured(),
-            load: load(run, tally.sessions_started(), timeline),
+            turns,
+            measured: counted,
+            load,
             lag: measured.or_else(|| lag::from_timeline(timeline)),
             blocked_ns: tally.blocked_ns,
-            latencies: tally.selection.all(),
+            latencies,
             recorded: tally.yardstick.finish(),
             errors: tally.errors.finish(),
             peers: tally.peers.finish(),
             replicas: tally.replicas.finish(),
+            diagnosis,
             unreadable: Vec::new(),
         }
     }

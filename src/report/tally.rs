@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::breakdown::{ErrorTally, ShareTally};
+use super::diagnosis::Evidence;
 use super::latencies::{Selection, expects_answer};
 use super::summary::{Measured, Turns};
 use super::yardstick::Yardstick;
@@ -17,6 +18,7 @@ pub(super) struct Tally {
     pub(super) errors: ErrorTally,
     pub(super) peers: ShareTally,
     pub(super) replicas: ShareTally,
+    pub(super) evidence: Evidence,
     pub(super) blocked_ns: i64,
     /// Hashes of the sessions of which a turn started: a million of them take little memory.
     sessions: HashSet<u64>,
@@ -36,6 +38,7 @@ impl Tally {
     pub(super) fn add(&mut self, row: &RequestRow) {
         self.selection.add(row);
         self.yardstick.add(row);
+        self.evidence.add(row);
         self.errors.add(row);
         self.peers.add(row.peer.as_deref(), row);
         self.replicas.add(row.replica.as_deref(), row);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::breakdown::Share;
+use super::diagnosis;
 use super::lag::LagBasis;
 use super::latencies::{LATENCIES, Latency};
 use super::layout::{LABEL, Page, Tone, counted, grouped, percent};
@@ -35,6 +36,7 @@ pub fn render(summary: &Summary, colour: bool) -> String {
     for damage in &summary.unreadable {
         page.words("unread", damage, LABEL, Tone::Warning);
     }
+    diagnosis::show(&mut page, &summary.diagnosis);
     if summary.nothing_answered() {
         page.end_line();
         what_to_check(&mut page, summary);
