@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::exit::{BadInput, Outcome};
 use super::stdout;
-use crate::report::{Summary, text};
+use crate::report::{Summary, html, text};
 use crate::results::reader::{LATEST, RunDir, resolve};
 
 /// Where runs are put by default.
@@ -37,6 +37,12 @@ pub struct Args {
     /// Also write the JSON to FILE
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Also write a page of charts and tables to FILE, which opens without a network
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Show transcripts and answers in the page
+    #[arg(long, requires = "html")]
+    include_text: bool,
 }
 
 /// Prints the summaries; the exit code is that of the run with the gravest outcome.
@@ -44,8 +50,15 @@ pub struct Args {
 /// # Errors
 /// [`BadInput`] for a run that cannot be read; otherwise a failure to write.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let summaries = args.runs.iter().map(|run| read(run));
-    let summaries = summaries.collect::<Result<Vec<_>, _>>()?;
+    let runs = args.runs.iter().map(|run| read(run));
+    let runs = runs.collect::<Result<Vec<_>, _>>()?;
+    if let Some(file) = &args.html {
+        let page = html::of_runs(&runs, args.include_text);
+        let page = page.map_err(|error| BadInput(error.into()))?;
+        std::fs::write(file, page)
+            .with_context(|| format!("could not write {}", file.display()))?;
+    }
+    let summaries: Vec<Summary> = runs.into_iter().map(|(_, summary)| summary).collect();
     if let Some(file) = &args.json {
         std::fs::write(file, json(&summaries)?)
             .with_context(|| format!("could not write {}", file.display()))?;
@@ -67,10 +80,13 @@ fn judge(summary: &Summary) -> Outcome {
     Outcome::of(summary, embedded)
 }
 
-fn read(run: &Path) -> Result<Summary, BadInput> {
+fn read(run: &Path) -> Result<(RunDir, Summary), BadInput> {
     let path = resolve(run, Path::new(RUNS_DIR));
-    let summary = RunDir::open(&path).and_then(|run| Summary::of_run(&run, None));
-    summary.map_err(|error| BadInput(error.into()))
+    let read = RunDir::open(&path).and_then(|run| {
+        let summary = Summary::of_run(&run, None)?;
+        Ok((run, summary))
+    });
+    read.map_err(|error| BadInput(error.into()))
 }
 
 fn json(summaries: &[Summary]) -> anyhow::Result<String> {
@@ -120,10 +136,10 @@ mod tests {
         let kept = Summary::of(&run, &[row(0)], &[second(0)], Some(figures));
         run.summary = Some(serde_json::to_value(&kept).unwrap());
         let dir = run_on_disk(&run);
-        assert_eq!(read(dir.path()).unwrap(), kept);
+        assert_eq!(read(dir.path()).unwrap().1, kept);
 
         run.summary = None;
-        let lag = read(run_on_disk(&run).path()).unwrap().lag.unwrap();
+        let lag = read(run_on_disk(&run).path()).unwrap().1.lag.unwrap();
         assert_eq!(
             (lag.basis, lag.figures.p50_ns),
             (LagBasis::UpperBound, 12_000)

@@ -5,6 +5,7 @@
 mod bins;
 pub mod breakdown;
 pub mod diagnosis;
+pub mod html;
 pub mod lag;
 pub mod latencies;
 mod layout;

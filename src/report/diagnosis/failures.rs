@@ -160,7 +160,7 @@ pub(super) fn session_hash(row: &RequestRow) -> u64 {
 }
 
 /// When in the run, to the second, as people say it: `0m07s`.
-pub(super) fn clock(ns: i64) -> String {
+pub(in crate::report) fn clock(ns: i64) -> String {
     let s = ns.max(0) / NS_PER_S;
     match s / 3600 {
         0 => format!("{}m{:02}s", s / 60, s % 60),

@@ -14,7 +14,7 @@ pub(super) fn finding(case: Case<'_>) -> Option<Finding> {
     let verdict = case.run.verdict.as_ref()?;
     let title = match verdict.level {
         VerdictLevel::Valid => return None,
-        VerdictLevel::Degraded => "The load generator was a little late",
+        VerdictLevel::Degraded => "The load generator was not wholly on time",
         VerdictLevel::Invalid => "The load generator was late: figures are not the gateway's alone",
     };
     let mut evidence = vec![verdict.reasons.join("; ")];

@@ -26,6 +26,7 @@ use super::stats::Percentiles;
 use crate::results::manifest::RunManifest;
 use crate::results::row::{RequestRow, TimelineRow};
 
+pub(super) use failures::clock;
 pub(super) use text::show;
 
 /// What a finding is about, in the order in which findings are shown: those before may explain
