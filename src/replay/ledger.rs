@@ -17,7 +17,7 @@ use super::verdict::{SecondFacts, Watch};
 use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
 use crate::results::ResultsError;
-use crate::results::row::{RequestRow, TimelineRow};
+use crate::results::row::{Phase, RequestRow, TimelineRow};
 use crate::results::writer::RunWriter;
 use crate::units::{NS_PER_S, RunTime, grpc_code_name};
 
@@ -103,7 +103,8 @@ pub(super) fn keep(
         }
         let now = clock.now();
         if now.0 / NS_PER_S > sampled {
-            let usage = sampler.sample(now, gauges.active_sessions.load(Relaxed));
+            let mut usage = sampler.sample(now, gauges.active_sessions.load(Relaxed));
+            usage.users = run.closed_loop.then(|| gauges.users.load(Relaxed));
             seconds.open.entry(sampled.max(seconds.next)).or_default().1 = usage;
             sampled = now.0 / NS_PER_S;
             seconds.close(&mut books, run)?;
@@ -142,7 +143,7 @@ impl Seconds {
         let end = told.unwrap_or_else(|| self.open.keys().last().map_or(0, |last| last + 1));
         while self.next < end {
             let (second, usage, errors) = self.open.remove(&self.next).unwrap_or_default();
-            let steady = run.steady.contains(&RunTime(self.next * NS_PER_S));
+            let steady = run.phases.of(RunTime(self.next * NS_PER_S)) == Phase::Steady;
             // All have the same bounds, so that adding cannot fail.
             let _ = books.lag.add(&second.lag);
             books.late_chunks += second.late_chunks;
@@ -161,7 +162,7 @@ impl Seconds {
             books.writer.second(TimelineRow {
                 second_ns: self.next * NS_PER_S,
                 active_sessions: usage.active_sessions,
-                users: None,
+                users: usage.users,
                 offered_starts: second.offered_starts,
                 achieved_starts: second.achieved_starts,
                 offered_chunks: second.offered_chunks,

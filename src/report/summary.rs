@@ -15,7 +15,7 @@ use super::tally::Tally;
 use super::yardstick::Paired;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
-use crate::results::manifest::{ExitReason, RunManifest, Verdict};
+use crate::results::manifest::{ClosedLoop, ExitReason, Planned, RunManifest, Verdict};
 use crate::results::reader::RunDir;
 use crate::results::row::{RequestRow, Status, TimelineRow};
 use crate::units::{NS_PER_MS, NS_PER_S};
@@ -84,6 +84,9 @@ pub struct RunFacts {
     pub elapsed_ns: i64,
     /// `--label k=v`.
     pub labels: BTreeMap<String, String>,
+    /// What the users did; null for a replay.
+    #[serde(default)]
+    pub closed_loop: Option<ClosedLoop>,
     /// Callers waited for answers: `--turn-timing reactive`.
     #[serde(default)]
     pub reactive: bool,
@@ -199,9 +202,10 @@ impl Summary {
             basis: LagBasis::Measured,
             figures,
         });
-        let turns = tally.turns(run.planned.turns);
+        let planned = planned(run, &tally, timeline);
+        let turns = tally.turns(planned.turns);
         let counted = tally.measured();
-        let load = load(run, tally.sessions_started(), timeline);
+        let load = load(&planned, tally.sessions_started(), timeline);
         let latencies = tally.selection.all();
         let case = Case {
             run,
@@ -299,20 +303,35 @@ fn run_facts(run: &RunManifest, last_ns: i64) -> RunFacts {
         started_at: run.started_at.clone(),
         elapsed_ns: last_ns,
         labels: run.labels.clone(),
+        closed_loop: run.closed_loop.clone(),
         reactive: is_set("reactive"),
         allow_invalid: is_set("allow_invalid"),
     }
 }
 
-fn load(run: &RunManifest, sessions_started: u64, timeline: &[TimelineRow]) -> Load {
+/// What the plan asked for; where there is none, what the users asked for as they went.
+fn planned(run: &RunManifest, tally: &Tally, timeline: &[TimelineRow]) -> Planned {
+    match &run.closed_loop {
+        None => run.planned.clone(),
+        Some(users) => Planned {
+            sessions: tally.sessions_started(),
+            turns: tally.rows(),
+            chunks: timeline.iter().map(|row| row.offered_chunks).sum(),
+            peak_sessions: users.users.into(),
+            ..Planned::default()
+        },
+    }
+}
+
+fn load(planned: &Planned, sessions_started: u64, timeline: &[TimelineRow]) -> Load {
     let known = !timeline.is_empty();
     let peak = timeline.iter().map(|row| row.active_sessions).max();
     Load {
-        sessions_planned: run.planned.sessions,
+        sessions_planned: planned.sessions,
         sessions_started,
-        peak_sessions_planned: run.planned.peak_sessions,
+        peak_sessions_planned: planned.peak_sessions,
         peak_sessions: peak.map(u64::from),
-        chunks_planned: run.planned.chunks,
+        chunks_planned: planned.chunks,
         chunks_sent: known.then(|| timeline.iter().map(|row| row.achieved_chunks).sum()),
         rates: rates(timeline),
     }

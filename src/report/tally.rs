@@ -65,6 +65,11 @@ impl Tally {
         self.sessions.len() as u64
     }
 
+    /// Turns.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
     /// What became of the turns, of which so many were planned.
     pub(super) fn turns(&self, planned: u64) -> Turns {
         let of = |status: &Status| self.outcomes.get(status.name()).copied().unwrap_or(0);

@@ -29,6 +29,7 @@ pub fn render(summary: &Summary, colour: bool) -> String {
     latencies(&mut page, summary);
     page.end_line();
     recorded(&mut page, summary);
+    users(&mut page, summary);
     turns(&mut page, summary);
     load(&mut page, summary);
     schedule(&mut page, summary);
@@ -305,6 +306,26 @@ fn turns(page: &mut Page, summary: &Summary) {
         );
         page.words("", &advice, LABEL, Tone::Warning);
     }
+}
+
+/// Who called, in a closed loop.
+fn users(page: &mut Page, summary: &Summary) {
+    let Some(users) = &summary.run.closed_loop else {
+        return;
+    };
+    let scenario = users.scenario.as_deref().unwrap_or("no scenario");
+    let [least, most] = users.think_ns.map(|ns| Human(ns).to_string());
+    let think = match least == most {
+        true => least,
+        false => format!("{least} to {most}"),
+    };
+    let items = [
+        scenario.to_owned(),
+        format!("up to {} at once", grouped(users.users.into())),
+        format!("thinking {think}"),
+        format!("{} pace", users.pace),
+    ];
+    page.items("users", &items.map(|item| (item, Tone::Plain)));
 }
 
 fn load(page: &mut Page, summary: &Summary) {

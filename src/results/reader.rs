@@ -223,6 +223,7 @@ mod tests {
             session_id: row.session_id,
             copy: row.copy,
             turn,
+            user: None,
             intended_start_ns: row.intended_start_ns,
             started_ns: row.intended_start_ns + 1,
         }

@@ -217,6 +217,8 @@ crate::table! {
         pub copy: u32 [""],
         /// Number of the turn in its session, from 0.
         pub turn: u32 [""],
+        /// Closed loop: the virtual user; null in a replay.
+        pub user: Option<u32> [""],
         /// Planned start of the utterance, since the run's epoch.
         pub intended_start_ns: i64 ["ns"],
         /// First message of the turn handed to the transport, since the run's epoch.

@@ -1,0 +1,50 @@
+//! The arguments of `voicelt run`.
+
+use std::path::PathBuf;
+
+use super::behaviour::Behaviour;
+use crate::cli::duration::DurationArg;
+use crate::cli::load::LoadArgs;
+
+/// Let virtual users call a gateway in a closed loop: each waits for the answer, thinks, and makes
+/// the next request.
+///
+/// A request is a new stream of one utterance, unless --turns-per-session says otherwise. Durations
+/// are written as 250ms or 1m30s; a bare number is seconds.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// baseline, light, medium, heavy, spike, endurance, or a recipe of your own (FILE.toml); flags
+    /// overrule it
+    #[arg(short, long, value_name = "NAME|FILE")]
+    pub(super) scenario: Option<String>,
+    #[command(flatten)]
+    pub(super) behaviour: Behaviour,
+
+    /// Make the run so many times and report how far they lie apart
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Campaign")]
+    pub(super) repeat: u32,
+    /// Rest between two runs
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        help_heading = "Campaign"
+    )]
+    pub(super) cool_down: DurationArg,
+
+    /// Run directory to make; runs/SCENARIO-TIME when not given
+    #[arg(short = 'o', long, value_name = "RUNDIR", help_heading = "Results")]
+    pub(super) run_dir: Option<PathBuf>,
+    /// Write what the users did as a trace, which replays it in an open loop
+    #[arg(long, value_name = "OUT.vtrace", help_heading = "Results")]
+    pub(super) emit_trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) load: LoadArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt run --scenario light --audio ~/calls --target gateway:50051
+  voicelt run -u 10 -d 2m --ramp-up 20s --think-time 1s..3s -a calls.vtrace -t embedded
+  voicelt run -s my-day.toml -a calls.vtrace --repeat 3 --cool-down 90s";
