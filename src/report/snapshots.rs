@@ -287,10 +287,9 @@ fn an_invalid_run() {
               640 of 20,000 chunks late · 0 ns blocked by the peer
 
     diagnosis The load generator was late: figures are not the gateway's alone
-              3.2 % of the chunks of the steady phase were sent late (limit 1 %);
-              own CPU was at 97 % of its cores in the 10 s from 0m30s (limit 85 %).
-              640 of 20,000 chunks late, the latest by 140 ms. This process used 0.2
-              cores in its busiest 10 s.
+              The verdict's first reason: 3.2 % of the chunks of the steady phase
+              were sent late (limit 1 %) (1 reason more). 640 of 20,000 chunks late,
+              the latest by 140 ms. This process used 0.2 cores in its busiest 10 s.
               → Run voicelt on a machine of its own with more or faster cores, with
                 more --workers, or share the load between several machines.
     ");

@@ -22,8 +22,14 @@ import time
 
 MOST_BYTES = 1_500_000
 PATIENCE_S = 60
-# Name, width, height, pixels of the screen for one of the page.
-WINDOWS = [("phone", 390, 844, 2), ("desktop", 1280, 900, 1)]
+# Name, width, height, pixels of the screen for one of the page; colour scheme, medium. Paper is A4.
+WAYS = [
+    ("phone", 390, 844, 2, "light", "screen"),
+    ("phone", 390, 844, 2, "dark", "screen"),
+    ("desktop", 1280, 900, 1, "light", "screen"),
+    ("desktop", 1280, 900, 1, "dark", "screen"),
+    ("paper", 720, 1040, 1, "dark", "print"),
+]
 # Smallest text of a chart that can be read, in pixels of the page.
 SMALLEST_TEXT = 8.0
 
@@ -145,9 +151,9 @@ def complaints(events, url):
                 yield f"request for {params['request']['url']}"
 
 
-def open_page(browser, page, window, scheme, media, charts, screenshots):
+def open_page(browser, page, way, charts, screenshots):
     """Opens the page once; returns what is wrong with it and what was seen."""
-    name, width, height, scale = window
+    name, width, height, scale, scheme, media = way
     url = page.resolve().as_uri()
     browser.new_page()
     browser.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale,
@@ -176,7 +182,7 @@ def open_page(browser, page, window, scheme, media, charts, screenshots):
     if screenshots:
         shot = browser.call("Page.captureScreenshot", captureBeyondViewport=True,
                             clip={"x": 0, "y": 0, "width": width, "height": seen["height"], "scale": 1})
-        target = screenshots / f"{page.stem}-{name}-{scheme if media == 'screen' else media}.png"
+        target = screenshots / f"{page.stem}-{name}-{scheme}.png"
         target.write_bytes(base64.b64decode(shot["data"]))
     if media == "print":
         pdf = base64.b64decode(browser.call("Page.printToPDF", printBackground=True)["data"])
@@ -193,17 +199,17 @@ def check(browser, page, charts, screenshots):
     size = page.stat().st_size
     if size > MOST_BYTES:
         wrong.append(f"{size} bytes, over {MOST_BYTES}")
-    for window in WINDOWS:
-        colours = {}
-        for scheme, media in [("light", "screen"), ("dark", "screen"), ("dark", "print")]:
-            found, seen = open_page(browser, page, window, scheme, media, charts, screenshots)
-            way = f"{window[0]}, {scheme}, {media}"
-            wrong += [f"{way}: {what}" for what in found]
-            colours[scheme, media] = (seen["page"], seen["ink"])
-        if len(set(colours.values())) != 3 and colours["light", "screen"] == colours["dark", "screen"]:
-            wrong.append(f"light and dark look the same: {colours}")
-        if colours["dark", "print"][0] not in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"):
-            wrong.append(f"prints on {colours['dark', 'print'][0]}")
+    colours = {}
+    for way in WAYS:
+        found, seen = open_page(browser, page, way, charts, screenshots)
+        name, scheme = way[0], way[4]
+        wrong += [f"{name}, {scheme}: {what}" for what in found]
+        colours[name, scheme] = (seen["page"], seen["ink"])
+    for name in ("phone", "desktop"):
+        if colours[name, "light"] == colours[name, "dark"]:
+            wrong.append(f"{name}: light and dark look the same")
+    if colours["paper", "dark"][0] != "rgb(255, 255, 255)":
+        wrong.append(f"prints on {colours['paper', 'dark'][0]}")
     print(f"{page}: {size} bytes, {len(seen['charts'])} charts, {'well' if not wrong else 'NOT WELL'}")
     return wrong
 

@@ -17,7 +17,14 @@ pub(super) fn finding(case: Case<'_>) -> Option<Finding> {
         VerdictLevel::Degraded => "The load generator was not wholly on time",
         VerdictLevel::Invalid => "The load generator was late: figures are not the gateway's alone",
     };
-    let mut evidence = vec![verdict.reasons.join("; ")];
+    let mut evidence = vec![match &verdict.reasons[..] {
+        [] => "The verdict gives no reason".to_owned(),
+        [only] => format!("The verdict's reason: {only}"),
+        [first, rest @ ..] => {
+            let more = counted(rest.len() as u64, "reason");
+            format!("The verdict's first reason: {first} ({more} more)")
+        }
+    }];
     let late: u64 = case.timeline.iter().map(|second| second.late_chunks).sum();
     let sent: u64 = case
         .timeline

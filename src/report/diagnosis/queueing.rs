@@ -23,6 +23,16 @@ const SLOWER: f64 = 0.85;
 /// Least rank correlation of load and median over the bins between.
 const LEAST_CORRELATION: f64 = 0.7;
 
+/// A stage of an answer: its name, and its length in a turn.
+type Stage = (&'static str, fn(&RequestRow) -> Option<i64>);
+
+/// What a response is made of besides the network and the end of speech.
+const STAGES: [Stage; 3] = [
+    ("endpoint", |row| row.endpoint_ns),
+    ("llm_ttft", |row| row.llm_ttft_ns),
+    ("tts", |row| row.tts_ns),
+];
+
 /// Response times by the number of sessions at the end of speech.
 #[derive(Debug)]
 pub(super) struct ByLoad(Bins<At>);
@@ -33,11 +43,18 @@ struct At {
     responses: Sketch,
     /// Sum of the loads, for their mean.
     loads: u64,
+    /// Sums of the stages, for their means: of turns that lack one, nothing is added.
+    stages_ns: [i64; STAGES.len()],
 }
 
 impl At {
     fn load(&self) -> f64 {
         self.loads as f64 / self.responses.n().max(1) as f64
+    }
+
+    /// The mean of a stage over all answers.
+    fn stage(&self, stage: usize) -> f64 {
+        self.stages_ns[stage] as f64 / self.responses.n().max(1) as f64
     }
 }
 
@@ -45,6 +62,9 @@ impl Merge for At {
     fn merge(&mut self, other: At) {
         self.responses.merge(other.responses);
         self.loads += other.loads;
+        for (sum, ns) in self.stages_ns.iter_mut().zip(other.stages_ns) {
+            *sum = sum.saturating_add(ns);
+        }
     }
 }
 
@@ -65,6 +85,9 @@ impl ByLoad {
             let at = self.0.at(load.into());
             at.responses.add(response_ns);
             at.loads += u64::from(load);
+            for (sum, (_, of)) in at.stages_ns.iter_mut().zip(STAGES) {
+                *sum = sum.saturating_add(of(row).unwrap_or(0));
+            }
         }
     }
 
@@ -112,16 +135,35 @@ impl ByLoad {
             kind: Kind::Queueing,
             title: "Answers take longer the more sessions there are".to_owned(),
             evidence: format!(
-                "Response time: {}; {}. The median grows {grows}, by {} for each session more.",
+                "Response time: {}; {}. The median grows {grows}, by {} for each session more{}.",
                 at(&low),
                 at(&high),
                 Human(per_session as i64),
+                grown(&low, &high),
             ),
-            advice: "Requests wait in line: see which stage grows (asr, llm_ttft, tts), and give it more \
-                     replicas, GPU slots or a larger batch; or keep the load where the latency is flat."
+            advice: "Requests wait in line: give the stage that grows more replicas, GPU slots or a larger \
+                     batch; or keep the load where the latency is flat."
                 .to_owned(),
         })
     }
+}
+
+/// The stage that most of the growth is in, in words; none where it is in several, or between them.
+fn grown(low: &At, high: &At) -> String {
+    let growth = |stage: usize| high.stage(stage) - low.stage(stage);
+    let all = STAGES
+        .iter()
+        .enumerate()
+        .map(|(i, _)| growth(i).max(0.0))
+        .sum::<f64>();
+    let most = STAGES
+        .iter()
+        .enumerate()
+        .find(|(i, _)| growth(*i) > all / 2.0);
+    most.map_or_else(String::new, |(i, (name, _))| {
+        let [from, to] = [low, high].map(|group| Human(group.stage(i) as i64));
+        format!(", most of it in {name} ({from} and {to} on average)")
+    })
 }
 
 /// The first of `bins` until there are `enough` answers; `None` if they are fewer.
@@ -131,6 +173,7 @@ fn gather<'a>(bins: impl Iterator<Item = &'a At>, enough: u64) -> Option<At> {
         group.merge(At {
             responses: bin.responses.clone(),
             loads: bin.loads,
+            stages_ns: bin.stages_ns,
         });
         if group.responses.n() >= enough {
             return Some(group);

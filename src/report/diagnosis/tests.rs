@@ -135,6 +135,24 @@ fn answers_that_wait_in_line_grow_with_the_load() {
 }
 
 #[test]
+fn the_stage_that_grows_is_named() {
+    let rows: Vec<_> = (0..600)
+        .map(|n| {
+            let load = n / 12 + 1;
+            let mut turn = turn(n, i64::from(n) * 100, 100 + 20 * i64::from(load), load);
+            turn.llm_ttft_ns = Some((50 + 18 * i64::from(load)) * NS_PER_MS);
+            turn.tts_ns = Some(120 * NS_PER_MS);
+            turn
+        })
+        .collect();
+    let found = only(Kind::Queueing, &rows, &timeline(62, |s| s as u32));
+    assert!(
+        found.evidence.contains("most of it in llm_ttft"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn a_load_that_hardly_changes_shows_no_queue() {
     // Slower answers, at a load that is higher by a third only.
     let rows: Vec<_> = (0..600)

@@ -15,8 +15,10 @@ use super::markup::{Svg, escape};
 const FINE: i32 = 8;
 /// Size of a chart in pixels of the page: text keeps a readable size on a phone.
 const WIDTH: i32 = 460;
-/// Space for labels: left, right, above, below.
-const MARGINS: [i32; 4] = [54, 14, 12, 24];
+/// Space for labels on the left.
+pub(super) const LEFT: i32 = 54;
+/// Space on the right, above and below.
+const MARGINS: [i32; 3] = [14, 12, 24];
 const FONT: i32 = 12;
 /// plotters takes it that a font's size is 1.24 times what SVG calls so.
 const FONT_FACTOR: f64 = 1.24;
@@ -34,6 +36,8 @@ pub(super) enum Ink {
     Second,
     /// Figures in the background.
     Soft,
+    /// Surfaces under and around lines.
+    Area,
     /// What failed, the most frequent first.
     Bad,
     /// Further kinds of failure.
@@ -49,10 +53,11 @@ pub(super) enum Ink {
 }
 
 impl Ink {
-    const ALL: [Ink; 9] = [
+    const ALL: [Ink; 10] = [
         Ink::Accent,
         Ink::Second,
         Ink::Soft,
+        Ink::Area,
         Ink::Bad,
         Ink::Bad2,
         Ink::Bad3,
@@ -67,6 +72,7 @@ impl Ink {
             Ink::Accent => "accent",
             Ink::Second => "second",
             Ink::Soft => "soft",
+            Ink::Area => "area",
             Ink::Bad => "bad",
             Ink::Bad2 => "bad2",
             Ink::Bad3 => "bad3",
@@ -117,6 +123,8 @@ pub(super) struct Chart<'a> {
     pub(super) y: Axis,
     /// Height in pixels of the page.
     pub(super) height: i32,
+    /// Space for the labels of the upright axis: [`LEFT`] has room for figures.
+    pub(super) left: i32,
     /// From the bottom to the top.
     pub(super) layers: Vec<Layer>,
 }
@@ -143,8 +151,13 @@ impl Chart<'_> {
         Ok(())
     }
 
+    fn margins(&self) -> [i32; 4] {
+        let [right, above, below] = MARGINS;
+        [self.left, right, above, below]
+    }
+
     fn grid(&self, area: &Canvas<'_>) -> Drawn {
-        let [left, right, above, below] = MARGINS.map(|margin| margin * FINE);
+        let [left, right, above, below] = self.margins().map(|margin| margin * FINE);
         let (width, height) = (WIDTH * FINE, self.height * FINE);
         for (value, label) in &self.y.ticks {
             let y = self.pixel((0.0, *value)).1;
@@ -184,7 +197,7 @@ impl Chart<'_> {
                 .map(|point| self.pixel(*point))
                 .collect::<Vec<_>>()
         };
-        let base = (self.height - MARGINS[3]) * FINE;
+        let base = (self.height - MARGINS[2]) * FINE;
         match layer {
             Layer::Lines(lines, ink) => {
                 for points in lines {
@@ -226,7 +239,7 @@ impl Chart<'_> {
             }
             Layer::Upright(x, ink) => {
                 let x = self.pixel((*x, 0.0)).0;
-                let ends = [(x, MARGINS[2] * FINE), (x, base)];
+                let ends = [(x, MARGINS[1] * FINE), (x, base)];
                 area.draw(&PathElement::new(ends, line(*ink, 1.0)))?;
             }
             Layer::Label(point, words) => {
@@ -239,7 +252,7 @@ impl Chart<'_> {
     }
 
     fn pixel(&self, (x, y): Point) -> (i32, i32) {
-        let [left, right, above, below] = MARGINS;
+        let [left, right, above, below] = self.margins();
         let across = f64::from((WIDTH - left - right) * FINE) * self.x.place(x);
         let up = f64::from((self.height - above - below) * FINE) * self.y.place(y);
         let base = (self.height - below) * FINE;

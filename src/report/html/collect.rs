@@ -14,6 +14,8 @@ use crate::units::NS_PER_S;
 /// Stretches of time that are told apart, and loads.
 const MOST_TIMES: usize = 160;
 const MOST_LOADS: usize = 48;
+/// Turns that a bin should hold on average.
+const TURNS_A_BIN: u64 = 15;
 /// Slowest turns that are shown one by one.
 const SLOWEST: usize = 10;
 /// Turns that are shown as a dot.
@@ -190,6 +192,15 @@ impl Collected {
             if self.slowest.len() > SLOWEST {
                 self.slowest.pop();
             }
+        }
+    }
+
+    /// All turns are in: joins bins that hold too few for quantiles that mean something.
+    pub(super) fn settle(&mut self) {
+        for (bins, fewest) in [(&mut self.over_time, 20), (&mut self.by_load, 8)] {
+            let turns: u64 = bins.iter().map(|(_, at)| at.turns()).sum();
+            let most = usize::try_from(turns / TURNS_A_BIN).unwrap_or(usize::MAX);
+            bins.join_to(most.max(fewest));
         }
     }
 

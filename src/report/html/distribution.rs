@@ -1,7 +1,7 @@
 //! Charts of distributions: of the response time and its stages, and of the response time by load.
 
 use super::axis::Axis;
-use super::chart::{Chart, Ink, Layer, stretches};
+use super::chart::{Chart, Ink, LEFT, Layer, stretches};
 use super::collect::{Collected, Distribution};
 use super::figure::{Table, put};
 use super::markup::Markup;
@@ -51,7 +51,7 @@ pub(super) fn cumulative(html: &mut Markup, prefix: &str, collected: &Collected)
                 .collect()
         };
         if *ink == Ink::Accent {
-            layers.push(Layer::Band(shifted(-half), shifted(half), Ink::Grid));
+            layers.push(Layer::Band(shifted(-half), shifted(half), Ink::Area));
         }
         layers.push(Layer::Lines(vec![points], *ink));
     }
@@ -77,10 +77,11 @@ pub(super) fn cumulative(html: &mut Markup, prefix: &str, collected: &Collected)
         x,
         y: Axis::shares(),
         height: 240,
+        left: LEFT,
         layers,
     };
     let mut legend: Vec<_> = curves.iter().map(|(name, ink, _)| (*ink, *name)).collect();
-    legend.push((Ink::Grid, "95 % band of response"));
+    legend.push((Ink::Area, "95 % band of response"));
     let beyond = curves
         .first()
         .map_or(0, |(_, _, one)| one.values.above(end as i64));
@@ -103,16 +104,7 @@ pub(super) fn cumulative(html: &mut Markup, prefix: &str, collected: &Collected)
             .chain(values)
             .collect()
     });
-    put(
-        html,
-        &chart,
-        &legend,
-        &note,
-        &Table {
-            head,
-            rows: rows.into(),
-        },
-    );
+    put(html, &chart, &legend, &note, &Table::of(head, rows.into()));
 }
 
 /// The cumulative share at each of few points, up to `end`; rows without a value lie beyond all.
@@ -184,6 +176,7 @@ pub(super) fn by_load(html: &mut Markup, prefix: &str, collected: &Collected) {
         x: Axis::counts(most_sessions as f64),
         y,
         height: 240,
+        left: LEFT,
         layers: vec![
             Layer::Dots(dots, Ink::Soft),
             Layer::Lines(p95, Ink::Second),
@@ -213,10 +206,7 @@ pub(super) fn by_load(html: &mut Markup, prefix: &str, collected: &Collected) {
         vec![loads, grouped(at.turns()), at_level(0.5), at_level(0.95)]
     });
     let head = vec!["sessions", "turns", "p50", "p95"];
-    let table = Table {
-        head,
-        rows: rows.collect(),
-    };
+    let table = Table::of(head, rows.collect());
     put(html, &chart, &legend, &note, &table);
 }
 

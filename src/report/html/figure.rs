@@ -11,13 +11,49 @@ pub(super) struct Table {
     pub(super) head: Vec<&'static str>,
     /// Cells of each row.
     pub(super) rows: Vec<Vec<String>>,
+    /// What the columns hold.
+    pub(super) kind: Columns,
+}
+
+/// What the columns of a table hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Columns {
+    /// A name, and figures.
+    #[default]
+    Name,
+    /// A name, and figures; the last column says what they are.
+    NameAndMeaning,
+    /// A sentence, and figures.
+    Sentence,
 }
 
 impl Table {
+    /// A table of names and figures.
+    pub(super) fn of(head: Vec<&'static str>, rows: Vec<Vec<String>>) -> Table {
+        Table {
+            head,
+            rows,
+            kind: Columns::Name,
+        }
+    }
+
+    /// The same table with other columns.
+    pub(super) fn with(self, kind: Columns) -> Table {
+        Table { kind, ..self }
+    }
+
     /// The table, in a box of its own that scrolls where it is wider than the page.
     pub(super) fn put(&self, html: &mut Markup) {
         html.raw("<div class=\"scroll\" tabindex=\"0\">");
-        html.raw("<table><thead><tr>");
+        html.open(
+            "table",
+            match self.kind {
+                Columns::Name => "",
+                Columns::NameAndMeaning => "meaning",
+                Columns::Sentence => "words",
+            },
+        );
+        html.raw("<thead><tr>");
         for head in &self.head {
             html.raw("<th scope=\"col\">");
             html.text(head);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::axis::Axis;
-use super::chart::{Chart, Ink, Layer, stretches};
+use super::chart::{Chart, Ink, LEFT, Layer, stretches};
 use super::collect::Collected;
 use super::figure::{Table, put};
 use super::markup::Markup;
@@ -137,6 +137,7 @@ impl OverTime<'_> {
             x: self.axis(),
             y,
             height: 220,
+            left: LEFT,
             layers: all,
         }
     }
@@ -160,7 +161,7 @@ impl OverTime<'_> {
         let id = format!("{}load", self.prefix);
         let y = Axis::counts(most.into());
         let mut layers = vec![
-            Layer::Areas(sessions.clone(), Ink::Second),
+            Layer::Areas(sessions.clone(), Ink::Area),
             Layer::Lines(sessions, Ink::Accent),
         ];
         let mut legend = Vec::new();
@@ -181,13 +182,13 @@ impl OverTime<'_> {
             &chart,
             &legend,
             self.phase_note().trim_start(),
-            &Table { head, rows },
+            &Table::of(head, rows),
         );
     }
 
     /// Sessions that were to start, and that started.
     pub(super) fn starts(&self, html: &mut Markup) {
-        let spans = spans(self.timeline, MOST_POINTS);
+        let spans = spans(self.timeline, MOST_POINTS / 2);
         let rate = |span: &Span, count: u32| f64::from(count) / span.seconds;
         let offered = stretches(spans.iter().map(|s| (s.middle(), Some(rate(s, s.offered)))));
         let achieved = stretches(
@@ -224,7 +225,7 @@ impl OverTime<'_> {
             &chart,
             &legend,
             self.phase_note().trim_start(),
-            &Table { head, rows },
+            &Table::of(head, rows),
         );
     }
 
@@ -278,10 +279,7 @@ impl OverTime<'_> {
             ]
         });
         let head = vec!["from", "turns", "p50", "p95"];
-        let table = Table {
-            head,
-            rows: rows.collect(),
-        };
+        let table = Table::of(head, rows.collect());
         put(html, &chart, &legend, &note, &table);
     }
 
@@ -365,7 +363,7 @@ impl OverTime<'_> {
             }),
         };
         let head = vec!["from", "failed turns", "which"];
-        put(html, &chart, &legend, &description, &Table { head, rows });
+        put(html, &chart, &legend, &description, &Table::of(head, rows));
     }
 
     /// How late chunks left.
@@ -412,7 +410,7 @@ impl OverTime<'_> {
             lags.into_iter().chain([grouped(span.late)]).collect()
         });
         let head = vec!["from", "p50", "p99", "max", "late chunks"];
-        put(html, &chart, &legend, note, &Table { head, rows });
+        put(html, &chart, &legend, note, &Table::of(head, rows));
     }
 
     /// A row for each of few spans.

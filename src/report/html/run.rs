@@ -23,7 +23,8 @@ pub(super) struct Section<'a> {
 
 impl Section<'_> {
     /// Puts the run into the page.
-    pub(super) fn put(&self, html: &mut Markup, collected: Collected) {
+    pub(super) fn put(&self, html: &mut Markup, mut collected: Collected) {
+        collected.settle();
         let summary = self.summary;
         html.open_with("section", "id", &format!("run{}", self.number));
         facts::heading(html, summary);
@@ -32,6 +33,7 @@ impl Section<'_> {
         diagnosis(html, &summary.diagnosis);
         heading(html, "Latencies");
         tables::latencies(html, summary);
+        tables::recorded(html, summary);
         heading(html, "Over time");
         self.charts(html, &collected);
         heading(html, "Outcomes");

@@ -125,6 +125,7 @@ fn picture<'a>(id: &'a str, row: &RequestRow) -> Chart<'a> {
         x: Axis::clock(0.0, (last - origin).max(1) as f64 * 1.18),
         y: Axis::lanes(count, ticks),
         height: 158,
+        left: 78,
         layers,
     }
 }
@@ -194,8 +195,8 @@ fn instants(row: &RequestRow) -> Table {
     let rows = named
         .into_iter()
         .filter_map(|(name, ns)| Some(vec![name.to_owned(), since(ns?)]));
-    Table {
-        head: vec!["what", "since the turn's planned start"],
-        rows: rows.collect(),
-    }
+    Table::of(
+        vec!["what", "since the turn's planned start"],
+        rows.collect(),
+    )
 }

@@ -1,6 +1,6 @@
 //! The figures of a summary: those that matter most, and the tables.
 
-use super::figure::Table;
+use super::figure::{Columns, Table};
 use super::markup::Markup;
 use crate::report::breakdown::Share;
 use crate::report::latencies::{LATENCIES, Latency};
@@ -8,6 +8,7 @@ use crate::report::layout::{grouped, percent};
 use crate::report::stats::Percentiles;
 use crate::report::summary::Summary;
 use crate::report::text::{cell, footnotes, shown};
+use crate::report::yardstick;
 use crate::results::row::Status;
 use crate::units::Human;
 
@@ -68,34 +69,63 @@ fn card(html: &mut Markup, name: &str, value: &str, note: &str) {
 /// Every latency.
 pub(super) fn latencies(html: &mut Markup, summary: &Summary) {
     let row = |(latency, figures): (&Latency, &Percentiles)| {
-        let mut cells = vec![
-            latency.name.to_owned(),
-            latency.ends.to_owned(),
-            grouped(figures.n),
-        ];
+        let mut cells = vec![latency.name.to_owned()];
         cells.extend(figures.quantiles().map(cell));
+        cells.extend([grouped(figures.n), latency.ends.to_owned()]);
         cells
     };
     let shown = shown(summary);
-    let table = Table {
-        head: vec![
-            "latency",
-            "from → to",
-            "turns",
-            "p50",
-            "p90",
-            "p95",
-            "p99",
-            "max",
-        ],
-        rows: shown
-            .iter()
-            .map(|(latency, figures)| row((latency, figures)))
-            .collect(),
-    };
+    let head = vec![
+        "latency",
+        "p50",
+        "p90",
+        "p95",
+        "p99",
+        "max",
+        "turns",
+        "from → to",
+    ];
+    let rows = shown
+        .iter()
+        .map(|(latency, figures)| row((latency, figures)));
+    let table = Table::of(head, rows.collect()).with(Columns::NameAndMeaning);
     table.put(html);
     for note in footnotes(summary, &shown) {
         html.element("p", "note", &note);
+    }
+}
+
+/// The answers that were recorded beside those of the run, for a recorded trace.
+pub(super) fn recorded(html: &mut Markup, summary: &Summary) {
+    let rows = yardstick::names().filter_map(|name| {
+        let paired = summary.recorded.get(name)?;
+        let p50_p95 = |figures: &Percentiles| {
+            let [p50, _, p95, ..] = figures.quantiles();
+            [cell(p50), cell(p95)]
+        };
+        let mut cells = vec![name.to_owned(), grouped(paired.difference.n)];
+        cells.extend(p50_p95(&paired.recorded));
+        cells.extend(p50_p95(&paired.replayed));
+        cells.push(cell(paired.difference.quantiles()[0]));
+        Some(cells)
+    });
+    let head = vec![
+        "beside the recorded calls",
+        "turns",
+        "recorded p50",
+        "p95",
+        "replayed p50",
+        "p95",
+        "difference",
+    ];
+    let table = Table::of(head, rows.collect());
+    if !table.rows.is_empty() {
+        table.put(html);
+        html.element(
+            "p",
+            "note",
+            "Turns that have both; the difference is the median of replayed less recorded, turn by turn.",
+        );
     }
 }
 
@@ -112,10 +142,7 @@ pub(super) fn outcomes(html: &mut Markup, summary: &Summary) {
             percent(count, turns.rows),
         ]
     });
-    let table = Table {
-        head: vec!["status", "turns", "share"],
-        rows: rows.collect(),
-    };
+    let table = Table::of(vec!["status", "turns", "share"], rows.collect());
     table.put(html);
     html.element(
         "p",
@@ -143,7 +170,7 @@ pub(super) fn errors(html: &mut Markup, summary: &Summary) {
     rows.extend(codes.map(|(code, turns)| vec![format!("gRPC status {code}"), grouped(*turns)]));
     if !rows.is_empty() {
         let head = vec!["error", "turns"];
-        Table { head, rows }.put(html);
+        Table::of(head, rows).with(Columns::Sentence).put(html);
     }
 }
 
@@ -160,10 +187,10 @@ pub(super) fn shares(html: &mut Markup, who: &'static str, shares: &[Share]) {
             cell(p95),
         ]
     });
-    let table = Table {
-        head: vec![who, "turns", "success", "response p50", "p95"],
-        rows: rows.collect(),
-    };
+    let table = Table::of(
+        vec![who, "turns", "success", "response p50", "p95"],
+        rows.collect(),
+    );
     if !table.rows.is_empty() {
         table.put(html);
     }
