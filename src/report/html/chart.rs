@@ -203,7 +203,7 @@ impl Chart<'_> {
                 for points in lines {
                     match points[..] {
                         [only] => {
-                            area.draw(&Circle::new(self.pixel(only), 2 * FINE, fill(*ink)))?
+                            area.draw(&Circle::new(self.pixel(only), 2 * FINE, fill(*ink)))?;
                         }
                         _ => area.draw(&PathElement::new(pixels(points), line(*ink, 1.75)))?,
                     }

@@ -40,7 +40,7 @@ pub(super) fn verdict(html: &mut Markup, summary: &Summary) {
         },
     );
     let words = verdict_words(summary);
-    let (name, rest) = words.split_once(": ").unwrap_or((&words, ""));
+    let (name, rest) = words.split_once(": ").unwrap_or((words, ""));
     html.open("p", "");
     html.element("strong", "", name);
     html.text(rest);
