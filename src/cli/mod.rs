@@ -8,6 +8,7 @@ mod listing;
 mod live;
 mod load;
 mod made;
+pub mod outputs;
 pub mod prepare;
 mod progress;
 mod recipe;
@@ -54,7 +55,8 @@ Examples:
   voicelt witness latest arrivals.parquet
 
 Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
-4 figures not to be trusted, 99 nothing answered, 130 and 143 interrupted.";
+4 figures not to be trusted, 99 a requirement not met or nothing answered,
+130 and 143 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -5,14 +5,20 @@
 mod bins;
 pub mod breakdown;
 pub mod diagnosis;
+pub mod growth;
+pub mod guidance;
 pub mod html;
 pub mod lag;
 pub mod latencies;
 mod layout;
+pub mod machine;
+pub mod markdown;
+pub mod require;
 mod sketch;
 #[cfg(test)]
 mod snapshots;
 pub mod stats;
+pub mod steady;
 pub mod summary;
 mod tally;
 pub mod text;

@@ -1,5 +1,7 @@
 //! The summary for a terminal.
 
+mod checks;
+
 use std::collections::BTreeMap;
 
 use super::breakdown::Share;
@@ -25,6 +27,7 @@ pub fn render(summary: &Summary, colour: bool) -> String {
         page.words("ended", &standing, LABEL, Tone::Bad);
     }
     verdict(&mut page, summary);
+    checks::requirements(&mut page, summary);
     page.end_line();
     latencies(&mut page, summary);
     page.end_line();
@@ -40,6 +43,7 @@ pub fn render(summary: &Summary, colour: bool) -> String {
         page.words("unread", damage, LABEL, Tone::Warning);
     }
     diagnosis::show(&mut page, &summary.diagnosis);
+    checks::guidance(&mut page, summary);
     if summary.nothing_answered() {
         page.end_line();
         what_to_check(&mut page, summary);
@@ -387,7 +391,7 @@ fn schedule(page: &mut Page, summary: &Summary) {
 }
 
 fn errors(page: &mut Page, summary: &Summary) {
-    let errors = &summary.errors;
+    let errors = &summary.error_breakdown;
     let mut label = "errors";
     for error in &errors.top {
         let count = format!("{label:<LABEL$}{:>12}  ", counted(error.turns, "turn"));

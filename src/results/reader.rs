@@ -60,6 +60,12 @@ impl RunDir {
         })
     }
 
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What `run.json` says.
     #[must_use]
     pub fn manifest(&self) -> &RunManifest {

@@ -90,6 +90,12 @@ pub(crate) struct LoadArgs {
     /// Label of the run, repeatable
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label, help_heading = "Results")]
     pub(crate) labels: Vec<(String, String)>,
+    /// Say which requests failed as they end; twice (-vv): say it of every request
+    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet", help_heading = "Results")]
+    pub(crate) verbose: u8,
+    /// As -vv
+    #[arg(long, conflicts_with = "quiet", help_heading = "Results")]
+    pub(crate) debug: bool,
     /// Keep no transcripts and answers (the default for recorded traces)
     #[arg(long, help_heading = "Results")]
     pub(crate) no_text: bool,
@@ -111,6 +117,14 @@ pub(crate) struct LoadArgs {
 }
 
 impl LoadArgs {
+    /// How much is to be said of requests: nothing, of those that failed, or of all.
+    pub(super) fn verbosity(&self) -> u8 {
+        match self.debug {
+            true => 2,
+            false => self.verbose,
+        }
+    }
+
     /// Threads that send.
     pub(crate) fn workers(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

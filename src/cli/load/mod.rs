@@ -5,6 +5,7 @@ mod feasibility;
 mod place;
 mod signals;
 mod target;
+mod verbose;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,6 +46,7 @@ use place::{begin, default_dir, host, link_latest};
 use signals::Signals;
 pub(crate) use signals::rest;
 pub(crate) use target::Target;
+use verbose::Teller;
 
 /// From the end of speech to the first audio, without being told.
 const TIMEOUT_NS: i64 = 30 * NS_PER_S;
@@ -273,13 +275,18 @@ pub(crate) fn conduct(
     let signals = Signals::listen(&stop, quiet)?;
     let clock = RunClock::new(&manifest.epoch);
     let (done, shown_until) = std::sync::mpsc::channel::<()>();
+    let (teller, lines) = Teller::new(args.verbosity());
     let outcome = std::thread::scope(|scope| {
         if !quiet {
+            scope.spawn(move || verbose::print(&lines));
             let (gauges, clock, sessions) = (&gauges, &clock, manifest.planned.sessions);
             scope.spawn(move || live::show(gauges, clock, sessions, &shown_until));
         }
-        let outcome = replay.run(&manifest, writer, &gauges, &stop);
+        let outcome = replay.run(&manifest, writer, &gauges, &stop, &|row| teller.tell(row));
         drop(done);
+        if let Some(left_out) = teller.end().filter(|_| !quiet) {
+            say(&left_out);
+        }
         outcome
     });
     manifest.finished_at = Some(stamp::now().to_string());

@@ -7,6 +7,7 @@
 
 mod axis;
 mod chart;
+mod checks;
 mod collect;
 mod distribution;
 mod facts;
@@ -31,7 +32,7 @@ use run::Section;
 ///
 /// # Errors
 /// A run that cannot be read.
-pub fn of_runs(runs: &[(RunDir, Summary)], include_text: bool) -> Result<String, ResultsError> {
+pub fn of_runs(runs: &[(&RunDir, &Summary)], include_text: bool) -> Result<String, ResultsError> {
     let mut body = Markup::default();
     if runs.len() > 1 {
         contents(&mut body, runs);
@@ -57,7 +58,7 @@ pub fn of_runs(runs: &[(RunDir, Summary)], include_text: bool) -> Result<String,
 }
 
 /// Links to each of several runs, with their verdicts.
-fn contents(html: &mut Markup, runs: &[(RunDir, Summary)]) {
+fn contents(html: &mut Markup, runs: &[(&RunDir, &Summary)]) {
     html.raw("<nav aria-label=\"Runs\"><ol>\n");
     for (number, (_, summary)) in runs.iter().enumerate() {
         html.raw("<li>");

@@ -1,11 +1,10 @@
-//! What a page says of one run, in order: the verdict on top, then what it measured, then what may
+//! What a page says of one run, in order: verdict and requirements on top, then what it measured, then what may
 //! be wrong, then charts, then the slowest turns.
 
 use super::collect::Collected;
 use super::markup::Markup;
 use super::over_time::OverTime;
-use super::{distribution, facts, slowest, tables};
-use crate::report::diagnosis::Finding;
+use super::{checks, distribution, facts, slowest, tables};
 use crate::report::summary::Summary;
 use crate::results::manifest::RunManifest;
 use crate::results::row::TimelineRow;
@@ -29,8 +28,10 @@ impl Section<'_> {
         html.open_with("section", "id", &format!("run{}", self.number));
         facts::heading(html, summary);
         facts::verdict(html, summary);
+        checks::requirements(html, summary);
         tables::headline(html, summary);
-        diagnosis(html, &summary.diagnosis);
+        checks::diagnosis(html, &summary.diagnosis);
+        checks::guidance(html, summary);
         heading(html, "Latencies");
         tables::latencies(html, summary);
         tables::recorded(html, summary);
@@ -89,24 +90,7 @@ impl Section<'_> {
     }
 }
 
-fn heading(html: &mut Markup, words: &str) {
+/// The heading of a part.
+pub(super) fn heading(html: &mut Markup, words: &str) {
     html.element("h2", "", words);
-}
-
-/// What was found; said too where nothing was.
-fn diagnosis(html: &mut Markup, findings: &[Finding]) {
-    heading(html, "Diagnosis");
-    if findings.is_empty() {
-        html.element("p", "soft", "Nothing unusual shows.");
-        return;
-    }
-    html.open("ul", "findings");
-    for finding in findings {
-        html.raw("<li>");
-        html.element("h3", "", &finding.title);
-        html.element("p", "", &finding.evidence);
-        html.element("p", "advice", &finding.advice);
-        html.raw("</li>\n");
-    }
-    html.close("ul");
 }

@@ -157,7 +157,7 @@ pub(super) fn outcomes(html: &mut Markup, summary: &Summary) {
 
 /// The most frequent errors.
 pub(super) fn errors(html: &mut Markup, summary: &Summary) {
-    let errors = &summary.errors;
+    let errors = &summary.error_breakdown;
     let mut rows: Vec<_> = errors
         .top
         .iter()

@@ -27,7 +27,7 @@ fn page_of(run: &RunManifest, rows: &[RequestRow], timeline: &[TimelineRow], tex
     put(dir.path(), run, rows, timeline);
     let run = RunDir::open(dir.path()).unwrap();
     let summary = Summary::of_run(&run, None).unwrap();
-    of_runs(&[(run, summary)], text).unwrap()
+    of_runs(&[(&run, &summary)], text).unwrap()
 }
 
 /// Fails unless every element is closed in its turn and every attribute quoted.
@@ -193,7 +193,9 @@ fn several_runs_are_listed_and_follow_each_other() {
         let summary = Summary::of_run(&run, None).unwrap();
         (run, summary)
     });
-    let page = of_runs(&runs.collect::<Vec<_>>(), false).unwrap();
+    let runs: Vec<_> = runs.collect();
+    let runs: Vec<_> = runs.iter().map(|(run, summary)| (run, summary)).collect();
+    let page = of_runs(&runs, false).unwrap();
     for name in [
         "href=\"#run1\"",
         "id=\"run1\"",
