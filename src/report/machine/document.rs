@@ -105,6 +105,7 @@ fn remembered(run: &RunManifest) -> Result<Vec<Requirement>, DocumentError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::diagnosis::{Finding, Kind};
     use crate::report::stats::Sample;
     use crate::results::beside::ClipUsed;
     use crate::results::manifest::{ClosedLoop, Stage};
@@ -197,6 +198,12 @@ mod tests {
         let asked = ["throughput > 5/s".parse().unwrap()];
         let run = RunDir::open(&dir).unwrap();
         let mut document = Document::of_run(&run, None, &asked, true).unwrap();
+        document.ours.diagnosis = vec![Finding {
+            kind: Kind::StreamLimit,
+            title: "a title".to_owned(),
+            evidence: "figures".to_owned(),
+            advice: "what to do".to_owned(),
+        }];
         document.ours.unreadable = vec!["requests-00002.parquet: damaged".to_owned()];
         document
     }
