@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::duration::DurationArg;
-use crate::cli::report::Format;
+use crate::cli::outputs::OutputArgs;
 use crate::cli::size::SizeArg;
 use crate::replay::connections::Balance;
 use crate::replay::pacer::PacerKind;
@@ -108,12 +108,8 @@ pub(crate) struct LoadArgs {
     /// Exit 4 when the schedule was not kept with the embedded gateway too
     #[arg(long, conflicts_with = "allow_invalid", help_heading = "Results")]
     pub(crate) strict_verdict: bool,
-    /// What to print: text, or JSON
-    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Results")]
-    pub(crate) format: Format,
-    /// Also write the JSON to FILE
-    #[arg(long, value_name = "FILE", help_heading = "Results")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) outputs: OutputArgs,
 }
 
 impl LoadArgs {

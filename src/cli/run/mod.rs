@@ -20,7 +20,6 @@ use super::load::{
     Finished, Job, LoadArgs, Target, conduct, first_start, judge, present, rest, routed, survey,
 };
 use super::stderr::say;
-use super::stdout;
 use crate::replay::requests::RequestSpec;
 use crate::replay::supply::ClosedLoopSpec;
 use crate::replay::users::Users;
@@ -62,6 +61,8 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     speech.check(&resolved)?;
     let mut load = args.load.clone();
     load.timeout = load.timeout.or(behaviour.timeout);
+    args.name_outputs(&mut load.outputs);
+    load.outputs.check()?;
     let target = Target::open(&load)?;
     let looped = Loop {
         args,
@@ -101,32 +102,32 @@ impl Loop<'_> {
     fn run_all(&self) -> anyhow::Result<Outcome> {
         let (of, cool_down_ns) = (self.args.repeat, self.args.cool_down.ns);
         if of == 1 {
-            return Ok(self.run_once(None, 1)?.1);
+            return present(vec![self.run_once(None)?], &self.load);
         }
         let campaign_id = format!("{:032x}", rand::rng().random::<u128>());
-        let (mut summaries, mut gravest) = (Vec::new(), Outcome::Ok);
+        let (mut runs, mut stopped) = (Vec::new(), None);
         for number in 1..=of {
-            if number > 1
-                && let Some(interrupted) = self.cool_down(number)?
-            {
-                gravest = gravest.max(interrupted);
+            if number > 1 {
+                stopped = self.cool_down(number)?;
+            }
+            if stopped.is_some() {
                 break;
             }
-            let campaign = Campaign {
+            let run = self.run_once(Some(Campaign {
                 campaign_id: campaign_id.clone(),
                 number,
                 of,
                 cool_down_ns,
-            };
-            let (finished, outcome) = self.run_once(Some(campaign), number)?;
-            gravest = gravest.max(outcome);
-            summaries.push(finished.summary);
-            if finished.interrupted.is_some() {
-                break;
-            }
+            }))?;
+            stopped = run.interrupted;
+            runs.push(run);
         }
-        stdout::print(&repeated::text(&summaries))?;
-        Ok(gravest)
+        let summaries: Vec<_> = runs.iter().map(|run| run.told.document.ours.clone()).collect();
+        let outcome = present(runs, &self.load)?;
+        if !self.quiet {
+            say(&repeated::text(&summaries));
+        }
+        Ok(outcome.max(stopped.unwrap_or(Outcome::Ok)))
     }
 
     /// Rests before run number `number`; returns the signal that ends it all.
@@ -142,16 +143,12 @@ impl Loop<'_> {
         rest(Duration::from_nanos(time_ns.unsigned_abs()))
     }
 
-    /// Makes and shows run number `number`.
-    fn run_once(
-        &self,
-        campaign: Option<Campaign>,
-        number: u32,
-    ) -> anyhow::Result<(Finished, Outcome)> {
-        let several = campaign.is_some();
-        let numbered = |path: &PathBuf| match several {
-            true => number_of(path, number),
-            false => path.clone(),
+    /// Makes a run, and the trace of it if that was asked for.
+    fn run_once(&self, campaign: Option<Campaign>) -> anyhow::Result<Finished> {
+        let number = campaign.as_ref().map(|campaign| campaign.number);
+        let numbered = |path: &PathBuf| match number {
+            Some(number) => number_of(path, number),
+            None => path.clone(),
         };
         let dir = self.args.run_dir.as_ref().map(numbered);
         let finished = self.make(campaign, dir)?;
@@ -159,28 +156,20 @@ impl Loop<'_> {
             let (bundle, call) = (&self.speech.bundle, &self.resolved.call);
             let sessions = emit::emit(&finished.dir, bundle, call, &place)?;
             if !self.quiet {
-                say(&format!(
-                    "trace: {} ({sessions} sessions)\n",
-                    place.display()
-                ));
+                say(&format!("trace: {} ({sessions} sessions)\n", place.display()));
             }
         }
-        let load = LoadArgs {
-            json: self.load.json.as_ref().map(numbered),
-            ..self.load.clone()
-        };
-        let outcome = present(&finished, &load, self.target.is_embedded(), self.quiet)?;
-        Ok((finished, outcome))
+        Ok(finished)
     }
 
     /// Makes one run.
     fn make(&self, campaign: Option<Campaign>, dir: Option<PathBuf>) -> anyhow::Result<Finished> {
-        let gateway = self.target.gateway();
+        let stream_limit = self.target.stream_limit();
         let extent = self.extent();
-        let feasibility = survey(&self.load, extent, gateway.stream_limit)?;
+        let feasibility = survey(&self.load, extent, stream_limit)?;
         judge(&self.load, &feasibility, self.quiet)?;
         if !self.quiet {
-            let route = routed(&self.load, &feasibility, gateway.stream_limit);
+            let route = routed(&self.load, &feasibility, stream_limit);
             say(&format!("{} on {route}\n", self.announced()));
         }
         let users = self.users(&feasibility);
@@ -209,7 +198,7 @@ impl Loop<'_> {
             closed_loop: Some(self.closed_loop(&extent)),
             campaign,
         };
-        conduct(job, &self.load, gateway, &feasibility, self.quiet)
+        conduct(job, &self.load, &self.target, &feasibility, self.quiet)
     }
 
     fn name(&self) -> Option<&str> {
