@@ -9,6 +9,7 @@ mod live;
 mod load;
 mod made;
 mod metrics;
+pub mod outputs;
 pub mod prepare;
 mod progress;
 mod prometheus;
@@ -56,7 +57,8 @@ Examples:
   voicelt witness latest arrivals.parquet
 
 Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
-4 figures not to be trusted, 99 nothing answered, 130 and 143 interrupted.";
+4 figures not to be trusted, 99 a requirement not met or nothing answered,
+130 and 143 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -49,7 +49,7 @@ struct Seconds {
     next: i64,
 }
 
-/// Keeps the books until every worker is done.
+/// Keeps the books until every worker is done, and shows each turn that ended to `each`.
 ///
 /// # Errors
 /// The disk's: the run cannot go on without its results.
@@ -60,6 +60,7 @@ pub(super) fn keep(
     run: &RunFacts,
     clock: &RunClock,
     gauges: &Arc<Gauges>,
+    each: &(dyn Fn(&RequestRow) + Sync),
 ) -> Result<Books, ResultsError> {
     let mut seconds = Seconds {
         open: BTreeMap::new(),
@@ -81,6 +82,7 @@ pub(super) fn keep(
             Ok(Entry::Turn(record)) => {
                 if let Some(row) = row(run, &record) {
                     seconds.note(&row, gauges, run.epoch_realtime_ns);
+                    each(&row);
                     books.writer.request(row)?;
                 }
             }

@@ -56,6 +56,7 @@ use crate::live::gauges::Gauges;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{RunManifest, Verdict};
+use crate::results::row::RequestRow;
 use crate::results::writer::RunWriter;
 use crate::trace::TraceError;
 use crate::trace::stream::Bundle;
@@ -297,7 +298,8 @@ impl Replay {
         })
     }
 
-    /// Replays to the end, or until told to stop. Blocks; the gauges tell how it goes.
+    /// Replays to the end, or until told to stop. Blocks; the gauges tell how it goes, and `each`
+    /// is shown each turn that ended: it must return at once.
     ///
     /// # Errors
     /// Results that cannot be written, a trace that cannot be read on, or a refusal of the system.
@@ -307,6 +309,7 @@ impl Replay {
         writer: RunWriter,
         gauges: &Arc<Gauges>,
         stop: &Stop,
+        each: &(dyn Fn(&RequestRow) + Sync),
     ) -> Result<Outcome, ReplayError> {
         let clock = RunClock::new(&manifest.epoch);
         let run = Arc::new(RunFacts {
@@ -360,7 +363,7 @@ impl Replay {
                 }
                 loaded
             });
-            let books = ledger::keep(writer, &entries, workers, &run, &clock, gauges);
+            let books = ledger::keep(writer, &entries, workers, &run, &clock, gauges, each);
             if books.is_err() {
                 stop.stop_calls();
             }

@@ -3,13 +3,19 @@
 //! Works on a run directory alone and never sees a trace or a gateway.
 
 pub mod breakdown;
+pub mod growth;
+pub mod guidance;
 pub mod lag;
 pub mod latencies;
 mod layout;
+pub mod machine;
+pub mod markdown;
+pub mod require;
 pub mod server;
 #[cfg(test)]
 mod snapshots;
 pub mod stats;
+pub mod steady;
 pub mod summary;
 mod tally;
 pub mod text;

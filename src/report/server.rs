@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{LABEL, Page, Tone};
-use crate::results::row::ServerRow;
+use crate::results::beside::ServerRow;
 
 /// Width of a figure.
 const CELL: usize = 11;

@@ -98,7 +98,20 @@ impl Sample {
             p95_ns: value(Level::P95),
             p99_ns: value(Level::P99),
             max_ns: self.at(self.rows).value(),
+            min_ns: self.values.first().copied(),
+            mean_ns: self.mean(),
         }
+    }
+
+    /// The mean over all rows, rounded to nanoseconds; none where a row has no value, as that makes it
+    /// longer than any number.
+    fn mean(&self) -> Option<i64> {
+        let rows = i128::from(self.rows);
+        if self.values.is_empty() || self.values.len() as i128 != rows {
+            return None;
+        }
+        let sum: i128 = self.values.iter().map(|ns| i128::from(*ns)).sum();
+        i64::try_from((2 * sum + rows).div_euclid(2 * rows)).ok()
     }
 
     /// The row at `rank`, from 1; there must be that many.
@@ -140,6 +153,10 @@ pub struct Percentiles {
     pub p99_ns: Option<i64>,
     /// Largest; null when a row has no value.
     pub max_ns: Option<i64>,
+    /// Smallest; null when no row has a value.
+    pub min_ns: Option<i64>,
+    /// Mean; null when a row has no value.
+    pub mean_ns: Option<i64>,
 }
 
 impl Percentiles {
@@ -204,6 +221,18 @@ mod tests {
             missing,
             [Quantile::NoAnswer, Quantile::NotEnough, Quantile::NoAnswer]
         );
+    }
+
+    #[test]
+    fn the_mean_is_over_all_rows_and_needs_them_all() {
+        let mean = |values: &[i64]| sample(values.iter().copied()).percentiles().mean_ns;
+        assert_eq!(mean(&[1, 2]), Some(2), "a half is rounded up");
+        assert_eq!(mean(&[-1, -2, -4]), Some(-2));
+        assert_eq!(mean(&[i64::MAX; 3]), Some(i64::MAX));
+        assert_eq!(mean(&[]), None);
+        let broken: Sample = [Some(7), None].into_iter().collect();
+        let figures = broken.percentiles();
+        assert_eq!((figures.mean_ns, figures.min_ns), (None, Some(7)));
     }
 
     proptest! {

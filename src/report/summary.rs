@@ -1,6 +1,6 @@
 //! The summary of a run: every figure that a report shows, computed from its rows.
 //!
-//! Pure: the same run gives the same summary. It is kept in `run.json` and is what
+//! Pure: the same run gives the same summary. It is kept in `run.json` and is most of what
 //! `--format json` prints; times are integer nanoseconds.
 
 use std::collections::BTreeMap;
@@ -8,14 +8,20 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::breakdown::{Errors, Share};
+use super::growth::Growth;
+use super::guidance::Advice;
 use super::lag::{self, LagBasis, ScheduleLag};
+use super::require::Judged;
 use super::server::{self, ServerSeries};
 use super::stats::{Percentiles, Quantile};
+use super::steady::Steady;
 use super::tally::Tally;
 use super::yardstick::Paired;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
-use crate::results::manifest::{ClosedLoop, ExitReason, Planned, RunManifest, Verdict};
+use crate::results::manifest::{
+    ClosedLoop, ExitReason, Planned, RunManifest, Verdict, VerdictLevel,
+};
 use crate::results::reader::RunDir;
 use crate::results::row::{RequestRow, Status, TimelineRow};
 use crate::units::{NS_PER_MS, NS_PER_S};
@@ -53,14 +59,27 @@ pub struct Summary {
     /// What was fetched from the servers' Prometheus; absent where nothing was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server: Vec<ServerSeries>,
+    /// The steady phase, whatever the latencies.
+    #[serde(default)]
+    pub steady: Steady,
+    /// Response times under the lightest and the heaviest load; null where the load was much the same
+    /// all the time, or the requests are few.
+    #[serde(default)]
+    pub growth: Option<Growth>,
     /// The errors of turns that failed.
-    pub errors: Errors,
+    pub error_breakdown: Errors,
     /// Turns by address that answered; empty unless there were several.
     pub peers: Vec<Share>,
     /// Turns by replica; empty unless there were several.
     pub replicas: Vec<Share>,
     /// One message for each file of the run that could not be read.
     pub unreadable: Vec<String>,
+    /// What was required, and what became of it.
+    #[serde(default)]
+    pub requirements: Vec<Judged>,
+    /// Rules of thumb, and what makes figures worth less; nothing depends on them.
+    #[serde(default)]
+    pub guidance: Vec<Advice>,
 }
 
 /// Which run a summary is of.
@@ -187,7 +206,7 @@ impl Summary {
         timeline: &[TimelineRow],
         lag: Option<LagSummary>,
     ) -> Summary {
-        let mut tally = Tally::default();
+        let mut tally = Tally::of(run);
         rows.iter().for_each(|row| tally.add(row));
         Summary::of_tally(run, tally, timeline, lag)
     }
@@ -216,11 +235,15 @@ impl Summary {
             blocked_ns: tally.blocked_ns,
             latencies: tally.selection.all(),
             recorded: tally.yardstick.finish(),
+            steady: tally.steady.finish(last_ns),
+            growth: tally.growth.finish(),
             server: Vec::new(),
-            errors: tally.errors.finish(),
+            error_breakdown: tally.errors.finish(),
             peers: tally.peers.finish(),
             replicas: tally.replicas.finish(),
             unreadable: Vec::new(),
+            requirements: Vec::new(),
+            guidance: Vec::new(),
         }
     }
 
@@ -232,8 +255,23 @@ impl Summary {
     /// # Errors
     /// Tables that cannot be read; damaged parts of an unfinished run are listed instead.
     pub fn of_run(run: &RunDir, lag: Option<LagSummary>) -> Result<Summary, ResultsError> {
-        let mut tally = Tally::default();
-        let unreadable = run.for_each_request(|row| tally.add(&row))?;
+        Summary::of_run_with(run, lag, |_| {})
+    }
+
+    /// As [`Summary::of_run`]; each request is also handed to `each`, so that it is read once.
+    ///
+    /// # Errors
+    /// As for [`Summary::of_run`].
+    pub fn of_run_with(
+        run: &RunDir,
+        lag: Option<LagSummary>,
+        mut each: impl FnMut(&RequestRow),
+    ) -> Result<Summary, ResultsError> {
+        let mut tally = Tally::of(run.manifest());
+        let unreadable = run.for_each_request(|row| {
+            tally.add(&row);
+            each(&row);
+        })?;
         let timeline = run.timeline()?;
         let lag = lag.or_else(|| kept_lag(run.manifest()));
         let mut summary = Summary::of_tally(run.manifest(), tally, &timeline.rows, lag);
@@ -244,6 +282,13 @@ impl Summary {
             Err(damage) => summary.unreadable.push(damage.to_string()),
         }
         Ok(summary)
+    }
+
+    /// Whether the verdict is that the figures are not to be trusted.
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        let level = self.verdict.as_ref().map(|verdict| verdict.level);
+        level == Some(VerdictLevel::Invalid)
     }
 
     /// Whether no request was answered, over all phases; a run of nothing but clips without

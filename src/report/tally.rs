@@ -4,15 +4,20 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::breakdown::{ErrorTally, ShareTally};
+use super::growth::GrowthTally;
 use super::latencies::{Selection, expects_answer};
+use super::steady::SteadyTally;
 use super::summary::{Measured, Turns};
 use super::yardstick::Yardstick;
+use crate::results::manifest::RunManifest;
 use crate::results::row::{RequestRow, Status};
 
 /// Counts of turns.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tally {
     pub(super) selection: Selection,
+    pub(super) steady: SteadyTally,
+    pub(super) growth: GrowthTally,
     pub(super) yardstick: Yardstick,
     pub(super) errors: ErrorTally,
     pub(super) peers: ShareTally,
@@ -32,9 +37,34 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Nothing counted yet of `run`.
+    pub(super) fn of(run: &RunManifest) -> Tally {
+        Tally {
+            selection: Selection::default(),
+            steady: SteadyTally::of(run),
+            growth: GrowthTally::default(),
+            yardstick: Yardstick::default(),
+            errors: ErrorTally::default(),
+            peers: ShareTally::default(),
+            replicas: ShareTally::default(),
+            blocked_ns: 0,
+            sessions: HashSet::new(),
+            last_ns: None,
+            outcomes: BTreeMap::new(),
+            rows: 0,
+            started: 0,
+            successes: 0,
+            answer_expected: 0,
+            answered: 0,
+            overlapped: 0,
+        }
+    }
+
     /// Takes in a turn.
     pub(super) fn add(&mut self, row: &RequestRow) {
         self.selection.add(row);
+        self.steady.add(row);
+        self.growth.add(row);
         self.yardstick.add(row);
         self.errors.add(row);
         self.peers.add(row.peer.as_deref(), row);

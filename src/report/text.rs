@@ -1,5 +1,7 @@
 //! The summary for a terminal.
 
+mod checks;
+
 use std::collections::BTreeMap;
 
 use super::breakdown::Share;
@@ -23,6 +25,7 @@ pub fn render(summary: &Summary, colour: bool) -> String {
     heading(&mut page, summary);
     standing(&mut page, summary);
     verdict(&mut page, summary);
+    checks::requirements(&mut page, summary);
     page.end_line();
     latencies(&mut page, summary);
     page.end_line();
@@ -38,6 +41,7 @@ pub fn render(summary: &Summary, colour: bool) -> String {
     for damage in &summary.unreadable {
         page.words("unread", damage, LABEL, Tone::Warning);
     }
+    checks::guidance(&mut page, summary);
     if summary.nothing_answered() {
         page.end_line();
         what_to_check(&mut page, summary);
@@ -370,7 +374,7 @@ fn schedule(page: &mut Page, summary: &Summary) {
 }
 
 fn errors(page: &mut Page, summary: &Summary) {
-    let errors = &summary.errors;
+    let errors = &summary.error_breakdown;
     let mut label = "errors";
     for error in &errors.top {
         let count = format!("{label:<LABEL$}{:>12}  ", counted(error.turns, "turn"));

@@ -65,8 +65,8 @@ def frames(written):
     drawn = written.split(ENTER, 1)[1].split(LEAVE, 1)[0].decode()
     screens = drawn.split("\x1b[H")[1:]
     plain = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen) for screen in screens]
-    # The terminal puts a return of its own before each new line.
-    return [screen.replace("\r", "").split("\n") for screen in plain]
+    # The terminal puts a return of its own before each new line, and shows what is typed.
+    return [re.sub(r"\r|\^C", "", screen).split("\n") for screen in plain]
 
 
 def check_size(screens, columns, rows):

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::cli::duration::DurationArg;
 use crate::cli::live::LiveArgs;
 use crate::cli::metrics::MetricsArgs;
+use crate::cli::outputs::OutputArgs;
 use crate::cli::prometheus::PrometheusArgs;
-use crate::cli::report::Format;
 use crate::cli::size::SizeArg;
 use crate::replay::connections::Balance;
 use crate::replay::pacer::PacerKind;
@@ -93,6 +93,12 @@ pub(crate) struct LoadArgs {
     /// Label of the run, repeatable
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label, help_heading = "Results")]
     pub(crate) labels: Vec<(String, String)>,
+    /// Say which requests failed as they end; twice (-vv): say it of every request
+    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet", help_heading = "Results")]
+    pub(crate) verbose: u8,
+    /// As -vv
+    #[arg(long, conflicts_with = "quiet", help_heading = "Results")]
+    pub(crate) debug: bool,
     /// Keep no transcripts and answers (the default for recorded traces)
     #[arg(long, help_heading = "Results")]
     pub(crate) no_text: bool,
@@ -105,12 +111,8 @@ pub(crate) struct LoadArgs {
     /// Exit 4 when the schedule was not kept with the embedded gateway too
     #[arg(long, conflicts_with = "allow_invalid", help_heading = "Results")]
     pub(crate) strict_verdict: bool,
-    /// What to print: text, or JSON
-    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Results")]
-    pub(crate) format: Format,
-    /// Also write the JSON to FILE
-    #[arg(long, value_name = "FILE", help_heading = "Results")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) outputs: OutputArgs,
 
     #[command(flatten)]
     pub(crate) live: LiveArgs,
@@ -121,6 +123,14 @@ pub(crate) struct LoadArgs {
 }
 
 impl LoadArgs {
+    /// How much is to be said of requests: nothing, of those that failed, or of all.
+    pub(super) fn verbosity(&self) -> u8 {
+        match self.debug {
+            true => 2,
+            false => self.verbose,
+        }
+    }
+
     /// Threads that send.
     pub(crate) fn workers(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -5,16 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::LoadArgs;
+use super::verbose::{self, Teller};
 use crate::cli::exit::{BadInput, Outcome};
 use crate::cli::live;
 use crate::cli::metrics::Served;
 use crate::cli::prometheus::Source;
+use crate::cli::stderr::say;
 use crate::clock::RunClock;
 use crate::live::gauges::Gauges;
 use crate::live::prometheus::{RunInfo, run_metrics};
 use crate::live::screen::{Phase, Sheet};
 use crate::replay::phases::Phases;
 use crate::results::manifest::RunManifest;
+use crate::results::row::RequestRow;
 use crate::units::RunTime;
 
 /// Whoever watches the runs of a command.
@@ -22,6 +25,8 @@ use crate::units::RunTime;
 pub(crate) struct Watch {
     quiet: bool,
     shows: bool,
+    /// How much is said of single requests.
+    verbosity: u8,
     metrics: Served,
     server: Option<Source>,
 }
@@ -35,6 +40,7 @@ impl Watch {
         Ok(Watch {
             quiet,
             shows: !quiet && !args.live.no_live,
+            verbosity: args.verbosity(),
             server: args.server.source()?,
             metrics: args.metrics.listen(quiet)?,
         })
@@ -45,26 +51,35 @@ impl Watch {
         self.quiet
     }
 
-    /// Shows the gauges of a run until `run` has returned.
+    /// Shows the gauges of a run until `run` has returned, and tells of its requests as they end.
     pub(super) fn over<T>(
         &self,
         manifest: &RunManifest,
         phases: &Phases,
         gauges: &Arc<Gauges>,
-        run: impl FnOnce() -> T,
+        run: impl FnOnce(&(dyn Fn(&RequestRow) + Sync)) -> T,
     ) -> T {
         self.metrics
             .show(|| run_metrics(gauges.clone(), info(manifest)));
-        if !self.shows {
-            return run();
-        }
         let (sheet, clock) = (sheet(manifest, phases), RunClock::new(&manifest.epoch));
+        let (teller, lines) = Teller::new(self.verbosity);
         let (done, shown_until) = std::sync::mpsc::channel::<()>();
         std::thread::scope(|scope| {
-            scope.spawn(move || live::show(&sheet, gauges, &clock, &shown_until));
+            if !self.quiet {
+                scope.spawn(move || verbose::print(&lines));
+            }
+            if self.shows {
+                // Lines of requests would be lost on a screen.
+                let screen = self.verbosity == 0;
+                scope.spawn(move || live::show(&sheet, gauges, &clock, screen, &shown_until));
+            }
             // Dropped when the run has ended, however it does.
             let _done = done;
-            run()
+            let ended = run(&|row| teller.tell(row));
+            if let Some(left_out) = teller.end().filter(|_| !self.quiet) {
+                say(&left_out);
+            }
+            ended
         })
     }
 

@@ -30,6 +30,7 @@ pub use args::Args;
 /// [`BadInput`], [`super::exit::Unreachable`], or our own failure.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     args.check()?;
+    args.load.outputs.check()?;
     let bundle = Arc::new(Bundle::open(&args.trace).map_err(unreadable)?);
     if let Some(warning) = overdue(&bundle, stamp::now()).filter(|_| !quiet) {
         say(&format!("warning: {warning}\n"));
@@ -61,11 +62,11 @@ fn replay(
     target: &Target,
     watch: &Watch,
 ) -> anyhow::Result<Outcome> {
-    let gateway = target.gateway();
-    let feasibility = survey(&args.load, extent, gateway.stream_limit)?;
+    let stream_limit = target.stream_limit();
+    let feasibility = survey(&args.load, extent, stream_limit)?;
     judge(&args.load, &feasibility, quiet)?;
     if !quiet {
-        say(&announced(args, &feasibility, gateway.stream_limit));
+        say(&announced(args, &feasibility, stream_limit));
     }
     let first = first_start(&feasibility);
     let plan = plan(bundle, &args.shape(), first).map_err(|error| BadInput(error.into()))?;
@@ -87,8 +88,8 @@ fn replay(
         closed_loop: None,
         campaign: None,
     };
-    let finished = conduct(job, &args.load, gateway, &feasibility, watch)?;
-    present(&finished, &args.load, target.is_embedded(), quiet)
+    let finished = conduct(job, &args.load, target, &feasibility, watch)?;
+    present(vec![finished], &args.load)
 }
 
 /// What will be replayed, in a line.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::behaviour::Behaviour;
 use crate::cli::duration::DurationArg;
 use crate::cli::load::LoadArgs;
+use crate::cli::outputs::OutputArgs;
 
 /// Let virtual users call a gateway in a closed loop: each waits for the answer, thinks, and makes
 /// the next request.
@@ -39,8 +40,26 @@ pub struct Args {
     /// Write what the users did as a trace, which replays it in an open loop
     #[arg(long, value_name = "OUT.vtrace", help_heading = "Results")]
     pub(super) emit_trace: Option<PathBuf>,
+    /// As --json.
+    #[arg(long, hide = true, value_name = "FILE", conflicts_with = "json")]
+    output: Option<PathBuf>,
+    /// As --raw-json.
+    #[arg(long, hide = true, value_name = "FILE", conflicts_with = "raw_json")]
+    output_raw: Option<PathBuf>,
     #[command(flatten)]
     pub(super) load: LoadArgs,
+}
+
+impl Args {
+    /// The files of `--output` and `--output-raw`, as older commands have them.
+    pub(super) fn name_outputs(&self, outputs: &mut OutputArgs) {
+        if let Some(file) = &self.output {
+            outputs.json = Some(file.clone());
+        }
+        if let Some(file) = &self.output_raw {
+            outputs.raw_json = Some(file.clone());
+        }
+    }
 }
 
 const EXAMPLES: &str = "\

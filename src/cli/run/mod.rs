@@ -3,18 +3,22 @@
 mod args;
 mod behaviour;
 mod emit;
+mod repeated;
 mod scenario;
 mod speech;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::anyhow;
+use rand::RngExt;
 use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Finished, Job, LoadArgs, Target, Watch, conduct, first_start, judge, present, routed, survey,
+    Finished, Job, LoadArgs, Target, Watch, conduct, first_start, judge, present, rest, routed,
+    survey,
 };
 use super::stderr::say;
 use crate::replay::requests::RequestSpec;
@@ -59,6 +63,8 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     speech.check(&resolved)?;
     let mut load = args.load.clone();
     load.timeout = load.timeout.or(behaviour.timeout);
+    args.name_outputs(&mut load.outputs);
+    load.outputs.check()?;
     let watch = Watch::begin(&load, quiet)?;
     let target = Target::open(&load)?;
     let looped = Loop {
@@ -71,7 +77,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         watch,
         quiet,
     };
-    let outcome = looped.run_once(None);
+    let outcome = looped.run_all();
     let Loop { target, watch, .. } = looped;
     target.close()?;
     let outcome = outcome?;
@@ -87,12 +93,77 @@ fn audio(behaviour: &Behaviour) -> Result<PathBuf, BadInput> {
     })
 }
 
+/// `path` for run number `number` of several: with the number at the end of its name.
+fn number_of(path: &Path, number: u32) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let name = match path.extension() {
+        Some(extension) => format!("{stem}-{number}.{}", extension.to_string_lossy()),
+        None => format!("{stem}-{number}"),
+    };
+    path.with_file_name(name)
+}
+
 impl Loop<'_> {
-    fn run_once(&self, campaign: Option<Campaign>) -> anyhow::Result<Outcome> {
-        let finished = self.make(campaign)?;
-        if let Some(place) = &self.args.emit_trace {
+    /// Makes the run, as often as was asked for; the outcome is the gravest.
+    fn run_all(&self) -> anyhow::Result<Outcome> {
+        let (of, cool_down_ns) = (self.args.repeat, self.args.cool_down.ns);
+        if of == 1 {
+            return present(vec![self.run_once(None)?], &self.load);
+        }
+        let campaign_id = format!("{:032x}", rand::rng().random::<u128>());
+        let (mut runs, mut stopped) = (Vec::new(), None);
+        for number in 1..=of {
+            if number > 1 {
+                stopped = self.cool_down(number)?;
+            }
+            if stopped.is_some() {
+                break;
+            }
+            let run = self.run_once(Some(Campaign {
+                campaign_id: campaign_id.clone(),
+                number,
+                of,
+                cool_down_ns,
+            }))?;
+            stopped = run.interrupted;
+            runs.push(run);
+        }
+        let summaries: Vec<_> = runs
+            .iter()
+            .map(|run| run.told.document.ours.clone())
+            .collect();
+        let outcome = present(runs, &self.load)?;
+        if !self.quiet {
+            say(&repeated::text(&summaries));
+        }
+        Ok(outcome.max(stopped.unwrap_or(Outcome::Ok)))
+    }
+
+    /// Rests before run number `number`; returns the signal that ends it all.
+    fn cool_down(&self, number: u32) -> anyhow::Result<Option<Outcome>> {
+        let time_ns = self.args.cool_down.ns;
+        if !self.quiet {
+            let of = self.args.repeat;
+            say(&format!(
+                "cooling down for {}, then run {number} of {of}\n",
+                Human(time_ns)
+            ));
+        }
+        rest(Duration::from_nanos(time_ns.unsigned_abs()))
+    }
+
+    /// Makes a run, and the trace of it if that was asked for.
+    fn run_once(&self, campaign: Option<Campaign>) -> anyhow::Result<Finished> {
+        let number = campaign.as_ref().map(|campaign| campaign.number);
+        let numbered = |path: &PathBuf| match number {
+            Some(number) => number_of(path, number),
+            None => path.clone(),
+        };
+        let dir = self.args.run_dir.as_ref().map(numbered);
+        let finished = self.make(campaign, dir)?;
+        if let Some(place) = self.args.emit_trace.as_ref().map(numbered) {
             let (bundle, call) = (&self.speech.bundle, &self.resolved.call);
-            let sessions = emit::emit(&finished.dir, bundle, call, place)?;
+            let sessions = emit::emit(&finished.dir, bundle, call, &place)?;
             if !self.quiet {
                 say(&format!(
                     "trace: {} ({sessions} sessions)\n",
@@ -100,17 +171,17 @@ impl Loop<'_> {
                 ));
             }
         }
-        present(&finished, &self.load, self.target.is_embedded(), self.quiet)
+        Ok(finished)
     }
 
     /// Makes one run.
-    fn make(&self, campaign: Option<Campaign>) -> anyhow::Result<Finished> {
-        let gateway = self.target.gateway();
+    fn make(&self, campaign: Option<Campaign>, dir: Option<PathBuf>) -> anyhow::Result<Finished> {
+        let stream_limit = self.target.stream_limit();
         let extent = self.extent();
-        let feasibility = survey(&self.load, extent, gateway.stream_limit)?;
+        let feasibility = survey(&self.load, extent, stream_limit)?;
         judge(&self.load, &feasibility, self.quiet)?;
         if !self.quiet {
-            let route = routed(&self.load, &feasibility, gateway.stream_limit);
+            let route = routed(&self.load, &feasibility, stream_limit);
             say(&format!("{} on {route}\n", self.announced()));
         }
         let users = self.users(&feasibility);
@@ -130,7 +201,7 @@ impl Loop<'_> {
         };
         let job = Job {
             name: self.name().unwrap_or(UNNAMED).to_owned(),
-            dir: self.args.run_dir.clone(),
+            dir,
             bundle: self.speech.bundle.clone(),
             traffic: Traffic::Users(ClosedLoopSpec { users, requests }),
             spec,
@@ -139,7 +210,7 @@ impl Loop<'_> {
             closed_loop: Some(self.closed_loop(&extent)),
             campaign,
         };
-        conduct(job, &self.load, gateway, &feasibility, &self.watch)
+        conduct(job, &self.load, &self.target, &feasibility, &self.watch)
     }
 
     fn name(&self) -> Option<&str> {

@@ -1,0 +1,5 @@
+//! Runs of runs: how far repeated ones lie apart (`repeat`), and the highest load that a requirement
+//! still holds at (`capacity`). Pure: whoever calls makes the runs.
+
+pub mod capacity;
+pub mod repeat;
