@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{LABEL, Page, Tone};
-use crate::results::beside::ServerRow;
+use crate::results::row::ServerRow;
 
 /// Width of a figure.
 const CELL: usize = 11;

@@ -56,9 +56,6 @@ pub struct Summary {
     pub lag: Option<ScheduleLag>,
     /// Time that due chunks waited for the peer's flow control, over all turns.
     pub blocked_ns: i64,
-    /// What was fetched from the servers' Prometheus; absent where nothing was.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub server: Vec<ServerSeries>,
     /// The steady phase, whatever the latencies.
     #[serde(default)]
     pub steady: Steady,
@@ -66,6 +63,9 @@ pub struct Summary {
     /// all the time, or the requests are few.
     #[serde(default)]
     pub growth: Option<Growth>,
+    /// What was fetched from the servers' Prometheus; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server: Vec<ServerSeries>,
     /// The errors of turns that failed.
     pub error_breakdown: Errors,
     /// Turns by address that answered; empty unless there were several.

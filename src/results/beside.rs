@@ -1,5 +1,4 @@
-//! What lies beside the rows of a run: its clips, what was asked of the server's own metrics, and
-//! the runs next to it.
+//! What lies beside the rows of a run: its clips, and the runs next to it.
 
 use std::fs;
 use std::path::Path;
@@ -25,34 +24,12 @@ crate::table! {
     }
 }
 
-crate::table! {
-    /// One row per value that a Prometheus server had of the time of the run, fetched after it.
-    pub struct ServerRow in "server" {
-        /// Name of the series: one of ours, or as `--prometheus-query` gives it.
-        pub series: String [""],
-        /// When, since the run's epoch.
-        pub at_ns: i64 ["ns"],
-        /// Its value, in the unit of the series.
-        pub value: f64 [""],
-        /// Its labels as a JSON object, in order of their names.
-        pub labels: String [""],
-    }
-}
-
 impl RunDir {
     /// The clips of the trace; empty where the run does not say.
     ///
     /// # Errors
     /// A table that cannot be read.
     pub fn clips(&self) -> Result<Vec<ClipUsed>, TableError> {
-        read_if_there(self.path())
-    }
-
-    /// The metrics of the server; empty where none were fetched.
-    ///
-    /// # Errors
-    /// A table that cannot be read.
-    pub fn server(&self) -> Result<Vec<ServerRow>, TableError> {
         read_if_there(self.path())
     }
 
@@ -89,6 +66,7 @@ fn read_if_there<R: Row>(dir: &Path) -> Result<Vec<R>, TableError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::row::ServerRow;
     use crate::results::sample;
     use crate::table::write_all;
 
@@ -131,10 +109,10 @@ mod tests {
             (vec![], vec![])
         );
         let sample = ServerRow {
-            series: "gpu_utilisation_percent".to_owned(),
+            series: "DCGM_FI_DEV_GPU_UTIL".to_owned(),
             at_ns: 5,
             value: 80.0,
-            labels: r#"{"gpu":"0"}"#.to_owned(),
+            labels: "gpu=0".to_owned(),
         };
         let rows = [sample];
         write_all(&place.path().join("a/server.parquet"), 1024, &[], &rows).unwrap();

@@ -4,6 +4,7 @@
 
 mod callers;
 mod faults;
+mod outputs;
 mod recorded;
 mod stopped;
 mod tls;

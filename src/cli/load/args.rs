@@ -10,6 +10,7 @@ use crate::cli::prometheus::PrometheusArgs;
 use crate::cli::size::SizeArg;
 use crate::replay::connections::Balance;
 use crate::replay::pacer::PacerKind;
+use crate::report::require::Requirement;
 
 /// The arguments that `replay` and `run` share.
 #[derive(Debug, Clone, clap::Args)]
@@ -90,6 +91,19 @@ pub(crate) struct LoadArgs {
     )]
     pub(crate) clip_memory: SizeArg,
 
+    /// Make runs at one load after the other, and find the highest at which this holds; repeatable,
+    /// such as 'response.p95 < 800ms'
+    #[arg(long, value_name = "REQUIREMENT", conflicts_with_all = ["raw_json", "csv", "junit", "require"], help_heading = "Campaign")]
+    pub(crate) find_capacity: Vec<Requirement>,
+    /// Rest between two runs
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        help_heading = "Campaign"
+    )]
+    pub(crate) cool_down: DurationArg,
+
     /// Label of the run, repeatable
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label, help_heading = "Results")]
     pub(crate) labels: Vec<(String, String)>,
@@ -113,7 +127,6 @@ pub(crate) struct LoadArgs {
     pub(crate) strict_verdict: bool,
     #[command(flatten)]
     pub(crate) outputs: OutputArgs,
-
     #[command(flatten)]
     pub(crate) live: LiveArgs,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! What `replay` and `run` share: from traffic that is planned to a run directory that is whole.
 
 mod args;
+mod capacity;
 mod feasibility;
 mod place;
 mod signals;
@@ -41,7 +42,9 @@ use crate::trace::stream::Bundle;
 use crate::units::{NS_PER_S, RunTime};
 use crate::wire::channel::ConnectError;
 pub(crate) use args::LoadArgs;
+pub(crate) use capacity::{Scale, find_capacity};
 pub(crate) use feasibility::Feasibility;
+pub(crate) use place::number_of;
 use place::{begin, default_dir, host, link_latest};
 use signals::Signals;
 pub(crate) use signals::rest;

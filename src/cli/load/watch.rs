@@ -25,7 +25,7 @@ use crate::units::RunTime;
 pub(crate) struct Watch {
     quiet: bool,
     shows: bool,
-    /// How much is said of single requests.
+    /// How much is said of requests.
     verbosity: u8,
     metrics: Served,
     server: Option<Source>,
@@ -40,7 +40,7 @@ impl Watch {
         Ok(Watch {
             quiet,
             shows: !quiet && !args.live.no_live,
-            verbosity: args.verbosity(),
+            verbosity: if quiet { 0 } else { args.verbosity() },
             server: args.server.source()?,
             metrics: args.metrics.listen(quiet)?,
         })
@@ -51,7 +51,7 @@ impl Watch {
         self.quiet
     }
 
-    /// Shows the gauges of a run until `run` has returned, and tells of its requests as they end.
+    /// Shows the gauges of a run until `run` has returned, and tells of the requests that it shows.
     pub(super) fn over<T>(
         &self,
         manifest: &RunManifest,
@@ -61,25 +61,23 @@ impl Watch {
     ) -> T {
         self.metrics
             .show(|| run_metrics(gauges.clone(), info(manifest)));
-        let (sheet, clock) = (sheet(manifest, phases), RunClock::new(&manifest.epoch));
         let (teller, lines) = Teller::new(self.verbosity);
+        let (sheet, clock) = (sheet(manifest, phases), RunClock::new(&manifest.epoch));
         let (done, shown_until) = std::sync::mpsc::channel::<()>();
         std::thread::scope(|scope| {
-            if !self.quiet {
-                scope.spawn(move || verbose::print(&lines));
-            }
             if self.shows {
-                // Lines of requests would be lost on a screen.
+                // A screen would be torn by the lines of -v.
                 let screen = self.verbosity == 0;
                 scope.spawn(move || live::show(&sheet, gauges, &clock, screen, &shown_until));
             }
+            scope.spawn(move || verbose::print(&lines));
             // Dropped when the run has ended, however it does.
-            let _done = done;
-            let ended = run(&|row| teller.tell(row));
-            if let Some(left_out) = teller.end().filter(|_| !self.quiet) {
+            let (_done, teller) = (done, teller);
+            let returned = run(&|row| teller.tell(row));
+            if let Some(left_out) = teller.end() {
                 say(&left_out);
             }
-            ended
+            returned
         })
     }
 

@@ -11,7 +11,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use super::series::Query;
-use crate::results::beside::ServerRow;
+use crate::results::row::ServerRow;
 use crate::units::NS_PER_S;
 
 /// How long a query may take.

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Feasibility, Job, Target, Watch, conduct, first_start, judge, planned, present, routed, survey,
-    unreadable,
+    Feasibility, Finished, Job, Scale, Target, Watch, conduct, find_capacity, first_start, judge,
+    number_of, planned, present, routed, survey, unreadable,
 };
 use super::retention::overdue;
 use super::stderr::say;
@@ -23,6 +23,9 @@ use crate::trace::extent::Extent;
 use crate::trace::stream::Bundle;
 use crate::units::{Human, RunTime};
 pub use args::Args;
+
+/// How fine --find-capacity tells scales apart.
+const SCALE_STEP: f64 = 0.1;
 
 /// Replays, writes the run directory and prints its summary.
 ///
@@ -47,13 +50,45 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     }
     let watch = Watch::begin(&args.load, quiet)?;
     let target = Target::open(&args.load)?;
-    let outcome = replay(args, quiet, &bundle, extent, &target, &watch);
+    let outcome = match args.load.find_capacity.is_empty() {
+        true => replay(args, quiet, &bundle, extent, &target, &watch)
+            .and_then(|finished| present(vec![finished], &args.load)),
+        false => capacity(args, quiet, &bundle, &target, &watch),
+    };
     target.close()?;
     let outcome = outcome?;
     watch.end(outcome)?;
     Ok(outcome.into())
 }
 
+/// Replays at one scale after the other, up to the highest that the gateway can take.
+fn capacity(
+    args: &Args,
+    quiet: bool,
+    bundle: &Arc<Bundle>,
+    target: &Target,
+    watch: &Watch,
+) -> anyhow::Result<Outcome> {
+    let scale = Scale {
+        unit: "times",
+        step: SCALE_STEP,
+        first: (args.scale / SCALE_STEP).round().max(1.0) as u32,
+    };
+    find_capacity(&args.load, target, &scale, quiet, |load| {
+        let mut scaled = args.clone();
+        scaled.scale = f64::from(load) * SCALE_STEP;
+        scaled.output = args.output.as_deref().map(|dir| number_of(dir, load));
+        let extent = scaled.extent(bundle)?;
+        let feasibility = survey(&scaled.load, extent, target.stream_limit())?;
+        if let Err(why) = feasibility.judge(scaled.load.force) {
+            say(&format!("--scale {}: {why}\n", scaled.scale));
+            return Ok(None);
+        }
+        replay(&scaled, quiet, bundle, extent, target, watch).map(Some)
+    })
+}
+
+/// Replays once.
 fn replay(
     args: &Args,
     quiet: bool,
@@ -61,7 +96,7 @@ fn replay(
     extent: Extent,
     target: &Target,
     watch: &Watch,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Finished> {
     let stream_limit = target.stream_limit();
     let feasibility = survey(&args.load, extent, stream_limit)?;
     judge(&args.load, &feasibility, quiet)?;
@@ -88,8 +123,7 @@ fn replay(
         closed_loop: None,
         campaign: None,
     };
-    let finished = conduct(job, &args.load, target, &feasibility, watch)?;
-    present(vec![finished], &args.load)
+    conduct(job, &args.load, target, &feasibility, watch)
 }
 
 /// What will be replayed, in a line.

@@ -72,7 +72,7 @@ impl Document {
         let requirements = merged(remembered(manifest)?, asked);
         let mut tally = OriginalTally::default();
         let mut ours = Summary::of_run_with(run, lag, |row| tally.add(row))?;
-        let around = Surroundings::of(run).map_err(ResultsError::from)?;
+        let around = Surroundings::of(run)?;
         ours.requirements = judge(&requirements, &ours, held);
         ours.guidance = advise(&ours, &around);
         let config = config(manifest, &around.clips, &tally.languages);
@@ -108,7 +108,7 @@ mod tests {
     use crate::report::stats::Sample;
     use crate::results::beside::ClipUsed;
     use crate::results::manifest::{ClosedLoop, Stage};
-    use crate::results::row::{RequestRow, Status};
+    use crate::results::row::{RequestRow, ServerRow, Status};
     use crate::results::sample::{manifest, row, second, unanswered};
     use crate::table::write_all;
     use crate::units::NS_PER_S;
@@ -154,7 +154,7 @@ mod tests {
         run.spec = serde_json::json!({
             "target": "http://gateway:50051",
             "timeout_ns": 30 * NS_PER_S,
-            "steady_ns": [0, 40 * NS_PER_S],
+            "phases": [["steady", 40 * NS_PER_S]],
             "require": ["response.p90 < 800ms", "errors < 1%"],
         });
         run.verdict.as_mut().unwrap().reasons = vec!["a reason".to_owned()];
@@ -194,6 +194,13 @@ mod tests {
         write_all(&dir.join("clips.parquet"), 1024, &[], &[clip]).unwrap();
         let seconds: Vec<_> = (0..40).map(second).collect();
         write_all(&dir.join("timeline.parquet"), 1024, &[], &seconds).unwrap();
+        let value = ServerRow {
+            series: "gpu_utilisation_percent".to_owned(),
+            labels: r#"{"gpu":"0"}"#.to_owned(),
+            at_ns: 0,
+            value: 40.0,
+        };
+        write_all(&dir.join("server.parquet"), 1024, &[], &[value]).unwrap();
         let asked = ["throughput > 5/s".parse().unwrap()];
         let run = RunDir::open(&dir).unwrap();
         let mut document = Document::of_run(&run, None, &asked, true).unwrap();
