@@ -109,7 +109,7 @@ mod tests {
     use crate::report::stats::Sample;
     use crate::results::beside::ClipUsed;
     use crate::results::manifest::{ClosedLoop, Stage};
-    use crate::results::row::{RequestRow, Status};
+    use crate::results::row::{RequestRow, ServerRow, Status};
     use crate::results::sample::{manifest, row, second, unanswered};
     use crate::table::write_all;
     use crate::units::NS_PER_S;
@@ -195,6 +195,13 @@ mod tests {
         write_all(&dir.join("clips.parquet"), 1024, &[], &[clip]).unwrap();
         let seconds: Vec<_> = (0..40).map(second).collect();
         write_all(&dir.join("timeline.parquet"), 1024, &[], &seconds).unwrap();
+        let value = ServerRow {
+            series: "gpu_utilisation_percent".to_owned(),
+            labels: r#"{"gpu":"0"}"#.to_owned(),
+            at_ns: 0,
+            value: 40.0,
+        };
+        write_all(&dir.join("server.parquet"), 1024, &[], &[value]).unwrap();
         let asked = ["throughput > 5/s".parse().unwrap()];
         let run = RunDir::open(&dir).unwrap();
         let mut document = Document::of_run(&run, None, &asked, true).unwrap();
