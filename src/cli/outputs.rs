@@ -12,7 +12,7 @@ use super::stdout;
 use crate::report::machine::document::DocumentError;
 use crate::report::machine::{Document, csv, junit, raw};
 use crate::report::require::Requirement;
-use crate::report::{html, markdown, text};
+use crate::report::{Summary, html, markdown, text};
 use crate::results::lag::LagSummary;
 use crate::results::reader::RunDir;
 
@@ -65,6 +65,7 @@ pub struct Told {
     run: RunDir,
     /// What is said of it.
     pub document: Document,
+    held: bool,
     outcome: Outcome,
 }
 
@@ -87,8 +88,15 @@ impl Told {
         Ok(Told {
             run,
             document,
+            held: !may_be_invalid,
             outcome,
         })
+    }
+
+    /// The summary of the run.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.document.ours
     }
 
     /// What the run amounts to.
@@ -134,7 +142,7 @@ impl OutputArgs {
     /// # Errors
     /// A failure to write.
     pub fn give(&self, runs: &[Told]) -> anyhow::Result<Outcome> {
-        let summaries = || runs.iter().map(|told| &told.document.ours);
+        let summaries = || runs.iter().map(Told::summary);
         let json = || json(runs.iter().map(|told| &told.document));
         if let Some(file) = &self.json {
             write(file, |out| Ok(out.write_all(json()?.as_bytes())?))?;
@@ -153,7 +161,7 @@ impl OutputArgs {
             write(file, |out| Ok(out.write_all(page.as_bytes())?))?;
         }
         if let Some(file) = &self.junit {
-            let text = junit::render(summaries())?;
+            let text = junit::render(runs.iter().map(|told| (told.summary(), told.held)))?;
             write(file, |out| Ok(out.write_all(text.as_bytes())?))?;
         }
         if let Some(file) = std::env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty()) {
@@ -197,6 +205,15 @@ fn can_be_written(path: &Path) -> anyhow::Result<()> {
             Ok(std::fs::remove_file(path)?)
         }
     }
+}
+
+/// Writes `value` to the file of `--json`.
+///
+/// # Errors
+/// A failure to write.
+pub(super) fn write_json(path: &Path, value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)? + "\n";
+    write(path, |out| Ok(out.write_all(text.as_bytes())?))
 }
 
 fn write(

@@ -8,8 +8,8 @@ use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 
 use super::exit::BadInput;
+use super::outputs::Format;
 use super::progress::ConversionBar;
-use super::report::Format;
 use super::settings::Settings;
 use super::stderr::say;
 use super::{listing, made, recipe, stamp, stdout};

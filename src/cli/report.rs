@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 use super::exit::BadInput;
-pub(super) use super::outputs::Format;
 use super::outputs::{OutputArgs, Told};
 use crate::report::require::Requirement;
 use crate::results::reader::{LATEST, RunDir, resolve};
@@ -42,13 +43,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn read(run: &Path, asked: &[Requirement]) -> Result<Told, BadInput> {
     let path = resolve(run, Path::new(RUNS_DIR));
-    let told = Told::of(&path, None, asked, |run| is_embedded(run));
+    let told = Told::of(&path, None, asked, may_be_invalid);
     told.map_err(|error| BadInput(error.into()))
 }
 
-fn is_embedded(run: &RunDir) -> bool {
-    let target = run.manifest().spec.get("target");
-    target.and_then(serde_json::Value::as_str) == Some(EMBEDDED)
+/// Whether a run is not held to its verdict, as when it was made.
+fn may_be_invalid(run: &RunDir) -> bool {
+    let setting = |name: &str| run.manifest().spec.get(name);
+    let is_set = |name: &str| setting(name).and_then(Value::as_bool) == Some(true);
+    let is_embedded = setting("target").and_then(Value::as_str) == Some(EMBEDDED);
+    is_set("allow_invalid") || (is_embedded && !is_set("strict_verdict"))
 }
 
 #[cfg(test)]
@@ -107,12 +111,22 @@ mod tests {
     }
 
     #[test]
-    fn the_embedded_gateway_is_not_held_to_the_verdict() {
+    fn a_run_is_held_to_its_verdict_as_when_it_was_made() {
         let mut run = manifest();
         run.verdict.as_mut().unwrap().level = VerdictLevel::Invalid;
         assert_eq!(read_back(&run, &[]).outcome(), Outcome::Untrusted);
-        run.spec = serde_json::json!({ "target": EMBEDDED });
-        assert_eq!(read_back(&run, &[]).outcome(), Outcome::Ok);
+        let table = [
+            (serde_json::json!({ "target": EMBEDDED }), Outcome::Ok),
+            (
+                serde_json::json!({ "target": EMBEDDED, "strict_verdict": true }),
+                Outcome::Untrusted,
+            ),
+            (serde_json::json!({ "allow_invalid": true }), Outcome::Ok),
+        ];
+        for (spec, outcome) in table {
+            run.spec = spec;
+            assert_eq!(read_back(&run, &[]).outcome(), outcome, "{}", run.spec);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::require::Judgement;
 use super::stats::Quantile;
 use super::summary::Summary;
 use crate::results::manifest::{ExitReason, VerdictLevel};
+use crate::results::row::Status;
 use crate::units::Human;
 
 /// A short report of a run.
@@ -105,12 +106,13 @@ fn cell(quantile: Quantile) -> String {
 
 fn turns(summary: &Summary) -> String {
     let turns = &summary.turns;
+    let cancelled = turns.outcomes.get(Status::Cancelled.name()).unwrap_or(&0);
     let mut part = format!(
         "{} of {} turns started, {} succeeded ({})\n",
         grouped(turns.started),
         grouped(turns.planned),
         grouped(turns.successes),
-        percent(turns.successes, turns.rows)
+        percent(turns.successes, turns.rows.saturating_sub(*cancelled))
     );
     for error in &summary.error_breakdown.top {
         part.push_str(&format!(
@@ -154,7 +156,7 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::report::require::judge;
-    use crate::results::row::{RequestRow, Status};
+    use crate::results::row::RequestRow;
     use crate::results::sample::{manifest, row, unanswered};
 
     #[test]

@@ -14,6 +14,7 @@ mod layout;
 pub mod machine;
 pub mod markdown;
 pub mod require;
+pub mod server;
 mod sketch;
 #[cfg(test)]
 mod snapshots;

@@ -480,22 +480,3 @@ fn json_of_a_replay_of_recorded_calls() {
     let response = &recorded().recorded["response"];
     insta::assert_snapshot!(serde_json::to_string_pretty(response).unwrap());
 }
-
-#[test]
-fn requirements_and_guidance() {
-    use super::guidance::{Surroundings, advise};
-    use super::require::judge;
-    let mut summary = good();
-    let required = [
-        "response.p95 < 800ms",
-        "e2e.max < 200ms",
-        "barge_in_latency.p95 < 1s",
-        "lag.p99 < 1ms",
-    ];
-    summary.requirements = judge(&required.map(|text| text.parse().unwrap()), &summary, true);
-    summary.guidance = advise(&summary, &Surroundings::default());
-    let text = render(&summary, false);
-    let (top, rest) = text.split_once("\nlatency").unwrap();
-    let (_, bottom) = rest.split_once("\n\nguidance").unwrap();
-    insta::assert_snapshot!(format!("{top}\nguidance{bottom}"), @"");
-}

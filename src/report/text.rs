@@ -9,6 +9,7 @@ use super::diagnosis;
 use super::lag::LagBasis;
 use super::latencies::{LATENCIES, Latency};
 use super::layout::{LABEL, Page, Tone, counted, grouped, percent};
+use super::server;
 use super::stats::{Level, Percentiles, Quantile};
 use super::summary::{Measured, Summary};
 use super::yardstick;
@@ -39,6 +40,7 @@ pub fn render(summary: &Summary, colour: bool) -> String {
     errors(&mut page, summary);
     shares(&mut page, "peers", &summary.peers);
     shares(&mut page, "replicas", &summary.replicas);
+    server::render(&mut page, &summary.server);
     for damage in &summary.unreadable {
         page.words("unread", damage, LABEL, Tone::Warning);
     }

@@ -5,6 +5,7 @@
 mod callers;
 mod diagnosed;
 mod faults;
+mod outputs;
 mod recorded;
 mod stopped;
 mod tls;

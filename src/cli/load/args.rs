@@ -3,10 +3,14 @@
 use std::path::PathBuf;
 
 use crate::cli::duration::DurationArg;
-use crate::cli::report::Format;
+use crate::cli::live::LiveArgs;
+use crate::cli::metrics::MetricsArgs;
+use crate::cli::outputs::OutputArgs;
+use crate::cli::prometheus::PrometheusArgs;
 use crate::cli::size::SizeArg;
 use crate::replay::connections::Balance;
 use crate::replay::pacer::PacerKind;
+use crate::report::require::Requirement;
 
 /// The arguments that `replay` and `run` share.
 #[derive(Debug, Clone, clap::Args)]
@@ -87,6 +91,19 @@ pub(crate) struct LoadArgs {
     )]
     pub(crate) clip_memory: SizeArg,
 
+    /// Make runs at one load after the other, and find the highest at which this holds; repeatable,
+    /// such as 'response.p95 < 800ms'
+    #[arg(long, value_name = "REQUIREMENT", conflicts_with_all = ["raw_json", "csv", "junit", "require"], help_heading = "Campaign")]
+    pub(crate) find_capacity: Vec<Requirement>,
+    /// Rest between two runs
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        help_heading = "Campaign"
+    )]
+    pub(crate) cool_down: DurationArg,
+
     /// Label of the run, repeatable
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label, help_heading = "Results")]
     pub(crate) labels: Vec<(String, String)>,
@@ -108,12 +125,14 @@ pub(crate) struct LoadArgs {
     /// Exit 4 when the schedule was not kept with the embedded gateway too
     #[arg(long, conflicts_with = "allow_invalid", help_heading = "Results")]
     pub(crate) strict_verdict: bool,
-    /// What to print: text, or JSON
-    #[arg(long, value_enum, default_value_t = Format::Text, help_heading = "Results")]
-    pub(crate) format: Format,
-    /// Also write the JSON to FILE
-    #[arg(long, value_name = "FILE", help_heading = "Results")]
-    pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) outputs: OutputArgs,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
+    #[command(flatten)]
+    pub(crate) server: PrometheusArgs,
 }
 
 impl LoadArgs {

@@ -1,37 +1,38 @@
 //! What `replay` and `run` share: from traffic that is planned to a run directory that is whole.
 
 mod args;
+mod capacity;
 mod feasibility;
 mod place;
 mod signals;
 mod target;
 mod verbose;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
 use rand::RngExt;
 use serde_json::{Value, json};
 
 use super::exit::{BadInput, Outcome, Unreachable};
-use super::report::Format;
+use super::outputs::Told;
+use super::stamp;
 use super::stderr::say;
-use super::{live, stamp, stdout};
-use crate::clock::{RunClock, epoch_now};
+use crate::clock::epoch_now;
 use crate::live::gauges::Gauges;
 use crate::replay::calibrate::calibrate;
 use crate::replay::connections::Opening;
 use crate::replay::limits::raise_open_files;
 use crate::replay::phases::Phases;
 use crate::replay::{
-    Gateway, Replay, ReplayError, ReplaySpec, Stop, Traffic, TurnTiming, lead_ns, redacted,
+    Replay, ReplayError, ReplaySpec, Stop, Traffic, TurnTiming, lead_ns, redacted,
 };
-use crate::report::{Summary, text};
+use crate::report::machine::document::REQUIRE;
+use crate::results::lag::LagSummary;
 use crate::results::manifest::{
     Campaign, ClosedLoop, ExitReason, Planned, RUN_FORMAT, RunManifest, TraceRef, VerdictLevel,
 };
-use crate::results::reader::RunDir;
 use crate::results::writer::{RunWriter, write_manifest};
 use crate::table::write_all;
 use crate::trace::TraceError;
@@ -41,12 +42,14 @@ use crate::trace::stream::Bundle;
 use crate::units::{NS_PER_S, RunTime};
 use crate::wire::channel::ConnectError;
 pub(crate) use args::LoadArgs;
+pub(crate) use capacity::{Scale, find_capacity};
 pub(crate) use feasibility::Feasibility;
+pub(crate) use place::number_of;
 use place::{begin, default_dir, host, link_latest};
 use signals::Signals;
 pub(crate) use signals::rest;
 pub(crate) use target::Target;
-use verbose::Teller;
+pub(crate) use watch::Watch;
 
 /// From the end of speech to the first audio, without being told.
 const TIMEOUT_NS: i64 = 30 * NS_PER_S;
@@ -79,8 +82,8 @@ pub(crate) struct Job {
 pub(crate) struct Finished {
     /// The run directory.
     pub(crate) dir: PathBuf,
-    /// Its summary.
-    pub(crate) summary: Summary,
+    /// What is said of it, and what it amounts to.
+    pub(crate) told: Told,
     /// The signal that stopped it.
     pub(crate) interrupted: Option<Outcome>,
 }
@@ -210,6 +213,7 @@ impl LoadArgs {
             "force": self.force,
             "allow_invalid": self.allow_invalid,
             "strict_verdict": self.strict_verdict,
+            REQUIRE: self.outputs.require.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
         if let (Some(shown), Some(settings)) = (shown.as_object_mut(), settings.as_object()) {
             shown.extend(settings.clone());
@@ -226,14 +230,17 @@ impl LoadArgs {
 pub(crate) fn conduct(
     job: Job,
     args: &LoadArgs,
-    gateway: Gateway,
+    target: &Target,
     feasibility: &Feasibility,
-    quiet: bool,
+    watch: &Watch,
 ) -> anyhow::Result<Finished> {
+    let may_be_invalid = args.allow_invalid || (target.is_embedded() && !args.strict_verdict);
     let shown = args.shown(&job.spec, &job.settings);
     let messages = job.spec.messages;
+    let phases = job.spec.phases.clone();
     let bundle = job.bundle.clone();
-    let replay = Replay::prepare(job.spec, gateway, job.bundle, job.traffic).map_err(told)?;
+    let replay =
+        Replay::prepare(job.spec, target.gateway(), job.bundle, job.traffic).map_err(told)?;
 
     let dir = job.dir.unwrap_or_else(|| default_dir(&job.name));
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
@@ -272,22 +279,9 @@ pub(crate) fn conduct(
 
     let gauges = Arc::new(Gauges::default());
     let stop = Stop::default();
-    let signals = Signals::listen(&stop, quiet)?;
-    let clock = RunClock::new(&manifest.epoch);
-    let (done, shown_until) = std::sync::mpsc::channel::<()>();
-    let (teller, lines) = Teller::new(args.verbosity());
-    let outcome = std::thread::scope(|scope| {
-        if !quiet {
-            scope.spawn(move || verbose::print(&lines));
-            let (gauges, clock, sessions) = (&gauges, &clock, manifest.planned.sessions);
-            scope.spawn(move || live::show(gauges, clock, sessions, &shown_until));
-        }
-        let outcome = replay.run(&manifest, writer, &gauges, &stop, &|row| teller.tell(row));
-        drop(done);
-        if let Some(left_out) = teller.end().filter(|_| !quiet) {
-            say(&left_out);
-        }
-        outcome
+    let signals = Signals::listen(&stop, watch.is_quiet())?;
+    let outcome = watch.over(&manifest, &phases, &gauges, |each| {
+        replay.run(&manifest, writer, &gauges, &stop, each)
     });
     manifest.finished_at = Some(stamp::now().to_string());
     let mut outcome = match outcome {
@@ -312,52 +306,50 @@ pub(crate) fn conduct(
     };
     manifest.verdict = Some(outcome.verdict);
     write_manifest(&dir, &manifest)?;
-    let run = RunDir::open(&dir)?;
-    let summary = Summary::of_run(&run, outcome.lag)?;
-    manifest.summary = Some(serde_json::to_value(&summary)?);
+    watch.fetch(&dir, &manifest);
+    let told = tell(&dir, outcome.lag, may_be_invalid)?;
+    manifest.summary = Some(serde_json::to_value(&told.document.ours)?);
     write_manifest(&dir, &manifest)?;
     if let Some(runs) = dir.parent().filter(|_| interrupted.is_none()) {
         link_latest(runs, &dir)?;
     }
+    if !watch.is_quiet() {
+        say_where(&dir, &told, may_be_invalid);
+    }
     Ok(Finished {
         dir,
-        summary,
+        told,
         interrupted,
     })
 }
 
-/// Shows what came of a run, writes the files that were asked for, and says what it amounts to.
+fn tell(dir: &Path, lag: Option<LagSummary>, may_be_invalid: bool) -> anyhow::Result<Told> {
+    Ok(Told::of(dir, lag, &[], |_| may_be_invalid)?)
+}
+
+/// Shows what came of runs, writes the files that were asked for, and says what they amount to.
 ///
 /// # Errors
 /// Files that cannot be written.
-pub(crate) fn present(
-    finished: &Finished,
-    args: &LoadArgs,
-    is_embedded: bool,
-    quiet: bool,
-) -> anyhow::Result<Outcome> {
-    let summary = &finished.summary;
-    let json = serde_json::to_string_pretty(summary)? + "\n";
-    if let Some(file) = &args.json {
-        std::fs::write(file, &json)
-            .with_context(|| format!("could not write {}", file.display()))?;
-    }
-    match args.format {
-        Format::Text => stdout::print(&text::render(summary, stdout::colour()))?,
-        Format::Json => stdout::print(&json)?,
-    }
-    let may_be_invalid = args.allow_invalid || (is_embedded && !args.strict_verdict);
-    if !quiet {
-        say_where(&finished.dir, summary, may_be_invalid);
-    }
-    let interrupted = finished.interrupted.unwrap_or(Outcome::Ok);
-    Ok(Outcome::of(summary, may_be_invalid).max(interrupted))
+pub(crate) fn present(runs: Vec<Finished>, args: &LoadArgs) -> anyhow::Result<Outcome> {
+    let interrupted = runs.iter().filter_map(|run| run.interrupted).max();
+    let told: Vec<Told> = runs.into_iter().map(|run| run.told).collect();
+    Ok(args
+        .outputs
+        .give(&told)?
+        .max(interrupted.unwrap_or(Outcome::Ok)))
 }
 
 /// Says where the results are, and whether they are to be trusted.
-fn say_where(dir: &Path, summary: &Summary, may_be_invalid: bool) {
+fn say_where(dir: &Path, told: &Told, may_be_invalid: bool) {
     say(&format!("results: {}\n", dir.display()));
-    match summary.verdict.as_ref().map(|verdict| verdict.level) {
+    match told
+        .document
+        .ours
+        .verdict
+        .as_ref()
+        .map(|verdict| verdict.level)
+    {
         Some(VerdictLevel::Degraded) => {
             say("warning: the schedule was kept with blemishes, see the verdict\n");
         }

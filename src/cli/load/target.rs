@@ -43,8 +43,13 @@ impl Target {
     }
 
     /// How it is reached.
-    pub(crate) fn gateway(&self) -> Gateway {
+    pub(super) fn gateway(&self) -> Gateway {
         self.gateway.clone()
+    }
+
+    /// Streams that it allows on a connection; `usize::MAX` for no limit.
+    pub(crate) fn stream_limit(&self) -> usize {
+        self.gateway.stream_limit
     }
 
     /// Whether it is the reference gateway in this process.

@@ -14,7 +14,7 @@ use crate::units::TraceTime;
 
 /// Replay a trace: sessions start and chunks leave at their recorded instants, whatever the
 /// gateway answers.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// The trace bundle
     #[arg(value_name = "TRACE")]

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Feasibility, Job, Target, conduct, first_start, judge, planned, present, routed, survey,
-    unreadable,
+    Feasibility, Finished, Job, Scale, Target, Watch, conduct, find_capacity, first_start, judge,
+    number_of, planned, present, routed, survey, unreadable,
 };
 use super::retention::overdue;
 use super::stderr::say;
@@ -24,12 +24,16 @@ use crate::trace::stream::Bundle;
 use crate::units::{Human, RunTime};
 pub use args::Args;
 
+/// How fine --find-capacity tells scales apart.
+const SCALE_STEP: f64 = 0.1;
+
 /// Replays, writes the run directory and prints its summary.
 ///
 /// # Errors
 /// [`BadInput`], [`super::exit::Unreachable`], or our own failure.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     args.check()?;
+    args.load.outputs.check()?;
     let bundle = Arc::new(Bundle::open(&args.trace).map_err(unreadable)?);
     if let Some(warning) = overdue(&bundle, stamp::now()).filter(|_| !quiet) {
         say(&format!("warning: {warning}\n"));
@@ -44,24 +48,60 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         }
         return Ok(Outcome::Ok.into());
     }
+    let watch = Watch::begin(&args.load, quiet)?;
     let target = Target::open(&args.load)?;
-    let outcome = replay(args, quiet, &bundle, extent, &target);
+    let outcome = match args.load.find_capacity.is_empty() {
+        true => replay(args, quiet, &bundle, extent, &target, &watch)
+            .and_then(|finished| present(vec![finished], &args.load)),
+        false => capacity(args, quiet, &bundle, &target, &watch),
+    };
     target.close()?;
-    Ok(outcome?.into())
+    let outcome = outcome?;
+    watch.end(outcome)?;
+    Ok(outcome.into())
 }
 
+/// Replays at one scale after the other, up to the highest that the gateway can take.
+fn capacity(
+    args: &Args,
+    quiet: bool,
+    bundle: &Arc<Bundle>,
+    target: &Target,
+    watch: &Watch,
+) -> anyhow::Result<Outcome> {
+    let scale = Scale {
+        unit: "times",
+        step: SCALE_STEP,
+        first: (args.scale / SCALE_STEP).round().max(1.0) as u32,
+    };
+    find_capacity(&args.load, target, &scale, quiet, |load| {
+        let mut scaled = args.clone();
+        scaled.scale = f64::from(load) * SCALE_STEP;
+        scaled.output = args.output.as_deref().map(|dir| number_of(dir, load));
+        let extent = scaled.extent(bundle)?;
+        let feasibility = survey(&scaled.load, extent, target.stream_limit())?;
+        if let Err(why) = feasibility.judge(scaled.load.force) {
+            say(&format!("--scale {}: {why}\n", scaled.scale));
+            return Ok(None);
+        }
+        replay(&scaled, quiet, bundle, extent, target, watch).map(Some)
+    })
+}
+
+/// Replays once.
 fn replay(
     args: &Args,
     quiet: bool,
     bundle: &Arc<Bundle>,
     extent: Extent,
     target: &Target,
-) -> anyhow::Result<Outcome> {
-    let gateway = target.gateway();
-    let feasibility = survey(&args.load, extent, gateway.stream_limit)?;
+    watch: &Watch,
+) -> anyhow::Result<Finished> {
+    let stream_limit = target.stream_limit();
+    let feasibility = survey(&args.load, extent, stream_limit)?;
     judge(&args.load, &feasibility, quiet)?;
     if !quiet {
-        say(&announced(args, &feasibility, gateway.stream_limit));
+        say(&announced(args, &feasibility, stream_limit));
     }
     let first = first_start(&feasibility);
     let plan = plan(bundle, &args.shape(), first).map_err(|error| BadInput(error.into()))?;
@@ -83,8 +123,7 @@ fn replay(
         closed_loop: None,
         campaign: None,
     };
-    let finished = conduct(job, &args.load, gateway, &feasibility, quiet)?;
-    present(&finished, &args.load, target.is_embedded(), quiet)
+    conduct(job, &args.load, target, &feasibility, watch)
 }
 
 /// What will be replayed, in a line.

@@ -7,7 +7,8 @@ mod repeated;
 mod scenario;
 mod speech;
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,10 +18,10 @@ use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Finished, Job, LoadArgs, Target, conduct, first_start, judge, present, rest, routed, survey,
+    Feasibility, Finished, Job, LoadArgs, Scale, Target, Watch, conduct, find_capacity,
+    first_start, judge, number_of, present, rest, routed, survey,
 };
 use super::stderr::say;
-use super::stdout;
 use crate::replay::requests::RequestSpec;
 use crate::replay::supply::ClosedLoopSpec;
 use crate::replay::users::Users;
@@ -44,6 +45,7 @@ struct Loop<'a> {
     resolved: Resolved,
     speech: Speech,
     target: Target,
+    watch: Watch,
     quiet: bool,
 }
 
@@ -62,6 +64,9 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     speech.check(&resolved)?;
     let mut load = args.load.clone();
     load.timeout = load.timeout.or(behaviour.timeout);
+    args.name_outputs(&mut load.outputs);
+    load.outputs.check()?;
+    let watch = Watch::begin(&load, quiet)?;
     let target = Target::open(&load)?;
     let looped = Loop {
         args,
@@ -70,12 +75,25 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         resolved,
         speech,
         target,
+        watch,
         quiet,
     };
     let outcome = looped.run_all();
-    let Loop { target, .. } = looped;
+    let Loop { target, watch, .. } = looped;
     target.close()?;
-    Ok(outcome?.into())
+    let outcome = outcome?;
+    watch.end(outcome)?;
+    Ok(outcome.into())
+}
+
+fn users(resolved: &Resolved, feasibility: &Feasibility) -> Users {
+    Users {
+        stages: resolved.stages.clone(),
+        think_ns: resolved.think_ns.clone(),
+        requests_per_user: resolved.requests_per_user,
+        seed: resolved.seed,
+        first: first_start(feasibility),
+    }
 }
 
 fn audio(behaviour: &Behaviour) -> Result<PathBuf, BadInput> {
@@ -86,52 +104,48 @@ fn audio(behaviour: &Behaviour) -> Result<PathBuf, BadInput> {
     })
 }
 
-/// `path` for run number `number` of several: with the number at the end of its name.
-fn number_of(path: &Path, number: u32) -> PathBuf {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let name = match path.extension() {
-        Some(extension) => format!("{stem}-{number}.{}", extension.to_string_lossy()),
-        None => format!("{stem}-{number}"),
-    };
-    path.with_file_name(name)
-}
-
 impl Loop<'_> {
     /// Makes the run, as often as was asked for; the outcome is the gravest.
     fn run_all(&self) -> anyhow::Result<Outcome> {
-        let (of, cool_down_ns) = (self.args.repeat, self.args.cool_down.ns);
+        let (of, cool_down_ns) = (self.args.repeat, self.load.cool_down.ns);
+        if !self.load.find_capacity.is_empty() {
+            return self.find_capacity();
+        }
         if of == 1 {
-            return Ok(self.run_once(None, 1)?.1);
+            return present(vec![self.run_once(None)?], &self.load);
         }
         let campaign_id = format!("{:032x}", rand::rng().random::<u128>());
-        let (mut summaries, mut gravest) = (Vec::new(), Outcome::Ok);
+        let (mut runs, mut stopped) = (Vec::new(), None);
         for number in 1..=of {
-            if number > 1
-                && let Some(interrupted) = self.cool_down(number)?
-            {
-                gravest = gravest.max(interrupted);
+            if number > 1 {
+                stopped = self.cool_down(number)?;
+            }
+            if stopped.is_some() {
                 break;
             }
-            let campaign = Campaign {
+            let run = self.run_once(Some(Campaign {
                 campaign_id: campaign_id.clone(),
                 number,
                 of,
                 cool_down_ns,
-            };
-            let (finished, outcome) = self.run_once(Some(campaign), number)?;
-            gravest = gravest.max(outcome);
-            summaries.push(finished.summary);
-            if finished.interrupted.is_some() {
-                break;
-            }
+            }))?;
+            stopped = run.interrupted;
+            runs.push(run);
         }
-        stdout::print(&repeated::text(&summaries))?;
-        Ok(gravest)
+        let summaries: Vec<_> = runs
+            .iter()
+            .map(|run| run.told.document.ours.clone())
+            .collect();
+        let outcome = present(runs, &self.load)?;
+        if !self.quiet {
+            say(&repeated::text(&summaries));
+        }
+        Ok(outcome.max(stopped.unwrap_or(Outcome::Ok)))
     }
 
     /// Rests before run number `number`; returns the signal that ends it all.
     fn cool_down(&self, number: u32) -> anyhow::Result<Option<Outcome>> {
-        let time_ns = self.args.cool_down.ns;
+        let time_ns = self.load.cool_down.ns;
         if !self.quiet {
             let of = self.args.repeat;
             say(&format!(
@@ -142,19 +156,15 @@ impl Loop<'_> {
         rest(Duration::from_nanos(time_ns.unsigned_abs()))
     }
 
-    /// Makes and shows run number `number`.
-    fn run_once(
-        &self,
-        campaign: Option<Campaign>,
-        number: u32,
-    ) -> anyhow::Result<(Finished, Outcome)> {
-        let several = campaign.is_some();
-        let numbered = |path: &PathBuf| match several {
-            true => number_of(path, number),
-            false => path.clone(),
+    /// Makes a run, and the trace of it if that was asked for.
+    fn run_once(&self, campaign: Option<Campaign>) -> anyhow::Result<Finished> {
+        let number = campaign.as_ref().map(|campaign| campaign.number);
+        let numbered = |path: &PathBuf| match number {
+            Some(number) => number_of(path, number),
+            None => path.clone(),
         };
         let dir = self.args.run_dir.as_ref().map(numbered);
-        let finished = self.make(campaign, dir)?;
+        let finished = self.make(&self.resolved, campaign, dir)?;
         if let Some(place) = self.args.emit_trace.as_ref().map(numbered) {
             let (bundle, call) = (&self.speech.bundle, &self.resolved.call);
             let sessions = emit::emit(&finished.dir, bundle, call, &place)?;
@@ -165,32 +175,70 @@ impl Loop<'_> {
                 ));
             }
         }
-        let load = LoadArgs {
-            json: self.load.json.as_ref().map(numbered),
-            ..self.load.clone()
+        Ok(finished)
+    }
+
+    /// Makes runs of more and more users, up to those that the gateway can take.
+    fn find_capacity(&self) -> anyhow::Result<Outcome> {
+        let stages = self.resolved.stages.iter();
+        let mut with_users = stages.filter(|stage| stage.users > 0);
+        let first = with_users.next().map_or(1, |stage| stage.users);
+        if with_users.next().is_some() {
+            return Err(BadInput(anyhow!(
+                "--find-capacity changes the number of users, and the scenario has several stages of them; use one of one stage"
+            ))
+            .into());
+        }
+        let scale = Scale {
+            unit: "users",
+            step: 1.0,
+            first,
         };
-        let outcome = present(&finished, &load, self.target.is_embedded(), self.quiet)?;
-        Ok((finished, outcome))
+        find_capacity(&self.load, &self.target, &scale, self.quiet, |users| {
+            let mut resolved = self.resolved.clone();
+            for stage in resolved.stages.iter_mut().filter(|stage| stage.users > 0) {
+                stage.users = users;
+            }
+            if let Some(why) = self.cannot_make(&resolved)? {
+                say(&format!("{users} users: {why}\n"));
+                return Ok(None);
+            }
+            let dir = self.args.run_dir.as_deref();
+            let dir = dir.map(|dir| number_of(dir, users));
+            self.make(&resolved, None, dir).map(Some)
+        })
+    }
+
+    /// Why this machine cannot make so much load, if it cannot.
+    fn cannot_make(&self, resolved: &Resolved) -> anyhow::Result<Option<String>> {
+        let extent = self.extent(resolved);
+        let feasibility = survey(&self.load, extent, self.target.stream_limit())?;
+        let refused = feasibility.judge(self.load.force).err();
+        Ok(refused.map(|why| why.to_string()))
     }
 
     /// Makes one run.
-    fn make(&self, campaign: Option<Campaign>, dir: Option<PathBuf>) -> anyhow::Result<Finished> {
-        let gateway = self.target.gateway();
-        let extent = self.extent();
-        let feasibility = survey(&self.load, extent, gateway.stream_limit)?;
+    fn make(
+        &self,
+        resolved: &Resolved,
+        campaign: Option<Campaign>,
+        dir: Option<PathBuf>,
+    ) -> anyhow::Result<Finished> {
+        let stream_limit = self.target.stream_limit();
+        let extent = self.extent(resolved);
+        let feasibility = survey(&self.load, extent, stream_limit)?;
         judge(&self.load, &feasibility, self.quiet)?;
         if !self.quiet {
-            let route = routed(&self.load, &feasibility, gateway.stream_limit);
-            say(&format!("{} on {route}\n", self.announced()));
+            let route = routed(&self.load, &feasibility, stream_limit);
+            say(&format!("{} on {route}\n", self.announced(&extent)));
         }
-        let users = self.users(&feasibility);
+        let users = users(resolved, &feasibility);
         let spec = self.load.spec(
             &self.speech.bundle,
             &feasibility,
             TurnTiming::Reactive { barge_in_ns: None },
             users.phases(),
         );
-        let resolved = &self.resolved;
         let requests = RequestSpec {
             call: resolved.call.clone(),
             pick: resolved.pick,
@@ -206,29 +254,18 @@ impl Loop<'_> {
             spec,
             settings: self.settings(),
             planned: Planned::default(),
-            closed_loop: Some(self.closed_loop(&extent)),
+            closed_loop: Some(self.closed_loop(resolved, &extent)),
             campaign,
         };
-        conduct(job, &self.load, gateway, &feasibility, self.quiet)
+        conduct(job, &self.load, &self.target, &feasibility, &self.watch)
     }
 
     fn name(&self) -> Option<&str> {
         Some(&self.scenario.as_ref()?.name)
     }
 
-    fn users(&self, feasibility: &super::load::Feasibility) -> Users {
-        Users {
-            stages: self.resolved.stages.clone(),
-            think_ns: self.resolved.think_ns.clone(),
-            requests_per_user: self.resolved.requests_per_user,
-            seed: self.resolved.seed,
-            first: first_start(feasibility),
-        }
-    }
-
     /// The most that the users can ask of this machine: all of them speaking at once.
-    fn extent(&self) -> Extent {
-        let resolved = &self.resolved;
+    fn extent(&self, resolved: &Resolved) -> Extent {
         let peak = resolved.stages.iter().map(|stage| stage.users).max();
         let peak = u64::from(peak.unwrap_or(0));
         let rates = self
@@ -250,8 +287,7 @@ impl Loop<'_> {
         }
     }
 
-    fn closed_loop(&self, extent: &Extent) -> ClosedLoop {
-        let resolved = &self.resolved;
+    fn closed_loop(&self, resolved: &Resolved, extent: &Extent) -> ClosedLoop {
         ClosedLoop {
             scenario: self.name().map(str::to_owned),
             users: u32::try_from(extent.peak_sessions).unwrap_or(u32::MAX),
@@ -266,23 +302,30 @@ impl Loop<'_> {
     /// The settings as `run.json` shows them, besides those of any load.
     fn settings(&self) -> serde_json::Value {
         let call = &self.resolved.call;
+        // The same for all clips, unless their rates differ.
+        let clips = self.speech.bundle.clips.iter();
+        let rates = clips.map(|clip| SampleRate(clip.sample_rate_hz));
+        let chunks = rates.map(|rate| call.pace.chunks(call.chunk_ns, rate));
+        let chunks: BTreeSet<(u64, i64)> = chunks.collect();
+        let chunk = chunks.first().filter(|_| chunks.len() == 1);
         json!({
             "command": "run",
             "scenario": self.name(),
             "pick": self.resolved.pick.name(),
             "pace": call.pace.to_string(),
             "chunk_ns": call.chunk_ns,
+            "chunk_bytes": chunk.map(|(samples, _)| samples * 2),
+            "chunk_interval_ns": chunk.map(|(_, interval_ns)| interval_ns),
             "language_code": call.language_code,
             "seed": self.resolved.seed,
         })
     }
 
     /// What the users will do, in part of a line.
-    fn announced(&self) -> String {
+    fn announced(&self, extent: &Extent) -> String {
         let purpose = self.scenario.as_ref();
         let purpose = purpose.and_then(|scenario| scenario.behaviour.purpose.as_deref());
         let purpose = purpose.map_or(String::new(), |purpose| format!(" ({purpose})"));
-        let extent = self.extent();
         format!(
             "{}{purpose}: up to {} users over {}, {} clips at {} pace,",
             self.name().unwrap_or(UNNAMED),

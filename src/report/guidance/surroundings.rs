@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::report::steady;
-use crate::results::beside::{ClipUsed, ServerRow};
+use crate::report::steady::Windows;
+use crate::results::ResultsError;
+use crate::results::beside::ClipUsed;
 use crate::results::manifest::{ExitReason, RunManifest};
 use crate::results::reader::RunDir;
-use crate::table::TableError;
+use crate::results::row::ServerRow;
 
 /// The scenario of one user that others are compared with.
 const BASELINE: &str = "baseline";
@@ -47,7 +48,7 @@ impl Surroundings {
     ///
     /// # Errors
     /// A table of the run that cannot be read; what other runs hold is left out instead.
-    pub fn of(run: &RunDir) -> Result<Surroundings, TableError> {
+    pub fn of(run: &RunDir) -> Result<Surroundings, ResultsError> {
         let manifest = run.manifest();
         let clips = run.clips()?;
         let others = run.neighbours();
@@ -66,7 +67,7 @@ impl Surroundings {
             .iter()
             .filter(|other| lacks_rest(manifest, other.manifest()));
         Ok(Surroundings {
-            gpus: gpus(&run.server()?, steady::window(manifest)),
+            gpus: gpus(&run.server()?, &Windows::of(manifest)),
             is_baseline: is_baseline(manifest),
             baseline: baseline.map(name),
             repeats: manifest.campaign.as_ref().map_or(1, |campaign| campaign.of),
@@ -117,12 +118,11 @@ fn began(run: &RunManifest) -> Option<Timestamp> {
 
 /// The GPUs among the series: those whose name speaks of a GPU's utilisation, such as
 /// `DCGM_FI_DEV_GPU_UTIL`, which are in percent. Over the steady phase, or all where it is not known.
-fn gpus(rows: &[ServerRow], window: Option<[i64; 2]>) -> Vec<GpuUse> {
+fn gpus(rows: &[ServerRow], steady: &Windows) -> Vec<GpuUse> {
     let mut sums: BTreeMap<(&str, &str), (f64, u32)> = BTreeMap::new();
-    let is_within = |at_ns: i64| window.is_none_or(|[from, to]| (from..to).contains(&at_ns));
     for row in rows
         .iter()
-        .filter(|row| is_within(row.at_ns) && row.value.is_finite())
+        .filter(|row| steady.contain(row.at_ns) && row.value.is_finite())
     {
         let name = row.series.to_lowercase();
         if name.contains("gpu") && name.contains("util") {
@@ -276,11 +276,13 @@ mod tests {
             row("DCGM_FI_DEV_GPU_TEMP", "gpu=0", 15, 80.0),
             row("voice_gateway_active_streams", "", 15, 7.0),
         ];
-        let means: Vec<f64> = gpus(&rows, Some([10, 20]))
+        let mut run = manifest();
+        run.spec["phases"] = serde_json::json!([["warmup", 10], ["steady", 20]]);
+        let means: Vec<f64> = gpus(&rows, &Windows::of(&run))
             .iter()
             .map(|gpu| gpu.mean)
             .collect();
         assert_eq!(means, [65.0, 20.0]);
-        assert_eq!(gpus(&rows, None).len(), 2);
+        assert_eq!(gpus(&rows, &Windows::default()).len(), 2);
     }
 }

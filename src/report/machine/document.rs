@@ -72,7 +72,7 @@ impl Document {
         let requirements = merged(remembered(manifest)?, asked);
         let mut tally = OriginalTally::default();
         let mut ours = Summary::of_run_with(run, lag, |row| tally.add(row))?;
-        let around = Surroundings::of(run).map_err(ResultsError::from)?;
+        let around = Surroundings::of(run)?;
         ours.requirements = judge(&requirements, &ours, held);
         ours.guidance = advise(&ours, &around);
         let config = config(manifest, &around.clips, &tally.languages);
@@ -155,7 +155,7 @@ mod tests {
         run.spec = serde_json::json!({
             "target": "http://gateway:50051",
             "timeout_ns": 30 * NS_PER_S,
-            "steady_ns": [0, 40 * NS_PER_S],
+            "phases": [["steady", 40 * NS_PER_S]],
             "require": ["response.p90 < 800ms", "errors < 1%"],
         });
         run.verdict.as_mut().unwrap().reasons = vec!["a reason".to_owned()];

@@ -6,17 +6,20 @@ use crate::report::require::{Judged, Judgement};
 use crate::report::summary::Summary;
 use crate::results::manifest::{Verdict, VerdictLevel};
 
-/// The runs as JUnit XML.
+/// The runs as JUnit XML, each with whether it is held to its verdict.
 ///
 /// # Errors
 /// The XML library's, which writes to memory.
-pub fn render<'a>(runs: impl IntoIterator<Item = &'a Summary>) -> Result<String, SerializeError> {
+pub fn render<'a>(
+    runs: impl IntoIterator<Item = (&'a Summary, bool)>,
+) -> Result<String, SerializeError> {
     let mut report = Report::new("voicelt");
-    report.add_test_suites(runs.into_iter().map(suite));
+    let suites = runs.into_iter().map(|(summary, held)| suite(summary, held));
+    report.add_test_suites(suites);
     report.to_string()
 }
 
-fn suite(summary: &Summary) -> TestSuite {
+fn suite(summary: &Summary, held: bool) -> TestSuite {
     let run = &summary.run;
     let mut suite = TestSuite::new(run.name.as_str());
     suite.add_property(("run_id", run.run_id.as_str()));
@@ -27,33 +30,38 @@ fn suite(summary: &Summary) -> TestSuite {
     for (key, value) in &run.labels {
         suite.add_property((format!("label.{key}"), value.clone()));
     }
-    suite.add_test_cases(verdict(summary.verdict.as_ref()));
+    suite.add_test_cases(verdict(summary.verdict.as_ref(), held));
     suite.add_test_cases(summary.requirements.iter().map(requirement));
     suite
 }
 
 /// A valid verdict is one case that passes; otherwise each reason is a case, and those of an invalid
-/// verdict fail.
-fn verdict(verdict: Option<&Verdict>) -> Vec<TestCase> {
+/// verdict fail, or are skipped where the run is let pass all the same.
+fn verdict(verdict: Option<&Verdict>, held: bool) -> Vec<TestCase> {
     let Some(verdict) = verdict else {
         let mut status = TestCaseStatus::skipped();
         status.set_message("it is given when a run ends");
         return vec![case("verdict", "verdict", status)];
     };
     if verdict.reasons.is_empty() {
-        return vec![case("verdict", "verdict", reason(verdict.level, ""))];
+        return vec![case("verdict", "verdict", reason(verdict.level, "", held))];
     }
     let reasons = verdict.reasons.iter();
     reasons
-        .map(|text| case("verdict", text, reason(verdict.level, text)))
+        .map(|text| case("verdict", text, reason(verdict.level, text, held)))
         .collect()
 }
 
 /// The level is the worst of all reasons, so that one of an invalid verdict may be a blemish alone:
 /// which is not known any more.
-fn reason(level: VerdictLevel, text: &str) -> TestCaseStatus {
+fn reason(level: VerdictLevel, text: &str, held: bool) -> TestCaseStatus {
     match level {
-        VerdictLevel::Invalid => failure("invalid", text),
+        VerdictLevel::Invalid if held => failure("invalid", text),
+        VerdictLevel::Invalid => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_type("invalid").set_message(text);
+            status
+        }
         VerdictLevel::Valid | VerdictLevel::Degraded => TestCaseStatus::success(),
     }
 }
@@ -115,13 +123,17 @@ mod tests {
             ),
             cut,
         ];
-        insta::assert_snapshot!(render(&runs).unwrap());
+        let allowed = summary(VerdictLevel::Invalid, &["3.2 % late"], &[]);
+        let held = runs.iter().map(|run| (run, true));
+        let runs = held.chain([(&allowed, false)]);
+        insta::assert_snapshot!(render(runs).unwrap());
     }
 
     #[test]
     fn the_counts_are_those_of_the_cases() {
         let required = ["response.p95 < 800ms", "e2e.max < 1ms", "response.p99 < 1s"];
-        let text = render(&[summary(VerdictLevel::Valid, &[], &required)]).unwrap();
+        let run = summary(VerdictLevel::Valid, &[], &required);
+        let text = render([(&run, true)]).unwrap();
         let report = Report::deserialize_from_str(&text).unwrap();
         assert_eq!((report.tests, report.failures, report.errors), (4, 2, 0));
     }

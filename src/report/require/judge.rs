@@ -221,7 +221,7 @@ mod tests {
 
     fn steady_run() -> RunManifest {
         let mut run = manifest();
-        run.spec["steady_ns"] = serde_json::json!([0, 50_000_000_000_i64]);
+        run.spec["phases"] = serde_json::json!([["steady", 50_000_000_000_i64]]);
         run
     }
 
@@ -239,7 +239,10 @@ mod tests {
             })
             .collect();
         let mut run = steady_run();
-        run.spec["steady_ns"] = serde_json::json!([10_000_000_000_i64, 50_000_000_000_i64]);
+        run.spec["phases"] = serde_json::json!([
+            ["warmup", 10_000_000_000_i64],
+            ["steady", 50_000_000_000_i64]
+        ]);
         let lag = LagSummary {
             p50_ns: 12_000,
             p99_ns: 900_000,

@@ -52,7 +52,7 @@ impl<'a> Part<'a> {
 }
 
 /// The name of `value` among `named`.
-pub(super) fn name_of<T: PartialEq>(named: &[(&'static str, T)], value: T) -> &'static str {
+pub(super) fn name_of<T: PartialEq + Copy>(named: &[(&'static str, T)], value: T) -> &'static str {
     let found = named.iter().find(|(_, other)| *other == value);
     found.map_or("", |(name, _)| name)
 }
