@@ -10,6 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::duration::DurationArg;
+use super::metrics::MetricsArgs;
+use crate::gateway::metrics::gateway_metrics;
 use crate::gateway::{Distribution, Gateway, GatewayReport, GatewaySpec, ModelSpec};
 
 /// Serve the reference gateway, a target to try out traces on.
@@ -54,6 +56,8 @@ pub struct GatewayArgs {
     /// Log the arrival of each client message to this Parquet file
     #[arg(long, value_name = "FILE")]
     pub arrivals_log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
 }
 
 impl GatewayArgs {
@@ -82,12 +86,16 @@ impl GatewayArgs {
 /// # Errors
 /// An address that cannot be listened on, and those of [`Gateway`].
 pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
+    let metrics = args.metrics.listen(false)?;
     let gateway = Gateway::new(args.spec())?;
+    metrics.show(|| gateway_metrics(gateway.gauges()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the gateway's threads")?;
-    runtime.block_on(listen(&args.listen, gateway))
+    let ended = runtime.block_on(listen(&args.listen, gateway))?;
+    metrics.linger()?;
+    Ok(ended)
 }
 
 #[expect(clippy::print_stderr, reason = "progress of a command")]

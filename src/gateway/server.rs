@@ -10,6 +10,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use super::arrivals::{ArrivalsLog, ArrivalsReport};
+use super::metrics::GatewayGauges;
 use super::model::ModelSpec;
 use super::service::{Service, Shared};
 use super::tally::GatewayReport;
@@ -126,6 +127,12 @@ impl Gateway {
             shared: Arc::new(shared),
             log,
         })
+    }
+
+    /// What it shows to Prometheus.
+    #[must_use]
+    pub fn gauges(&self) -> Arc<GatewayGauges> {
+        Arc::clone(&self.shared.gauges)
     }
 
     /// Serves callers on `listener` until `shutdown` is cancelled and the calls have ended; those

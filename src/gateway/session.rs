@@ -30,6 +30,7 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=48_000;
 /// Serves one stream to its end, or until the gateway stops.
 pub(super) async fn run(shared: Arc<Shared>, mut inbox: Inbox, outbox: Outbox) {
     Tally::count(&shared.tally.streams);
+    let _open = shared.gauges.open_stream();
     tokio::select! {
         end = serve(&shared, &mut inbox, &outbox) => {
             if end.is_ok() {
@@ -47,6 +48,7 @@ async fn serve(shared: &Shared, inbox: &mut Inbox, outbox: &Outbox) -> Result<()
         // A rule that was broken is told as an event; the stream itself ends well.
         Err(Broken::Refused(reason)) => {
             Tally::count(&shared.tally.errors);
+            Tally::count(&shared.gauges.failed);
             outbox.send(message::error(reason)).await
         }
         ended => ended,

@@ -153,6 +153,7 @@ impl Crew {
         member.due = None;
         self.waiting -= 1;
         member.requests += 1;
+        gauges.offered_sessions.fetch_add(1, Relaxed);
         if !std::mem::replace(&mut member.present, true) {
             gauges.users.fetch_add(1, Relaxed);
         }

@@ -32,6 +32,12 @@ impl Phases {
         part.map_or(Phase::Drain, |(_, phase)| *phase)
     }
 
+    /// The parts in order, each with the instant at which it ends.
+    #[must_use]
+    pub fn parts(&self) -> &[(RunTime, Phase)] {
+        &self.0
+    }
+
     /// The parts as the settings show them: name and end, since the run's epoch.
     #[must_use]
     pub fn shown(&self) -> serde_json::Value {

@@ -138,7 +138,6 @@ impl Shared {
     pub(super) fn count_chunk(&self, due: RunTime, sent: RunTime, lag: Lag, interval_ns: i64) {
         self.tally.borrow_mut().chunk(due, sent, lag, interval_ns);
         self.gauges.lag.record(lag.0);
-        self.gauges.chunks.fetch_add(1, Relaxed);
     }
 
     pub(super) fn count_start(&self, due: RunTime, sent: RunTime, lag: Lag) {

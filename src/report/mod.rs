@@ -11,6 +11,7 @@ mod layout;
 pub mod machine;
 pub mod markdown;
 pub mod require;
+pub mod server;
 #[cfg(test)]
 mod snapshots;
 pub mod stats;

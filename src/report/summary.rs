@@ -12,6 +12,7 @@ use super::growth::Growth;
 use super::guidance::Advice;
 use super::lag::{self, LagBasis, ScheduleLag};
 use super::require::Judged;
+use super::server::{self, ServerSeries};
 use super::stats::{Percentiles, Quantile};
 use super::steady::Steady;
 use super::tally::Tally;
@@ -62,6 +63,9 @@ pub struct Summary {
     /// all the time, or the requests are few.
     #[serde(default)]
     pub growth: Option<Growth>,
+    /// What was fetched from the servers' Prometheus; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server: Vec<ServerSeries>,
     /// The errors of turns that failed.
     pub error_breakdown: Errors,
     /// Turns by address that answered; empty unless there were several.
@@ -233,6 +237,7 @@ impl Summary {
             recorded: tally.yardstick.finish(),
             steady: tally.steady.finish(last_ns),
             growth: tally.growth.finish(),
+            server: Vec::new(),
             error_breakdown: tally.errors.finish(),
             peers: tally.peers.finish(),
             replicas: tally.replicas.finish(),
@@ -272,6 +277,10 @@ impl Summary {
         let mut summary = Summary::of_tally(run.manifest(), tally, &timeline.rows, lag);
         summary.unreadable = unreadable;
         summary.unreadable.extend(timeline.unreadable);
+        match run.server() {
+            Ok(rows) => summary.server = server::series(&rows),
+            Err(damage) => summary.unreadable.push(damage.to_string()),
+        }
         Ok(summary)
     }
 

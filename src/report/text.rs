@@ -8,6 +8,7 @@ use super::breakdown::Share;
 use super::lag::LagBasis;
 use super::latencies::{LATENCIES, Latency};
 use super::layout::{LABEL, Page, Tone, counted, grouped, percent};
+use super::server;
 use super::stats::{Level, Percentiles, Quantile};
 use super::summary::{Measured, Summary};
 use super::yardstick;
@@ -36,6 +37,7 @@ pub fn render(summary: &Summary, colour: bool) -> String {
     errors(&mut page, summary);
     shares(&mut page, "peers", &summary.peers);
     shares(&mut page, "replicas", &summary.replicas);
+    server::render(&mut page, &summary.server);
     for damage in &summary.unreadable {
         page.words("unread", damage, LABEL, Tone::Warning);
     }

@@ -1,5 +1,4 @@
-//! What lies beside the rows of a run: its clips, what was asked of the server's own metrics, and
-//! the runs next to it.
+//! What lies beside the rows of a run: its clips, and the runs next to it.
 
 use std::fs;
 use std::path::Path;
@@ -25,34 +24,12 @@ crate::table! {
     }
 }
 
-crate::table! {
-    /// One row per sample of a metric of the server, fetched after the run for its time span.
-    pub struct ServerRow in "server" {
-        /// Name of the metric.
-        pub series: String [""],
-        /// When, since the run's epoch.
-        pub at_ns: i64 ["ns"],
-        /// Its value.
-        pub value: f64 [""],
-        /// Its labels, as text.
-        pub labels: String [""],
-    }
-}
-
 impl RunDir {
     /// The clips of the trace; empty where the run does not say.
     ///
     /// # Errors
     /// A table that cannot be read.
     pub fn clips(&self) -> Result<Vec<ClipUsed>, TableError> {
-        read_if_there(self.path())
-    }
-
-    /// The metrics of the server; empty where none were fetched.
-    ///
-    /// # Errors
-    /// A table that cannot be read.
-    pub fn server(&self) -> Result<Vec<ServerRow>, TableError> {
         read_if_there(self.path())
     }
 
@@ -89,6 +66,7 @@ fn read_if_there<R: Row>(dir: &Path) -> Result<Vec<R>, TableError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::row::ServerRow;
     use crate::results::sample;
     use crate::table::write_all;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::ResultsError;
 use super::manifest::{RUN_FORMAT, RunManifest};
-use super::row::{MessageRow, RequestRow, TimelineRow};
+use super::row::{MessageRow, RequestRow, ServerRow, TimelineRow};
 use super::unfinished::{Unfinished, finished, parts, stream};
 use crate::table::{Row, read_all};
 
@@ -136,6 +136,18 @@ impl RunDir {
         let mut timeline = self.load::<TimelineRow>()?;
         timeline.rows.sort_by_key(|row| row.second_ns);
         Ok(timeline)
+    }
+
+    /// What was fetched from the servers' Prometheus, as it was written; nothing where nothing was.
+    ///
+    /// # Errors
+    /// A table that cannot be read.
+    pub fn server(&self) -> Result<Vec<ServerRow>, ResultsError> {
+        let path = finished(&self.path, ServerRow::TABLE);
+        match path.exists() {
+            true => Ok(read_all(&path)?),
+            false => Ok(Vec::new()),
+        }
     }
 
     /// The rows of the finished table, or of its parts where there is none yet.

@@ -303,6 +303,20 @@ crate::table! {
 }
 
 crate::table! {
+    /// One row per value that a Prometheus server had of the time of the run.
+    pub struct ServerRow in "server" {
+        /// Name of the series: one of ours, or as `--prometheus-query` gives it.
+        pub series: String [""],
+        /// Labels as a JSON object, in order of their names.
+        pub labels: String [""],
+        /// When it was so, since the run's epoch.
+        pub at_ns: i64 ["ns"],
+        /// The value, in the unit of the series.
+        pub value: f64 [""],
+    }
+}
+
+crate::table! {
     /// One row per client message that the gateway received, stamped there: the receiver's witness.
     pub struct ArrivalRow in "arrivals" {
         /// `x-voicelt-run-id` of the stream; empty without one.

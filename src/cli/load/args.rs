@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use crate::cli::duration::DurationArg;
+use crate::cli::live::LiveArgs;
+use crate::cli::metrics::MetricsArgs;
 use crate::cli::outputs::OutputArgs;
+use crate::cli::prometheus::PrometheusArgs;
 use crate::cli::size::SizeArg;
 use crate::replay::connections::Balance;
 use crate::replay::pacer::PacerKind;
@@ -124,6 +127,12 @@ pub(crate) struct LoadArgs {
     pub(crate) strict_verdict: bool,
     #[command(flatten)]
     pub(crate) outputs: OutputArgs,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
+    #[command(flatten)]
+    pub(crate) server: PrometheusArgs,
 }
 
 impl LoadArgs {

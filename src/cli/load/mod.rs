@@ -7,6 +7,7 @@ mod place;
 mod signals;
 mod target;
 mod verbose;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,9 +17,9 @@ use serde_json::{Value, json};
 
 use super::exit::{BadInput, Outcome, Unreachable};
 use super::outputs::Told;
+use super::stamp;
 use super::stderr::say;
-use super::{live, stamp};
-use crate::clock::{RunClock, epoch_now};
+use crate::clock::epoch_now;
 use crate::live::gauges::Gauges;
 use crate::replay::calibrate::calibrate;
 use crate::replay::connections::Opening;
@@ -48,7 +49,7 @@ use place::{begin, default_dir, host, link_latest};
 use signals::Signals;
 pub(crate) use signals::rest;
 pub(crate) use target::Target;
-use verbose::Teller;
+pub(crate) use watch::Watch;
 
 /// From the end of speech to the first audio, without being told.
 const TIMEOUT_NS: i64 = 30 * NS_PER_S;
@@ -231,11 +232,12 @@ pub(crate) fn conduct(
     args: &LoadArgs,
     target: &Target,
     feasibility: &Feasibility,
-    quiet: bool,
+    watch: &Watch,
 ) -> anyhow::Result<Finished> {
     let may_be_invalid = args.allow_invalid || (target.is_embedded() && !args.strict_verdict);
     let shown = args.shown(&job.spec, &job.settings);
     let messages = job.spec.messages;
+    let phases = job.spec.phases.clone();
     let bundle = job.bundle.clone();
     let replay =
         Replay::prepare(job.spec, target.gateway(), job.bundle, job.traffic).map_err(told)?;
@@ -277,22 +279,9 @@ pub(crate) fn conduct(
 
     let gauges = Arc::new(Gauges::default());
     let stop = Stop::default();
-    let signals = Signals::listen(&stop, quiet)?;
-    let clock = RunClock::new(&manifest.epoch);
-    let (done, shown_until) = std::sync::mpsc::channel::<()>();
-    let (teller, lines) = Teller::new(args.verbosity());
-    let outcome = std::thread::scope(|scope| {
-        if !quiet {
-            scope.spawn(move || verbose::print(&lines));
-            let (gauges, clock, sessions) = (&gauges, &clock, manifest.planned.sessions);
-            scope.spawn(move || live::show(gauges, clock, sessions, &shown_until));
-        }
-        let outcome = replay.run(&manifest, writer, &gauges, &stop, &|row| teller.tell(row));
-        drop(done);
-        if let Some(left_out) = teller.end().filter(|_| !quiet) {
-            say(&left_out);
-        }
-        outcome
+    let signals = Signals::listen(&stop, watch.is_quiet())?;
+    let outcome = watch.over(&manifest, &phases, &gauges, |each| {
+        replay.run(&manifest, writer, &gauges, &stop, each)
     });
     manifest.finished_at = Some(stamp::now().to_string());
     let mut outcome = match outcome {
@@ -317,13 +306,14 @@ pub(crate) fn conduct(
     };
     manifest.verdict = Some(outcome.verdict);
     write_manifest(&dir, &manifest)?;
+    watch.fetch(&dir, &manifest);
     let told = tell(&dir, outcome.lag, may_be_invalid)?;
     manifest.summary = Some(serde_json::to_value(&told.document.ours)?);
     write_manifest(&dir, &manifest)?;
     if let Some(runs) = dir.parent().filter(|_| interrupted.is_none()) {
         link_latest(runs, &dir)?;
     }
-    if !quiet {
+    if !watch.is_quiet() {
         say_where(&dir, &told, may_be_invalid);
     }
     Ok(Finished {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Feasibility, Finished, Job, Scale, Target, conduct, find_capacity, first_start, judge,
+    Feasibility, Finished, Job, Scale, Target, Watch, conduct, find_capacity, first_start, judge,
     number_of, planned, present, routed, survey, unreadable,
 };
 use super::retention::overdue;
@@ -48,14 +48,17 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         }
         return Ok(Outcome::Ok.into());
     }
+    let watch = Watch::begin(&args.load, quiet)?;
     let target = Target::open(&args.load)?;
     let outcome = match args.load.find_capacity.is_empty() {
-        true => replay(args, quiet, &bundle, extent, &target)
+        true => replay(args, quiet, &bundle, extent, &target, &watch)
             .and_then(|finished| present(vec![finished], &args.load)),
-        false => capacity(args, quiet, &bundle, &target),
+        false => capacity(args, quiet, &bundle, &target, &watch),
     };
     target.close()?;
-    Ok(outcome?.into())
+    let outcome = outcome?;
+    watch.end(outcome)?;
+    Ok(outcome.into())
 }
 
 /// Replays at one scale after the other, up to the highest that the gateway can take.
@@ -64,6 +67,7 @@ fn capacity(
     quiet: bool,
     bundle: &Arc<Bundle>,
     target: &Target,
+    watch: &Watch,
 ) -> anyhow::Result<Outcome> {
     let scale = Scale {
         unit: "times",
@@ -80,7 +84,7 @@ fn capacity(
             say(&format!("--scale {}: {why}\n", scaled.scale));
             return Ok(None);
         }
-        replay(&scaled, quiet, bundle, extent, target).map(Some)
+        replay(&scaled, quiet, bundle, extent, target, watch).map(Some)
     })
 }
 
@@ -91,6 +95,7 @@ fn replay(
     bundle: &Arc<Bundle>,
     extent: Extent,
     target: &Target,
+    watch: &Watch,
 ) -> anyhow::Result<Finished> {
     let stream_limit = target.stream_limit();
     let feasibility = survey(&args.load, extent, stream_limit)?;
@@ -118,7 +123,7 @@ fn replay(
         closed_loop: None,
         campaign: None,
     };
-    conduct(job, &args.load, target, &feasibility, quiet)
+    conduct(job, &args.load, target, &feasibility, watch)
 }
 
 /// What will be replayed, in a line.

@@ -18,8 +18,8 @@ use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Feasibility, Finished, Job, LoadArgs, Scale, Target, conduct, find_capacity, first_start,
-    judge, number_of, present, rest, routed, survey,
+    Feasibility, Finished, Job, LoadArgs, Scale, Target, Watch, conduct, find_capacity,
+    first_start, judge, number_of, present, rest, routed, survey,
 };
 use super::stderr::say;
 use crate::replay::requests::RequestSpec;
@@ -45,6 +45,7 @@ struct Loop<'a> {
     resolved: Resolved,
     speech: Speech,
     target: Target,
+    watch: Watch,
     quiet: bool,
 }
 
@@ -65,6 +66,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     load.timeout = load.timeout.or(behaviour.timeout);
     args.name_outputs(&mut load.outputs);
     load.outputs.check()?;
+    let watch = Watch::begin(&load, quiet)?;
     let target = Target::open(&load)?;
     let looped = Loop {
         args,
@@ -73,12 +75,15 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         resolved,
         speech,
         target,
+        watch,
         quiet,
     };
     let outcome = looped.run_all();
-    let Loop { target, .. } = looped;
+    let Loop { target, watch, .. } = looped;
     target.close()?;
-    Ok(outcome?.into())
+    let outcome = outcome?;
+    watch.end(outcome)?;
+    Ok(outcome.into())
 }
 
 fn users(resolved: &Resolved, feasibility: &Feasibility) -> Users {
@@ -252,7 +257,7 @@ impl Loop<'_> {
             closed_loop: Some(self.closed_loop(resolved, &extent)),
             campaign,
         };
-        conduct(job, &self.load, &self.target, &feasibility, self.quiet)
+        conduct(job, &self.load, &self.target, &feasibility, &self.watch)
     }
 
     fn name(&self) -> Option<&str> {
