@@ -3,6 +3,7 @@
 //! Works on a run directory alone and never sees a trace or a gateway.
 
 pub mod breakdown;
+pub mod clusters;
 pub mod compare;
 pub mod lag;
 pub mod latencies;

@@ -180,7 +180,7 @@ impl Summary {
         timeline: &[TimelineRow],
         lag: Option<LagSummary>,
     ) -> Summary {
-        let mut tally = Tally::default();
+        let mut tally = Tally::of(run);
         rows.iter().for_each(|row| tally.add(row));
         Summary::of_tally(run, tally, timeline, lag)
     }
@@ -223,8 +223,20 @@ impl Summary {
     /// # Errors
     /// Tables that cannot be read; damaged parts of an unfinished run are listed instead.
     pub fn of_run(run: &RunDir, lag: Option<LagSummary>) -> Result<Summary, ResultsError> {
-        let mut tally = Tally::default();
-        let unreadable = run.for_each_request(|row| tally.add(&row))?;
+        Summary::of_run_and(run, lag, |_| {})
+    }
+
+    /// As [`Summary::of_run`], handing each row to `each` as well.
+    pub(super) fn of_run_and(
+        run: &RunDir,
+        lag: Option<LagSummary>,
+        mut each: impl FnMut(&RequestRow),
+    ) -> Result<Summary, ResultsError> {
+        let mut tally = Tally::of(run.manifest());
+        let unreadable = run.for_each_request(|row| {
+            tally.add(&row);
+            each(&row);
+        })?;
         let timeline = run.timeline()?;
         let lag = lag.or_else(|| kept_lag(run.manifest()));
         let mut summary = Summary::of_tally(run.manifest(), tally, &timeline.rows, lag);

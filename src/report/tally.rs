@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::breakdown::{ErrorTally, ShareTally};
+use super::clusters::Clusters;
 use super::latencies::{Selection, expects_answer};
 use super::summary::{Measured, Turns};
 use super::yardstick::Yardstick;
+use crate::results::manifest::RunManifest;
 use crate::results::row::{RequestRow, Status};
 
 /// Counts of turns.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
+    clusters: Clusters,
     pub(super) selection: Selection,
     pub(super) yardstick: Yardstick,
     pub(super) errors: ErrorTally,
@@ -32,13 +35,22 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// No turns of `run` yet.
+    pub(super) fn of(run: &RunManifest) -> Tally {
+        Tally {
+            clusters: Clusters::of(run),
+            ..Tally::default()
+        }
+    }
+
     /// Takes in a turn.
     pub(super) fn add(&mut self, row: &RequestRow) {
-        self.selection.add(row);
-        self.yardstick.add(row);
+        let cluster = self.clusters.number(row);
+        self.selection.add(row, cluster);
+        self.yardstick.add(row, cluster);
         self.errors.add(row);
-        self.peers.add(row.peer.as_deref(), row);
-        self.replicas.add(row.replica.as_deref(), row);
+        self.peers.add(row.peer.as_deref(), row, cluster);
+        self.replicas.add(row.replica.as_deref(), row, cluster);
         self.blocked_ns += row.blocked_ns;
         self.last_ns = self.last_ns.max(row.started_ns).max(row.closed_ns);
         *self.outcomes.entry(row.status.name()).or_default() += 1;

@@ -140,6 +140,13 @@ fn cell(quantile: Quantile) -> String {
 fn footnotes(page: &mut Page, summary: &Summary, shown: &[(&Latency, &Percentiles)]) {
     let measured = &summary.measured;
     page.words("", &what_is_measured(measured), LABEL, Tone::Plain);
+    if let Some((_, figures)) = shown.first().filter(|(_, figures)| figures.n > 1) {
+        let items = trust(figures).into_iter();
+        page.items(
+            "",
+            &items.map(|item| (item, Tone::Plain)).collect::<Vec<_>>(),
+        );
+    }
 
     let missing = |figures: &Percentiles, why| figures.quantiles().contains(&why);
     if shown
@@ -154,7 +161,8 @@ fn footnotes(page: &mut Page, summary: &Summary, shown: &[(&Latency, &Percentile
             true => format!("n={}", grouped(measured.rows)),
             false => "n below".to_owned(),
         };
-        let note = format!("– not enough data ({n}): p90 needs {p90} turns, p95 {p95}, p99 {p99}");
+        let note =
+            format!("– not enough data ({n}): p90 needs {p90} effective, p95 {p95}, p99 {p99}");
         page.words("", &note, LABEL, Tone::Faint);
     }
     if shown
@@ -172,6 +180,29 @@ fn footnotes(page: &mut Page, summary: &Summary, shown: &[(&Latency, &Percentile
         let note = format!("measured in {}: {}", counted(*n, "turn"), names.join(", "));
         page.words("", &note, LABEL, Tone::Faint);
     }
+}
+
+/// How far the headline's quantiles can be trusted.
+fn trust(figures: &Percentiles) -> Vec<String> {
+    let Some(effective) = figures.effective_n else {
+        return vec!["95 % interval: none, since all turns are of one session or user".to_owned()];
+    };
+    let ends = &figures.interval_ns;
+    let end = |ns: Option<i64>| ns.map_or("∞".to_owned(), |ns| Human(ns).to_string());
+    let intervals = [("p50", ends.p50), ("p95", ends.p95), ("p99", ends.p99)];
+    let intervals = intervals.into_iter().filter_map(|(name, ends)| {
+        let [low, high] = ends?.map(end);
+        Some(format!("{name} {low}..{high}"))
+    });
+    let mut items: Vec<String> = intervals.collect();
+    match items.first_mut() {
+        Some(first) => first.insert_str(0, "95 % interval "),
+        None => items.push("95 % interval: none".to_owned()),
+    }
+    let fewest = effective.p50.min(effective.p90).min(effective.p95);
+    let fewest = grouped(fewest.min(effective.p99));
+    items.push(format!("effective n {fewest}"));
+    items
 }
 
 fn what_is_measured(measured: &Measured) -> String {

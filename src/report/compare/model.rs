@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::report::clusters::BlockKind;
 use crate::report::summary::{Measured, RunFacts};
 use crate::results::manifest::{ClosedLoop, Verdict};
 
@@ -79,16 +80,6 @@ pub struct Blocks {
     pub by: BlockKind,
     /// How many there are.
     pub count: u64,
-}
-
-/// What requests that are alike have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BlockKind {
-    /// A session.
-    Session,
-    /// A user of a closed loop.
-    User,
 }
 
 /// The loads of two runs, figure by figure.
