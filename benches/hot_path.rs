@@ -10,6 +10,7 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use voicelt::clock::monotonic_ns;
+use voicelt::live::gauges::Gauges;
 use voicelt::replay::alarms::{Alarm, Alarms};
 use voicelt::replay::entry::{Entry, Message, Passage};
 use voicelt::replay::outline::Outline;
@@ -124,6 +125,21 @@ fn recording(c: &mut Criterion) {
     });
 }
 
+/// What the pacer's thread writes for whoever watches: one for each chunk.
+fn gauging(c: &mut Criterion) {
+    let gauges = Gauges::default();
+    let mut lag_ns = 0;
+    let mut record = || {
+        lag_ns = (lag_ns * 5 + 12_345) % 50_000_000;
+        gauges.lag.record(black_box(lag_ns));
+    };
+    let region = Region::new(ALLOCATOR);
+    (0..BATCH).for_each(|_| record());
+    let allocations = region.change().allocations;
+    assert_eq!(allocations, 0, "recording a lag must not allocate");
+    c.bench_function("record a lag in the gauges", |b| b.iter(&mut record));
+}
+
 fn writing<R: Row + Clone>(c: &mut Criterion, name: &str, rows: &[R]) {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("table.parquet");
@@ -160,5 +176,5 @@ fn tables(c: &mut Criterion) {
     writing(c, "requests", &requests);
 }
 
-criterion_group!(benches, framing, heap, recording, tables);
+criterion_group!(benches, framing, heap, recording, gauging, tables);
 criterion_main!(benches);

@@ -11,6 +11,7 @@
 //! runs. The words of the code, the files and the documentation are those of `ARCHITECTURE.md`.
 
 pub mod audio;
+pub mod campaign;
 pub mod cli;
 pub mod clock;
 pub mod gateway;

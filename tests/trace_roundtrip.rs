@@ -8,11 +8,13 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use voicelt::trace::Trace;
 use voicelt::trace::arrivals::{Arrivals, Limits};
-use voicelt::trace::compile::{CompileSpec, Pick, compile};
+use voicelt::trace::compile::{CompileSpec, compile};
 use voicelt::trace::extent::Extent;
 use voicelt::trace::layout::CallSpec;
 use voicelt::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
 use voicelt::trace::model::{ClipRow, Microphone, SpeechMethod};
+use voicelt::trace::pace::Pace;
+use voicelt::trace::pick::Pick;
 use voicelt::trace::staging::Staging;
 use voicelt::trace::stream::Bundle;
 
@@ -106,6 +108,7 @@ fn specs() -> impl Strategy<Value = CompileSpec> {
                 answer_time_ns: times.0 * MS,
                 hang_ns: times.1 * MS,
                 chunk_ns: times.2 * MS,
+                pace: Pace::RealTime,
                 language_code: choices.1,
             },
             pick: choices.0,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::report::Summary;
-use crate::results::manifest::VerdictLevel;
+use crate::report::require::Judgement;
 
 /// How a command ended, in ascending order of precedence: of several, the greatest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,12 +43,13 @@ impl Outcome {
     }
 
     /// The outcome that `summary` amounts to; a run that `may_be_invalid` is not held to its
-    /// verdict.
+    /// verdict. A requirement that could not be judged does not count as met.
     #[must_use]
     pub fn of(summary: &Summary, may_be_invalid: bool) -> Outcome {
-        let level = summary.verdict.as_ref().map(|verdict| verdict.level);
-        let untrusted = level == Some(VerdictLevel::Invalid) && !may_be_invalid;
-        match (untrusted, summary.nothing_answered()) {
+        let untrusted = summary.is_invalid() && !may_be_invalid;
+        let requirements = &summary.requirements;
+        let missed = requirements.iter().any(|r| r.judgement != Judgement::Met);
+        match (untrusted, summary.nothing_answered() || missed) {
             (true, _) => Outcome::Untrusted,
             (false, true) => Outcome::NotMet,
             (false, false) => Outcome::Ok,
@@ -85,7 +86,8 @@ pub struct BadInput(pub anyhow::Error);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::manifest::Verdict;
+    use crate::report::require::judge;
+    use crate::results::manifest::{Verdict, VerdictLevel};
     use crate::results::row::Status;
     use crate::results::sample::{manifest, row, unanswered};
 
@@ -135,6 +137,39 @@ mod tests {
         for (level, answered, may_be_invalid, expected) in table {
             let seen = judge(level, answered, may_be_invalid);
             assert_eq!(seen, expected, "{level:?} {answered} {may_be_invalid}");
+        }
+    }
+
+    #[test]
+    fn a_requirement_that_is_not_met_or_not_judged_fails_the_check_unless_something_graver_does() {
+        let outcome = |level, text: &str| {
+            let mut run = manifest();
+            run.verdict.as_mut().unwrap().level = level;
+            let mut summary = Summary::of(&run, &[row(0)], &[], None);
+            summary.requirements = judge(&[text.parse().unwrap()], &summary, true);
+            Outcome::of(&summary, false)
+        };
+        let table = [
+            (VerdictLevel::Valid, "response.p50 < 1s", Outcome::Ok),
+            (
+                VerdictLevel::Degraded,
+                "response.p50 < 1ms",
+                Outcome::NotMet,
+            ),
+            (VerdictLevel::Valid, "response.p99 < 1s", Outcome::NotMet),
+            (
+                VerdictLevel::Invalid,
+                "response.p50 < 1ms",
+                Outcome::Untrusted,
+            ),
+            (
+                VerdictLevel::Invalid,
+                "response.p50 < 1s",
+                Outcome::Untrusted,
+            ),
+        ];
+        for (level, text, expected) in table {
+            assert_eq!(outcome(level, text), expected, "{level:?} {text}");
         }
     }
 

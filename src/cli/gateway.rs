@@ -10,6 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::duration::DurationArg;
+use super::metrics::MetricsArgs;
+use crate::gateway::metrics::gateway_metrics;
 use crate::gateway::{Distribution, Gateway, GatewayReport, GatewaySpec, ModelSpec};
 
 /// Serve the reference gateway, a target to try out traces on.
@@ -48,12 +50,17 @@ pub struct GatewayArgs {
     /// Share of answers that are an ERROR event instead, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub error_rate: f64,
+    /// Cut every stream off at this age, as a proxy does that has such a limit
+    #[arg(long, value_name = "AGE")]
+    pub cut_streams_after: Option<DurationArg>,
     /// What every random choice derives from
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// Log the arrival of each client message to this Parquet file
     #[arg(long, value_name = "FILE")]
     pub arrivals_log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
 }
 
 impl GatewayArgs {
@@ -70,6 +77,7 @@ impl GatewayArgs {
             endpoint_silence_ns: self.endpoint_silence.ns,
             early_endpoint_ns: self.early_endpoint.map(|pause| pause.ns),
             error_rate: self.error_rate,
+            cut_streams_after_ns: self.cut_streams_after.map(|age| age.ns),
             seed: self.seed,
             arrivals_log: self.arrivals_log.clone(),
         }
@@ -82,12 +90,16 @@ impl GatewayArgs {
 /// # Errors
 /// An address that cannot be listened on, and those of [`Gateway`].
 pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
+    let metrics = args.metrics.listen(false)?;
     let gateway = Gateway::new(args.spec())?;
+    metrics.show(|| gateway_metrics(gateway.gauges()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the gateway's threads")?;
-    runtime.block_on(listen(&args.listen, gateway))
+    let ended = runtime.block_on(listen(&args.listen, gateway))?;
+    metrics.linger()?;
+    Ok(ended)
 }
 
 #[expect(clippy::print_stderr, reason = "progress of a command")]
@@ -162,6 +174,7 @@ mod tests {
             "--endpoint-silence=0.3",
             "--early-endpoint=150ms",
             "--error-rate=0.01",
+            "--cut-streams-after=15s",
             "--seed=7",
             "--arrivals-log=a.parquet",
         ];
@@ -179,6 +192,7 @@ mod tests {
             endpoint_silence_ns: 300_000_000,
             early_endpoint_ns: Some(150_000_000),
             error_rate: 0.01,
+            cut_streams_after_ns: Some(15_000_000_000),
             seed: 7,
             arrivals_log: Some(PathBuf::from("a.parquet")),
         };

@@ -6,14 +6,19 @@ pub mod gateway;
 pub mod import;
 mod listing;
 mod live;
+mod load;
 mod made;
+mod metrics;
+pub mod outputs;
 pub mod prepare;
 mod progress;
+mod prometheus;
 mod recipe;
 pub mod record;
 pub mod replay;
 pub mod report;
 mod retention;
+pub mod run;
 mod settings;
 mod shape;
 mod size;
@@ -45,13 +50,15 @@ Examples:
   voicelt import access.log --format envoy --audio calls.vtrace -o arrivals.vtrace
   voicelt trace info calls.vtrace
   voicelt replay traces/demo.vtrace --target embedded
+  voicelt run --scenario light --audio ~/calls --target gateway:50051
   voicelt record --listen 0.0.0.0:50050 --upstream gateway:50051 -o live.vtrace --timing-only
   voicelt gateway --listen 127.0.0.1:50051
   voicelt report latest
   voicelt witness latest arrivals.parquet
 
 Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
-4 figures not to be trusted, 99 nothing answered, 130 and 143 interrupted.";
+4 figures not to be trusted, 99 a requirement not met or nothing answered,
+130 and 143 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -59,6 +66,7 @@ enum Command {
     Import(Box<import::Args>),
     Record(Box<record::Args>),
     Replay(Box<replay::Args>),
+    Run(Box<run::Args>),
     Gateway(gateway::GatewayArgs),
     Report(report::Args),
     Trace(trace::Args),
@@ -76,6 +84,7 @@ impl Cli {
             Command::Import(args) => import::run(&args, self.quiet),
             Command::Record(args) => record::run(&args, self.quiet),
             Command::Replay(args) => replay::run(&args, self.quiet),
+            Command::Run(args) => run::run(&args, self.quiet),
             Command::Gateway(args) => gateway::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Trace(args) => trace::run(&args, self.quiet),

@@ -8,8 +8,8 @@ use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 
 use super::exit::BadInput;
+use super::outputs::Format;
 use super::progress::ConversionBar;
-use super::report::Format;
 use super::settings::Settings;
 use super::stderr::say;
 use super::{listing, made, recipe, stamp, stdout};
@@ -80,7 +80,14 @@ pub fn run(args: Args, quiet: bool) -> anyhow::Result<ExitCode> {
         ))
     })?;
     compile.check().map_err(bad)?;
-    make(&convert, &compile, &output, quiet)?;
+    let said = make(&convert, &compile, &output, quiet)?;
+    if !quiet {
+        say(&said);
+        let shown = output.display();
+        say(&format!(
+            "next      voicelt replay {shown} --target embedded\n"
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -97,27 +104,29 @@ fn show_list(spec: &ConvertSpec, format: Format) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn make(
+/// Converts audio and makes a trace of it at `output`; returns what became of the files and how large
+/// the trace is, for people.
+///
+/// # Errors
+/// [`BadInput`] for files that give nothing, and a place that is taken; otherwise the system's.
+pub(crate) fn make(
     convert: &ConvertSpec,
     compile_spec: &CompileSpec,
     output: &Path,
     quiet: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<String> {
     let name = name_of(output)?;
-    let note = |text: &str| {
-        if !quiet {
-            say(text);
-        }
-    };
     let staging = Staging::begin(output).map_err(of_trace)?;
     let earlier = earlier(output).unwrap_or_else(|error| {
-        note(&format!(
-            "note: the old trace cannot be reused ({error}); all is converted anew\n"
-        ));
+        if !quiet {
+            say(&format!(
+                "note: the old trace cannot be reused ({error}); all is converted anew\n"
+            ));
+        }
         None
     });
     let pool = convert_all(convert, staging.dir(), earlier.as_ref(), quiet)?;
-    note(&made::files(&pool));
+    let mut said = made::files(&pool);
     let compiled = compile(&pool.clips, compile_spec).map_err(bad)?;
     let trace = Trace {
         dir: staging.dir().to_owned(),
@@ -128,12 +137,8 @@ fn make(
         clips: pool.clips,
     };
     let trace = trace.save(staging, &pool.sources).map_err(of_trace)?;
-    note(&made::trace(&trace.extent(), trace.clips.len()));
-    let shown = output.display();
-    note(&format!(
-        "next      voicelt replay {shown} --target embedded\n"
-    ));
-    Ok(())
+    said += &made::trace(&trace.extent(), trace.clips.len());
+    Ok(said)
 }
 
 /// The name of a trace that is to be at `output`.

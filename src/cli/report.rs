@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use serde_json::Value;
 
-use super::exit::{BadInput, Outcome};
-use super::stdout;
-use crate::report::{Summary, text};
+use super::exit::BadInput;
+use super::outputs::{OutputArgs, Told};
+use crate::report::require::Requirement;
 use crate::results::reader::{LATEST, RunDir, resolve};
 
 /// Where runs are put by default.
@@ -16,78 +16,53 @@ pub(super) const RUNS_DIR: &str = "runs";
 /// with the load: an invalid verdict is expected there and only a warning.
 const EMBEDDED: &str = "embedded";
 
-/// How a summary is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// For programs: times in nanoseconds, null where there is no figure.
-    Json,
-}
-
 /// Show the summary of one or more runs.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Run directories; `latest` is the newest finished one in runs/
     #[arg(value_name = "RUN", default_value = LATEST)]
     runs: Vec<PathBuf>,
-    /// What to print: text, or JSON (one object for one run, an array for several)
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// Also write the JSON to FILE
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: OutputArgs,
 }
 
 /// Prints the summaries; the exit code is that of the run with the gravest outcome.
 ///
+/// What is required now is judged with what was required when the run was made, in place of what was
+/// about the same.
+///
 /// # Errors
-/// [`BadInput`] for a run that cannot be read; otherwise a failure to write.
+/// [`BadInput`] for a run that cannot be read or a file that cannot be written; otherwise a failure
+/// to write.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let summaries = args.runs.iter().map(|run| read(run));
-    let summaries = summaries.collect::<Result<Vec<_>, _>>()?;
-    if let Some(file) = &args.json {
-        std::fs::write(file, json(&summaries)?)
-            .with_context(|| format!("could not write {}", file.display()))?;
-    }
-    let shown = match args.format {
-        Format::Text => {
-            let texts = summaries.iter().map(|s| text::render(s, stdout::colour()));
-            texts.collect::<Vec<_>>().join("\n")
-        }
-        Format::Json => json(&summaries)?,
-    };
-    stdout::print(&shown).context("could not write to standard output")?;
-    let gravest = summaries.iter().map(judge).max();
-    Ok(gravest.unwrap_or(Outcome::Ok).into())
+    args.outputs.check()?;
+    let told = args.runs.iter().map(|run| read(run, &args.outputs.require));
+    let told = told.collect::<Result<Vec<_>, _>>()?;
+    Ok(args.outputs.give(&told)?.into())
 }
 
-fn judge(summary: &Summary) -> Outcome {
-    let embedded = summary.run.target.as_deref() == Some(EMBEDDED);
-    Outcome::of(summary, embedded)
-}
-
-fn read(run: &Path) -> Result<Summary, BadInput> {
+fn read(run: &Path, asked: &[Requirement]) -> Result<Told, BadInput> {
     let path = resolve(run, Path::new(RUNS_DIR));
-    let summary = RunDir::open(&path).and_then(|run| Summary::of_run(&run, None));
-    summary.map_err(|error| BadInput(error.into()))
+    let told = Told::of(&path, None, asked, may_be_invalid);
+    told.map_err(|error| BadInput(error.into()))
 }
 
-fn json(summaries: &[Summary]) -> anyhow::Result<String> {
-    let mut text = match summaries {
-        [one] => serde_json::to_string_pretty(one),
-        several => serde_json::to_string_pretty(several),
-    }?;
-    text.push('\n');
-    Ok(text)
+/// Whether a run is not held to its verdict, as when it was made.
+fn may_be_invalid(run: &RunDir) -> bool {
+    let setting = |name: &str| run.manifest().spec.get(name);
+    let is_set = |name: &str| setting(name).and_then(Value::as_bool) == Some(true);
+    let is_embedded = setting("target").and_then(Value::as_str) == Some(EMBEDDED);
+    is_set("allow_invalid") || (is_embedded && !is_set("strict_verdict"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::exit::Outcome;
+    use crate::report::Summary;
     use crate::report::lag::LagBasis;
     use crate::results::lag::LagSummary;
-    use crate::results::manifest::{RunManifest, Verdict, VerdictLevel};
+    use crate::results::manifest::{RunManifest, VerdictLevel};
     use crate::results::sample::{manifest, row, second};
     use crate::table::write_all;
 
@@ -106,6 +81,11 @@ mod tests {
         dir
     }
 
+    fn read_back(run: &RunManifest, asked: &[&str]) -> Told {
+        let asked: Vec<_> = asked.iter().map(|text| text.parse().unwrap()).collect();
+        read(run_on_disk(run).path(), &asked).unwrap()
+    }
+
     #[test]
     fn the_lag_over_all_chunks_is_the_one_kept_when_the_run_ended() {
         let figures = LagSummary {
@@ -119,11 +99,11 @@ mod tests {
         let mut run = manifest();
         let kept = Summary::of(&run, &[row(0)], &[second(0)], Some(figures));
         run.summary = Some(serde_json::to_value(&kept).unwrap());
-        let dir = run_on_disk(&run);
-        assert_eq!(read(dir.path()).unwrap(), kept);
+        let told = read_back(&run, &[]).document.ours;
+        assert_eq!((told.lag, &told.latencies), (kept.lag, &kept.latencies));
 
         run.summary = None;
-        let lag = read(run_on_disk(&run).path()).unwrap().lag.unwrap();
+        let lag = read_back(&run, &[]).document.ours.lag.unwrap();
         assert_eq!(
             (lag.basis, lag.figures.p50_ns),
             (LagBasis::UpperBound, 12_000)
@@ -131,24 +111,45 @@ mod tests {
     }
 
     #[test]
-    fn the_embedded_gateway_is_not_held_to_the_verdict() {
+    fn a_run_is_held_to_its_verdict_as_when_it_was_made() {
         let mut run = manifest();
-        run.verdict = Some(Verdict {
-            level: VerdictLevel::Invalid,
-            reasons: Vec::new(),
-        });
-        let judged = |run: &RunManifest| judge(&Summary::of(run, &[row(0)], &[], None));
-        assert_eq!(judged(&run), Outcome::Untrusted);
-        run.spec = serde_json::json!({ "target": EMBEDDED });
-        assert_eq!(judged(&run), Outcome::Ok);
+        run.verdict.as_mut().unwrap().level = VerdictLevel::Invalid;
+        assert_eq!(read_back(&run, &[]).outcome(), Outcome::Untrusted);
+        let table = [
+            (serde_json::json!({ "target": EMBEDDED }), Outcome::Ok),
+            (
+                serde_json::json!({ "target": EMBEDDED, "strict_verdict": true }),
+                Outcome::Untrusted,
+            ),
+            (serde_json::json!({ "allow_invalid": true }), Outcome::Ok),
+        ];
+        for (spec, outcome) in table {
+            run.spec = spec;
+            assert_eq!(read_back(&run, &[]).outcome(), outcome, "{}", run.spec);
+        }
     }
 
     #[test]
-    fn several_runs_are_an_array_and_one_is_an_object() {
-        let summary = Summary::of(&manifest(), &[row(0)], &[], None);
-        let one = json(std::slice::from_ref(&summary)).unwrap();
-        assert_eq!(serde_json::from_str::<Summary>(&one).unwrap(), summary);
-        let two = json(&[summary.clone(), summary]).unwrap();
-        assert_eq!(serde_json::from_str::<Vec<Summary>>(&two).unwrap().len(), 2);
+    fn what_was_required_of_a_run_is_still_required_and_more_can_be() {
+        let mut run = manifest();
+        run.spec["require"] = serde_json::json!(["response.p50 < 100ms", "errors < 1%"]);
+        let shown = |told: &Told| -> Vec<String> {
+            let judged = told.document.ours.requirements.iter();
+            judged.map(|judged| judged.requirement.clone()).collect()
+        };
+        let told = read_back(&run, &[]);
+        assert_eq!(shown(&told), ["response.p50 < 100ms", "errors < 1%"]);
+        assert_eq!(told.outcome(), Outcome::NotMet);
+        let told = read_back(&run, &["response.p50 < 1s"]);
+        assert_eq!(shown(&told), ["errors < 1%", "response.p50 < 1s"]);
+        assert_eq!(told.outcome(), Outcome::Ok);
+
+        run.spec["require"] = serde_json::json!(["ttfb.p50 < 1s"]);
+        let error = read(run_on_disk(&run).path(), &[]).unwrap_err();
+        let said = error.to_string();
+        assert!(
+            said.contains("`ttfb.p50 < 1s` cannot be read: there is no metric"),
+            "{said}"
+        );
     }
 }

@@ -12,9 +12,11 @@ use super::span::Span;
 use crate::audio::RawFormat;
 use crate::audio::spec::{ChannelChoice, ConvertSpec, Normalize, SynthSpec};
 use crate::trace::arrivals::{Arrivals, Limits};
-use crate::trace::compile::{CompileSpec, Pick};
+use crate::trace::compile::CompileSpec;
 use crate::trace::layout::CallSpec;
 use crate::trace::model::Microphone;
+use crate::trace::pace::Pace;
+use crate::trace::pick::Pick;
 
 /// What to prepare, and how; a recipe has the same names, such as `think-time = "1s..3s"`.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize)]
@@ -195,6 +197,7 @@ impl Settings {
                 answer_time_ns: self.answer_time.map_or(call.answer_time_ns, ns),
                 hang_ns: self.hang.map_or(call.hang_ns, ns),
                 chunk_ns: self.chunk.map_or(call.chunk_ns, ns),
+                pace: Pace::RealTime,
                 language_code: self.language.unwrap_or(call.language_code),
             },
             pick: self.pick.unwrap_or(compile.pick),
@@ -253,7 +256,7 @@ impl Scalar {
     }
 }
 
-fn text<'de, D: Deserializer<'de>, T>(value: D) -> Result<Option<T>, D::Error>
+pub(crate) fn text<'de, D: Deserializer<'de>, T>(value: D) -> Result<Option<T>, D::Error>
 where
     T: FromStr<Err: Display>,
 {
@@ -271,7 +274,7 @@ where
         .collect()
 }
 
-fn name<'de, D: Deserializer<'de>, T>(value: D) -> Result<Option<T>, D::Error>
+pub(crate) fn name<'de, D: Deserializer<'de>, T>(value: D) -> Result<Option<T>, D::Error>
 where
     T: FromStr<Err = String>,
 {

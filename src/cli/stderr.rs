@@ -2,11 +2,53 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::exit::Outcome;
 
-/// Says `text`. Nobody listening is no reason to fail.
+/// What is said while the terminal shows something else; `None` while it does not.
+static HELD: Mutex<Option<String>> = Mutex::new(None);
+
+/// Says `text`, or keeps it until [`release`]. Nobody listening is no reason to fail.
 pub(crate) fn say(text: &str) {
+    match &mut *held() {
+        Some(held) => held.push_str(text),
+        None => write(text),
+    }
+}
+
+/// Keeps what is said from now on.
+pub(crate) fn hold() {
+    held().get_or_insert_default();
+}
+
+/// Says what was kept, and keeps nothing more.
+pub(crate) fn release() {
+    if let Some(text) = held().take() {
+        write(&text);
+    }
+}
+
+/// As [`release`], unless the thread that panics is the one that was speaking.
+pub(crate) fn release_in_panic() {
+    if let Ok(mut held) = HELD.try_lock()
+        && let Some(text) = held.take()
+    {
+        write(&text);
+    }
+}
+
+/// The last line that was kept; empty for none.
+pub(crate) fn last_held() -> String {
+    let last = |text: &String| text.trim_end().lines().last().map(str::to_owned);
+    held().as_ref().and_then(last).unwrap_or_default()
+}
+
+fn held() -> MutexGuard<'static, Option<String>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 

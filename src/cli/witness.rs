@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::exit::{BadInput, Outcome};
-use super::report::{Format, RUNS_DIR};
+use super::outputs::Format;
+use super::report::RUNS_DIR;
 use super::stdout;
 use crate::report::witness::{Witness, text};
 use crate::results::reader::{RunDir, resolve};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::message;
+use super::metrics::GatewayGauges;
 use super::model::{Part, plan_answer};
 use super::outbox::{Broken, Outbox};
 use super::service::Shared;
@@ -29,10 +30,12 @@ pub(super) async fn give(
         outbox.send(message::transcript(turn.text.clone())).await?;
         sleep_until(ended_ns.saturating_add(plan.asr_final_delay_ns)).await;
     }
+    let mut times = Times::begin(&shared.gauges, turn.ended_ns);
     outbox.send(message::transcript(turn.text)).await?;
     outbox.send(message::event(EventType::Processing)).await?;
     if fails {
         Tally::count(&shared.tally.errors);
+        Tally::count(&shared.gauges.failed);
         let text = "injected failure of the language model".to_owned();
         outbox.send(message::error(text)).await?;
         return outbox.send(message::event(EventType::Listening)).await;
@@ -48,11 +51,15 @@ pub(super) async fn give(
             slot.take();
         }
         match step.part {
-            Part::Text(text) => outbox.send(message::llm_text(text)).await?,
+            Part::Text(text) => {
+                times.text();
+                outbox.send(message::llm_text(text)).await?;
+            }
             Part::Speech {
                 audio_ns,
                 announced,
             } => {
+                times.speech();
                 if announced {
                     outbox.send(message::event(EventType::Speaking)).await?;
                 }
@@ -63,7 +70,62 @@ pub(super) async fn give(
         }
     }
     Tally::count(&shared.tally.answers);
+    times.end();
     outbox.send(message::event(EventType::Listening)).await
+}
+
+/// When the parts of an answer were ready, for the metrics.
+struct Times<'a> {
+    gauges: &'a GatewayGauges,
+    transcript_ns: i64,
+    first_text_ns: Option<i64>,
+    last_text_ns: Option<i64>,
+    first_audio_ns: Option<i64>,
+}
+
+impl<'a> Times<'a> {
+    /// The final transcript is there, of what was spoken until `ended_ns`, if it was spoken.
+    fn begin(gauges: &'a GatewayGauges, ended_ns: Option<i64>) -> Times<'a> {
+        let transcript_ns = monotonic_ns();
+        if let Some(ended_ns) = ended_ns {
+            gauges.asr.record(transcript_ns - ended_ns);
+        }
+        Times {
+            gauges,
+            transcript_ns,
+            first_text_ns: None,
+            last_text_ns: None,
+            first_audio_ns: None,
+        }
+    }
+
+    fn text(&mut self) {
+        let now_ns = monotonic_ns();
+        self.last_text_ns = Some(now_ns);
+        if self.first_text_ns.is_none() {
+            self.first_text_ns = Some(now_ns);
+            self.gauges.llm_ttft.record(now_ns - self.transcript_ns);
+        }
+    }
+
+    fn speech(&mut self) {
+        if self.first_audio_ns.is_none() {
+            let now_ns = monotonic_ns();
+            self.first_audio_ns = Some(now_ns);
+            self.gauges.e2e.record(now_ns - self.transcript_ns);
+            if let Some(text_ns) = self.first_text_ns {
+                self.gauges.tts.record(now_ns - text_ns);
+            }
+        }
+    }
+
+    /// The answer was given.
+    fn end(self) {
+        if let Some(text_ns) = self.last_text_ns {
+            self.gauges.llm_total.record(text_ns - self.transcript_ns);
+        }
+        Tally::count(&self.gauges.succeeded);
+    }
 }
 
 async fn sleep_until(monotonic: i64) {

@@ -12,6 +12,7 @@ pub mod embedded;
 mod endpoint;
 mod inbox;
 mod message;
+pub mod metrics;
 pub mod model;
 mod outbox;
 mod script;

@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::arrivals::ArrivalsSink;
 use super::inbox::Inbox;
+use super::metrics::GatewayGauges;
 use super::outbox::Outbox;
 use super::server::GatewaySpec;
 use super::session;
@@ -34,6 +35,7 @@ pub(super) struct Shared {
     pub(super) slots: Semaphore,
     pub(super) speech: Speech,
     pub(super) tally: Tally,
+    pub(super) gauges: Arc<GatewayGauges>,
     pub(super) arrivals: Option<ArrivalsSink>,
     /// Cuts off every session.
     pub(super) stop: CancellationToken,
@@ -49,6 +51,7 @@ impl Shared {
             spec,
             speech,
             tally: Tally::default(),
+            gauges: Arc::default(),
             arrivals,
             stop: CancellationToken::new(),
         }

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tonic::Status;
 
@@ -30,15 +31,27 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=48_000;
 /// Serves one stream to its end, or until the gateway stops.
 pub(super) async fn run(shared: Arc<Shared>, mut inbox: Inbox, outbox: Outbox) {
     Tally::count(&shared.tally.streams);
+    let _open = shared.gauges.open_stream();
     tokio::select! {
         end = serve(&shared, &mut inbox, &outbox) => {
             if end.is_ok() {
                 Tally::count(&shared.tally.ended);
             }
         }
+        () = limit(shared.spec.cut_streams_after_ns) => {
+            outbox.abort(Status::unavailable("the stream was cut off for its age")).await;
+        }
         () = shared.stop.cancelled() => {
             outbox.abort(Status::unavailable("the gateway is shutting down")).await;
         }
+    }
+}
+
+/// Returns when a stream has lived for so long; never where there is no limit.
+async fn limit(age_ns: Option<i64>) {
+    match age_ns {
+        Some(ns) => tokio::time::sleep(Duration::from_nanos(ns.max(0).unsigned_abs())).await,
+        None => pending().await,
     }
 }
 
@@ -47,6 +60,7 @@ async fn serve(shared: &Shared, inbox: &mut Inbox, outbox: &Outbox) -> Result<()
         // A rule that was broken is told as an event; the stream itself ends well.
         Err(Broken::Refused(reason)) => {
             Tally::count(&shared.tally.errors);
+            Tally::count(&shared.gauges.failed);
             outbox.send(message::error(reason)).await
         }
         ended => ended,

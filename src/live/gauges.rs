@@ -1,41 +1,109 @@
-//! Plain atomic gauges: whoever makes the load writes them, whoever shows it reads them.
+//! Gauges of a run: whoever makes the load writes them, whoever shows it reads them.
+//!
+//! All that the threads which send write are plain atomics. The latencies of turns are written by
+//! the thread that keeps the books; what Prometheus is shown of them is behind a lock that no other
+//! writer takes.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
 
-/// Buckets of a [`Spread`]: four to each doubling of a nanosecond count.
-const BUCKETS: usize = 256;
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 
-/// A distribution of durations, coarse (within 19 %) but never locked.
-#[derive(Debug)]
-pub struct Spread([AtomicU64; BUCKETS]);
+use super::spread::Spread;
 
-impl Default for Spread {
-    fn default() -> Self {
-        Spread([const { AtomicU64::new(0) }; BUCKETS])
+/// Ends of the buckets that latencies are exposed with, in nanoseconds.
+pub const LATENCY_ENDS_NS: [u64; 15] = [
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    750_000_000,
+    1_000_000_000,
+    1_500_000_000,
+    2_000_000_000,
+    3_000_000_000,
+    5_000_000_000,
+    7_500_000_000,
+    10_000_000_000,
+    15_000_000_000,
+    20_000_000_000,
+    30_000_000_000,
+];
+
+/// How a request can end, by name, in the order of [`Requests::count`].
+pub const STATUSES: [&str; 8] = [
+    "not_started",
+    "interrupted",
+    "cancelled",
+    "timeout",
+    "error",
+    "barged_in",
+    "no_answer",
+    "ok",
+];
+
+/// The statuses that are successes.
+const SUCCESSES: [&str; 2] = ["barged_in", "ok"];
+
+/// The latencies of a turn, by name, in the order of [`Gauges::latencies`].
+pub const LATENCIES: [&str; 6] = ["response", "audible", "e2e", "asr", "llm_ttft", "tts"];
+
+/// The label of an exemplar: the trace that an observation belongs to.
+pub(super) type TraceLabel = [(&'static str, String); 1];
+
+/// Requests that ended, by how they did.
+#[derive(Debug, Default)]
+pub struct Requests([AtomicU64; STATUSES.len()]);
+
+impl Requests {
+    /// Counts a request that ended with the status of this number among [`STATUSES`].
+    pub fn count(&self, status: usize) {
+        if let Some(count) = self.0.get(status) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// How many ended with each of [`STATUSES`].
+    #[must_use]
+    pub fn counts(&self) -> [u64; STATUSES.len()] {
+        std::array::from_fn(|status| self.0[status].load(Relaxed))
     }
 }
 
-impl Spread {
-    /// Counts one duration; negative ones as 0.
-    pub fn record(&self, ns: i64) {
-        let quarter = (ns.max(1) as f64).log2() * 4.0;
-        self.0[(quarter as usize).min(BUCKETS - 1)].fetch_add(1, Relaxed);
-    }
+/// Whether the status of this name is a success.
+pub(super) fn is_success(status: &str) -> bool {
+    SUCCESSES.contains(&status)
+}
 
-    /// The duration that a share `q` of all do not exceed; `None` when there are none.
-    #[must_use]
-    pub fn quantile(&self, q: f64) -> Option<i64> {
-        let counts: Vec<u64> = self.0.iter().map(|bucket| bucket.load(Relaxed)).collect();
-        let total: u64 = counts.iter().sum();
-        let rank = ((total as f64 * q).ceil() as u64).max(1);
-        let mut seen = 0;
-        for (k, count) in counts.iter().enumerate() {
-            seen += count;
-            if *count > 0 && seen >= rank {
-                return Some(((k as f64 + 0.5) / 4.0).exp2() as i64);
-            }
+/// One latency of turns.
+#[derive(Debug)]
+pub struct Latency {
+    /// All that were measured.
+    pub spread: Spread,
+    /// The same, as Prometheus is shown it.
+    pub(super) exposed: HistogramWithExemplars<TraceLabel>,
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        let ends = LATENCY_ENDS_NS.iter().map(|ns| *ns as f64 / 1e9);
+        Latency {
+            spread: Spread::default(),
+            exposed: HistogramWithExemplars::new(ends),
         }
-        None
+    }
+}
+
+impl Latency {
+    /// Counts a turn of the trace `trace_id` that ended at `ended_at_ns` of the wall clock; a
+    /// negative latency as 0.
+    pub fn record(&self, ns: i64, trace_id: &str, ended_at_ns: i64) {
+        self.spread.record(ns);
+        let label = [("trace_id", trace_id.to_owned())];
+        let ended_at = Duration::from_nanos(u64::try_from(ended_at_ns).unwrap_or(0));
+        let ended_at = SystemTime::UNIX_EPOCH + ended_at;
+        let seconds = ns.max(0) as f64 / 1e9;
+        self.exposed.observe(seconds, Some(label), Some(ended_at));
     }
 }
 
@@ -48,36 +116,20 @@ pub struct Gauges {
     pub users: AtomicU32,
     /// Sessions that wait for an answer now.
     pub awaiting_answer: AtomicU32,
+    /// Sessions whose planned start has come.
+    pub offered_sessions: AtomicU64,
     /// Sessions started.
     pub started_sessions: AtomicU64,
     /// Sessions that ended.
     pub ended_sessions: AtomicU64,
-    /// Turns that ended well.
-    pub succeeded: AtomicU64,
-    /// Turns that ended otherwise.
-    pub failed: AtomicU64,
-    /// Chunks sent.
-    pub chunks: AtomicU64,
-    /// Response times.
-    pub response: Spread,
-    /// Schedule lags.
+    /// Turns that ended.
+    pub requests: Requests,
+    /// Schedule lags of the chunks that were sent: one for each.
     pub lag: Spread,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_are_within_a_fifth() {
-        let spread = Spread::default();
-        assert_eq!(spread.quantile(0.5), None);
-        for ms in 1..=100 {
-            spread.record(ms * 1_000_000);
-        }
-        for (q, ms) in [(0.5, 50.0), (0.95, 95.0)] {
-            let found = spread.quantile(q).unwrap() as f64 / 1e6;
-            assert!((found / ms - 1.0).abs() < 0.2, "{q}: {found} ms");
-        }
-    }
+    /// Chunks in the seconds that are accounted for; some seconds behind `lag`.
+    pub judged_chunks: AtomicU64,
+    /// Of those, how many were late.
+    pub late_chunks: AtomicU64,
+    /// Latencies of turns, in the order of [`LATENCIES`].
+    pub latencies: [Latency; LATENCIES.len()],
 }

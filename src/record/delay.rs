@@ -53,6 +53,22 @@ impl Delays {
         count(&self.to_caller, ns);
     }
 
+    /// Towards the gateway and towards callers: how many delays lie between one of `ends_ns`, in
+    /// ascending order, and the one before it, how many beyond the last, and the sum of all.
+    pub(super) fn between(&self, ends_ns: &[u64]) -> [(Vec<u64>, u64); 2] {
+        [&self.to_gateway, &self.to_caller].map(|histogram| {
+            let histogram = lock(histogram);
+            let mut from = 0;
+            let mut between = Vec::new();
+            for end in ends_ns.iter().copied().chain([u64::MAX]) {
+                between.push(histogram.count_between(from, end));
+                from = end.saturating_add(1);
+            }
+            let sum = histogram.mean() * histogram.len() as f64;
+            (between, sum as u64)
+        })
+    }
+
     /// What was counted so far: towards the gateway, and towards callers.
     #[must_use]
     pub fn so_far(&self) -> [AddedLatency; 2] {

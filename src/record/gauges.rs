@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-/// Counts that only grow, but for the calls that are open.
+/// Counts that only grow, but for the calls that are open and the journal's size.
 #[derive(Debug, Default)]
 pub struct RecorderGauges {
     /// Calls that are open now.
@@ -17,7 +17,11 @@ pub struct RecorderGauges {
     pub cut: AtomicU64,
     /// Calls whose recording ended at a message that was not understood.
     pub not_understood: AtomicU64,
-    /// Bytes that were written.
+    /// Messages of recorded calls.
+    pub messages: AtomicU64,
+    /// Bytes of recorded calls, as they were on the wire.
+    pub taken_bytes: AtomicU64,
+    /// Bytes of the journal that is being written.
     pub bytes: AtomicU64,
     /// Whether the recording has ended, while calls still pass.
     pub stopped: AtomicBool,

@@ -9,7 +9,6 @@ use std::sync::mpsc::TryRecvError;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::process::setpriority_process;
 use tokio_util::sync::CancellationToken;
 
 use super::RecordError;
@@ -20,6 +19,7 @@ use super::tap::{Piece, Pieces, Tap, What};
 pub use super::transcribe::Keep;
 use super::volume::Volume;
 use crate::clock::monotonic_ns;
+use crate::live::thread::give_way;
 use crate::trace::TraceError;
 use crate::trace::journal::Recording;
 use crate::trace::manifest::Provenance;
@@ -29,8 +29,6 @@ use crate::units::NS_PER_S;
 /// How often the sink looks. It is not woken for each piece: that would cost the calls a system
 /// call a piece.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// Priority of the threads that write, as `nice` counts it.
-const AFTER_CALLS: i32 = 10;
 /// Time between commits: what a crash may cost.
 const COMMIT_NS: i64 = NS_PER_S / 4;
 
@@ -189,12 +187,6 @@ struct Report {
     to_caller: AddedLatency,
 }
 
-/// Lowers the priority of this thread, and on Linux of no other.
-fn let_calls_go_first() {
-    // Where the system refuses, it is no worse than without.
-    let _ = setpriority_process(None, AFTER_CALLS);
-}
-
 struct Writer {
     spec: SinkSpec,
     describe: Describe,
@@ -211,7 +203,7 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, pieces: &Pieces, ended: &CancellationToken) -> Written {
-        let_calls_go_first();
+        give_way();
         let mut next_commit_ns = monotonic_ns() + COMMIT_NS;
         loop {
             // Asked before the queue is seen to be empty: what came before it is written.
@@ -263,6 +255,9 @@ impl Writer {
         let Piece { call, at_ns, what } = piece;
         if let What::Asked(data) | What::Answered(data) = &what {
             pieces.taken(data.len());
+            self.gauges
+                .taken_bytes
+                .fetch_add(data.len() as u64, Relaxed);
         }
         if matches!(what, What::Opened(_)) {
             match &mut self.current {
@@ -293,14 +288,16 @@ impl Writer {
 
     fn commit(&mut self) {
         let mut failed = None;
-        let (mut bytes, mut lost) = (0, 0);
+        let (mut bytes, mut lost, mut messages) = (0, 0, 0);
         for volume in self.volumes() {
+            messages += volume.counted();
             if let Err((error, calls)) = volume.commit() {
                 lost += calls;
                 failed = Some(error);
             }
             bytes = volume.bytes();
         }
+        self.gauges.messages.fetch_add(messages, Relaxed);
         self.gauges.bytes.store(bytes, Relaxed);
         self.gauges.cut.fetch_add(lost as u64, Relaxed);
         if let Some(error) = failed {
@@ -348,7 +345,7 @@ impl Writer {
         drop(volume);
         let step = (self.describe.finished)(serde_json::json!(self.report()));
         let made = move || {
-            let_calls_go_first();
+            give_way();
             Made {
                 result: finish(&place, step),
                 place,

@@ -15,6 +15,8 @@ pub(super) struct Volume {
     /// Instant 0 on the monotonic clock.
     started_ns: i64,
     open: HashMap<u64, Call>,
+    /// Messages taken in since the last [`Volume::counted`].
+    messages: u64,
     /// Used again and again.
     entries: Vec<Entry>,
 }
@@ -34,6 +36,7 @@ impl Volume {
             journal: JournalWriter::create(place, recording)?,
             started_ns: now_ns,
             open: HashMap::new(),
+            messages: 0,
             entries: Vec::new(),
         })
     }
@@ -86,6 +89,7 @@ impl Volume {
         let at_ns = (at_ns - self.started_ns).max(0);
         let taken = held.take(what, at_ns, keep, &mut self.entries);
         for (row, pcm) in self.entries.drain(..) {
+            self.messages += u64::from(is_message(row.kind));
             self.journal.append(row, pcm.as_deref());
         }
         if ends || taken.is_err() {
@@ -103,6 +107,11 @@ impl Volume {
         }
     }
 
+    /// Messages taken in since this was asked last.
+    pub(super) fn counted(&mut self) -> u64 {
+        std::mem::take(&mut self.messages)
+    }
+
     /// Puts what was taken in on the disk.
     ///
     /// # Errors
@@ -115,4 +124,9 @@ impl Volume {
             (error, lost)
         })
     }
+}
+
+fn is_message(kind: JournalKind) -> bool {
+    use JournalKind::{Cancel, Closed, HalfClose, Lost, Opened};
+    !matches!(kind, Opened | HalfClose | Cancel | Closed | Lost)
 }

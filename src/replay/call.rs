@@ -35,6 +35,8 @@ pub(super) struct Call {
     /// When a message last came, or the session started.
     pub(super) last_heard: RunTime,
     pub(super) messages_received: u32,
+    /// When the caller has heard the last of the answers.
+    pub(super) heard_until: RunTime,
     /// Wakes the task that reads this session.
     pub(super) waker: Option<Waker>,
     send: Option<SendStream<Bytes>>,
@@ -80,6 +82,7 @@ impl Call {
             half_closed: false,
             last_activity: now,
             last_heard: now,
+            heard_until: now,
             messages_sent: 0,
             messages_received: 0,
             waker: None,

@@ -45,6 +45,7 @@ impl TurnStart {
             session_id: self.script.rows.session.session_id.clone(),
             copy: self.script.copy,
             turn: self.turn,
+            user: self.script.user,
             intended_start_ns: self.intended.0,
             started_ns: self.started.0,
         }

@@ -161,6 +161,10 @@ impl Call {
         }
         record.facts = self.facts.clone();
         record.heard = self.dialogue.take_heard(turn);
+        let heard = record.heard.as_ref();
+        if let Some(end_ns) = heard.and_then(|heard| heard.playout.end_ns) {
+            self.heard_until = self.heard_until.max(RunTime(end_ns));
+        }
         record.end = end.cloned();
         shared.turn(record);
     }

@@ -17,7 +17,7 @@ use super::verdict::{SecondFacts, Watch};
 use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
 use crate::results::ResultsError;
-use crate::results::row::{RequestRow, TimelineRow};
+use crate::results::row::{Phase, RequestRow, TimelineRow};
 use crate::results::writer::RunWriter;
 use crate::units::{NS_PER_S, RunTime, grpc_code_name};
 
@@ -49,7 +49,7 @@ struct Seconds {
     next: i64,
 }
 
-/// Keeps the books until every worker is done.
+/// Keeps the books until every worker is done, and shows each turn that ended to `each`.
 ///
 /// # Errors
 /// The disk's: the run cannot go on without its results.
@@ -60,6 +60,7 @@ pub(super) fn keep(
     run: &RunFacts,
     clock: &RunClock,
     gauges: &Arc<Gauges>,
+    each: &(dyn Fn(&RequestRow) + Sync),
 ) -> Result<Books, ResultsError> {
     let mut seconds = Seconds {
         open: BTreeMap::new(),
@@ -80,7 +81,8 @@ pub(super) fn keep(
             Ok(Entry::Message(message)) => books.writer.message(message.row())?,
             Ok(Entry::Turn(record)) => {
                 if let Some(row) = row(run, &record) {
-                    seconds.note(&row, gauges);
+                    seconds.note(&row, gauges, run.epoch_realtime_ns);
+                    each(&row);
                     books.writer.request(row)?;
                 }
             }
@@ -103,32 +105,43 @@ pub(super) fn keep(
         }
         let now = clock.now();
         if now.0 / NS_PER_S > sampled {
-            let usage = sampler.sample(now, gauges.active_sessions.load(Relaxed));
+            let mut usage = sampler.sample(now, gauges.active_sessions.load(Relaxed));
+            usage.users = run.closed_loop.then(|| gauges.users.load(Relaxed));
             seconds.open.entry(sampled.max(seconds.next)).or_default().1 = usage;
             sampled = now.0 / NS_PER_S;
-            seconds.close(&mut books, run)?;
+            seconds.close(&mut books, run, gauges)?;
         }
         if now >= next_part {
             books.writer.close_parts()?;
             next_part = RunTime(now.0 + PART_NS);
         }
     }
-    seconds.close(&mut books, run)?;
+    seconds.close(&mut books, run, gauges)?;
     Ok(books)
 }
 
 impl Seconds {
     /// Counts a turn that ended.
-    fn note(&mut self, row: &RequestRow, gauges: &Gauges) {
-        if let Some(response_ns) = row.response_ns {
-            gauges.response.record(response_ns);
+    fn note(&mut self, row: &RequestRow, gauges: &Gauges, epoch_realtime_ns: i64) {
+        let closed_ns = row.closed_ns.unwrap_or(row.intended_start_ns);
+        let latencies = [
+            row.response_ns,
+            row.audible_ns,
+            row.e2e_ns,
+            row.asr_ns,
+            row.llm_ttft_ns,
+            row.tts_ns,
+        ];
+        for (latency, ns) in gauges.latencies.iter().zip(latencies) {
+            if let Some(ns) = ns {
+                latency.record(ns, &row.trace_id, epoch_realtime_ns + closed_ns);
+            }
         }
+        gauges.requests.count(row.status as usize);
         if row.status.is_success() {
-            gauges.succeeded.fetch_add(1, Relaxed);
             return;
         }
-        gauges.failed.fetch_add(1, Relaxed);
-        let number = row.closed_ns.unwrap_or(row.intended_start_ns) / NS_PER_S;
+        let number = closed_ns / NS_PER_S;
         let code = row.grpc_code.filter(|code| *code != 0);
         let code = code.map(|code| grpc_code_name(code).unwrap_or("UNKNOWN"));
         let errors = &mut self.open.entry(number.max(self.next)).or_default().2;
@@ -136,16 +149,24 @@ impl Seconds {
     }
 
     /// Writes the seconds that all workers have told of.
-    fn close(&mut self, books: &mut Books, run: &RunFacts) -> Result<(), ResultsError> {
+    fn close(
+        &mut self,
+        books: &mut Books,
+        run: &RunFacts,
+        gauges: &Gauges,
+    ) -> Result<(), ResultsError> {
         let workers = self.told.len() as f64;
         let told = self.told.iter().flatten().min().copied();
         let end = told.unwrap_or_else(|| self.open.keys().last().map_or(0, |last| last + 1));
         while self.next < end {
             let (second, usage, errors) = self.open.remove(&self.next).unwrap_or_default();
-            let steady = run.steady.contains(&RunTime(self.next * NS_PER_S));
+            let steady = run.phases.of(RunTime(self.next * NS_PER_S)) == Phase::Steady;
             // All have the same bounds, so that adding cannot fail.
             let _ = books.lag.add(&second.lag);
             books.late_chunks += second.late_chunks;
+            let judged = second.lag.len();
+            gauges.judged_chunks.fetch_add(judged, Relaxed);
+            gauges.late_chunks.fetch_add(second.late_chunks, Relaxed);
             books.watch.second(SecondFacts {
                 late: second.late_chunks,
                 chunks: second.offered_chunks,
@@ -161,7 +182,7 @@ impl Seconds {
             books.writer.second(TimelineRow {
                 second_ns: self.next * NS_PER_S,
                 active_sessions: usage.active_sessions,
-                users: None,
+                users: usage.users,
                 offered_starts: second.offered_starts,
                 achieved_starts: second.achieved_starts,
                 offered_chunks: second.offered_chunks,
@@ -179,5 +200,57 @@ impl Seconds {
             self.next += 1;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::gauges::{LATENCIES, STATUSES};
+    use crate::results::row::Status;
+    use crate::results::sample::row;
+
+    #[test]
+    fn the_gauges_know_every_status_by_its_place() {
+        let names: Vec<_> = Status::ALL.iter().map(|status| status.name()).collect();
+        assert_eq!(names, STATUSES);
+        for (place, status) in Status::ALL.iter().enumerate() {
+            assert_eq!(*status as usize, place);
+        }
+    }
+
+    #[test]
+    fn a_turn_counts_with_its_status_and_each_latency_by_its_name() {
+        let row = RequestRow {
+            response_ns: Some(1_000_000),
+            audible_ns: Some(2_000_000),
+            e2e_ns: None,
+            asr_ns: Some(4_000_000),
+            llm_ttft_ns: Some(5_000_000),
+            tts_ns: Some(6_000_000),
+            ..row(0)
+        };
+        let mut seconds = Seconds {
+            open: BTreeMap::new(),
+            told: Vec::new(),
+            next: 0,
+        };
+        let gauges = Gauges::default();
+        seconds.note(&row, &gauges, 0);
+        assert_eq!(gauges.requests.counts()[Status::Ok as usize], 1);
+        let sums = gauges
+            .latencies
+            .iter()
+            .map(|of| of.spread.counts().sum_ns());
+        let by_name: Vec<_> = LATENCIES.into_iter().zip(sums).collect();
+        let expected = [
+            ("response", 1_000_000),
+            ("audible", 2_000_000),
+            ("e2e", 0),
+            ("asr", 4_000_000),
+            ("llm_ttft", 5_000_000),
+            ("tts", 6_000_000),
+        ];
+        assert_eq!(by_name, expected);
     }
 }

@@ -2,7 +2,7 @@
 //! each to its worker, and has its audio framed by the time it is due.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::iter::Peekable;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -91,6 +91,8 @@ pub(super) struct Loader {
     /// One for each session under way that still needs audio.
     needs: BinaryHeap<Reverse<Need>>,
     handed: u64,
+    /// When those of them start that are still to.
+    coming: VecDeque<RunTime>,
     /// Callers react: sessions may run ahead of what was recorded.
     reactive: bool,
 }
@@ -111,6 +113,7 @@ impl Loader {
             workers: senders,
             needs: BinaryHeap::new(),
             handed: 0,
+            coming: VecDeque::new(),
             reactive,
         };
         (loader, receivers)
@@ -140,15 +143,26 @@ impl Loader {
             if !starts {
                 // Workers learn from it that no more sessions will come.
                 self.workers.clear();
+                self.coming.clear();
             }
             if !audio {
                 return Ok(());
             }
-            match self.next(clock.now(), gauges.started_sessions.load(Relaxed))? {
+            let now = clock.now();
+            self.offer(now, gauges);
+            match self.next(now, gauges.started_sessions.load(Relaxed))? {
                 Next::Go => {}
                 Next::Wait(time) => std::thread::sleep(time),
-                Next::Done => return Ok(()),
+                Next::Done if self.coming.is_empty() => return Ok(()),
+                Next::Done => std::thread::sleep(LOOK_EVERY),
             }
+        }
+    }
+
+    /// Counts the sessions whose planned start has come, whatever the workers are doing.
+    fn offer(&mut self, now: RunTime, gauges: &Gauges) {
+        while self.coming.pop_front_if(|start| *start <= now).is_some() {
+            gauges.offered_sessions.fetch_add(1, Relaxed);
         }
     }
 
@@ -207,6 +221,7 @@ impl Loader {
         self.needs.extend(first.map(Reverse));
         let worker = (self.handed % self.workers.len() as u64) as usize;
         self.handed += 1;
+        self.coming.push_back(script.start);
         // Refused only by a worker that has been told to stop.
         let _ = self.workers[worker].send(script);
     }
@@ -257,6 +272,18 @@ mod tests {
             );
         }
         assert!(matches!(loader.next(now, 1).unwrap(), Next::Done));
+    }
+
+    #[test]
+    fn a_session_is_offered_when_its_start_has_come_and_once() {
+        let (_dir, mut loader, mut scripts) = loader();
+        loader.fill().unwrap();
+        let start = scripts.try_recv().unwrap().start;
+        let gauges = Gauges::default();
+        for (at, offered) in [(start.0 - 1, 0), (start.0, 1), (start.0 + 1, 1)] {
+            loader.offer(RunTime(at), &gauges);
+            assert_eq!(gauges.offered_sessions.load(Relaxed), offered);
+        }
     }
 
     #[test]

@@ -3,17 +3,20 @@
 //! `plan` lays the sessions of the trace on the run's clock (`sketch` says how large it is,
 //! `calibrate` and `limits` what this machine can do) and makes a `script` of each, with its
 //! `outline` and how it was answered when it was `recorded`. `loader` hands them to the workers
-//! shortly before they start, with their audio framed (`shelf`). `worker`s send, each with one
+//! shortly before they start, with their audio framed (`shelf`). In a closed loop there is no plan:
+//! `users` says who is there when, `requests` what they say, `supply` makes that ready, and the
+//! `crew` of a worker decides when each begins. `worker`s send what `starts` next, each with one
 //! `pacer` and the `alarms` of all its sessions: `call` is one of them, with its `cursor` in its
 //! script; `hearing` is what it does about what it hears, `converse` opens and reads its stream.
-//! `ledger` keeps the books from the workers' `entry`s, and `verdict` says whether the schedule was
-//! kept. Failures of the gateway are rows, not errors.
+//! `ledger` keeps the books from the workers' `entry`s, in the `phases` of the run, and `verdict`
+//! says whether the schedule was kept. Failures of the gateway are rows, not errors.
 
 pub mod alarms;
 pub mod calibrate;
 mod call;
 pub mod connections;
 mod converse;
+mod crew;
 pub mod cursor;
 pub mod entry;
 mod hearing;
@@ -22,15 +25,20 @@ pub mod limits;
 mod loader;
 pub mod outline;
 pub mod pacer;
+pub mod phases;
 pub mod plan;
 mod process;
 pub mod progress;
 mod recorded;
+pub mod requests;
 pub mod scheduling;
 pub mod script;
 mod shelf;
 pub mod sketch;
+mod starts;
+pub mod supply;
 pub mod tally;
+pub mod users;
 pub mod verdict;
 mod worker;
 
@@ -41,7 +49,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::RunClock;
@@ -49,20 +56,23 @@ use crate::live::gauges::Gauges;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{RunManifest, Verdict};
+use crate::results::row::RequestRow;
 use crate::results::writer::RunWriter;
 use crate::trace::TraceError;
 use crate::trace::stream::Bundle;
-use crate::units::{NS_PER_MS, NS_PER_S, RunTime};
+use crate::units::{NS_PER_MS, NS_PER_S};
 use crate::wire::channel::{ConnectError, Connector, Endpoint, Trust};
 
 use connections::{Connections, Opening};
 use ledger::{Books, MOST_WAITING};
 use loader::Loader;
 use pacer::{Pacer, PacerKind};
+use phases::Phases;
 use plan::Plan;
 use progress::{End, RunFacts};
 use scheduling::Granted;
-use script::Script;
+use starts::Starts;
+use supply::{ClosedLoopSpec, Supply};
 use tally::lag_histogram;
 use verdict::Totals;
 use worker::{Account, Assignment};
@@ -129,8 +139,8 @@ pub struct ReplaySpec {
     pub keep_text: bool,
     /// Whether a row is kept of each message.
     pub messages: bool,
-    /// Turns that start within it are in the steady phase.
-    pub steady: Range<RunTime>,
+    /// The parts of the run.
+    pub phases: Phases,
 }
 
 /// What can keep a replay from its end.
@@ -187,7 +197,16 @@ impl Stop {
     }
 }
 
+/// What is to be sent.
+pub enum Traffic {
+    /// What a plan says, whatever is answered.
+    Plan(Plan),
+    /// What users say, each after the answer to what was said before.
+    Users(ClosedLoopSpec),
+}
+
 /// A gateway that was reached.
+#[derive(Clone)]
 pub struct Gateway {
     connector: Connector,
     /// Streams that it allows on a connection; `usize::MAX` for no limit.
@@ -214,9 +233,15 @@ impl Gateway {
 pub struct Replay {
     spec: Arc<ReplaySpec>,
     bundle: Arc<Bundle>,
-    loader: Loader,
-    scripts: Vec<UnboundedReceiver<Arc<Script>>>,
+    source: Source,
+    starts: Vec<Starts>,
     connector: Connector,
+}
+
+/// Where sessions and their audio come from.
+enum Source {
+    Plan(Loader),
+    Users(Supply),
 }
 
 /// What a replay has to show, besides the rows.
@@ -242,26 +267,39 @@ impl Replay {
         spec: ReplaySpec,
         gateway: Gateway,
         bundle: Arc<Bundle>,
-        plan: Plan,
+        traffic: Traffic,
     ) -> Result<Replay, ReplayError> {
-        let (mut loader, scripts) = Loader::new(
-            plan,
-            bundle.clone(),
-            spec.clip_memory_bytes,
-            spec.workers,
-            spec.turn_timing.is_reactive(),
-        );
-        loader.fill()?;
+        let limit_bytes = spec.clip_memory_bytes;
+        let (source, starts) = match traffic {
+            Traffic::Plan(plan) => {
+                let (mut loader, scripts) = Loader::new(
+                    plan,
+                    bundle.clone(),
+                    limit_bytes,
+                    spec.workers,
+                    spec.turn_timing.is_reactive(),
+                );
+                loader.fill()?;
+                let starts = scripts.into_iter().map(Starts::planned).collect();
+                (Source::Plan(loader), starts)
+            }
+            Traffic::Users(users) => {
+                let (supply, crews) = Supply::new(&users, &bundle, limit_bytes, spec.workers)?;
+                let starts = crews.into_iter().map(Starts::Users).collect();
+                (Source::Users(supply), starts)
+            }
+        };
         Ok(Replay {
             spec: Arc::new(spec),
             bundle,
-            loader,
-            scripts,
+            source,
+            starts,
             connector: gateway.connector,
         })
     }
 
-    /// Replays to the end, or until told to stop. Blocks; the gauges tell how it goes.
+    /// Replays to the end, or until told to stop. Blocks; the gauges tell how it goes, and `each`
+    /// is shown each turn that ended: it must return at once.
     ///
     /// # Errors
     /// Results that cannot be written, a trace that cannot be read on, or a refusal of the system.
@@ -271,6 +309,7 @@ impl Replay {
         writer: RunWriter,
         gauges: &Arc<Gauges>,
         stop: &Stop,
+        each: &(dyn Fn(&RequestRow) + Sync),
     ) -> Result<Outcome, ReplayError> {
         let clock = RunClock::new(&manifest.epoch);
         let run = Arc::new(RunFacts {
@@ -279,19 +318,20 @@ impl Replay {
             keep_text: self.spec.keep_text,
             keep_session_ids: self.spec.keep_session_ids,
             bundle: self.bundle,
-            steady: self.spec.steady.clone(),
+            closed_loop: manifest.closed_loop.is_some(),
+            phases: self.spec.phases.clone(),
         });
-        let workers = self.scripts.len();
+        let workers = self.starts.len();
         let connections = self.spec.connections.max(workers as u32);
         let (ledger, entries) = sync_channel(MOST_WAITING);
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..workers)
-                .zip(self.scripts)
-                .map(|(number, scripts)| {
+                .zip(self.starts)
+                .map(|(number, starts)| {
                     let job = Assignment {
                         number,
-                        scripts,
+                        starts,
                         spec: self.spec.clone(),
                         run: run.clone(),
                         clock: clock.clone(),
@@ -306,19 +346,24 @@ impl Replay {
                 })
                 .collect();
             drop(ledger);
-            let (loader, clock_of_loader) = (self.loader, clock.clone());
+            let (source, clock_of_loader) = (self.source, clock.clone());
             let over = &over;
             let loading = scope.spawn(move || {
-                let loaded = loader.run(&clock_of_loader, gauges, || Reading {
-                    starts: !stop.arrivals.is_cancelled(),
-                    audio: !over.load(Ordering::SeqCst) && !stop.calls.is_cancelled(),
-                });
+                let starts = || !stop.arrivals.is_cancelled();
+                let audio = || !over.load(Ordering::SeqCst) && !stop.calls.is_cancelled();
+                let loaded = match source {
+                    Source::Plan(loader) => loader.run(&clock_of_loader, gauges, || Reading {
+                        starts: starts(),
+                        audio: audio(),
+                    }),
+                    Source::Users(supply) => supply.run(|| starts() && audio()),
+                };
                 if loaded.is_err() {
                     stop.stop_calls();
                 }
                 loaded
             });
-            let books = ledger::keep(writer, &entries, workers, &run, &clock, gauges);
+            let books = ledger::keep(writer, &entries, workers, &run, &clock, gauges, each);
             if books.is_err() {
                 stop.stop_calls();
             }

@@ -8,6 +8,8 @@ use crate::units::RunTime;
 pub(super) struct Usage {
     /// Sessions open.
     pub(super) active_sessions: u32,
+    /// Virtual users there; `None` in a replay.
+    pub(super) users: Option<u32>,
     /// CPU time of this process, in percent of one core.
     pub(super) cpu_percent: f64,
     /// CPU time stolen by the hypervisor, in percent of all cores.
@@ -53,6 +55,7 @@ impl Sampler {
             .map(|fds| fds.count() as u32);
         Usage {
             active_sessions,
+            users: None,
             cpu_percent,
             steal_percent,
             rss_bytes: rss_bytes(),

@@ -1,12 +1,12 @@
 //! How far one utterance has come, and the row it becomes.
 
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::sync::Arc;
 
+use super::phases::Phases;
 use super::script::Script;
 use crate::results::manifest::wire_session_id;
-use crate::results::row::{Phase, RequestRow, Status};
+use crate::results::row::{RequestRow, Status};
 use crate::table::UtcInstant;
 use crate::trace::model::{Microphone, SpeechMethod, TurnRow};
 use crate::trace::stream::Bundle;
@@ -27,8 +27,10 @@ pub(super) struct RunFacts {
     pub(super) keep_session_ids: bool,
     /// The trace.
     pub(super) bundle: Arc<Bundle>,
-    /// Turns that start within it are in the steady phase.
-    pub(super) steady: Range<RunTime>,
+    /// Whether there are users, who wait for answers.
+    pub(super) closed_loop: bool,
+    /// The parts of the run.
+    pub(super) phases: Phases,
 }
 
 impl RunFacts {
@@ -54,15 +56,6 @@ impl RunFacts {
             .clip
             .and_then(|clip| self.bundle.clips.get(clip as usize));
         clip.is_none_or(|clip| clip.speech_method != SpeechMethod::None)
-    }
-
-    /// Whether an instant belongs to the steady phase, or comes before or after it.
-    pub(super) fn phase(&self, at: RunTime) -> Phase {
-        match at {
-            at if at < self.steady.start => Phase::Warmup,
-            at if at < self.steady.end => Phase::Steady,
-            _ => Phase::Drain,
-        }
     }
 }
 
@@ -207,7 +200,7 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         copy: script.copy,
         turn: planned.turn,
         wire_session_id: run.wire_session_id(script),
-        user: None,
+        user: script.user,
         clip_id: clip.map(|clip| clip.clip_id.clone()),
         language_code: session.language_code.clone(),
         trace_id: run.trace_id(script),
@@ -220,7 +213,7 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         speech_samples: clip.map_or(0, |c| c.speech_end_samples - c.speech_start_samples),
         clip_samples: clip.map_or(0, |c| c.samples),
         chunks_planned: script.outline.chunks.get(*turn).copied().unwrap_or(0),
-        phase: run.phase(RunTime(intended_start_ns)),
+        phase: run.phases.of(RunTime(intended_start_ns)),
         concurrent_sessions: progress.concurrent_sessions,
         awaiting_answer: progress.awaiting_answer,
         opened_ns: facts.opened_ns,

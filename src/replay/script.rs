@@ -19,6 +19,8 @@ pub struct Script {
     pub number: u64,
     /// Which copy of its session it is; 0 for the first.
     pub copy: u32,
+    /// The user whose request it is; `None` in a replay.
+    pub user: Option<u32>,
     /// What the trace says of it; without what it was answered.
     pub rows: Arc<SessionRows>,
     /// What follows from that.
@@ -50,6 +52,7 @@ impl Script {
         Script {
             number,
             copy,
+            user: None,
             rows,
             outline,
             start,

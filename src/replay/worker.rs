@@ -1,7 +1,7 @@
 //! One thread of a replay: its own runtime, connections and pacer, and the sessions given to it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,8 +10,6 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 
 use hdrhistogram::Histogram;
 use tokio::sync::Notify;
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::mpsc::error::TryRecvError;
 use tokio::task::JoinSet;
 
 use super::alarms::{Alarm, Alarms};
@@ -23,6 +21,7 @@ use super::pacer::Pacer;
 use super::progress::{RunFacts, TurnRecord};
 use super::scheduling::Granted;
 use super::script::Script;
+use super::starts::Starts;
 use super::tally::{Tally, lag_histogram, record};
 use super::{ReplaySpec, Stop};
 use crate::clock::{Clock, RunClock, thread_cpu_ns};
@@ -38,8 +37,8 @@ const AWAKE: RunTime = RunTime(i64::MIN);
 pub(super) struct Assignment {
     /// Its number.
     pub(super) number: usize,
-    /// Its sessions, in order of their start.
-    pub(super) scripts: UnboundedReceiver<Arc<Script>>,
+    /// What it starts.
+    pub(super) starts: Starts,
     pub(super) spec: Arc<ReplaySpec>,
     pub(super) run: Arc<RunFacts>,
     pub(super) clock: RunClock,
@@ -139,7 +138,6 @@ impl Shared {
     pub(super) fn count_chunk(&self, due: RunTime, sent: RunTime, lag: Lag, interval_ns: i64) {
         self.tally.borrow_mut().chunk(due, sent, lag, interval_ns);
         self.gauges.lag.record(lag.0);
-        self.gauges.chunks.fetch_add(1, Relaxed);
     }
 
     pub(super) fn count_start(&self, due: RunTime, sent: RunTime, lag: Lag) {
@@ -187,7 +185,7 @@ impl Shared {
 /// # Errors
 /// The system's, of the timer.
 pub(super) async fn work(
-    mut job: Assignment,
+    job: Assignment,
     pacer: Pacer,
     connections: Connections,
 ) -> io::Result<Account> {
@@ -206,13 +204,13 @@ pub(super) async fn work(
     });
     let mut calls: HashMap<u64, Rc<RefCell<Call>>> = HashMap::new();
     let mut tasks: JoinSet<u64> = JoinSet::new();
-    let mut starts = Starts::default();
+    let mut starts = job.starts;
     let mut next_close = RunTime(NS_PER_S);
     let mut cpu_ns = thread_cpu_ns();
     loop {
         let now = shared.clock.now();
-        starts.take(&mut job.scripts, job.stop.arrivals.is_cancelled());
-        while let Some(script) = starts.next_due(now) {
+        starts.take(now, job.stop.arrivals.is_cancelled(), &shared.gauges);
+        while let Some(script) = starts.next_due(now, &shared.gauges) {
             calls.insert(script.number, start(&shared, script, now, &mut tasks));
         }
         if ring(&shared, &calls, now) {
@@ -237,12 +235,13 @@ pub(super) async fn work(
             biased;
             waited = pacer.until(next) => waited?,
             Some(ended) = tasks.join_next() => {
-                if let Ok(id) = ended {
-                    calls.remove(&id);
+                if let Some(call) = ended.ok().and_then(|id| calls.remove(&id)) {
+                    let call = call.borrow();
+                    starts.ended(&call.script, shared.clock.now(), call.heard_until, &shared.gauges);
                 }
             }
             () = shared.changed.notified() => {}
-            script = job.scripts.recv(), if starts.wants_more() => starts.put(script),
+            () = starts.more(), if starts.wants_more() => {}
             () = job.stop.arrivals.cancelled(), if !starts.is_over() => {}
             () = job.stop.calls.cancelled(), if calls.values().any(|call| call.borrow().end.is_none()) => {
                 for call in calls.values() {
@@ -255,54 +254,6 @@ pub(super) async fn work(
     close_seconds(&shared, job.number, None);
     shared.enter(Entry::WorkerDone(job.number));
     Ok(shared.account.take())
-}
-
-/// The sessions that are ready and have not started, in order.
-#[derive(Default)]
-struct Starts {
-    ready: VecDeque<Arc<Script>>,
-    ended: bool,
-}
-
-impl Starts {
-    /// Takes what the loader has ready; nothing more once `stopped`.
-    fn take(&mut self, scripts: &mut UnboundedReceiver<Arc<Script>>, stopped: bool) {
-        if stopped {
-            self.ready.clear();
-            self.ended = true;
-        }
-        while !self.ended {
-            match scripts.try_recv() {
-                Ok(script) => self.ready.push_back(script),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => self.ended = true,
-            }
-        }
-    }
-
-    /// Takes one session, or learns that there are no more.
-    fn put(&mut self, script: Option<Arc<Script>>) {
-        match script {
-            Some(script) => self.ready.push_back(script),
-            None => self.ended = true,
-        }
-    }
-
-    fn next_due(&mut self, now: RunTime) -> Option<Arc<Script>> {
-        self.ready.pop_front_if(|script| script.start <= now)
-    }
-
-    fn next_at(&self) -> Option<RunTime> {
-        self.ready.front().map(|script| script.start)
-    }
-
-    fn wants_more(&self) -> bool {
-        self.ready.is_empty() && !self.ended
-    }
-
-    fn is_over(&self) -> bool {
-        self.ready.is_empty() && self.ended
-    }
 }
 
 /// Starts a session: its stream is opened and read by a task of its own.

@@ -86,6 +86,14 @@ impl Place {
         match row {
             row if matches!(row.phase, Phase::Warmup | Phase::RampUp) => Place::Warmup,
             row if row.phase != Phase::Steady => Place::Drain,
+            _ => Place::in_steady(row),
+        }
+    }
+
+    /// The place that a request would have in the steady phase.
+    #[must_use]
+    pub fn in_steady(row: &RequestRow) -> Place {
+        match row {
             row if stopped_while_speaking(row) => Place::Stopped,
             row if !expects_answer(row) => Place::NoSpeech,
             row if row.early_endpoint => Place::CutOff,

@@ -92,6 +92,11 @@ impl Page {
     /// A label and a text after it whose lines break between words and start at `indent`.
     pub(super) fn words(&mut self, label: &str, text: &str, indent: usize, tone: Tone) {
         self.put(&format!("{label:<indent$}"), Tone::Strong);
+        self.rest(text, indent, tone);
+    }
+
+    /// The rest of a line of which `indent` columns are taken; further lines start there.
+    pub(super) fn rest(&mut self, text: &str, indent: usize, tone: Tone) {
         let mut line = String::new();
         for word in text.split_whitespace() {
             let width = line.chars().count() + 1 + word.chars().count();

@@ -2,18 +2,30 @@
 //!
 //! Works on a run directory alone and never sees a trace or a gateway.
 
+mod bins;
 pub mod breakdown;
 pub mod clusters;
 pub mod compare;
+pub mod diagnosis;
+pub mod growth;
+pub mod guidance;
+pub mod html;
 pub mod lag;
 pub mod latencies;
 mod layout;
+pub mod machine;
+pub mod markdown;
+pub mod require;
+pub mod server;
+mod sketch;
 #[cfg(test)]
 mod snapshots;
 pub mod stats;
+pub mod steady;
 pub mod summary;
 mod tally;
 pub mod text;
+mod trust;
 pub mod witness;
 pub mod yardstick;
 

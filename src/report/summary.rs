@@ -1,6 +1,6 @@
 //! The summary of a run: every figure that a report shows, computed from its rows.
 //!
-//! Pure: the same run gives the same summary. It is kept in `run.json` and is what
+//! Pure: the same run gives the same summary. It is kept in `run.json` and is most of what
 //! `--format json` prints; times are integer nanoseconds.
 
 use std::collections::BTreeMap;
@@ -8,13 +8,21 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::breakdown::{Errors, Share};
+use super::diagnosis::{Case, Finding};
+use super::growth::Growth;
+use super::guidance::Advice;
 use super::lag::{self, LagBasis, ScheduleLag};
+use super::require::Judged;
+use super::server::{self, ServerSeries};
 use super::stats::{Percentiles, Quantile};
+use super::steady::Steady;
 use super::tally::Tally;
 use super::yardstick::Paired;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
-use crate::results::manifest::{ExitReason, RunManifest, Verdict};
+use crate::results::manifest::{
+    ClosedLoop, ExitReason, Planned, RunManifest, Verdict, VerdictLevel,
+};
 use crate::results::reader::RunDir;
 use crate::results::row::{RequestRow, Status, TimelineRow};
 use crate::units::{NS_PER_MS, NS_PER_S};
@@ -49,14 +57,33 @@ pub struct Summary {
     pub lag: Option<ScheduleLag>,
     /// Time that due chunks waited for the peer's flow control, over all turns.
     pub blocked_ns: i64,
+    /// The steady phase, whatever the latencies.
+    #[serde(default)]
+    pub steady: Steady,
+    /// Response times under the lightest and the heaviest load; null where the load was much the same
+    /// all the time, or the requests are few.
+    #[serde(default)]
+    pub growth: Option<Growth>,
+    /// What was fetched from the servers' Prometheus; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server: Vec<ServerSeries>,
     /// The errors of turns that failed.
-    pub errors: Errors,
+    pub error_breakdown: Errors,
     /// Turns by address that answered; empty unless there were several.
     pub peers: Vec<Share>,
     /// Turns by replica; empty unless there were several.
     pub replicas: Vec<Share>,
+    /// What is likely wrong; empty when nothing shows.
+    #[serde(default)]
+    pub diagnosis: Vec<Finding>,
     /// One message for each file of the run that could not be read.
     pub unreadable: Vec<String>,
+    /// What was required, and what became of it.
+    #[serde(default)]
+    pub requirements: Vec<Judged>,
+    /// Rules of thumb, and what makes figures worth less; nothing depends on them.
+    #[serde(default)]
+    pub guidance: Vec<Advice>,
 }
 
 /// Which run a summary is of.
@@ -80,6 +107,9 @@ pub struct RunFacts {
     pub elapsed_ns: i64,
     /// `--label k=v`.
     pub labels: BTreeMap<String, String>,
+    /// What the users did; null for a replay.
+    #[serde(default)]
+    pub closed_loop: Option<ClosedLoop>,
     /// Callers waited for answers: `--turn-timing reactive`.
     #[serde(default)]
     pub reactive: bool,
@@ -195,23 +225,40 @@ impl Summary {
             basis: LagBasis::Measured,
             figures,
         });
+        let planned = planned(run, &tally, timeline);
+        let turns = tally.turns(planned.turns);
+        let counted = tally.measured();
+        let load = load(&planned, tally.sessions_started(), timeline);
+        let latencies = tally.selection.all();
+        let case = Case {
+            run,
+            timeline,
+            response: latencies.get("response").copied(),
+        };
+        let diagnosis = tally.evidence.findings(case);
         let seconds = timeline.iter().map(|row| row.second_ns);
         let last_ns = seconds.max().max(tally.last_ns).unwrap_or(0);
         Summary {
             schema_version: SUMMARY_SCHEMA.to_owned(),
             run: run_facts(run, last_ns),
             verdict: run.verdict.clone(),
-            turns: tally.turns(run.planned.turns),
-            measured: tally.measured(),
-            load: load(run, tally.sessions_started(), timeline),
+            turns,
+            measured: counted,
+            load,
             lag: measured.or_else(|| lag::from_timeline(timeline)),
             blocked_ns: tally.blocked_ns,
-            latencies: tally.selection.all(),
+            latencies,
             recorded: tally.yardstick.finish(),
-            errors: tally.errors.finish(),
+            steady: tally.steady.finish(last_ns),
+            growth: tally.growth.finish(),
+            server: Vec::new(),
+            error_breakdown: tally.errors.finish(),
             peers: tally.peers.finish(),
             replicas: tally.replicas.finish(),
+            diagnosis,
             unreadable: Vec::new(),
+            requirements: Vec::new(),
+            guidance: Vec::new(),
         }
     }
 
@@ -223,11 +270,14 @@ impl Summary {
     /// # Errors
     /// Tables that cannot be read; damaged parts of an unfinished run are listed instead.
     pub fn of_run(run: &RunDir, lag: Option<LagSummary>) -> Result<Summary, ResultsError> {
-        Summary::of_run_and(run, lag, |_| {})
+        Summary::of_run_with(run, lag, |_| {})
     }
 
-    /// As [`Summary::of_run`], handing each row to `each` as well.
-    pub(super) fn of_run_and(
+    /// As [`Summary::of_run`]; each request is also handed to `each`, so that it is read once.
+    ///
+    /// # Errors
+    /// As for [`Summary::of_run`].
+    pub fn of_run_with(
         run: &RunDir,
         lag: Option<LagSummary>,
         mut each: impl FnMut(&RequestRow),
@@ -242,7 +292,18 @@ impl Summary {
         let mut summary = Summary::of_tally(run.manifest(), tally, &timeline.rows, lag);
         summary.unreadable = unreadable;
         summary.unreadable.extend(timeline.unreadable);
+        match run.server() {
+            Ok(rows) => summary.server = server::series(&rows),
+            Err(damage) => summary.unreadable.push(damage.to_string()),
+        }
         Ok(summary)
+    }
+
+    /// Whether the verdict is that the figures are not to be trusted.
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        let level = self.verdict.as_ref().map(|verdict| verdict.level);
+        level == Some(VerdictLevel::Invalid)
     }
 
     /// Whether no request was answered, over all phases; a run of nothing but clips without
@@ -296,20 +357,35 @@ fn run_facts(run: &RunManifest, last_ns: i64) -> RunFacts {
         started_at: run.started_at.clone(),
         elapsed_ns: last_ns,
         labels: run.labels.clone(),
+        closed_loop: run.closed_loop.clone(),
         reactive: is_set("reactive"),
         allow_invalid: is_set("allow_invalid"),
     }
 }
 
-fn load(run: &RunManifest, sessions_started: u64, timeline: &[TimelineRow]) -> Load {
+/// What the plan asked for; where there is none, what the users asked for as they went.
+fn planned(run: &RunManifest, tally: &Tally, timeline: &[TimelineRow]) -> Planned {
+    match &run.closed_loop {
+        None => run.planned.clone(),
+        Some(users) => Planned {
+            sessions: tally.sessions_started(),
+            turns: tally.rows(),
+            chunks: timeline.iter().map(|row| row.offered_chunks).sum(),
+            peak_sessions: users.users.into(),
+            ..Planned::default()
+        },
+    }
+}
+
+fn load(planned: &Planned, sessions_started: u64, timeline: &[TimelineRow]) -> Load {
     let known = !timeline.is_empty();
     let peak = timeline.iter().map(|row| row.active_sessions).max();
     Load {
-        sessions_planned: run.planned.sessions,
+        sessions_planned: planned.sessions,
         sessions_started,
-        peak_sessions_planned: run.planned.peak_sessions,
+        peak_sessions_planned: planned.peak_sessions,
         peak_sessions: peak.map(u64::from),
-        chunks_planned: run.planned.chunks,
+        chunks_planned: planned.chunks,
         chunks_sent: known.then(|| timeline.iter().map(|row| row.achieved_chunks).sum()),
         rates: rates(timeline),
     }

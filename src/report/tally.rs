@@ -5,21 +5,27 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::breakdown::{ErrorTally, ShareTally};
 use super::clusters::Clusters;
+use super::diagnosis::Evidence;
+use super::growth::GrowthTally;
 use super::latencies::{Selection, expects_answer};
+use super::steady::SteadyTally;
 use super::summary::{Measured, Turns};
 use super::yardstick::Yardstick;
 use crate::results::manifest::RunManifest;
 use crate::results::row::{RequestRow, Status};
 
 /// Counts of turns.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Tally {
     clusters: Clusters,
     pub(super) selection: Selection,
+    pub(super) steady: SteadyTally,
+    pub(super) growth: GrowthTally,
     pub(super) yardstick: Yardstick,
     pub(super) errors: ErrorTally,
     pub(super) peers: ShareTally,
     pub(super) replicas: ShareTally,
+    pub(super) evidence: Evidence,
     pub(super) blocked_ns: i64,
     /// Hashes of the sessions of which a turn started: a million of them take little memory.
     sessions: HashSet<u64>,
@@ -35,11 +41,28 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// No turns of `run` yet.
+    /// Nothing counted yet of `run`.
     pub(super) fn of(run: &RunManifest) -> Tally {
         Tally {
             clusters: Clusters::of(run),
-            ..Tally::default()
+            selection: Selection::default(),
+            steady: SteadyTally::of(run),
+            growth: GrowthTally::default(),
+            yardstick: Yardstick::default(),
+            evidence: Evidence::default(),
+            errors: ErrorTally::default(),
+            peers: ShareTally::default(),
+            replicas: ShareTally::default(),
+            blocked_ns: 0,
+            sessions: HashSet::new(),
+            last_ns: None,
+            outcomes: BTreeMap::new(),
+            rows: 0,
+            started: 0,
+            successes: 0,
+            answer_expected: 0,
+            answered: 0,
+            overlapped: 0,
         }
     }
 
@@ -47,7 +70,10 @@ impl Tally {
     pub(super) fn add(&mut self, row: &RequestRow) {
         let cluster = self.clusters.number(row);
         self.selection.add(row, cluster);
+        self.steady.add(row);
+        self.growth.add(row, cluster);
         self.yardstick.add(row, cluster);
+        self.evidence.add(row);
         self.errors.add(row);
         self.peers.add(row.peer.as_deref(), row, cluster);
         self.replicas.add(row.replica.as_deref(), row, cluster);
@@ -72,6 +98,11 @@ impl Tally {
     /// Sessions of which a turn started.
     pub(super) fn sessions_started(&self) -> u64 {
         self.sessions.len() as u64
+    }
+
+    /// Turns.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// What became of the turns, of which so many were planned.

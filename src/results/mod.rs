@@ -1,5 +1,6 @@
 //! The run: what happened. Rows, their schema, and the files they are written to and read from.
 
+pub mod beside;
 pub mod error;
 pub mod lag;
 pub mod latency;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::ResultsError;
 use super::manifest::{RUN_FORMAT, RunManifest};
-use super::row::{MessageRow, RequestRow, TimelineRow};
+use super::row::{MessageRow, RequestRow, ServerRow, TimelineRow};
 use super::unfinished::{Unfinished, finished, parts, stream};
 use crate::table::{Row, read_all};
 
@@ -58,6 +58,12 @@ impl RunDir {
             path: path.to_owned(),
             manifest,
         })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What `run.json` says.
@@ -130,6 +136,18 @@ impl RunDir {
         let mut timeline = self.load::<TimelineRow>()?;
         timeline.rows.sort_by_key(|row| row.second_ns);
         Ok(timeline)
+    }
+
+    /// What was fetched from the servers' Prometheus, as it was written; nothing where nothing was.
+    ///
+    /// # Errors
+    /// A table that cannot be read.
+    pub fn server(&self) -> Result<Vec<ServerRow>, ResultsError> {
+        let path = finished(&self.path, ServerRow::TABLE);
+        match path.exists() {
+            true => Ok(read_all(&path)?),
+            false => Ok(Vec::new()),
+        }
     }
 
     /// The rows of the finished table, or of its parts where there is none yet.
@@ -223,6 +241,7 @@ mod tests {
             session_id: row.session_id,
             copy: row.copy,
             turn,
+            user: None,
             intended_start_ns: row.intended_start_ns,
             started_ns: row.intended_start_ns + 1,
         }
@@ -261,7 +280,7 @@ mod tests {
                 run.manifest().epoch.realtime_ns + cut.intended_start_ns
             )
         );
-        assert_eq!(cut.wire_session_id, loaded.rows[0].wire_session_id);
+        assert_eq!(cut.wire_session_id, sample::row(3).wire_session_id);
         assert_eq!(loaded.unreadable.len(), 1);
         assert!(loaded.unreadable[0].contains("requests-00003.parquet"));
     }

@@ -217,6 +217,8 @@ crate::table! {
         pub copy: u32 [""],
         /// Number of the turn in its session, from 0.
         pub turn: u32 [""],
+        /// Closed loop: the virtual user; null in a replay.
+        pub user: Option<u32> [""],
         /// Planned start of the utterance, since the run's epoch.
         pub intended_start_ns: i64 ["ns"],
         /// First message of the turn handed to the transport, since the run's epoch.
@@ -297,6 +299,20 @@ crate::table! {
         pub rss_bytes: Option<u64> ["bytes"],
         /// Open file descriptors; null where unknown.
         pub open_fds: Option<u32> [""],
+    }
+}
+
+crate::table! {
+    /// One row per value that a Prometheus server had of the time of the run.
+    pub struct ServerRow in "server" {
+        /// Name of the series: one of ours, or as `--prometheus-query` gives it.
+        pub series: String [""],
+        /// Labels as a JSON object, in order of their names.
+        pub labels: String [""],
+        /// When it was so, since the run's epoch.
+        pub at_ns: i64 ["ns"],
+        /// The value, in the unit of the series.
+        pub value: f64 [""],
     }
 }
 

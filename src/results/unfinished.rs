@@ -143,7 +143,7 @@ fn interrupted(run: &RunManifest, start: StartedRow) -> RequestRow {
         copy: start.copy,
         turn: start.turn,
         wire_session_id,
-        user: None,
+        user: start.user,
         clip_id: None,
         language_code: String::new(),
         trace_id: String::new(),

@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 
 pub use cell::{Cell, UtcInstant, read_column};
 pub use file::{Reader, Writer, read_all, write_all};
-pub use text::{TextBatch, TextReader, TextRows};
+pub use text::{TextBatch, TextReader, TextRows, texts};
 
 /// Most rows in a Parquet row group, for tables that are read whole.
 pub const ROW_GROUP_ROWS: usize = 128 * 1024;

@@ -12,8 +12,8 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::errors::ParquetError;
 
-use super::TableError;
 use super::file::{guarded, io_error, parquet_error};
+use super::{Row, TableError};
 
 /// Rows that are read at a time.
 const BATCH_ROWS: usize = 8192;
@@ -116,7 +116,31 @@ pub struct TextBatch {
     columns: Vec<ArrayRef>,
 }
 
+/// The rows of a table of ours as text, all columns in their order.
+#[must_use]
+pub fn texts<R: Row>(rows: &[R]) -> TextBatch {
+    let columns = R::arrays(rows);
+    TextBatch {
+        rows: rows.len(),
+        columns: columns.iter().map(own_text).collect(),
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "every type of a `Cell` is one that casts to text"
+)]
+fn own_text(column: &ArrayRef) -> ArrayRef {
+    text_of(column).expect("columns of ours are plain values")
+}
+
 impl TextBatch {
+    /// How many columns.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
     /// How many rows.
     #[must_use]
     pub fn rows(&self) -> usize {

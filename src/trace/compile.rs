@@ -2,28 +2,14 @@
 
 use std::ops::RangeInclusive;
 
-use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::arrivals::{ArrivalError, Arrivals, Limits};
 use super::layout::{Begins, CallError, CallSpec, Utterance, lay_out};
 use super::model::{ClipRow, EventRow, SessionRow, TurnRow};
+use super::pick::{Pick, Picker};
 use crate::units::NS_PER_S;
-
-crate::names! {
-    /// Which clip is spoken next.
-    pub enum Pick {
-        /// All turns of all sessions take the clips in turn.
-        RoundRobin = "round-robin",
-        /// Each turn takes any clip.
-        Random = "random",
-        /// Each session starts again at the first clip.
-        Sequential = "sequential",
-        /// Like round-robin, in an order that is shuffled anew each time around.
-        Shuffle = "shuffle",
-    }
-}
 
 /// What the callers of a prepared trace do.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,13 +119,13 @@ pub fn compile(clips: &[ClipRow], spec: &CompileSpec) -> Result<Compiled, Compil
     let starts = starts(clips.len(), spec)?;
     let mut turns_rng = rng(spec.seed, TURNS);
     let mut think_rng = rng(spec.seed, THINK);
-    let mut picker = Picker::new(clips.len(), spec);
+    let mut picker = Picker::new(spec.pick, clips.len(), 0, rng(spec.seed, PICK));
     let mut out = Compiled::default();
     for (session, start_ns) in (0_u32..).zip(starts) {
         picker.begin_session();
         let turns = turns_rng.random_range(spec.turns.clone());
         let utterances = (0..turns).map(|turn| Utterance {
-            clip: &clips[picker.next()],
+            clip: &clips[picker.pick()],
             begins: match turn {
                 0 => Begins::At(start_ns),
                 _ => Begins::AfterAnswer {
@@ -186,44 +172,6 @@ fn starts(clips: usize, spec: &CompileSpec) -> Result<Vec<i64>, ArrivalError> {
         starts.sort_unstable();
     }
     Ok(starts)
-}
-
-/// Chooses clips.
-struct Picker {
-    pick: Pick,
-    order: Vec<usize>,
-    next: usize,
-    rng: ChaCha8Rng,
-}
-
-impl Picker {
-    fn new(clips: usize, spec: &CompileSpec) -> Picker {
-        let order = (0..clips).collect();
-        Picker {
-            pick: spec.pick,
-            order,
-            next: 0,
-            rng: rng(spec.seed, PICK),
-        }
-    }
-
-    fn begin_session(&mut self) {
-        if self.pick == Pick::Sequential {
-            self.next = 0;
-        }
-    }
-
-    fn next(&mut self) -> usize {
-        if self.pick == Pick::Random {
-            return self.rng.random_range(0..self.order.len());
-        }
-        if self.next == 0 && self.pick == Pick::Shuffle {
-            self.order.shuffle(&mut self.rng);
-        }
-        let clip = self.order[self.next];
-        self.next = (self.next + 1) % self.order.len();
-        clip
-    }
 }
 
 #[cfg(test)]

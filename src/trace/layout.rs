@@ -1,6 +1,7 @@
 //! One call laid out in time: its utterances, and the messages that carry them.
 
 use super::model::{ClipRow, EventKind, EventRow, Microphone, SessionRow, SpeechMethod, TurnRow};
+use super::pace::Pace;
 use super::stream::SessionRows;
 use crate::units::{NS_PER_MS, NS_PER_S, SampleRate, Samples};
 
@@ -13,8 +14,10 @@ pub struct CallSpec {
     pub answer_time_ns: i64,
     /// Push-to-talk: silence sent after each utterance.
     pub hang_ns: i64,
-    /// Time between chunks.
+    /// Audio in a chunk.
     pub chunk_ns: i64,
+    /// How fast chunks are sent.
+    pub pace: Pace,
     /// BCP 47 language of the caller.
     pub language_code: String,
 }
@@ -26,6 +29,7 @@ impl Default for CallSpec {
             answer_time_ns: 4 * NS_PER_S,
             hang_ns: 0,
             chunk_ns: NS_PER_S / 50,
+            pace: Pace::RealTime,
             language_code: "en-US".to_owned(),
         }
     }
@@ -91,8 +95,11 @@ pub fn lay_out(
     });
     let rate = utterances.first().map(|first| first.clip.sample_rate_hz);
     let rate = SampleRate(rate.unwrap_or(SampleRate::PREPARED.0));
+    let (chunk_samples, interval_ns) = spec.pace.chunks(spec.chunk_ns, rate);
     let mut call = Call {
         spec,
+        chunk_samples,
+        interval_ns,
         session,
         at_ns: start_ns,
         microphone,
@@ -140,6 +147,9 @@ pub fn lay_out(
 /// One session being written; `at_ns` is where its next audio starts.
 struct Call<'a> {
     spec: &'a CallSpec,
+    chunk_samples: u64,
+    /// From one chunk to the next.
+    interval_ns: i64,
     session: u32,
     at_ns: i64,
     microphone: Microphone,
@@ -151,7 +161,7 @@ struct Call<'a> {
 impl Call<'_> {
     /// Says `clip` and returns the instant at which its speech ends.
     fn speak(&mut self, turn: u32, think_ns: Option<i64>, clip: &ClipRow) -> i64 {
-        let since = |samples| self.at_ns + Samples(samples).duration_ns(self.rate);
+        let since = |samples| self.at_ns + self.length_ns(samples);
         let voiced = clip.speech_method != SpeechMethod::None;
         let speech_end_ns = since(clip.speech_end_samples);
         let end_ns = since(clip.samples);
@@ -165,7 +175,7 @@ impl Call<'_> {
             think_ns,
             clip: Some(clip.clip),
         });
-        let count = clip.samples.div_ceil(self.chunk_samples());
+        let count = clip.samples.div_ceil(self.chunk_samples);
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         self.push(turn, EventKind::Audio, count, Some(clip.clip));
         if self.microphone == Microphone::PushToTalk {
@@ -192,19 +202,29 @@ impl Call<'_> {
     /// Whole chunks of silence that cover `length_ns`.
     fn fill(&mut self, turn: u32, length_ns: i64) {
         let count = length_ns.max(0) as u64;
-        let count = u32::try_from(count.div_ceil(self.spec.chunk_ns as u64)).unwrap_or(u32::MAX);
+        let count = u32::try_from(count.div_ceil(self.interval_ns as u64)).unwrap_or(u32::MAX);
         if count > 0 {
             self.push(turn, EventKind::Fill, count, None);
         }
     }
 
-    fn chunk_samples(&self) -> u64 {
-        Samples::in_ns(self.spec.chunk_ns, self.rate).0.max(1)
+    /// How long it takes to send so many samples: their length, or with another pace the time until
+    /// the chunk leaves that has the last of them.
+    fn length_ns(&self, samples: u64) -> i64 {
+        match self.spec.pace {
+            Pace::RealTime => Samples(samples).duration_ns(self.rate),
+            _ => {
+                let chunks = samples.div_ceil(self.chunk_samples);
+                i64::try_from(chunks)
+                    .unwrap_or(i64::MAX)
+                    .saturating_mul(self.interval_ns)
+            }
+        }
     }
 
     /// Appends an event of `chunks` chunks (0: not audio) and moves past it.
     fn push(&mut self, turn: u32, kind: EventKind, chunks: u32, clip: Option<u32>) {
-        let chunk_bytes = u32::try_from(self.chunk_samples() * 2).unwrap_or(u32::MAX);
+        let chunk_bytes = u32::try_from(self.chunk_samples * 2).unwrap_or(u32::MAX);
         self.events.push(EventRow {
             session: self.session,
             turn,
@@ -213,11 +233,11 @@ impl Call<'_> {
             clip,
             offset_bytes: 0,
             chunk_bytes: if chunks > 0 { chunk_bytes } else { 0 },
-            interval_ns: if chunks > 0 { self.spec.chunk_ns } else { 0 },
+            interval_ns: if chunks > 0 { self.interval_ns } else { 0 },
             count: chunks.max(1),
             text: None,
         });
-        self.at_ns += i64::from(chunks) * self.spec.chunk_ns;
+        self.at_ns += i64::from(chunks) * self.interval_ns;
     }
 }
 
@@ -301,6 +321,26 @@ mod tests {
             w[0].count == 1 || w[0].at_ns + i64::from(w[0].count) * w[0].interval_ns == w[1].at_ns
         });
         assert!(gaps, "an open microphone never pauses");
+    }
+
+    #[test]
+    fn at_another_pace_speech_ends_when_its_last_chunk_leaves() {
+        let spec = CallSpec {
+            pace: Pace::Original,
+            ..CallSpec::default()
+        };
+        // 1 s is 16,000 samples, 8 chunks of 2,048; 0.9 s of speech is 8 of them too.
+        let call = call(&spec, &clip(1000), &[Begins::At(7 * MS)]);
+        let audio = &call.events[1];
+        assert_eq!(
+            (audio.count, audio.chunk_bytes, audio.interval_ns),
+            (8, 4096, 10 * MS)
+        );
+        assert_eq!(call.turns[0].speech_end_ns, Some((7 + 80) * MS));
+        assert_eq!(
+            (call.turns[0].end_ns, call.events[2].at_ns),
+            (87 * MS, 87 * MS)
+        );
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub mod journal;
 pub mod layout;
 pub mod manifest;
 pub mod model;
+pub mod pace;
+pub mod pick;
 pub mod profile;
 mod recorded;
 pub mod recover;

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 mod callers;
+mod diagnosed;
 mod faults;
+mod outputs;
 mod recorded;
 mod stopped;
 mod tls;
+mod users;
 mod witnessed;
 
 use std::io::{BufRead, BufReader};
@@ -14,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// A folder with traces and runs, removed with it.
 pub struct Desk(TempDir);
@@ -47,6 +50,21 @@ impl Desk {
         self.command(args).output().unwrap()
     }
 
+    /// Starts a gateway whose last words are kept; returns it and its address.
+    pub fn gateway_that_counts(&self, flags: &[&str]) -> (Running, String) {
+        let log = tempfile::NamedTempFile::new_in(self.0.path()).unwrap();
+        let listen = ["gateway", "--listen", "127.0.0.1:0"];
+        let mut command = self.command(&[&listen, flags].concat());
+        command.stdout(Stdio::null()).stderr(log.reopen().unwrap());
+        let gateway = Running(command.spawn().unwrap(), Some(log));
+        let address = until(|| {
+            let said = gateway.read();
+            let line = said.split_once('\n')?.0.to_owned();
+            Some(line.strip_prefix("listening on ").unwrap().to_owned())
+        });
+        (gateway, address)
+    }
+
     /// Runs a line of shell on the desk.
     pub fn shell(&self, line: &str) -> Output {
         let mut shell = Command::new("sh");
@@ -70,12 +88,12 @@ impl Desk {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        Running(child)
+        Running(child, None)
     }
 }
 
 /// A command under way; killed when dropped.
-pub struct Running(Child);
+pub struct Running(Child, Option<NamedTempFile>);
 
 impl Running {
     /// The address that a gateway says it listens on.
@@ -89,6 +107,16 @@ impl Running {
             .strip_prefix("listening on ")
             .unwrap()
             .to_owned()
+    }
+
+    fn read(&self) -> String {
+        std::fs::read_to_string(self.1.as_ref().unwrap().path()).unwrap()
+    }
+
+    /// What it has said when it has ended.
+    pub fn said(mut self) -> String {
+        until(|| self.0.try_wait().unwrap());
+        self.read()
     }
 
     /// Sends it a signal.

@@ -72,7 +72,7 @@ def open_folder(folder, expected):
     for name in expected:
         require(name in paths, f"{folder} holds no {name}.parquet")
     for name in paths:
-        require(name in [*expected, "messages"], f"{paths[name]} is not a table of the format")
+        require(name in [*expected, "messages", "server"], f"{paths[name]} is not a table of the format")
     return {name: open_table(path) for name, path in paths.items()}
 
 

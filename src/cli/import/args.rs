@@ -13,6 +13,7 @@ use crate::trace::import::library::WORDS_PER_SECOND;
 use crate::trace::import::shape::Shape;
 use crate::trace::import::{LogFormat, LogSpec, MapSpec, Unit, Zone};
 use crate::trace::layout::CallSpec;
+use crate::trace::pace::Pace;
 
 /// Make a trace of another system's log: its arrivals, with audio from a library.
 ///
@@ -186,6 +187,7 @@ impl Args {
             answer_time_ns: self.answer_time.ns,
             hang_ns: self.hang.ns,
             chunk_ns: self.chunk.ns,
+            pace: Pace::RealTime,
             language_code: self.language.clone(),
         };
         call.check().map_err(bad)?;

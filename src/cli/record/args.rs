@@ -6,6 +6,8 @@ use anyhow::anyhow;
 
 use crate::cli::duration::DurationArg;
 use crate::cli::exit::BadInput;
+use crate::cli::live::LiveArgs;
+use crate::cli::metrics::MetricsArgs;
 use crate::cli::size::SizeArg;
 use crate::record::admit::{Admission, HeaderValue, KeptName};
 use crate::record::{Identity, Keep, ProxySpec, SinkSpec};
@@ -91,6 +93,11 @@ pub struct Args {
     /// Threads that carry calls [default: one for each core]
     #[arg(long, value_name = "N", help_heading = "Connections")]
     pub(super) workers: Option<usize>,
+
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
+    #[command(flatten)]
+    pub(super) metrics: MetricsArgs,
 }
 
 const EXAMPLES: &str = "\

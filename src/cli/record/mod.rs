@@ -23,6 +23,7 @@ use super::trace::recover::private_files;
 use crate::clock::wall_ns;
 use crate::record::{
     Delays, Describe, Keep, Proxy, RecordError, RecorderGauges, Sink, Stop, Stopped, Written,
+    recorder_metrics,
 };
 use crate::replay::limits::raise_open_files;
 use crate::trace::journal::Recording;
@@ -39,9 +40,11 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     let keep = args.keep()?;
     private_files();
     raise_open_files();
+    let metrics = args.metrics.listen(quiet)?;
     let proxy = Proxy::bind(&args.proxy()).map_err(BadInput::of)?;
     let address = proxy.address().context("cannot tell the address")?;
     let (delays, gauges) = (Arc::<Delays>::default(), Arc::<RecorderGauges>::default());
+    metrics.show(|| recorder_metrics(gauges.clone(), delays.clone()));
     let describe = describe(args, keep);
     let sink = Sink::begin(args.sink(keep), describe, delays.clone(), gauges.clone());
     let sink = sink.map_err(|error| match error {
@@ -69,7 +72,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     }
     let (done, shown_until) = std::sync::mpsc::channel::<()>();
     let served = std::thread::scope(|scope| {
-        if !quiet {
+        if !quiet && !args.live.no_live {
             let (gauges, delays) = (&gauges, &delays);
             scope.spawn(move || live::draw(&shown_until, || shown::line(gauges, delays)));
         }
@@ -84,6 +87,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     if !quiet || !well {
         say(&shown::summary(&written, &gauges, &delays));
     }
+    metrics.linger()?;
     // Ctrl-C and SIGTERM are how a recording ends.
     Ok(match well {
         true => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::{bad, plot};
-use crate::cli::report::Format;
+use crate::cli::outputs::Format;
 use crate::cli::{made, stdout};
 use crate::trace::extent::Extent;
 use crate::trace::profile::{Lengths, Profile};

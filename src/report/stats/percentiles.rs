@@ -81,6 +81,10 @@ pub struct Percentiles {
     pub p99_ns: Option<i64>,
     /// Largest; null when a row has no value.
     pub max_ns: Option<i64>,
+    /// Smallest; null when no row has a value.
+    pub min_ns: Option<i64>,
+    /// Mean; null when a row has no value.
+    pub mean_ns: Option<i64>,
     /// 95 % confidence interval of each quantile: from, to. Null where there is none; an end is
     /// null where it falls among the rows that have no value, above every other.
     #[serde(default)]

@@ -42,6 +42,8 @@ impl Sample {
             p95_ns: None,
             p99_ns: None,
             max_ns: at(&sorted, rows),
+            min_ns: at(&sorted, 1),
+            mean_ns: mean(&sorted),
             interval_ns: PerLevel::default(),
             // A hair of tolerance, so that whole numbers stay whole.
             effective_n: effective.map(|rows| rows.map(|rows| (rows + 1e-6).floor() as u64)),
@@ -104,6 +106,15 @@ impl Sample {
 fn at(sorted: &[i64], rank: u64) -> Option<i64> {
     let index = usize::try_from(rank).ok()?.checked_sub(1)?;
     sorted.get(index).copied().filter(|value| *value != NEVER)
+}
+
+/// The mean over all rows, rounded to nanoseconds; none where a row has no value, as that makes it
+/// longer than any number.
+fn mean(sorted: &[i64]) -> Option<i64> {
+    let rows = sorted.len() as i128;
+    sorted.last().filter(|last| **last != NEVER)?;
+    let sum: i128 = sorted.iter().map(|ns| i128::from(*ns)).sum();
+    i64::try_from((2 * sum + rows).div_euclid(2 * rows)).ok()
 }
 
 /// Rows that are not like any other.
@@ -212,6 +223,18 @@ mod tests {
         let figures = sample.percentiles();
         assert_eq!(figures.interval_ns.p50, Some([Some(5), Some(5)]));
         assert_eq!(figures.quantiles()[1], Quantile::NotEnough, "{figures:?}");
+    }
+
+    #[test]
+    fn the_mean_is_over_all_rows_and_needs_them_all() {
+        let mean = |values: &[i64]| sample(values.iter().copied()).percentiles().mean_ns;
+        assert_eq!(mean(&[1, 2]), Some(2), "a half is rounded up");
+        assert_eq!(mean(&[-1, -2, -4]), Some(-2));
+        assert_eq!(mean(&[i64::MAX - 1; 3]), Some(i64::MAX - 1));
+        assert_eq!(mean(&[]), None);
+        let broken: Sample = [Some(7), None].into_iter().collect();
+        let figures = broken.percentiles();
+        assert_eq!((figures.mean_ns, figures.min_ns), (None, Some(7)));
     }
 
     proptest! {

@@ -279,6 +279,7 @@ fn a_killed_run_is_judged_by_what_it_wrote() {
         session_id: request.session_id.clone(),
         copy: request.copy,
         turn: request.turn,
+        user: None,
         intended_start_ns: 0,
         started_ns: 1,
     };

@@ -53,7 +53,10 @@ fn main() -> Result<ExitCode> {
     };
     let seeds = if quick { QUICK_SEEDS } else { SEEDS };
     println!("{seeds} seeds a cell; coverage in %, share of seeds with a figure in %");
-    println!("{:>6} {:>8} {:>6}  {:>14} {:>14} {:>14}", "rows", "session", "alike", "p50", "p95", "p99");
+    println!(
+        "{:>6} {:>8} {:>6}  {:>14} {:>14} {:>14}",
+        "rows", "session", "alike", "p50", "p95", "p99"
+    );
     let mut outside = 0;
     for rows in ROWS {
         for shape in SHAPES {
@@ -112,7 +115,12 @@ fn latency_ns(logarithm: f64) -> i64 {
 
 fn count(cells: &[Cell; 3], figures: &Percentiles) {
     let interval = figures.interval_ns;
-    for ((cell, truth), ends) in cells.iter().zip(TRUE).zip([interval.p50, interval.p95, interval.p99]) {
+    for ((cell, truth), ends) in
+        cells
+            .iter()
+            .zip(TRUE)
+            .zip([interval.p50, interval.p95, interval.p99])
+    {
         let Some([low, high]) = ends else { continue };
         let truth = latency_ns(truth);
         let counter = |cell: &AtomicU64, so: bool| cell.fetch_add(u64::from(so), Ordering::Relaxed);
@@ -137,5 +145,8 @@ fn show(cell: &Cell, seeds: u64, outside: &mut u32) -> String {
     };
     *outside += u32::from(!within);
     let mark = if within { "" } else { "!" };
-    format!("{mark}{coverage:.2} ({:.0})", 100.0 * given as f64 / seeds as f64)
+    format!(
+        "{mark}{coverage:.2} ({:.0})",
+        100.0 * given as f64 / seeds as f64
+    )
 }

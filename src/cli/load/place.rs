@@ -30,6 +30,16 @@ pub(super) fn default_dir(trace: &str) -> PathBuf {
         .unwrap_or_else(|| Path::new("runs").join(&base))
 }
 
+/// `path` for run number `number` of several: with the number at the end of its name.
+pub(crate) fn number_of(path: &Path, number: u32) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let name = match path.extension() {
+        Some(extension) => format!("{stem}-{number}.{}", extension.to_string_lossy()),
+        None => format!("{stem}-{number}"),
+    };
+    path.with_file_name(name)
+}
+
 /// Sets the epoch of a run whose directory is there, and writes it down. A slow disk takes its time
 /// for that, which must not be missing from the schedule: the epoch is put off for as long.
 pub(super) fn begin(dir: &Path, manifest: &mut RunManifest) -> Result<(), ResultsError> {

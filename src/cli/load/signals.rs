@@ -1,8 +1,10 @@
-//! Ctrl-C and SIGTERM while a replay goes on.
+//! Ctrl-C and SIGTERM while a load is made, and between two.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::exit::Outcome;
 use crate::cli::stderr::say;
@@ -19,7 +21,6 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn listen(stop: &Stop, quiet: bool) -> anyhow::Result<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -53,6 +54,7 @@ impl Signals {
         })
     }
 
+    /// The signal that came, if one did.
     pub(super) fn outcome(&self) -> Option<Outcome> {
         match self.got.load(Ordering::SeqCst) {
             130 => Some(Outcome::Interrupted),
@@ -60,4 +62,23 @@ impl Signals {
             _ => None,
         }
     }
+}
+
+/// Waits for so long, or until a signal comes, which is returned.
+///
+/// # Errors
+/// A system that gives no signals.
+pub(crate) fn rest(time: Duration) -> anyhow::Result<Option<Outcome>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(tokio::select! {
+            _ = interrupt.recv() => Some(Outcome::Interrupted),
+            _ = terminate.recv() => Some(Outcome::Terminated),
+            () = tokio::time::sleep(time) => None,
+        })
+    })
 }

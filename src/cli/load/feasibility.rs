@@ -17,12 +17,12 @@ const BUSY_PERCENT: f64 = 70.0;
 
 /// What will be needed, and what there is.
 #[derive(Debug)]
-pub(super) struct Feasibility {
-    pub(super) extent: Extent,
-    pub(super) workers: usize,
-    pub(super) connections: u32,
-    pub(super) calibration: Calibration,
-    pub(super) open_files: OpenFiles,
+pub(crate) struct Feasibility {
+    pub(crate) extent: Extent,
+    pub(crate) workers: usize,
+    pub(crate) connections: u32,
+    pub(crate) calibration: Calibration,
+    pub(crate) open_files: OpenFiles,
 }
 
 impl Feasibility {
@@ -39,7 +39,7 @@ impl Feasibility {
 
     /// Refuses what this machine cannot do unless it is to be tried by `force`, and returns
     /// warnings.
-    pub(super) fn judge(&self, force: bool) -> Result<Vec<String>, BadInput> {
+    pub(crate) fn judge(&self, force: bool) -> Result<Vec<String>, BadInput> {
         let mut findings = Vec::new();
         let (files, cpu) = (self.files(), self.cpu_percent());
         let limit = self.open_files.soft.unwrap_or(u64::MAX);
@@ -64,7 +64,7 @@ impl Feasibility {
     }
 
     /// The whole of it, for people.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let extent = &self.extent;
         let calibration = &self.calibration;
         let mut text = String::new();

@@ -1,0 +1,77 @@
+//! How far repeated runs lie apart.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::report::Summary;
+use crate::report::stats::Percentiles;
+
+/// A figure of a run's summary.
+type Figure = fn(&Percentiles) -> Option<i64>;
+
+/// Latencies whose spread is given, and at which levels.
+const LATENCIES: [&str; 3] = ["response", "e2e", "asr"];
+const LEVELS: [(&str, Figure); 2] = [("p50", |of| of.p50_ns), ("p95", |of| of.p95_ns)];
+
+/// How far one figure lies apart between runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Runs that have the figure.
+    pub runs: u32,
+    /// The figure of each run, nanoseconds; null where a run does not have it.
+    pub values_ns: Vec<Option<i64>>,
+    /// Their mean.
+    pub mean_ns: i64,
+    /// Smallest and largest.
+    pub range_ns: [i64; 2],
+    /// Largest less smallest, as a share of the mean; null when that is 0.
+    pub share: Option<f64>,
+}
+
+/// The spread of each figure that at least two of these runs have, by name such as `response.p95`.
+#[must_use]
+pub fn spreads(runs: &[Summary]) -> BTreeMap<String, Spread> {
+    let mut spreads = BTreeMap::new();
+    for latency in LATENCIES {
+        for (level, figure) in LEVELS {
+            let value = |run: &Summary| figure(run.latencies.get(latency)?);
+            let values: Vec<Option<i64>> = runs.iter().map(value).collect();
+            if let Some(spread) = spread(values) {
+                spreads.insert(format!("{latency}.{level}"), spread);
+            }
+        }
+    }
+    spreads
+}
+
+fn spread(values_ns: Vec<Option<i64>>) -> Option<Spread> {
+    let known: Vec<i64> = values_ns.iter().copied().flatten().collect();
+    let (least, most) = (*known.iter().min()?, *known.iter().max()?);
+    if known.len() < 2 {
+        return None;
+    }
+    let sum: i128 = known.iter().map(|ns| i128::from(*ns)).sum();
+    let mean_ns = i64::try_from(sum / known.len() as i128).unwrap_or(i64::MAX);
+    Some(Spread {
+        runs: u32::try_from(known.len()).unwrap_or(u32::MAX),
+        values_ns,
+        mean_ns,
+        range_ns: [least, most],
+        share: (mean_ns != 0).then(|| (most - least) as f64 / mean_ns as f64),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spread_is_over_the_runs_that_have_the_figure() {
+        let spread = spread(vec![Some(90), None, Some(110)]).unwrap();
+        assert_eq!((spread.runs, spread.mean_ns), (2, 100));
+        assert_eq!((spread.range_ns, spread.share), ([90, 110], Some(0.2)));
+        assert_eq!(super::spread(vec![Some(1), None]), None);
+        assert_eq!(super::spread(Vec::new()), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! What is said of any load on the command line: where it goes, how it is made, and what is kept.
+
+use std::path::PathBuf;
+
+use crate::cli::duration::DurationArg;
+use crate::cli::live::LiveArgs;
+use crate::cli::metrics::MetricsArgs;
+use crate::cli::outputs::OutputArgs;
+use crate::cli::prometheus::PrometheusArgs;
+use crate::cli::size::SizeArg;
+use crate::replay::connections::Balance;
+use crate::replay::pacer::PacerKind;
+use crate::report::require::Requirement;
+
+/// The arguments that `replay` and `run` share.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct LoadArgs {
+    /// The gateway: host:port, a URL, or `embedded` for the reference gateway in this process
+    #[arg(
+        short,
+        long,
+        value_name = "URL",
+        default_value = "http://localhost:50051",
+        env = "VOICELT_TARGET"
+    )]
+    pub(crate) target: String,
+    /// Go on though this machine will not keep up
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// From the end of speech to the first audio; the call is then ended [default: 30s]
+    #[arg(long, value_name = "DURATION", help_heading = "Callers")]
+    pub(crate) timeout: Option<DurationArg>,
+    /// Audio that the virtual caller buffers before it plays an answer
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "60ms",
+        help_heading = "Callers"
+    )]
+    pub(crate) playout_buffer: DurationArg,
+
+    /// Request header, repeatable; values are never written anywhere
+    #[arg(long = "header", value_name = "KEY:VALUE", value_parser = header, help_heading = "Connections")]
+    pub(crate) headers: Vec<(String, String)>,
+    /// Trust the certificates of this PEM file instead of the system's
+    #[arg(long, value_name = "FILE", help_heading = "Connections")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Sessions that share a connection at the peak; when not given, 1 up to 64 sessions, and what
+    /// 64 connections take with more
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Connections")]
+    pub(crate) sessions_per_connection: Option<u32>,
+    /// Open a connection only when a session needs it: its set-up is then part of the first request
+    #[arg(long, help_heading = "Connections")]
+    pub(crate) cold_connections: bool,
+    /// Which of the addresses that a name resolves to get connections: all in turn, or the first
+    /// that answers
+    #[arg(long, value_name = "HOW", default_value_t = Balance::default(), help_heading = "Connections")]
+    pub(crate) balance: Balance,
+    /// Response header that names the replica which answered
+    #[arg(long, value_name = "NAME", help_heading = "Connections")]
+    pub(crate) replica_header: Option<String>,
+
+    /// Threads that send; half of the cores when not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Schedule")]
+    pub(crate) workers: Option<u16>,
+    /// What wakes them: the kernel's timerfd, or a timer thread that works on any system
+    #[arg(long, value_name = "KIND", default_value_t = PacerKind::default(), help_heading = "Schedule")]
+    pub(crate) pacer: PacerKind,
+    /// Keep the processor busy for so long before an instant instead of sleeping; 0 never does
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "5us",
+        help_heading = "Schedule"
+    )]
+    pub(crate) spin: DurationArg,
+    /// Chunks that are due within so long leave together, early: less processor time, less exact
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        help_heading = "Schedule"
+    )]
+    pub(crate) coalesce: DurationArg,
+    /// Most memory for audio that is ready to be sent
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "256MB",
+        help_heading = "Schedule"
+    )]
+    pub(crate) clip_memory: SizeArg,
+
+    /// Make runs at one load after the other, and find the highest at which this holds; repeatable,
+    /// such as 'response.p95 < 800ms'
+    #[arg(long, value_name = "REQUIREMENT", conflicts_with_all = ["raw_json", "csv", "junit", "require"], help_heading = "Campaign")]
+    pub(crate) find_capacity: Vec<Requirement>,
+    /// Rest between two runs
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        help_heading = "Campaign"
+    )]
+    pub(crate) cool_down: DurationArg,
+
+    /// Label of the run, repeatable
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label, help_heading = "Results")]
+    pub(crate) labels: Vec<(String, String)>,
+    /// Say which requests failed as they end; twice (-vv): say it of every request
+    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet", help_heading = "Results")]
+    pub(crate) verbose: u8,
+    /// As -vv
+    #[arg(long, conflicts_with = "quiet", help_heading = "Results")]
+    pub(crate) debug: bool,
+    /// Keep no transcripts and answers (the default for recorded traces)
+    #[arg(long, help_heading = "Results")]
+    pub(crate) no_text: bool,
+    /// Keep a row of each message in messages.parquet
+    #[arg(long, help_heading = "Results")]
+    pub(crate) messages: bool,
+    /// Exit 0 though the schedule was not kept
+    #[arg(long, help_heading = "Results")]
+    pub(crate) allow_invalid: bool,
+    /// Exit 4 when the schedule was not kept with the embedded gateway too
+    #[arg(long, conflicts_with = "allow_invalid", help_heading = "Results")]
+    pub(crate) strict_verdict: bool,
+    #[command(flatten)]
+    pub(crate) outputs: OutputArgs,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
+    #[command(flatten)]
+    pub(crate) server: PrometheusArgs,
+}
+
+impl LoadArgs {
+    /// How much is to be said of requests: nothing, of those that failed, or of all.
+    pub(super) fn verbosity(&self) -> u8 {
+        match self.debug {
+            true => 2,
+            false => self.verbose,
+        }
+    }
+
+    /// Threads that send.
+    pub(crate) fn workers(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        self.workers.map_or(cores.div_ceil(2), usize::from)
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is KEY:VALUE")?;
+    let name = http::HeaderName::from_bytes(name.trim().to_lowercase().as_bytes())
+        .map_err(|_| format!("`{}` is no header name", name.trim()))?;
+    let value = value.trim();
+    http::HeaderValue::from_str(value)
+        .map_err(|_| format!("the value of `{name}` is no header value"))?;
+    Ok((name.to_string(), value.to_owned()))
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a label is KEY=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,392 @@
+//! What `replay` and `run` share: from traffic that is planned to a run directory that is whole.
+
+mod args;
+mod capacity;
+mod feasibility;
+mod place;
+mod signals;
+mod target;
+mod verbose;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rand::RngExt;
+use serde_json::{Value, json};
+
+use super::exit::{BadInput, Outcome, Unreachable};
+use super::outputs::Told;
+use super::stamp;
+use super::stderr::say;
+use crate::clock::epoch_now;
+use crate::live::gauges::Gauges;
+use crate::replay::calibrate::calibrate;
+use crate::replay::connections::Opening;
+use crate::replay::limits::raise_open_files;
+use crate::replay::phases::Phases;
+use crate::replay::{
+    Replay, ReplayError, ReplaySpec, Stop, Traffic, TurnTiming, lead_ns, redacted,
+};
+use crate::report::machine::document::REQUIRE;
+use crate::results::lag::LagSummary;
+use crate::results::manifest::{
+    Campaign, ClosedLoop, ExitReason, Planned, RUN_FORMAT, RunManifest, TraceRef, VerdictLevel,
+};
+use crate::results::writer::{RunWriter, write_manifest};
+use crate::table::write_all;
+use crate::trace::TraceError;
+use crate::trace::extent::Extent;
+use crate::trace::model::TraceSource;
+use crate::trace::stream::Bundle;
+use crate::units::{NS_PER_S, RunTime};
+use crate::wire::channel::ConnectError;
+pub(crate) use args::LoadArgs;
+pub(crate) use capacity::{Scale, find_capacity};
+pub(crate) use feasibility::Feasibility;
+pub(crate) use place::number_of;
+use place::{begin, default_dir, host, link_latest};
+use signals::Signals;
+pub(crate) use signals::rest;
+pub(crate) use target::Target;
+pub(crate) use watch::Watch;
+
+/// From the end of speech to the first audio, without being told.
+const TIMEOUT_NS: i64 = 30 * NS_PER_S;
+/// Most connections that are opened without being asked for.
+const MOST_CONNECTIONS: u64 = 64;
+
+/// One run that is to be made.
+pub(crate) struct Job {
+    /// What the run directory is named after, with the time, where `dir` does not say.
+    pub(crate) name: String,
+    /// The run directory.
+    pub(crate) dir: Option<PathBuf>,
+    /// Where what is said comes from.
+    pub(crate) bundle: Arc<Bundle>,
+    /// What is sent, and when.
+    pub(crate) traffic: Traffic,
+    /// How the engine is set.
+    pub(crate) spec: ReplaySpec,
+    /// The settings that the command adds to those of the engine in `run.json`.
+    pub(crate) settings: Value,
+    /// What the plan asks for; nothing where users decide as they go.
+    pub(crate) planned: Planned,
+    /// What the users do.
+    pub(crate) closed_loop: Option<ClosedLoop>,
+    /// Its place among runs that are made together.
+    pub(crate) campaign: Option<Campaign>,
+}
+
+/// A run that has been made.
+pub(crate) struct Finished {
+    /// The run directory.
+    pub(crate) dir: PathBuf,
+    /// What is said of it, and what it amounts to.
+    pub(crate) told: Told,
+    /// The signal that stopped it.
+    pub(crate) interrupted: Option<Outcome>,
+}
+
+/// What this machine can do, for a load of this extent on a gateway that takes so many streams on a
+/// connection.
+///
+/// # Errors
+/// A system without a timer.
+pub(crate) fn survey(
+    args: &LoadArgs,
+    extent: Extent,
+    stream_limit: usize,
+) -> anyhow::Result<Feasibility> {
+    let open_files = raise_open_files();
+    Ok(Feasibility {
+        extent,
+        workers: args.workers().clamp(1, extent.sessions.max(1) as usize),
+        connections: connections(args, &extent, stream_limit),
+        calibration: calibrate(args.pacer, args.spin.ns)?,
+        open_files,
+    })
+}
+
+/// How many connections the sessions share, when at most `stream_limit` fit on one.
+fn connections(args: &LoadArgs, extent: &Extent, stream_limit: usize) -> u32 {
+    let peak = extent.peak_sessions.max(1);
+    let share = match args.sessions_per_connection {
+        Some(share) => u64::from(share),
+        None => peak.div_ceil(MOST_CONNECTIONS),
+    };
+    let share = share.min(stream_limit as u64).max(1);
+    u32::try_from(peak.div_ceil(share)).unwrap_or(u32::MAX)
+}
+
+/// Refuses a load that this machine cannot make, unless it is to be tried; says what is tight.
+///
+/// # Errors
+/// [`BadInput`] for what cannot be done.
+pub(crate) fn judge(
+    args: &LoadArgs,
+    feasibility: &Feasibility,
+    quiet: bool,
+) -> Result<(), BadInput> {
+    for warning in feasibility.judge(args.force)? {
+        if !quiet {
+            say(&format!("warning: {warning}\n"));
+        }
+    }
+    Ok(())
+}
+
+/// Over how many connections up to so many sessions go where, in part of a line.
+pub(crate) fn routed(args: &LoadArgs, feasibility: &Feasibility, stream_limit: usize) -> String {
+    let limit = match stream_limit {
+        usize::MAX => String::new(),
+        limit => format!(", which takes at most {limit} streams on each"),
+    };
+    let (peak, connections) = (feasibility.extent.peak_sessions, feasibility.connections);
+    format!(
+        "{connections} connections ({} sessions on each) to {}{limit}",
+        peak.div_ceil(u64::from(connections.max(1))),
+        args.target
+    )
+}
+
+/// When the first session starts, since the epoch.
+pub(crate) fn first_start(feasibility: &Feasibility) -> RunTime {
+    RunTime(lead_ns(feasibility.connections))
+}
+
+impl LoadArgs {
+    /// How the engine is set for a load that was found feasible.
+    pub(crate) fn spec(
+        &self,
+        bundle: &Bundle,
+        feasibility: &Feasibility,
+        turn_timing: TurnTiming,
+        phases: Phases,
+    ) -> ReplaySpec {
+        ReplaySpec {
+            workers: feasibility.workers,
+            connections: feasibility.connections,
+            opening: Opening {
+                balance: self.balance,
+                cold: self.cold_connections,
+            },
+            pacer: self.pacer,
+            spin_ns: self.spin.ns,
+            coalesce_ns: self.coalesce.ns,
+            clip_memory_bytes: self.clip_memory.bytes,
+            turn_timing,
+            timeout_ns: self.timeout.map_or(TIMEOUT_NS, |timeout| timeout.ns),
+            playout_buffer_ns: self.playout_buffer.ns,
+            headers: self.headers.clone(),
+            replica_header: self.replica_header.clone(),
+            keep_session_ids: false,
+            keep_text: !self.no_text && bundle.manifest.source != TraceSource::Recorded.name(),
+            messages: self.messages,
+            phases,
+        }
+    }
+
+    /// The settings as `run.json` shows them: resolved, secrets hidden, and `settings` beside them.
+    fn shown(&self, spec: &ReplaySpec, settings: &Value) -> Value {
+        let mut shown = json!({
+            "target": self.target,
+            "timeout_ns": spec.timeout_ns,
+            "reactive": spec.turn_timing.is_reactive(),
+            "barge_in_ns": spec.turn_timing.barge_in_ns(),
+            "phases": spec.phases.shown(),
+            "workers": spec.workers,
+            "pacer": spec.pacer.name(),
+            "spin_ns": spec.spin_ns,
+            "coalesce_ns": spec.coalesce_ns,
+            "clip_memory_bytes": spec.clip_memory_bytes,
+            "balance": spec.opening.balance.name(),
+            "cold_connections": spec.opening.cold,
+            "connections": spec.connections,
+            "playout_buffer_ns": spec.playout_buffer_ns,
+            "headers": redacted(&spec.headers),
+            "replica_header": spec.replica_header,
+            "keep_session_ids": spec.keep_session_ids,
+            "text": spec.keep_text,
+            "messages": spec.messages,
+            "ca": self.ca,
+            "force": self.force,
+            "allow_invalid": self.allow_invalid,
+            "strict_verdict": self.strict_verdict,
+            REQUIRE: self.outputs.require.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        });
+        if let (Some(shown), Some(settings)) = (shown.as_object_mut(), settings.as_object()) {
+            shown.extend(settings.clone());
+        }
+        shown
+    }
+}
+
+/// Makes the run, and its directory with the summary.
+///
+/// # Errors
+/// [`BadInput`] for a place that is taken or a trace that makes no sense, otherwise our own failure;
+/// what was written by then is in the run directory.
+pub(crate) fn conduct(
+    job: Job,
+    args: &LoadArgs,
+    target: &Target,
+    feasibility: &Feasibility,
+    watch: &Watch,
+) -> anyhow::Result<Finished> {
+    let may_be_invalid = args.allow_invalid || (target.is_embedded() && !args.strict_verdict);
+    let shown = args.shown(&job.spec, &job.settings);
+    let messages = job.spec.messages;
+    let phases = job.spec.phases.clone();
+    let bundle = job.bundle.clone();
+    let replay =
+        Replay::prepare(job.spec, target.gateway(), job.bundle, job.traffic).map_err(told)?;
+
+    let dir = job.dir.unwrap_or_else(|| default_dir(&job.name));
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let mut manifest = RunManifest {
+        format: RUN_FORMAT.to_owned(),
+        run_id: format!("{:032x}", rand::rng().random::<u128>()),
+        name: name.into_owned(),
+        tool: stamp::TOOL.to_owned(),
+        exit_reason: ExitReason::Running,
+        started_at: stamp::now().to_string(),
+        finished_at: None,
+        spec: shown,
+        host: host(),
+        labels: args.labels.iter().cloned().collect(),
+        trace: TraceRef {
+            name: bundle.manifest.name.clone(),
+            content_blake3: bundle.manifest.content_blake3.clone(),
+        },
+        closed_loop: job.closed_loop,
+        campaign: job.campaign,
+        epoch: epoch_now(),
+        calibration: Some(feasibility.calibration.clone()),
+        planned: job.planned,
+        verdict: None,
+        summary: None,
+    };
+    let writer =
+        RunWriter::create(&dir, &manifest, messages).map_err(|error| BadInput(error.into()))?;
+    write_all(
+        &dir.join("clips.parquet"),
+        crate::table::ROW_GROUP_ROWS,
+        &[],
+        &bundle.clips,
+    )?;
+    begin(&dir, &mut manifest)?;
+
+    let gauges = Arc::new(Gauges::default());
+    let stop = Stop::default();
+    let signals = Signals::listen(&stop, watch.is_quiet())?;
+    let outcome = watch.over(&manifest, &phases, &gauges, |each| {
+        replay.run(&manifest, writer, &gauges, &stop, each)
+    });
+    manifest.finished_at = Some(stamp::now().to_string());
+    let mut outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            manifest.exit_reason = ExitReason::Failed;
+            // The disk may be what failed; the run then reads as one that was killed.
+            let _ = write_manifest(&dir, &manifest);
+            return Err(told(error).context(format!(
+                "the run stopped; what was written is in {}",
+                dir.display()
+            )));
+        }
+    };
+    outcome.writer.merge()?;
+    manifest.spec["scheduling"] = serde_json::to_value(&outcome.scheduling)?;
+    manifest.spec["stream_limit"] = serde_json::to_value(outcome.stream_limit)?;
+    let interrupted = signals.outcome();
+    manifest.exit_reason = match interrupted {
+        Some(_) => ExitReason::Interrupted,
+        None => ExitReason::Finished,
+    };
+    manifest.verdict = Some(outcome.verdict);
+    write_manifest(&dir, &manifest)?;
+    watch.fetch(&dir, &manifest);
+    let told = tell(&dir, outcome.lag, may_be_invalid)?;
+    manifest.summary = Some(serde_json::to_value(&told.document.ours)?);
+    write_manifest(&dir, &manifest)?;
+    if let Some(runs) = dir.parent().filter(|_| interrupted.is_none()) {
+        link_latest(runs, &dir)?;
+    }
+    if !watch.is_quiet() {
+        say_where(&dir, &told, may_be_invalid);
+    }
+    Ok(Finished {
+        dir,
+        told,
+        interrupted,
+    })
+}
+
+fn tell(dir: &Path, lag: Option<LagSummary>, may_be_invalid: bool) -> anyhow::Result<Told> {
+    Ok(Told::of(dir, lag, &[], |_| may_be_invalid)?)
+}
+
+/// Shows what came of runs, writes the files that were asked for, and says what they amount to.
+///
+/// # Errors
+/// Files that cannot be written.
+pub(crate) fn present(runs: Vec<Finished>, args: &LoadArgs) -> anyhow::Result<Outcome> {
+    let interrupted = runs.iter().filter_map(|run| run.interrupted).max();
+    let told: Vec<Told> = runs.into_iter().map(|run| run.told).collect();
+    Ok(args
+        .outputs
+        .give(&told)?
+        .max(interrupted.unwrap_or(Outcome::Ok)))
+}
+
+/// Says where the results are, and whether they are to be trusted.
+fn say_where(dir: &Path, told: &Told, may_be_invalid: bool) {
+    say(&format!("results: {}\n", dir.display()));
+    match told
+        .document
+        .ours
+        .verdict
+        .as_ref()
+        .map(|verdict| verdict.level)
+    {
+        Some(VerdictLevel::Degraded) => {
+            say("warning: the schedule was kept with blemishes, see the verdict\n");
+        }
+        Some(VerdictLevel::Invalid) if may_be_invalid => {
+            say("warning: the schedule was not kept; do not trust these figures\n");
+        }
+        _ => {}
+    }
+}
+
+/// What a plan of this extent asks for.
+pub(crate) fn planned(extent: &Extent) -> Planned {
+    Planned {
+        sessions: extent.sessions,
+        turns: extent.turns,
+        chunks: extent.chunks,
+        peak_sessions: extent.peak_sessions,
+        peak_chunks_per_s: extent.peak_chunks_per_s,
+        peak_bytes_per_s: extent.peak_bytes_per_s,
+        duration_ns: extent.duration_ns,
+    }
+}
+
+/// A trace that the system cannot read is our failure; one that makes no sense is bad input.
+pub(crate) fn unreadable(error: TraceError) -> anyhow::Error {
+    match error {
+        error @ TraceError::Io { .. } => error.into(),
+        error => BadInput(error.into()).into(),
+    }
+}
+
+/// The error with the exit code that belongs to it.
+pub(crate) fn told(error: ReplayError) -> anyhow::Error {
+    match error {
+        ReplayError::Unreachable(error @ ConnectError::Ca { .. }) => BadInput(error.into()).into(),
+        ReplayError::Unreachable(error) => Unreachable(error.into()).into(),
+        ReplayError::Trace(error) => BadInput(error.into()).into(),
+        error => error.into(),
+    }
+}

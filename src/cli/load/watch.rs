@@ -1,0 +1,132 @@
+//! What is shown of runs while they go on: a screen, and metrics for Prometheus; and what Prometheus
+//! knows of them afterwards.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::LoadArgs;
+use super::verbose::{self, Teller};
+use crate::cli::exit::{BadInput, Outcome};
+use crate::cli::live;
+use crate::cli::metrics::Served;
+use crate::cli::prometheus::Source;
+use crate::cli::stderr::say;
+use crate::clock::RunClock;
+use crate::live::gauges::Gauges;
+use crate::live::prometheus::{RunInfo, run_metrics};
+use crate::live::screen::{Phase, Sheet};
+use crate::replay::phases::Phases;
+use crate::results::manifest::RunManifest;
+use crate::results::row::RequestRow;
+use crate::units::RunTime;
+
+/// Whoever watches the runs of a command.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    quiet: bool,
+    shows: bool,
+    /// How much is said of requests.
+    verbosity: u8,
+    metrics: Served,
+    server: Option<Source>,
+}
+
+impl Watch {
+    /// Listens for who wants metrics, before anything else is done.
+    ///
+    /// # Errors
+    /// [`BadInput`] for an address that cannot be listened on, or a Prometheus that cannot be asked.
+    pub(crate) fn begin(args: &LoadArgs, quiet: bool) -> Result<Watch, BadInput> {
+        Ok(Watch {
+            quiet,
+            // A screen would be torn by the lines of -v.
+            shows: !quiet && !args.live.no_live && args.verbosity() == 0,
+            verbosity: if quiet { 0 } else { args.verbosity() },
+            server: args.server.source()?,
+            metrics: args.metrics.listen(quiet)?,
+        })
+    }
+
+    /// Whether nothing is to be said but errors.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Shows the gauges of a run until `run` has returned, and tells of the requests that it shows.
+    pub(super) fn over<T>(
+        &self,
+        manifest: &RunManifest,
+        phases: &Phases,
+        gauges: &Arc<Gauges>,
+        run: impl FnOnce(&(dyn Fn(&RequestRow) + Sync)) -> T,
+    ) -> T {
+        self.metrics
+            .show(|| run_metrics(gauges.clone(), info(manifest)));
+        let (teller, lines) = Teller::new(self.verbosity);
+        let (sheet, clock) = (sheet(manifest, phases), RunClock::new(&manifest.epoch));
+        let (done, shown_until) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            if self.shows {
+                scope.spawn(move || live::show(&sheet, gauges, &clock, &shown_until));
+            }
+            scope.spawn(move || verbose::print(&lines));
+            // Dropped when the run has ended, however it does.
+            let (_done, teller) = (done, teller);
+            let returned = run(&|row| teller.tell(row));
+            if let Some(left_out) = teller.end() {
+                say(&left_out);
+            }
+            returned
+        })
+    }
+
+    /// Fetches what the servers measured of a run that has just ended.
+    pub(super) fn fetch(&self, dir: &Path, manifest: &RunManifest) {
+        if let Some(server) = &self.server {
+            server.fetch(dir, manifest, self.quiet);
+        }
+    }
+
+    /// Lets metrics linger, unless the user wanted an end.
+    ///
+    /// # Errors
+    /// A system without a signal to give.
+    pub(crate) fn end(self, outcome: Outcome) -> anyhow::Result<()> {
+        match outcome {
+            Outcome::Interrupted | Outcome::Terminated => Ok(()),
+            _ => self.metrics.linger(),
+        }
+    }
+}
+
+fn info(manifest: &RunManifest) -> RunInfo {
+    let closed_loop = manifest.closed_loop.as_ref();
+    RunInfo {
+        run_id: manifest.run_id.clone(),
+        scenario: closed_loop
+            .and_then(|closed_loop| closed_loop.scenario.clone())
+            .unwrap_or_default(),
+        trace: manifest.trace.name.clone(),
+    }
+}
+
+fn sheet(manifest: &RunManifest, phases: &Phases) -> Sheet {
+    let target = manifest.spec.get("target");
+    let target = target.and_then(serde_json::Value::as_str);
+    let phases: Vec<Phase> = phases
+        .parts()
+        .iter()
+        .map(|(ends, phase)| Phase {
+            name: phase.name(),
+            ends: *ends,
+        })
+        .collect();
+    let last = phases.last().map_or(RunTime(0), |phase| phase.ends);
+    Sheet {
+        title: format!("{} → {}", manifest.name, target.unwrap_or_default()),
+        sessions: Some(manifest.planned.sessions).filter(|sessions| *sessions > 0),
+        users: manifest.closed_loop.as_ref().map(|of| of.users),
+        phases,
+        ends: last.max(RunTime(manifest.planned.duration_ns)),
+    }
+}

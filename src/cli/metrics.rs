@@ -1,0 +1,112 @@
+//! Metrics for Prometheus while a command works, and for a while after its end.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::duration::DurationArg;
+use super::exit::BadInput;
+use super::stderr::say;
+use crate::live::exporter::Exporter;
+use crate::live::prometheus::Page;
+
+/// Where metrics are served, and for how long.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct MetricsArgs {
+    /// Serve metrics for Prometheus here, such as 0.0.0.0:9464; port 0 takes a free one
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "VOICELT_METRICS_ADDR",
+        help_heading = "Live"
+    )]
+    pub(crate) metrics_addr: Option<String>,
+    /// Go on serving them for so long after the end, for a last look; Ctrl-C ends it
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        help_heading = "Live"
+    )]
+    pub(crate) metrics_linger: DurationArg,
+}
+
+impl MetricsArgs {
+    /// Listens, if that was asked for, and says where unless `quiet`.
+    ///
+    /// # Errors
+    /// [`BadInput`] for an address that cannot be listened on.
+    pub(crate) fn listen(&self, quiet: bool) -> Result<Served, BadInput> {
+        let Some(address) = &self.metrics_addr else {
+            return Ok(Served(None));
+        };
+        let exporter = Exporter::listen(address).map_err(|error| {
+            BadInput(anyhow!(
+                "--metrics-addr: cannot listen on {address}: {error}; is it a free address of this machine?"
+            ))
+        })?;
+        if !quiet {
+            say(&format!(
+                "metrics are at http://{}/metrics\n",
+                exporter.address()
+            ));
+        }
+        Ok(Served(Some(Serving {
+            exporter,
+            linger: self.metrics_linger,
+            quiet,
+        })))
+    }
+}
+
+/// Metrics that are served until this is dropped; or none.
+#[derive(Debug)]
+pub(crate) struct Served(Option<Serving>);
+
+#[derive(Debug)]
+struct Serving {
+    exporter: Exporter,
+    linger: DurationArg,
+    quiet: bool,
+}
+
+impl Served {
+    /// Serves `page` from now on.
+    pub(crate) fn show(&self, page: impl FnOnce() -> Page) {
+        if let Some(serving) = &self.0 {
+            serving.exporter.show(page());
+        }
+    }
+
+    /// Waits for as long as was asked for, or until Ctrl-C or SIGTERM.
+    ///
+    /// # Errors
+    /// A system without a thread or a signal to give.
+    pub(crate) fn linger(self) -> anyhow::Result<()> {
+        let Some(serving) = self.0.filter(|serving| serving.linger.ns > 0) else {
+            return Ok(());
+        };
+        if !serving.quiet {
+            say(&format!(
+                "metrics stay at http://{}/metrics for {}; Ctrl-C ends that\n",
+                serving.exporter.address(),
+                serving.linger
+            ));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let linger = Duration::from_nanos(serving.linger.ns.unsigned_abs());
+        runtime.block_on(async {
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut terminate = signal(SignalKind::terminate())?;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                () = tokio::time::sleep(linger) => {}
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,287 @@
+//! What a report is asked for and where it goes: the one flow that `report`, `replay` and `run` end
+//! with.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+
+use super::exit::{BadInput, Outcome};
+use super::stdout;
+use crate::report::machine::document::DocumentError;
+use crate::report::machine::{Document, csv, junit, raw};
+use crate::report::require::Requirement;
+use crate::report::{Summary, html, markdown, text};
+use crate::results::lag::LagSummary;
+use crate::results::reader::RunDir;
+
+/// The variable that names the file which GitHub shows as the summary of a step.
+const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// How a summary is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs: times in nanoseconds, null where there is no figure.
+    Json,
+}
+
+/// What must hold, what is printed, and which files are written.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Results")]
+pub struct OutputArgs {
+    /// What must hold of the steady phase, repeatable, such as 'response.p95 < 800ms', 'errors < 1%',
+    /// 'lag.p99 < 1ms', 'throughput > 5/s'; the exit code is 99 where it does not
+    #[arg(long = "require", value_name = "REQUIREMENT")]
+    pub require: Vec<Requirement>,
+    /// What to print: text, or JSON (one object for one run, an array for several)
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Also write the JSON to FILE
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a JSON array with one record a request to FILE, in the words of the Python load test
+    #[arg(long, value_name = "FILE")]
+    pub raw_json: Option<PathBuf>,
+    /// Write every column of the requests to FILE, a line each
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Write a page of charts and tables to FILE, which opens from disk without a network
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Show transcripts and answers in the page
+    #[arg(long, requires = "html")]
+    pub include_text: bool,
+    /// Write the requirements and the verdict to FILE as JUnit
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+/// A run and all that is said of it.
+#[derive(Debug)]
+pub struct Told {
+    run: RunDir,
+    /// What is said of it.
+    pub document: Document,
+    held: bool,
+    outcome: Outcome,
+}
+
+impl Told {
+    /// Looks at the run in the directory `dir`. `lag` is over all its chunks, where that is known;
+    /// a run that `may_be_invalid` is not held to its verdict.
+    ///
+    /// # Errors
+    /// A run, or what was required of it, that cannot be read.
+    pub fn of(
+        dir: &Path,
+        lag: Option<LagSummary>,
+        asked: &[Requirement],
+        may_be_invalid: impl FnOnce(&RunDir) -> bool,
+    ) -> Result<Told, DocumentError> {
+        let run = RunDir::open(dir)?;
+        let may_be_invalid = may_be_invalid(&run);
+        let document = Document::of_run(&run, lag, asked, !may_be_invalid)?;
+        let outcome = Outcome::of(&document.ours, may_be_invalid);
+        Ok(Told {
+            run,
+            document,
+            held: !may_be_invalid,
+            outcome,
+        })
+    }
+
+    /// The summary of the run.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.document.ours
+    }
+
+    /// What the run amounts to.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+}
+
+impl OutputArgs {
+    /// Makes sure that the files can be written, before an hour is spent on what is to be in them.
+    ///
+    /// # Errors
+    /// [`BadInput`] for a file that cannot be written, or is asked for twice.
+    pub fn check(&self) -> Result<(), BadInput> {
+        let files = [
+            ("--json", &self.json),
+            ("--raw-json", &self.raw_json),
+            ("--csv", &self.csv),
+            ("--html", &self.html),
+            ("--junit", &self.junit),
+        ];
+        let mut seen: Vec<(&str, &Path)> = Vec::new();
+        for (flag, file) in files {
+            let Some(file) = file else { continue };
+            if let Some((other, _)) = seen.iter().find(|(_, taken)| taken == file) {
+                let file = file.display();
+                return Err(BadInput(anyhow!(
+                    "{flag} and {other} both name {file}; give each a file of its own"
+                )));
+            }
+            seen.push((flag, file));
+            can_be_written(file)
+                .with_context(|| format!("{flag}: {} cannot be written", file.display()))
+                .map_err(BadInput)?;
+        }
+        Ok(())
+    }
+
+    /// Prints what is said of `runs` and writes it to the files that were asked for; the outcome is
+    /// the gravest of all.
+    ///
+    /// # Errors
+    /// A failure to write.
+    pub fn give(&self, runs: &[Told]) -> anyhow::Result<Outcome> {
+        let summaries = || runs.iter().map(Told::summary);
+        let json = || json(runs.iter().map(|told| &told.document));
+        if let Some(file) = &self.json {
+            write(file, |out| Ok(out.write_all(json()?.as_bytes())?))?;
+        }
+        if let Some(file) = &self.raw_json {
+            let runs = runs.iter().map(|told| &told.run);
+            write(file, |out| Ok(raw::write(runs, out)?))?;
+        }
+        if let Some(file) = &self.csv {
+            let runs = runs.iter().map(|told| &told.run);
+            write(file, |out| Ok(csv::write(runs, out)?))?;
+        }
+        if let Some(file) = &self.html {
+            let runs = runs.iter().map(|told| (&told.run, &told.document.ours));
+            let page = html::of_runs(&runs.collect::<Vec<_>>(), self.include_text)?;
+            write(file, |out| Ok(out.write_all(page.as_bytes())?))?;
+        }
+        if let Some(file) = &self.junit {
+            let text = junit::render(runs.iter().map(|told| (told.summary(), told.held)))?;
+            write(file, |out| Ok(out.write_all(text.as_bytes())?))?;
+        }
+        if let Some(file) = std::env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty()) {
+            let page: String = summaries().map(markdown::render).collect();
+            append(Path::new(&file), &page)?;
+        }
+        let shown = match self.format {
+            Format::Text => {
+                let texts = summaries().map(|summary| text::render(summary, stdout::colour()));
+                texts.collect::<Vec<_>>().join("\n")
+            }
+            Format::Json => json()?,
+        };
+        stdout::print(&shown).context("could not write to standard output")?;
+        let gravest = runs.iter().map(|told| told.outcome).max();
+        Ok(gravest.unwrap_or(Outcome::Ok))
+    }
+}
+
+/// The documents as JSON: one object, or an array of several.
+fn json<'a>(documents: impl Iterator<Item = &'a Document>) -> anyhow::Result<String> {
+    let documents: Vec<&Document> = documents.collect();
+    let mut text = match documents.as_slice() {
+        [one] => serde_json::to_string_pretty(one),
+        several => serde_json::to_string_pretty(several),
+    }?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Opens `path` for writing and leaves it as it was: pipes and devices are not opened, as that may
+/// wait for a reader.
+fn can_be_written(path: &Path) -> anyhow::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(anyhow!("it is a folder")),
+        Ok(found) if !found.is_file() => Ok(()),
+        Ok(_) => Ok(OpenOptions::new().append(true).open(path).map(drop)?),
+        Err(_) => {
+            let new = OpenOptions::new().append(true).create_new(true).open(path);
+            drop(new?);
+            Ok(std::fs::remove_file(path)?)
+        }
+    }
+}
+
+/// Writes `value` to the file of `--json`.
+///
+/// # Errors
+/// A failure to write.
+pub(super) fn write_json(path: &Path, value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value)? + "\n";
+    write(path, |out| Ok(out.write_all(text.as_bytes())?))
+}
+
+fn write(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let written = File::create(path).map_err(anyhow::Error::from);
+    let written = written.and_then(|file| {
+        let mut out = BufWriter::new(file);
+        content(&mut out)?;
+        Ok(out.flush()?)
+    });
+    written.with_context(|| format!("could not write {}", path.display()))
+}
+
+fn append(path: &Path, text: &str) -> anyhow::Result<()> {
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("could not append to {} (${STEP_SUMMARY})", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(json: Option<&Path>, csv: Option<&Path>) -> OutputArgs {
+        OutputArgs {
+            require: Vec::new(),
+            format: Format::Text,
+            json: json.map(Path::to_owned),
+            raw_json: None,
+            html: None,
+            include_text: false,
+            csv: csv.map(Path::to_owned),
+            junit: None,
+        }
+    }
+
+    #[test]
+    fn files_are_tried_beforehand_and_left_as_they_were() {
+        let place = tempfile::tempdir().unwrap();
+        let file = |name: &str| place.path().join(name);
+        std::fs::write(file("old"), "kept").unwrap();
+        asked(Some(&file("new")), Some(&file("old")))
+            .check()
+            .unwrap();
+        assert!(!file("new").exists());
+        assert_eq!(std::fs::read_to_string(file("old")).unwrap(), "kept");
+        asked(Some(Path::new("/dev/null")), None).check().unwrap();
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_named_with_its_flag() {
+        let place = tempfile::tempdir().unwrap();
+        let said = |args: OutputArgs| format!("{:#}", args.check().unwrap_err().0);
+        let nowhere = place.path().join("no/such/folder.json");
+        let text = said(asked(Some(&nowhere), None));
+        assert!(
+            text.starts_with("--json: ") && text.contains("No such file"),
+            "{text}"
+        );
+        let text = said(asked(None, Some(place.path())));
+        assert!(
+            text.ends_with("cannot be written: it is a folder"),
+            "{text}"
+        );
+        let one = place.path().join("one");
+        let text = said(asked(Some(&one), Some(&one)));
+        assert!(text.starts_with("--csv and --json both name"), "{text}");
+    }
+}

@@ -1,0 +1,95 @@
+//! What users say: the clips of a trace, or of audio that is prepared on the fly.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use tempfile::TempDir;
+
+use super::behaviour::Resolved;
+use crate::audio::spec::ConvertSpec;
+use crate::cli::exit::BadInput;
+use crate::cli::load::unreadable;
+use crate::cli::prepare::make;
+use crate::cli::retention::overdue;
+use crate::cli::stamp;
+use crate::cli::stderr::say;
+use crate::trace::compile::CompileSpec;
+use crate::trace::stream::Bundle;
+
+/// Clips, and the folder that they are in only for this run.
+pub(super) struct Speech {
+    pub(super) bundle: Arc<Bundle>,
+    _prepared: Option<TempDir>,
+}
+
+impl Speech {
+    /// The clips of the bundle `audio`, or of the audio file or folder of that name.
+    ///
+    /// # Errors
+    /// Neither is there, or nothing in it can be converted.
+    pub(super) fn find(audio: &Path, quiet: bool) -> anyhow::Result<Speech> {
+        if audio.join("trace.json").exists() {
+            let bundle = Bundle::open(audio).map_err(unreadable)?;
+            if let Some(warning) = overdue(&bundle, stamp::now()).filter(|_| !quiet) {
+                say(&format!("warning: {warning}\n"));
+            }
+            return Speech::of(bundle, None);
+        }
+        if !audio.exists() {
+            return Err(BadInput(anyhow!(
+                "--audio {}: there is no such folder, file or trace",
+                audio.display()
+            ))
+            .into());
+        }
+        let folder = tempfile::Builder::new().prefix("voicelt-run-").tempdir()?;
+        let stem = audio.canonicalize()?;
+        let stem = stem.file_stem().unwrap_or_default().to_string_lossy();
+        let place = folder.path().join(format!("{stem}.vtrace"));
+        let convert = ConvertSpec {
+            inputs: vec![audio.to_owned()],
+            ..ConvertSpec::default()
+        };
+        let said = make(&convert, &CompileSpec::default(), &place, quiet)?;
+        if !quiet {
+            say(said
+                .lines()
+                .next()
+                .map_or(String::new(), |files| format!("{files}\n"))
+                .as_str());
+        }
+        Speech::of(Bundle::open(&place).map_err(unreadable)?, Some(folder))
+    }
+
+    fn of(bundle: Bundle, prepared: Option<TempDir>) -> anyhow::Result<Speech> {
+        bundle.find_clips()?;
+        if bundle.clips.is_empty() {
+            return Err(BadInput(anyhow!(
+                "{} has no clips, so that users have nothing to say",
+                bundle.dir.display()
+            ))
+            .into());
+        }
+        Ok(Speech {
+            bundle: Arc::new(bundle),
+            _prepared: prepared,
+        })
+    }
+
+    /// The rate of the clips; a session of several turns needs one for all.
+    ///
+    /// # Errors
+    /// Several rates, where they may come together in a session.
+    pub(super) fn check(&self, resolved: &Resolved) -> Result<(), BadInput> {
+        let mut rates: Vec<u32> = self.bundle.clips.iter().map(|c| c.sample_rate_hz).collect();
+        rates.sort_unstable();
+        rates.dedup();
+        if rates.len() > 1 && resolved.turns > 1 {
+            return Err(BadInput(anyhow!(
+                "the clips have several sample rates ({rates:?} Hz), and a session has one; leave out --turns-per-session, or prepare the audio first"
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! The metrics of a run.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{LAG_ENDS_NS, Metrics, Page};
+use crate::live::gauges::{Gauges, LATENCIES, STATUSES};
+
+/// What a run is, in words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunInfo {
+    /// 32 hex digits.
+    pub run_id: String,
+    /// Name of the scenario; empty for a replay.
+    pub scenario: String,
+    /// Name of the trace.
+    pub trace: String,
+}
+
+/// Names and definitions of the latencies, in the order of [`LATENCIES`].
+const HELP: [(&str, &str); LATENCIES.len()] = [
+    ("voicelt_response", "Planned end of speech to first audio."),
+    (
+        "voicelt_audible",
+        "Planned end of speech to first audible sample.",
+    ),
+    ("voicelt_e2e", "Final transcript to first audio."),
+    (
+        "voicelt_asr",
+        "Planned start of the request to final transcript.",
+    ),
+    (
+        "voicelt_llm_ttft",
+        "Final transcript to first text of the language model.",
+    ),
+    (
+        "voicelt_tts",
+        "First text of the language model to first audio.",
+    ),
+];
+
+/// The metrics of the run whose gauges these are.
+#[must_use]
+pub fn run_metrics(gauges: Arc<Gauges>, info: RunInfo) -> Page {
+    Page::new(move |to| write(to, &gauges, &info))
+}
+
+fn write(to: &mut Metrics<'_>, gauges: &Gauges, info: &RunInfo) -> fmt::Result {
+    let facts = [
+        ("run_id", info.run_id.as_str()),
+        ("scenario", info.scenario.as_str()),
+        ("trace", info.trace.as_str()),
+    ];
+    to.info("voicelt_run", "The run.", &facts)?;
+    let active = gauges.active_sessions.load(Relaxed);
+    to.gauge("voicelt_active_sessions", "Sessions open now.", active)?;
+    let users = gauges.users.load(Relaxed);
+    to.gauge("voicelt_users", "Virtual users; 0 in a replay.", users)?;
+    let offered = gauges.offered_sessions.load(Relaxed);
+    let help = "Sessions whose planned start has come.";
+    to.counter("voicelt_offered_sessions", help, offered)?;
+    let started = gauges.started_sessions.load(Relaxed);
+    to.counter("voicelt_started_sessions", "Sessions started.", started)?;
+    let by_status = STATUSES.into_iter().zip(gauges.requests.counts());
+    let help = "Requests that ended, by status.";
+    to.counters("voicelt_requests", help, "status", by_status)?;
+    let judged = gauges.judged_chunks.load(Relaxed);
+    let help = "Chunks of the seconds that are accounted for.";
+    to.counter("voicelt_judged_chunks", help, judged)?;
+    let late = gauges.late_chunks.load(Relaxed);
+    let help = "Of the judged chunks, those that left late.";
+    to.counter("voicelt_late_chunks", help, late)?;
+    let help = "Planned instant of a chunk to the instant at which it was sent.";
+    let lag = gauges.lag.counts();
+    to.seconds("voicelt_schedule_lag", help, &LAG_ENDS_NS, &lag)?;
+    for ((name, help), latency) in HELP.iter().zip(&gauges.latencies) {
+        to.seconds_with_traces(name, help, &latency.exposed)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_latency_has_its_name() {
+        let names = HELP.map(|(name, _)| name.trim_start_matches("voicelt_"));
+        assert_eq!(names, LATENCIES);
+    }
+
+    #[test]
+    fn the_page_is_what_the_gauges_say() {
+        let gauges = Arc::<Gauges>::default();
+        gauges.started_sessions.store(3, Relaxed);
+        gauges.requests.count(7);
+        gauges.lag.record(30_000);
+        gauges.latencies[0].record(400_000_000, "00ff", 1_700_000_000_500_000_000);
+        let info = RunInfo {
+            run_id: "ab".to_owned(),
+            scenario: String::new(),
+            trace: "two\"quotes".to_owned(),
+        };
+        let text = run_metrics(gauges, info).open_metrics().unwrap();
+        for line in [
+            r#"voicelt_run_info{run_id="ab",scenario="",trace="two\"quotes"} 1"#,
+            "# TYPE voicelt_requests counter",
+            r#"voicelt_requests_total{status="ok"} 1"#,
+            r#"voicelt_requests_total{status="error"} 0"#,
+            "voicelt_started_sessions_total 3",
+            "# UNIT voicelt_schedule_lag_seconds seconds",
+            "voicelt_schedule_lag_seconds_sum 0.00003",
+            r#"voicelt_schedule_lag_seconds_bucket{le="0.000025"} 0"#,
+            r#"voicelt_schedule_lag_seconds_bucket{le="0.00005"} 1"#,
+            r#"voicelt_schedule_lag_seconds_bucket{le="+Inf"} 1"#,
+            r#"voicelt_response_seconds_bucket{le="0.25"} 0"#,
+            r#"voicelt_response_seconds_bucket{le="0.5"} 1 # {trace_id="00ff"} 0.4 1700000000.5"#,
+            r#"voicelt_response_seconds_bucket{le="30.0"} 1"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}

@@ -1,0 +1,16 @@
+//! Threads that show what goes on, and must not disturb it.
+
+/// Lets all other threads of the machine go before the calling one, where the system allows it.
+#[cfg(target_os = "linux")]
+pub fn give_way() {
+    /// Gives way, but is not starved.
+    const NICE: i32 = 10;
+
+    // On Linux the "process" with a thread's id is that thread.
+    let thread = Some(rustix::thread::gettid());
+    let _ = rustix::process::setpriority_process(thread, NICE);
+}
+
+/// Only Linux has threads with a priority of their own.
+#[cfg(not(target_os = "linux"))]
+pub fn give_way() {}

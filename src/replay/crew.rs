@@ -1,0 +1,219 @@
+//! The users of one worker: whose request is due when, and what follows from its end.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::script::Script;
+use super::supply::Orders;
+use super::users::Users;
+use crate::live::gauges::Gauges;
+use crate::units::{NS_PER_S, RunTime};
+
+/// How long before a user comes the first request is ordered.
+pub(super) const AHEAD_NS: i64 = 5 * NS_PER_S;
+
+/// The users of one worker.
+pub(super) struct Crew {
+    users: Arc<Users>,
+    scripts: UnboundedReceiver<Script>,
+    orders: Orders,
+    /// Of each user of this worker.
+    members: Vec<Member>,
+    /// A worker's users are `worker`, `worker + workers`, and so on.
+    worker: usize,
+    workers: usize,
+    /// Requests that are due and whose script is here, by their instant.
+    ready: BinaryHeap<Reverse<(RunTime, usize)>>,
+    /// Users who have a next request.
+    waiting: usize,
+    /// First requests that are to be ordered, by the instant at which they are due.
+    to_order: BinaryHeap<Reverse<(RunTime, usize)>>,
+    /// Users think from when they have heard the answer, not from the stream's end.
+    hear_out: bool,
+    stopped: bool,
+}
+
+#[derive(Default)]
+struct Member {
+    /// When the next request begins; `None` while one is under way, and for good at the end.
+    due: Option<RunTime>,
+    script: Option<Script>,
+    /// Requests that have ended or are under way.
+    requests: u32,
+    /// Counted as there.
+    present: bool,
+}
+
+impl Crew {
+    /// The users of worker number `worker` of so many. What those who come within [`AHEAD_NS`] say
+    /// is ordered already.
+    pub(super) fn new(
+        users: Arc<Users>,
+        worker: usize,
+        workers: usize,
+        scripts: UnboundedReceiver<Script>,
+        orders: Orders,
+        hear_out: bool,
+    ) -> Crew {
+        let mut crew = Crew {
+            members: Vec::new(),
+            users,
+            scripts,
+            orders,
+            worker,
+            workers,
+            ready: BinaryHeap::new(),
+            waiting: 0,
+            to_order: BinaryHeap::new(),
+            hear_out,
+            stopped: false,
+        };
+        for user in (worker as u32..crew.users.peak()).step_by(workers) {
+            let due = crew.users.next_start(user, RunTime(0));
+            if let Some(due) = due.filter(|due| due.0 > AHEAD_NS) {
+                crew.to_order.push(Reverse((due, crew.members.len())));
+            }
+            crew.waiting += usize::from(due.is_some());
+            crew.members.push(Member {
+                due,
+                ..Member::default()
+            });
+        }
+        crew
+    }
+
+    fn user(&self, member: usize) -> u32 {
+        (self.worker + member * self.workers) as u32
+    }
+
+    /// Takes what the supply has ready; nothing begins any more once `stopped`.
+    pub(super) fn take(&mut self, now: RunTime, stopped: bool, gauges: &Gauges) {
+        if stopped && !self.stopped {
+            self.stopped = true;
+            self.ready.clear();
+            self.to_order.clear();
+            self.waiting = 0;
+            for member in &mut self.members {
+                if member.due.take().is_some() && std::mem::take(&mut member.present) {
+                    gauges.users.fetch_sub(1, Relaxed);
+                }
+            }
+        }
+        while let Some(Reverse((due, member))) = self.to_order.peek().copied()
+            && due.0 - AHEAD_NS <= now.0
+        {
+            self.to_order.pop();
+            self.order(member);
+        }
+        while let Ok(script) = self.scripts.try_recv() {
+            self.put(script);
+        }
+    }
+
+    fn order(&self, member: usize) {
+        // Refused only when the run is being stopped.
+        let _ = self.orders.send(self.user(member));
+    }
+
+    /// A request is ready to be sent when it is due.
+    fn put(&mut self, script: Script) {
+        let Some(user) = script.user else { return };
+        let number = user as usize / self.workers;
+        let Some(member) = self.members.get_mut(number) else {
+            return;
+        };
+        member.script = Some(script);
+        if let Some(due) = member.due {
+            self.ready.push(Reverse((due, number)));
+        }
+    }
+
+    /// Takes one script as it comes; waits for it.
+    pub(super) async fn more(&mut self) {
+        match self.scripts.recv().await {
+            Some(script) => self.put(script),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The next request that is due, its start set.
+    pub(super) fn next_due(&mut self, now: RunTime, gauges: &Gauges) -> Option<Arc<Script>> {
+        let Reverse((due, number)) = self.ready.peek().copied()?;
+        if due > now {
+            return None;
+        }
+        self.ready.pop();
+        let member = &mut self.members[number];
+        let mut script = member.script.take()?;
+        script.start = due;
+        member.due = None;
+        self.waiting -= 1;
+        member.requests += 1;
+        gauges.offered_sessions.fetch_add(1, Relaxed);
+        if !std::mem::replace(&mut member.present, true) {
+            gauges.users.fetch_add(1, Relaxed);
+        }
+        let goes_on = self
+            .users
+            .requests_per_user
+            .is_none_or(|most| member.requests < most);
+        if goes_on && !self.stopped {
+            self.order(number);
+        }
+        Some(Arc::new(script))
+    }
+
+    /// When something is to be done next, as far as that is known.
+    pub(super) fn next_at(&self) -> Option<RunTime> {
+        let ready = self.ready.peek().map(|Reverse((due, _))| *due);
+        let to_order = self.to_order.peek();
+        let to_order = to_order.map(|Reverse((due, _))| RunTime(due.0 - AHEAD_NS));
+        [ready, to_order].into_iter().flatten().min()
+    }
+
+    /// Whether nobody is to begin anything, unless it is after what is under way.
+    pub(super) fn is_over(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// A request of `user` ended at `now`, its answer heard until `heard_until`.
+    pub(super) fn ended(&mut self, user: u32, now: RunTime, heard_until: RunTime, gauges: &Gauges) {
+        let number = user as usize / self.workers;
+        let from = match self.hear_out {
+            true => now.max(heard_until),
+            false => now,
+        };
+        let Some(member) = self.members.get_mut(number) else {
+            return;
+        };
+        let goes_on = self
+            .users
+            .requests_per_user
+            .is_none_or(|most| member.requests < most);
+        let think_ns = self.users.think_ns(user, member.requests - 1);
+        let thought = RunTime(from.0 + think_ns);
+        let next = match goes_on && !self.stopped {
+            true => self.users.next_start(user, thought),
+            false => None,
+        };
+        if next != Some(thought) && std::mem::take(&mut member.present) {
+            gauges.users.fetch_sub(1, Relaxed);
+        }
+        member.due = next;
+        self.waiting += usize::from(next.is_some());
+        match (next, &member.script) {
+            (Some(due), Some(_)) => self.ready.push(Reverse((due, number))),
+            (None, _) => member.script = None,
+            (Some(_), None) => {}
+        }
+    }
+
+    /// Whether scripts may still come that somebody waits for.
+    pub(super) fn wants_more(&self) -> bool {
+        !self.stopped
+    }
+}

@@ -1,0 +1,118 @@
+//! What a worker starts next: the sessions of a plan, or the requests of its users.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::error::TryRecvError;
+
+use super::crew::Crew;
+use super::script::Script;
+use crate::live::gauges::Gauges;
+use crate::units::RunTime;
+
+/// What a worker starts next.
+pub(super) enum Starts {
+    /// Sessions, whatever is answered.
+    Planned(Planned),
+    /// Requests of users who wait for answers.
+    Users(Crew),
+}
+
+/// The sessions of a plan that are ready and have not started, in order.
+pub(super) struct Planned {
+    scripts: UnboundedReceiver<Arc<Script>>,
+    ready: VecDeque<Arc<Script>>,
+    ended: bool,
+}
+
+impl Starts {
+    /// Those that come through `scripts`, in order of their start.
+    pub(super) fn planned(scripts: UnboundedReceiver<Arc<Script>>) -> Starts {
+        Starts::Planned(Planned {
+            scripts,
+            ready: VecDeque::new(),
+            ended: false,
+        })
+    }
+
+    /// Takes what is ready; nothing starts any more once `stopped`.
+    pub(super) fn take(&mut self, now: RunTime, stopped: bool, gauges: &Gauges) {
+        match self {
+            Starts::Planned(planned) => planned.take(stopped),
+            Starts::Users(crew) => crew.take(now, stopped, gauges),
+        }
+    }
+
+    /// The next that is to start by `now`.
+    pub(super) fn next_due(&mut self, now: RunTime, gauges: &Gauges) -> Option<Arc<Script>> {
+        match self {
+            Starts::Planned(planned) => planned.ready.pop_front_if(|script| script.start <= now),
+            Starts::Users(crew) => crew.next_due(now, gauges),
+        }
+    }
+
+    /// When there is something to be done next, as far as that is known.
+    pub(super) fn next_at(&self) -> Option<RunTime> {
+        match self {
+            Starts::Planned(planned) => planned.ready.front().map(|script| script.start),
+            Starts::Users(crew) => crew.next_at(),
+        }
+    }
+
+    /// Whether [`Starts::more`] is worth waiting for.
+    pub(super) fn wants_more(&self) -> bool {
+        match self {
+            Starts::Planned(planned) => planned.ready.is_empty() && !planned.ended,
+            Starts::Users(crew) => crew.wants_more(),
+        }
+    }
+
+    /// Waits for one more to become ready, or the end of them; loses nothing when dropped.
+    pub(super) async fn more(&mut self) {
+        match self {
+            Starts::Planned(planned) => match planned.scripts.recv().await {
+                Some(script) => planned.ready.push_back(script),
+                None => planned.ended = true,
+            },
+            Starts::Users(crew) => crew.more().await,
+        }
+    }
+
+    /// Whether nothing starts any more, unless as a consequence of what is under way.
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Starts::Planned(planned) => planned.ready.is_empty() && planned.ended,
+            Starts::Users(crew) => crew.is_over(),
+        }
+    }
+
+    /// A session ended at `now`, its last answer heard until `heard_until`.
+    pub(super) fn ended(
+        &mut self,
+        script: &Script,
+        now: RunTime,
+        heard_until: RunTime,
+        gauges: &Gauges,
+    ) {
+        if let (Starts::Users(crew), Some(user)) = (self, script.user) {
+            crew.ended(user, now, heard_until, gauges);
+        }
+    }
+}
+
+impl Planned {
+    fn take(&mut self, stopped: bool) {
+        if stopped {
+            self.ready.clear();
+            self.ended = true;
+        }
+        while !self.ended {
+            match self.scripts.try_recv() {
+                Ok(script) => self.ready.push_back(script),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => self.ended = true,
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What became of the requests of the steady phase, whatever their latencies.
+
+use serde::{Deserialize, Serialize};
+
+use crate::results::manifest::RunManifest;
+use crate::results::row::{Phase, RequestRow, Status};
+use crate::units::NS_PER_S;
+
+/// The outcomes of the steady phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steady {
+    /// How long it was; null where `run.json` does not say, and in a run that ended before it.
+    pub span_ns: Option<i64>,
+    /// Requests that belong to it, less those that we cancelled.
+    pub requests: u64,
+    /// Successes among them.
+    pub successes: u64,
+    /// Requests of any phase that ended within it.
+    pub ended: u64,
+}
+
+impl Steady {
+    /// Requests that ended, a second.
+    #[must_use]
+    pub fn ended_per_s(&self) -> Option<f64> {
+        let span_ns = self.span_ns.filter(|ns| *ns > 0)?;
+        Some(self.ended as f64 * NS_PER_S as f64 / span_ns as f64)
+    }
+}
+
+/// From when to when a run was to be in its steady phase, in nanoseconds since its epoch.
+///
+/// There can be several such stretches, one a stage of users; there is none where the settings of the
+/// run do not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Windows(Vec<[i64; 2]>);
+
+impl Windows {
+    /// The stretches that the settings of `run` name: `phases` are names and ends, in order.
+    #[must_use]
+    pub fn of(run: &RunManifest) -> Windows {
+        let phases = run.spec.get("phases").cloned();
+        let phases = phases.and_then(|phases| serde_json::from_value(phases).ok());
+        let phases: Vec<(String, i64)> = phases.unwrap_or_default();
+        let mut from = 0;
+        let mut windows = Vec::new();
+        for (name, to) in phases {
+            if name == Phase::Steady.name() {
+                windows.push([from, to]);
+            }
+            from = to;
+        }
+        Windows(windows)
+    }
+
+    /// Whether an instant lies in one of them; also where none is known.
+    #[must_use]
+    pub fn contain(&self, at_ns: i64) -> bool {
+        let within = |[from, to]: &[i64; 2]| (*from..*to).contains(&at_ns);
+        self.0.is_empty() || self.0.iter().any(within)
+    }
+
+    /// How much of them lies from `from_ns` to `to_ns`; `None` where none is known.
+    fn length_ns(&self, from_ns: i64, to_ns: i64) -> Option<i64> {
+        let overlap = |[from, to]: &[i64; 2]| (to_ns.min(*to) - from_ns.max(*from)).max(0);
+        (!self.0.is_empty()).then(|| self.0.iter().map(overlap).sum())
+    }
+}
+
+/// Counts the steady phase, request by request.
+#[derive(Debug)]
+pub(super) struct SteadyTally {
+    windows: Windows,
+    counts: Steady,
+    /// When the first request was to begin: what lies before it is preparation.
+    first_ns: Option<i64>,
+}
+
+impl SteadyTally {
+    /// For the steady phase of `run`.
+    pub(super) fn of(run: &RunManifest) -> SteadyTally {
+        SteadyTally {
+            windows: Windows::of(run),
+            counts: Steady::default(),
+            first_ns: None,
+        }
+    }
+
+    /// Takes in a request.
+    pub(super) fn add(&mut self, row: &RequestRow) {
+        let start_ns = row.intended_start_ns;
+        self.first_ns = Some(self.first_ns.map_or(start_ns, |first| first.min(start_ns)));
+        if row.phase == Phase::Steady && row.status != Status::Cancelled {
+            self.counts.requests += 1;
+            self.counts.successes += u64::from(row.status.is_success());
+        }
+        let ended_ns = row.closed_ns.filter(|_| row.started_ns.is_some());
+        let is_within = ended_ns.is_some_and(|ns| self.windows.contain(ns));
+        self.counts.ended += u64::from(is_within);
+    }
+
+    /// The counts of a run whose last known instant is `last_ns`.
+    pub(super) fn finish(self, last_ns: i64) -> Steady {
+        let span_ns = self
+            .first_ns
+            .and_then(|first_ns| self.windows.length_ns(first_ns, last_ns));
+        Steady {
+            span_ns: span_ns.filter(|ns| *ns > 0),
+            ..self.counts
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::sample::{manifest, row, unanswered};
+    use serde_json::json;
+
+    #[test]
+    fn outcomes_go_by_the_phase_and_rates_by_the_window() {
+        let mut run = manifest();
+        run.spec["phases"] = json!([["warmup", 2_000_000_000], ["steady", 60_000_000_000_i64]]);
+        // They end 1.62 s after their start, ten a second.
+        let mut rows: Vec<RequestRow> = (0..100).map(row).collect();
+        rows[0].phase = Phase::Warmup;
+        rows[1] = unanswered(1, Status::Timeout);
+        rows[2] = unanswered(2, Status::Cancelled);
+        rows[3].started_ns = None;
+        rows[99].closed_ns = None;
+        let count = |rows: &[RequestRow], last_ns: i64| {
+            let mut tally = SteadyTally::of(&run);
+            rows.iter().for_each(|row| tally.add(row));
+            tally.finish(last_ns)
+        };
+        let steady = count(&rows, 11_600_000_000);
+        assert_eq!(
+            steady,
+            Steady {
+                span_ns: Some(9_600_000_000),
+                requests: 98,
+                successes: 97,
+                // The first four of the hundred ended too early, and the last never did.
+                ended: 95,
+            }
+        );
+        assert_eq!(steady.ended_per_s(), Some(95.0 / 9.6));
+        let early = count(&rows[..1], 1_000_000_000);
+        assert_eq!((early.span_ns, early.ended_per_s()), (None, None));
+        assert_eq!(SteadyTally::of(&manifest()).finish(5).span_ns, None);
+    }
+
+    #[test]
+    fn stages_of_users_have_a_stretch_each_and_the_time_before_the_first_request_does_not_count() {
+        let mut run = manifest();
+        run.spec["phases"] = json!([
+            ["steady", 10],
+            ["ramp_up", 20],
+            ["steady", 50],
+            ["ramp_down", 60]
+        ]);
+        let windows = Windows::of(&run);
+        assert_eq!(windows, Windows(vec![[0, 10], [20, 50]]));
+        let within = [0, 9, 10, 19, 20, 49, 50].map(|at| windows.contain(at));
+        assert_eq!(within, [true, true, false, false, true, true, false]);
+        assert_eq!(windows.length_ns(4, 90), Some(36));
+        assert_eq!(windows.length_ns(4, 25), Some(11));
+        let unknown = Windows::of(&manifest());
+        assert!(unknown.contain(5) && unknown.length_ns(0, 9).is_none());
+    }
+}
