@@ -142,10 +142,26 @@ impl OutputArgs {
     /// # Errors
     /// A failure to write.
     pub fn give(&self, runs: &[Told]) -> anyhow::Result<Outcome> {
-        let summaries = || runs.iter().map(Told::summary);
-        let json = || json(runs.iter().map(|told| &told.document));
+        // What was found out is shown, though a disk may have filled up meanwhile.
+        let written = self.write(runs);
+        let shown = match self.format {
+            Format::Text => {
+                let summaries = runs.iter().map(Told::summary);
+                let texts = summaries.map(|summary| text::render(summary, stdout::colour()));
+                texts.collect::<Vec<_>>().join("\n")
+            }
+            Format::Json => json(runs)?,
+        };
+        stdout::print(&shown).context("could not write to standard output")?;
+        written?;
+        let gravest = runs.iter().map(|told| told.outcome).max();
+        Ok(gravest.unwrap_or(Outcome::Ok))
+    }
+
+    /// Writes the files that were asked for.
+    fn write(&self, runs: &[Told]) -> anyhow::Result<()> {
         if let Some(file) = &self.json {
-            write(file, |out| Ok(out.write_all(json()?.as_bytes())?))?;
+            write(file, |out| Ok(out.write_all(json(runs)?.as_bytes())?))?;
         }
         if let Some(file) = &self.raw_json {
             let runs = runs.iter().map(|told| &told.run);
@@ -165,25 +181,19 @@ impl OutputArgs {
             write(file, |out| Ok(out.write_all(text.as_bytes())?))?;
         }
         if let Some(file) = std::env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty()) {
-            let page: String = summaries().map(markdown::render).collect();
-            append(Path::new(&file), &page)?;
+            let summaries = runs.iter().map(Told::summary);
+            append(
+                Path::new(&file),
+                &summaries.map(markdown::render).collect::<String>(),
+            )?;
         }
-        let shown = match self.format {
-            Format::Text => {
-                let texts = summaries().map(|summary| text::render(summary, stdout::colour()));
-                texts.collect::<Vec<_>>().join("\n")
-            }
-            Format::Json => json()?,
-        };
-        stdout::print(&shown).context("could not write to standard output")?;
-        let gravest = runs.iter().map(|told| told.outcome).max();
-        Ok(gravest.unwrap_or(Outcome::Ok))
+        Ok(())
     }
 }
 
 /// The documents as JSON: one object, or an array of several.
-fn json<'a>(documents: impl Iterator<Item = &'a Document>) -> anyhow::Result<String> {
-    let documents: Vec<&Document> = documents.collect();
+fn json(runs: &[Told]) -> anyhow::Result<String> {
+    let documents: Vec<&Document> = runs.iter().map(|told| &told.document).collect();
     let mut text = match documents.as_slice() {
         [one] => serde_json::to_string_pretty(one),
         several => serde_json::to_string_pretty(several),

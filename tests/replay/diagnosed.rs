@@ -26,7 +26,8 @@ fn diagnose(gateway: &[&str]) -> (Vec<Finding>, String) {
     let desk = Desk::with_trace(CALLS);
     let (_gateway, target) = desk.gateway(gateway);
     let replay = ["replay", "calls.vtrace", "-t", &target, "-o", "run"];
-    let output = desk.voicelt(&[&replay[..], &["--quiet", "--allow-invalid"]].concat());
+    let flags = ["--quiet", "--allow-invalid", "--html", "page.html"];
+    let output = desk.voicelt(&[&replay[..], &flags].concat());
     assert!(
         matches!(output.status.code(), Some(0 | 99)),
         "{}",
@@ -35,8 +36,18 @@ fn diagnose(gateway: &[&str]) -> (Vec<Finding>, String) {
     let summary = Summary::of_run(&RunDir::open(&desk.path("run")).unwrap(), None).unwrap();
     // How busy the machine is that runs the tests is not what is asked.
     let findings = summary.diagnosis.into_iter();
-    let findings = findings.filter(|finding| finding.kind != Kind::GeneratorLate);
-    (findings.collect(), said(&desk.voicelt(&["report", "run"])))
+    let findings: Vec<_> = findings
+        .filter(|finding| finding.kind != Kind::GeneratorLate)
+        .collect();
+    let page = std::fs::read_to_string(desk.path("page.html")).unwrap();
+    assert!(page.matches("<svg").count() >= 5, "charts");
+    for finding in &findings {
+        assert!(
+            page.contains(&finding.title.replace('\'', "&#39;")),
+            "{finding:?}"
+        );
+    }
+    (findings, said(&desk.voicelt(&["report", "run"])))
 }
 
 #[test]

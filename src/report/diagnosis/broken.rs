@@ -6,8 +6,9 @@ use super::failures::{Failure, Sign};
 use super::known_limits::Measure;
 use crate::units::NS_PER_S;
 
-/// Streams that end sooner fail at their start, whatever the reason.
-const YOUNGEST_NS: i64 = NS_PER_S / 2;
+/// What ends sooner, after it began or after the caller had spoken, fails at once, whatever the
+/// reason.
+pub(super) const YOUNGEST_NS: i64 = NS_PER_S * 9 / 10;
 
 /// A stream that the other side or the network broke off.
 #[derive(Debug, Clone, Copy)]
@@ -40,12 +41,14 @@ impl Broken {
         };
         let (opened_ns, ended_ns) = (failure.opened_ns?, failure.broken_ns?);
         let since_request = failure.last_chunk_sent_ns.map(|sent_ns| ended_ns - sent_ns);
+        // Once all is sent, a limit on what is sent no longer ends it.
+        let bytes = failure.stream_bytes.filter(|_| since_request.is_none());
         Some(Broken {
             session: failure.session,
             opened_ns,
             age_ns: ended_ns - opened_ns,
             since_request_ns: since_request,
-            bytes: failure.stream_bytes.and_then(|bytes| bytes.try_into().ok()),
+            bytes: bytes.and_then(|bytes| bytes.try_into().ok()),
             code,
         })
     }

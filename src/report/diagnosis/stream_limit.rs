@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::broken::{Broken, broken_streams};
+use super::broken::{Broken, YOUNGEST_NS, broken_streams};
 use super::failures::{Failures, stream_bytes};
 use super::known_limits::{KNOWN, Known, Measure};
 use super::{Finding, Kind};
@@ -75,34 +75,54 @@ impl Ages {
     /// other stream came beyond.
     pub(super) fn finding(&self, failures: &mut Failures) -> Option<Finding> {
         let streams = broken_streams(failures.unexplained());
-        let clusters = [Measure::Age, Measure::SinceRequest, Measure::Bytes];
-        let clusters = clusters.map(|measure| {
-            let cluster = Cluster::largest(&streams, measure)?;
-            let is_many =
-                cluster.streams.len() >= FEWEST && cluster.streams.len() * 5 >= streams.len() * 3;
-            let beyond = self
-                .sketch(measure)
-                .above(cluster.most + near(measure, cluster.most));
-            let is_hard = beyond * 10 <= cluster.streams.len() as u64;
-            (is_many && is_hard && cluster.is_spread_in_time()).then_some((cluster, beyond))
+        let alike = |measure| Cluster::of_most(&streams, measure);
+        let (age, since) = (alike(Measure::Age), alike(Measure::SinceRequest));
+        let bytes = alike(Measure::Bytes);
+        let limits = || {
+            let alike = [&age, &since, &bytes].into_iter().flatten();
+            alike.filter(|cluster| self.is_limit(cluster))
+        };
+        let named = limits().find_map(|cluster| Some((cluster, Some(cluster.known()?))));
+        // What fails at once after the caller has spoken is of one age too where all speak for as
+        // long; and where ages are alike, what was sent by then is as well.
+        let at_once = since
+            .as_ref()
+            .is_some_and(|since| since.median < YOUNGEST_NS);
+        let unnamed = limits().find(|cluster| match cluster.measure {
+            Measure::Age => !at_once,
+            Measure::SinceRequest | Measure::Bytes => age.is_none(),
         });
-        let named = clusters.iter().flatten().find_map(|(cluster, beyond)| {
-            let known = cluster.known()?;
-            Some((cluster, *beyond, Some(known)))
-        });
-        let [age, since_request, _] = &clusters;
-        // Streams of one length that fail so long after their end have one age as well.
-        let unnamed = age.as_ref().filter(|_| since_request.is_none());
-        let unnamed = unnamed.map(|(cluster, beyond)| (cluster, *beyond, None));
-        let (cluster, beyond, known) = named.or(unnamed)?;
+        let (cluster, known) = named.or(unnamed.map(|cluster| (cluster, None)))?;
+        let other = since.as_ref();
+        let other = other.filter(|_| known.is_none() && cluster.measure == Measure::Age);
+        let finding = cluster.finding(streams.len(), self.beyond(cluster), known, other);
         let sessions: HashSet<u64> = cluster.streams.iter().map(|s| s.session).collect();
-        let finding = cluster.finding(streams.len(), beyond, known);
         failures.explain(|failure| sessions.contains(&failure.session));
         Some(finding)
+    }
+
+    /// Turns that went on beyond the figure of `cluster`.
+    fn beyond(&self, cluster: &Cluster) -> u64 {
+        let (measure, most) = (cluster.measure, cluster.most);
+        self.sketch(measure).above(most + near(measure, most))
+    }
+
+    /// Whether the cluster's figure ends whatever reaches it.
+    fn is_limit(&self, cluster: &Cluster) -> bool {
+        let is_late = cluster.measure == Measure::Bytes || cluster.median >= YOUNGEST_NS;
+        let is_hard = self.beyond(cluster) * 10 <= cluster.streams.len() as u64;
+        is_late && is_hard && cluster.is_spread_in_time()
     }
 }
 
 impl Cluster {
+    /// The largest cluster, if most of the streams that broke off are in it.
+    fn of_most(streams: &[Broken], measure: Measure) -> Option<Cluster> {
+        let largest = Cluster::largest(streams, measure)?;
+        let count = largest.streams.len();
+        (count >= FEWEST && count * 5 >= streams.len() * 3).then_some(largest)
+    }
+
     /// The largest cluster of the streams whose figure is known.
     fn largest(streams: &[Broken], measure: Measure) -> Option<Cluster> {
         let known = streams
@@ -156,7 +176,13 @@ impl Cluster {
         KNOWN.into_iter().find(near)
     }
 
-    fn finding(&self, broken: usize, beyond: u64, known: Option<Known>) -> Finding {
+    fn finding(
+        &self,
+        broken: usize,
+        beyond: u64,
+        known: Option<Known>,
+        other: Option<&Cluster>,
+    ) -> Finding {
         let (figure, where_from) = match self.measure {
             Measure::Age => (Human(self.median).to_string(), "after they were opened"),
             Measure::SinceRequest => (
@@ -188,6 +214,12 @@ impl Cluster {
             counted(broken as u64, "stream"),
             percent(count, broken as u64),
         );
+        if let Some(other) = other {
+            evidence += &format!(
+                " All are alike in length, so that it may count from the caller's last chunk as well: {} after it.",
+                Human(other.median)
+            );
+        }
         let advice = match known {
             Some(known) => {
                 evidence += &format!(" That is {}.", known.whose);

@@ -72,7 +72,8 @@ impl Document {
         let requirements = merged(remembered(manifest)?, asked);
         let mut tally = OriginalTally::default();
         let mut ours = Summary::of_run_with(run, lag, |row| tally.add(row))?;
-        let around = Surroundings::of(run)?;
+        let around = Surroundings::of(run);
+        ours.unreadable.extend(around.damaged.clone());
         ours.requirements = judge(&requirements, &ours, held);
         ours.guidance = advise(&ours, &around);
         let config = config(manifest, &around.clips, &tally.languages);
@@ -109,7 +110,7 @@ mod tests {
     use crate::report::stats::Sample;
     use crate::results::beside::ClipUsed;
     use crate::results::manifest::{ClosedLoop, Stage};
-    use crate::results::row::{RequestRow, Status};
+    use crate::results::row::{RequestRow, ServerRow, Status};
     use crate::results::sample::{manifest, row, second, unanswered};
     use crate::table::write_all;
     use crate::units::NS_PER_S;
@@ -195,8 +196,22 @@ mod tests {
         std::fs::write(dir.join("run.json"), serde_json::to_string(&run).unwrap()).unwrap();
         write_all(&dir.join("requests.parquet"), 1024, &[], &rows).unwrap();
         write_all(&dir.join("clips.parquet"), 1024, &[], &[clip]).unwrap();
+        let server = ServerRow {
+            series: "gpu_utilisation_percent".to_owned(),
+            labels: "{}".to_owned(),
+            at_ns: NS_PER_S,
+            value: 71.0,
+        };
+        write_all(&dir.join("server.parquet"), 1024, &[], &[server]).unwrap();
         let seconds: Vec<_> = (0..40).map(second).collect();
         write_all(&dir.join("timeline.parquet"), 1024, &[], &seconds).unwrap();
+        let value = ServerRow {
+            series: "gpu_utilisation_percent".to_owned(),
+            labels: r#"{"gpu":"0"}"#.to_owned(),
+            at_ns: 0,
+            value: 40.0,
+        };
+        write_all(&dir.join("server.parquet"), 1024, &[], &[value]).unwrap();
         let asked = ["throughput > 5/s".parse().unwrap()];
         let run = RunDir::open(&dir).unwrap();
         let mut document = Document::of_run(&run, None, &asked, true).unwrap();
