@@ -119,13 +119,15 @@ mod tests {
     const DESCRIBED: &str = include_str!("../../../docs/report-json.md");
 
     /// Objects whose names are data.
-    const NAMED_BY_DATA: [&str; 8] = [
+    const NAMED_BY_DATA: [&str; 10] = [
         "latency",
         "errors",
         "config",
         "run.labels",
         "turns.outcomes",
         "latencies",
+        "latencies.*.interval_ns",
+        "latencies.*.effective_n",
         "recorded",
         "error_breakdown.grpc_codes",
     ];
