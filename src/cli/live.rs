@@ -28,10 +28,17 @@ pub(crate) struct LiveArgs {
     pub(crate) no_live: bool,
 }
 
-/// Shows the gauges of a run until `done` is closed.
-pub(super) fn show(sheet: &Sheet, gauges: &Gauges, clock: &RunClock, done: &Receiver<()>) {
+/// Shows the gauges of a run until `done` is closed: on a screen, where that is wanted
+/// and there is a terminal, and else in lines.
+pub(super) fn show(
+    sheet: &Sheet,
+    gauges: &Gauges,
+    clock: &RunClock,
+    screen_wanted: bool,
+    done: &Receiver<()>,
+) {
     give_way();
-    let terminal = Terminal::enter();
+    let terminal = screen_wanted.then(Terminal::enter).flatten();
     let mut history = History::default();
     let mut seconds = 0;
     loop {

@@ -12,7 +12,7 @@ use super::stdout;
 use crate::report::machine::document::DocumentError;
 use crate::report::machine::{Document, csv, junit, raw};
 use crate::report::require::Requirement;
-use crate::report::{Summary, markdown, text};
+use crate::report::{Summary, html, markdown, text};
 use crate::results::lag::LagSummary;
 use crate::results::reader::RunDir;
 
@@ -48,6 +48,12 @@ pub struct OutputArgs {
     /// Write every column of the requests to FILE, a line each
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// Write a page of charts and tables to FILE, which opens from disk without a network
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Show transcripts and answers in the page
+    #[arg(long, requires = "html")]
+    pub include_text: bool,
     /// Write the requirements and the verdict to FILE as JUnit
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
@@ -110,6 +116,7 @@ impl OutputArgs {
             ("--json", &self.json),
             ("--raw-json", &self.raw_json),
             ("--csv", &self.csv),
+            ("--html", &self.html),
             ("--junit", &self.junit),
         ];
         let mut seen: Vec<(&str, &Path)> = Vec::new();
@@ -163,6 +170,11 @@ impl OutputArgs {
         if let Some(file) = &self.csv {
             let runs = runs.iter().map(|told| &told.run);
             write(file, |out| Ok(csv::write(runs, out)?))?;
+        }
+        if let Some(file) = &self.html {
+            let runs = runs.iter().map(|told| (&told.run, &told.document.ours));
+            let page = html::of_runs(&runs.collect::<Vec<_>>(), self.include_text)?;
+            write(file, |out| Ok(out.write_all(page.as_bytes())?))?;
         }
         if let Some(file) = &self.junit {
             let text = junit::render(runs.iter().map(|told| (told.summary(), told.held)))?;
@@ -243,6 +255,8 @@ mod tests {
             format: Format::Text,
             json: json.map(Path::to_owned),
             raw_json: None,
+            html: None,
+            include_text: false,
             csv: csv.map(Path::to_owned),
             junit: None,
         }

@@ -65,8 +65,8 @@ def frames(written):
     drawn = written.split(ENTER, 1)[1].split(LEAVE, 1)[0].decode()
     screens = drawn.split("\x1b[H")[1:]
     plain = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen) for screen in screens]
-    # The terminal puts a return of its own before each new line.
-    return [screen.replace("\r", "").split("\n") for screen in plain]
+    # The terminal puts a return of its own before each new line, and shows what is typed.
+    return [re.sub(r"\r|\^C", "", screen).split("\n") for screen in plain]
 
 
 def check_size(screens, columns, rows):
@@ -98,7 +98,8 @@ def main():
             require(what in last, f"`{what}` is not on the last screen")
         require(b"\x1b[1m" in written.split(LEAVE)[0], "there are no colours")
         after = written.split(LEAVE, 1)[1].decode()
-        require(re.match(r"(\x1b\[[0-9;]*m)*run  ", after), f"the summary does not follow: {after[:80]!r}")
+        require(after.startswith("results: "), f"what follows begins with {after[:80]!r}")
+        require("latency   " in after and "\x1b[?" not in after, f"the summary does not follow: {after!r}")
 
         written, _ = on_terminal([*command("two"), "--limit", "25"], 100, 12, {"NO_COLOR": "1"})
         check_size(frames(written), 100, 12)
@@ -119,6 +120,11 @@ def main():
         before, after = written.split(LEAVE, 1)
         require(b"\nstopping: " not in before, "a message was written over the screen")
         require(b"stopping: no further calls" in after, "what was said is not said again")
+
+        written, _ = on_terminal([*command("six"), "--limit", "35", "-vv"], 80, 24, {})
+        require(ENTER not in written, "-vv is told over a screen")
+        require(written.count(b" ok  response ") == 35, "-vv does not tell of each request")
+        require(b" sessions started (35 planned)" in written, "-vv shows no lines of the run")
 
         written, _ = on_terminal([*command("four"), "--limit", "1", "--no-live"], 80, 24, {})
         require(ENTER not in written, "--no-live drew a screen")

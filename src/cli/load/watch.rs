@@ -39,8 +39,7 @@ impl Watch {
     pub(crate) fn begin(args: &LoadArgs, quiet: bool) -> Result<Watch, BadInput> {
         Ok(Watch {
             quiet,
-            // A screen would be torn by the lines of -v.
-            shows: !quiet && !args.live.no_live && args.verbosity() == 0,
+            shows: !quiet && !args.live.no_live,
             verbosity: if quiet { 0 } else { args.verbosity() },
             server: args.server.source()?,
             metrics: args.metrics.listen(quiet)?,
@@ -67,7 +66,9 @@ impl Watch {
         let (done, shown_until) = std::sync::mpsc::channel::<()>();
         std::thread::scope(|scope| {
             if self.shows {
-                scope.spawn(move || live::show(&sheet, gauges, &clock, &shown_until));
+                // A screen would be torn by the lines of -v.
+                let screen = self.verbosity == 0;
+                scope.spawn(move || live::show(&sheet, gauges, &clock, screen, &shown_until));
             }
             scope.spawn(move || verbose::print(&lines));
             // Dropped when the run has ended, however it does.

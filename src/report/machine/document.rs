@@ -106,6 +106,7 @@ fn remembered(run: &RunManifest) -> Result<Vec<Requirement>, DocumentError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::diagnosis::{Finding, Kind};
     use crate::report::stats::Sample;
     use crate::results::beside::ClipUsed;
     use crate::results::manifest::{ClosedLoop, Stage};
@@ -193,18 +194,24 @@ mod tests {
         std::fs::write(dir.join("run.json"), serde_json::to_string(&run).unwrap()).unwrap();
         write_all(&dir.join("requests.parquet"), 1024, &[], &rows).unwrap();
         write_all(&dir.join("clips.parquet"), 1024, &[], &[clip]).unwrap();
-        let server = ServerRow {
-            series: "gpu_utilisation_percent".to_owned(),
-            labels: "{}".to_owned(),
-            at_ns: NS_PER_S,
-            value: 71.0,
-        };
-        write_all(&dir.join("server.parquet"), 1024, &[], &[server]).unwrap();
         let seconds: Vec<_> = (0..40).map(second).collect();
         write_all(&dir.join("timeline.parquet"), 1024, &[], &seconds).unwrap();
+        let value = ServerRow {
+            series: "gpu_utilisation_percent".to_owned(),
+            labels: r#"{"gpu":"0"}"#.to_owned(),
+            at_ns: 0,
+            value: 40.0,
+        };
+        write_all(&dir.join("server.parquet"), 1024, &[], &[value]).unwrap();
         let asked = ["throughput > 5/s".parse().unwrap()];
         let run = RunDir::open(&dir).unwrap();
         let mut document = Document::of_run(&run, None, &asked, true).unwrap();
+        document.ours.diagnosis = vec![Finding {
+            kind: Kind::StreamLimit,
+            title: "a title".to_owned(),
+            evidence: "figures".to_owned(),
+            advice: "what to do".to_owned(),
+        }];
         document.ours.unreadable = vec!["requests-00002.parquet: damaged".to_owned()];
         document
     }
@@ -260,7 +267,11 @@ mod tests {
         let ours = tables.split("## Ours").nth(1).unwrap();
         let lines = originals.lines().chain(ours.lines());
         let names = lines.filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-        names.map(str::to_owned).collect()
+        let mut all = BTreeSet::new();
+        for name in names {
+            assert!(all.insert(name.to_owned()), "`{name}` is described twice");
+        }
+        all
     }
 
     #[test]
