@@ -50,6 +50,9 @@ pub struct GatewayArgs {
     /// Share of answers that are an ERROR event instead, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub error_rate: f64,
+    /// Cut every stream off at this age, as a proxy does that has such a limit
+    #[arg(long, value_name = "AGE")]
+    pub cut_streams_after: Option<DurationArg>,
     /// What every random choice derives from
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
@@ -74,6 +77,7 @@ impl GatewayArgs {
             endpoint_silence_ns: self.endpoint_silence.ns,
             early_endpoint_ns: self.early_endpoint.map(|pause| pause.ns),
             error_rate: self.error_rate,
+            cut_streams_after_ns: self.cut_streams_after.map(|age| age.ns),
             seed: self.seed,
             arrivals_log: self.arrivals_log.clone(),
         }
@@ -170,6 +174,7 @@ mod tests {
             "--endpoint-silence=0.3",
             "--early-endpoint=150ms",
             "--error-rate=0.01",
+            "--cut-streams-after=15s",
             "--seed=7",
             "--arrivals-log=a.parquet",
         ];
@@ -187,6 +192,7 @@ mod tests {
             endpoint_silence_ns: 300_000_000,
             early_endpoint_ns: Some(150_000_000),
             error_rate: 0.01,
+            cut_streams_after_ns: Some(15_000_000_000),
             seed: 7,
             arrivals_log: Some(PathBuf::from("a.parquet")),
         };

@@ -12,7 +12,7 @@ use super::stdout;
 use crate::report::machine::document::DocumentError;
 use crate::report::machine::{Document, csv, junit, raw};
 use crate::report::require::Requirement;
-use crate::report::{Summary, markdown, text};
+use crate::report::{Summary, html, markdown, text};
 use crate::results::lag::LagSummary;
 use crate::results::reader::RunDir;
 
@@ -48,6 +48,12 @@ pub struct OutputArgs {
     /// Write every column of the requests to FILE, a line each
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// Write a page of charts and tables to FILE, which opens from disk without a network
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Show transcripts and answers in the page
+    #[arg(long, requires = "html")]
+    pub include_text: bool,
     /// Write the requirements and the verdict to FILE as JUnit
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
@@ -110,6 +116,7 @@ impl OutputArgs {
             ("--json", &self.json),
             ("--raw-json", &self.raw_json),
             ("--csv", &self.csv),
+            ("--html", &self.html),
             ("--junit", &self.junit),
         ];
         let mut seen: Vec<(&str, &Path)> = Vec::new();
@@ -135,10 +142,26 @@ impl OutputArgs {
     /// # Errors
     /// A failure to write.
     pub fn give(&self, runs: &[Told]) -> anyhow::Result<Outcome> {
-        let summaries = || runs.iter().map(Told::summary);
-        let json = || json(runs.iter().map(|told| &told.document));
+        // What was found out is shown, though a disk may have filled up meanwhile.
+        let written = self.write(runs);
+        let shown = match self.format {
+            Format::Text => {
+                let summaries = runs.iter().map(Told::summary);
+                let texts = summaries.map(|summary| text::render(summary, stdout::colour()));
+                texts.collect::<Vec<_>>().join("\n")
+            }
+            Format::Json => json(runs)?,
+        };
+        stdout::print(&shown).context("could not write to standard output")?;
+        written?;
+        let gravest = runs.iter().map(|told| told.outcome).max();
+        Ok(gravest.unwrap_or(Outcome::Ok))
+    }
+
+    /// Writes the files that were asked for.
+    fn write(&self, runs: &[Told]) -> anyhow::Result<()> {
         if let Some(file) = &self.json {
-            write(file, |out| Ok(out.write_all(json()?.as_bytes())?))?;
+            write(file, |out| Ok(out.write_all(json(runs)?.as_bytes())?))?;
         }
         if let Some(file) = &self.raw_json {
             let runs = runs.iter().map(|told| &told.run);
@@ -148,30 +171,29 @@ impl OutputArgs {
             let runs = runs.iter().map(|told| &told.run);
             write(file, |out| Ok(csv::write(runs, out)?))?;
         }
+        if let Some(file) = &self.html {
+            let runs = runs.iter().map(|told| (&told.run, &told.document.ours));
+            let page = html::of_runs(&runs.collect::<Vec<_>>(), self.include_text)?;
+            write(file, |out| Ok(out.write_all(page.as_bytes())?))?;
+        }
         if let Some(file) = &self.junit {
             let text = junit::render(runs.iter().map(|told| (told.summary(), told.held)))?;
             write(file, |out| Ok(out.write_all(text.as_bytes())?))?;
         }
         if let Some(file) = std::env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty()) {
-            let page: String = summaries().map(markdown::render).collect();
-            append(Path::new(&file), &page)?;
+            let summaries = runs.iter().map(Told::summary);
+            append(
+                Path::new(&file),
+                &summaries.map(markdown::render).collect::<String>(),
+            )?;
         }
-        let shown = match self.format {
-            Format::Text => {
-                let texts = summaries().map(|summary| text::render(summary, stdout::colour()));
-                texts.collect::<Vec<_>>().join("\n")
-            }
-            Format::Json => json()?,
-        };
-        stdout::print(&shown).context("could not write to standard output")?;
-        let gravest = runs.iter().map(|told| told.outcome).max();
-        Ok(gravest.unwrap_or(Outcome::Ok))
+        Ok(())
     }
 }
 
 /// The documents as JSON: one object, or an array of several.
-fn json<'a>(documents: impl Iterator<Item = &'a Document>) -> anyhow::Result<String> {
-    let documents: Vec<&Document> = documents.collect();
+fn json(runs: &[Told]) -> anyhow::Result<String> {
+    let documents: Vec<&Document> = runs.iter().map(|told| &told.document).collect();
     let mut text = match documents.as_slice() {
         [one] => serde_json::to_string_pretty(one),
         several => serde_json::to_string_pretty(several),
@@ -233,6 +255,8 @@ mod tests {
             format: Format::Text,
             json: json.map(Path::to_owned),
             raw_json: None,
+            html: None,
+            include_text: false,
             csv: csv.map(Path::to_owned),
             junit: None,
         }

@@ -48,6 +48,8 @@ pub struct GatewaySpec {
     pub early_endpoint_ns: Option<i64>,
     /// Share of answers that are an ERROR event instead, 0 to 1.
     pub error_rate: f64,
+    /// Age at which every stream is cut off, as by a proxy with such a limit; null for none.
+    pub cut_streams_after_ns: Option<i64>,
     /// What every random choice derives from.
     pub seed: u64,
     /// Where the arrival of each client message is logged, as Parquet.
@@ -62,6 +64,7 @@ impl Default for GatewaySpec {
             endpoint_silence_ns: 500 * NS_PER_MS,
             early_endpoint_ns: None,
             error_rate: 0.0,
+            cut_streams_after_ns: None,
             seed: 0,
             arrivals_log: None,
         }

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tonic::Status;
 
@@ -37,9 +38,20 @@ pub(super) async fn run(shared: Arc<Shared>, mut inbox: Inbox, outbox: Outbox) {
                 Tally::count(&shared.tally.ended);
             }
         }
+        () = limit(shared.spec.cut_streams_after_ns) => {
+            outbox.abort(Status::unavailable("the stream was cut off for its age")).await;
+        }
         () = shared.stop.cancelled() => {
             outbox.abort(Status::unavailable("the gateway is shutting down")).await;
         }
+    }
+}
+
+/// Returns when a stream has lived for so long; never where there is no limit.
+async fn limit(age_ns: Option<i64>) {
+    match age_ns {
+        Some(ns) => tokio::time::sleep(Duration::from_nanos(ns.max(0).unsigned_abs())).await,
+        None => pending().await,
     }
 }
 

@@ -16,6 +16,21 @@ use crate::units::{NS_PER_S, RunTime};
 /// How long before a user comes the first request is ordered.
 pub(super) const AHEAD_NS: i64 = 5 * NS_PER_S;
 
+/// Shortest time from a request that could not begin to the next: whoever gets no line tries again, but
+/// not a thousand times a second.
+const RETRY_NS: i64 = NS_PER_S;
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ended {
+    /// When.
+    pub(super) at: RunTime,
+    /// When the user has heard the last of its answers.
+    pub(super) heard_until: RunTime,
+    /// Whether its stream was opened.
+    pub(super) opened: bool,
+}
+
 /// The users of one worker.
 pub(super) struct Crew {
     users: Arc<Users>,
@@ -180,13 +195,14 @@ impl Crew {
         self.waiting == 0
     }
 
-    /// A request of `user` ended at `now`, its answer heard until `heard_until`.
-    pub(super) fn ended(&mut self, user: u32, now: RunTime, heard_until: RunTime, gauges: &Gauges) {
+    /// A request of `user` ended.
+    pub(super) fn ended(&mut self, user: u32, ended: Ended, gauges: &Gauges) {
         let number = user as usize / self.workers;
         let from = match self.hear_out {
-            true => now.max(heard_until),
-            false => now,
+            true => ended.at.max(ended.heard_until),
+            false => ended.at,
         };
+        let least_ns = if ended.opened { 0 } else { RETRY_NS };
         let Some(member) = self.members.get_mut(number) else {
             return;
         };
@@ -195,7 +211,7 @@ impl Crew {
             .requests_per_user
             .is_none_or(|most| member.requests < most);
         let think_ns = self.users.think_ns(user, member.requests - 1);
-        let thought = RunTime(from.0 + think_ns);
+        let thought = RunTime(from.0 + think_ns.max(least_ns));
         let next = match goes_on && !self.stopped {
             true => self.users.next_start(user, thought),
             false => None,

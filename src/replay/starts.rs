@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::crew::Crew;
+use super::crew::{Crew, Ended};
 use super::script::Script;
 use crate::live::gauges::Gauges;
 use crate::units::RunTime;
@@ -87,16 +87,10 @@ impl Starts {
         }
     }
 
-    /// A session ended at `now`, its last answer heard until `heard_until`.
-    pub(super) fn ended(
-        &mut self,
-        script: &Script,
-        now: RunTime,
-        heard_until: RunTime,
-        gauges: &Gauges,
-    ) {
+    /// A session ended.
+    pub(super) fn ended(&mut self, script: &Script, ended: Ended, gauges: &Gauges) {
         if let (Starts::Users(crew), Some(user)) = (self, script.user) {
-            crew.ended(user, now, heard_until, gauges);
+            crew.ended(user, ended, gauges);
         }
     }
 }

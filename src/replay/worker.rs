@@ -16,6 +16,7 @@ use super::alarms::{Alarm, Alarms};
 use super::call::Call;
 use super::connections::Connections;
 use super::converse::converse;
+use super::crew::Ended;
 use super::entry::{Entry, Message, TurnStart};
 use super::pacer::Pacer;
 use super::progress::{RunFacts, TurnRecord};
@@ -237,7 +238,12 @@ pub(super) async fn work(
             Some(ended) = tasks.join_next() => {
                 if let Some(call) = ended.ok().and_then(|id| calls.remove(&id)) {
                     let call = call.borrow();
-                    starts.ended(&call.script, shared.clock.now(), call.heard_until, &shared.gauges);
+                    let ended = Ended {
+                        at: shared.clock.now(),
+                        heard_until: call.heard_until,
+                        opened: call.facts.opened_ns.is_some(),
+                    };
+                    starts.ended(&call.script, ended, &shared.gauges);
                 }
             }
             () = shared.changed.notified() => {}

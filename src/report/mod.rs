@@ -2,9 +2,12 @@
 //!
 //! Works on a run directory alone and never sees a trace or a gateway.
 
+mod bins;
 pub mod breakdown;
+pub mod diagnosis;
 pub mod growth;
 pub mod guidance;
+pub mod html;
 pub mod lag;
 pub mod latencies;
 mod layout;
@@ -12,6 +15,7 @@ pub mod machine;
 pub mod markdown;
 pub mod require;
 pub mod server;
+mod sketch;
 #[cfg(test)]
 mod snapshots;
 pub mod stats;

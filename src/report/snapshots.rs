@@ -285,6 +285,13 @@ fn an_invalid_run() {
               achieved 1.00 sessions/s, 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 80.0 ms · p99.9 ≤ 140 ms · max 140 ms
               640 of 20,000 chunks late · 0 ns blocked by the peer
+
+    diagnosis The load generator was late: figures are not the gateway's alone
+              The verdict's first reason: 3.2 % of the chunks of the steady phase
+              were sent late (limit 1 %) (1 reason more). 640 of 20,000 chunks late,
+              the latest by 140 ms. This process used 0.2 cores in its busiest 10 s.
+              → Run voicelt on a machine of its own with more or faster cores, with
+                more --workers, or share the load between several machines.
     ");
 }
 

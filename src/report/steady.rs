@@ -15,7 +15,7 @@ pub struct Steady {
     pub requests: u64,
     /// Successes among them.
     pub successes: u64,
-    /// Requests of any phase that ended within it.
+    /// Requests of any phase that ended within it; 0 where it is not known when it was.
     pub ended: u64,
 }
 
@@ -53,17 +53,22 @@ impl Windows {
         Windows(windows)
     }
 
+    /// Whether the settings of the run say when they are.
+    fn are_known(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// Whether an instant lies in one of them; also where none is known.
     #[must_use]
     pub fn contain(&self, at_ns: i64) -> bool {
         let within = |[from, to]: &[i64; 2]| (*from..*to).contains(&at_ns);
-        self.0.is_empty() || self.0.iter().any(within)
+        !self.are_known() || self.0.iter().any(within)
     }
 
     /// How much of them lies from `from_ns` to `to_ns`; `None` where none is known.
     fn length_ns(&self, from_ns: i64, to_ns: i64) -> Option<i64> {
         let overlap = |[from, to]: &[i64; 2]| (to_ns.min(*to) - from_ns.max(*from)).max(0);
-        (!self.0.is_empty()).then(|| self.0.iter().map(overlap).sum())
+        self.are_known().then(|| self.0.iter().map(overlap).sum())
     }
 }
 
@@ -96,7 +101,7 @@ impl SteadyTally {
         }
         let ended_ns = row.closed_ns.filter(|_| row.started_ns.is_some());
         let is_within = ended_ns.is_some_and(|ns| self.windows.contain(ns));
-        self.counts.ended += u64::from(is_within);
+        self.counts.ended += u64::from(is_within && self.windows.are_known());
     }
 
     /// The counts of a run whose last known instant is `last_ns`.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::breakdown::{Errors, Share};
+use super::diagnosis::{Case, Finding};
 use super::growth::Growth;
 use super::guidance::Advice;
 use super::lag::{self, LagBasis, ScheduleLag};
@@ -72,6 +73,9 @@ pub struct Summary {
     pub peers: Vec<Share>,
     /// Turns by replica; empty unless there were several.
     pub replicas: Vec<Share>,
+    /// What is likely wrong; empty when nothing shows.
+    #[serde(default)]
+    pub diagnosis: Vec<Finding>,
     /// One message for each file of the run that could not be read.
     pub unreadable: Vec<String>,
     /// What was required, and what became of it.
@@ -221,19 +225,29 @@ impl Summary {
             basis: LagBasis::Measured,
             figures,
         });
+        let planned = planned(run, &tally, timeline);
+        let turns = tally.turns(planned.turns);
+        let counted = tally.measured();
+        let load = load(&planned, tally.sessions_started(), timeline);
+        let latencies = tally.selection.all();
+        let case = Case {
+            run,
+            timeline,
+            response: latencies.get("response").copied(),
+        };
+        let diagnosis = tally.evidence.findings(case);
         let seconds = timeline.iter().map(|row| row.second_ns);
         let last_ns = seconds.max().max(tally.last_ns).unwrap_or(0);
-        let planned = planned(run, &tally, timeline);
         Summary {
             schema_version: SUMMARY_SCHEMA.to_owned(),
             run: run_facts(run, last_ns),
             verdict: run.verdict.clone(),
-            turns: tally.turns(planned.turns),
-            measured: tally.measured(),
-            load: load(&planned, tally.sessions_started(), timeline),
+            turns,
+            measured: counted,
+            load,
             lag: measured.or_else(|| lag::from_timeline(timeline)),
             blocked_ns: tally.blocked_ns,
-            latencies: tally.selection.all(),
+            latencies,
             recorded: tally.yardstick.finish(),
             steady: tally.steady.finish(last_ns),
             growth: tally.growth.finish(),
@@ -241,6 +255,7 @@ impl Summary {
             error_breakdown: tally.errors.finish(),
             peers: tally.peers.finish(),
             replicas: tally.replicas.finish(),
+            diagnosis,
             unreadable: Vec::new(),
             requirements: Vec::new(),
             guidance: Vec::new(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::breakdown::{ErrorTally, ShareTally};
+use super::diagnosis::Evidence;
 use super::growth::GrowthTally;
 use super::latencies::{Selection, expects_answer};
 use super::steady::SteadyTally;
@@ -22,6 +23,7 @@ pub(super) struct Tally {
     pub(super) errors: ErrorTally,
     pub(super) peers: ShareTally,
     pub(super) replicas: ShareTally,
+    pub(super) evidence: Evidence,
     pub(super) blocked_ns: i64,
     /// Hashes of the sessions of which a turn started: a million of them take little memory.
     sessions: HashSet<u64>,
@@ -44,6 +46,7 @@ impl Tally {
             steady: SteadyTally::of(run),
             growth: GrowthTally::default(),
             yardstick: Yardstick::default(),
+            evidence: Evidence::default(),
             errors: ErrorTally::default(),
             peers: ShareTally::default(),
             replicas: ShareTally::default(),
@@ -66,6 +69,7 @@ impl Tally {
         self.steady.add(row);
         self.growth.add(row);
         self.yardstick.add(row);
+        self.evidence.add(row);
         self.errors.add(row);
         self.peers.add(row.peer.as_deref(), row);
         self.replicas.add(row.replica.as_deref(), row);

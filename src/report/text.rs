@@ -5,6 +5,7 @@ mod checks;
 use std::collections::BTreeMap;
 
 use super::breakdown::Share;
+use super::diagnosis;
 use super::lag::LagBasis;
 use super::latencies::{LATENCIES, Latency};
 use super::layout::{LABEL, Page, Tone, counted, grouped, percent};
@@ -23,7 +24,9 @@ use crate::units::Human;
 pub fn render(summary: &Summary, colour: bool) -> String {
     let mut page = Page::new(colour);
     heading(&mut page, summary);
-    standing(&mut page, summary);
+    if let Some(standing) = standing(summary) {
+        page.words("ended", &standing, LABEL, Tone::Bad);
+    }
     verdict(&mut page, summary);
     checks::requirements(&mut page, summary);
     page.end_line();
@@ -41,6 +44,7 @@ pub fn render(summary: &Summary, colour: bool) -> String {
     for damage in &summary.unreadable {
         page.words("unread", damage, LABEL, Tone::Warning);
     }
+    diagnosis::show(&mut page, &summary.diagnosis);
     checks::guidance(&mut page, summary);
     if summary.nothing_answered() {
         page.end_line();
@@ -68,39 +72,41 @@ fn heading(page: &mut Page, summary: &Summary) {
 }
 
 /// How the run ended, where it did not by itself.
-fn standing(page: &mut Page, summary: &Summary) {
+pub(super) fn standing(summary: &Summary) -> Option<String> {
     let how = match summary.run.exit_reason {
-        ExitReason::Finished => return,
+        ExitReason::Finished => return None,
         ExitReason::Running => "KILLED, or still running",
         ExitReason::Interrupted => "INTERRUPTED by a signal",
         ExitReason::Failed => "FAILED by an error of voicelt's own",
     };
     let unfinished = counted(summary.unfinished(), "turn");
-    let text = format!("{how}: {unfinished} had started and not ended");
-    page.words("ended", &text, LABEL, Tone::Bad);
+    Some(format!("{how}: {unfinished} had started and not ended"))
+}
+
+/// The verdict in a sentence that begins with its name and a colon.
+pub(super) fn verdict_words(summary: &Summary) -> &'static str {
+    match summary.verdict.as_ref().map(|verdict| verdict.level) {
+        None => "NONE: it is given when a run ends",
+        Some(VerdictLevel::Valid) => "VALID: the load kept its schedule",
+        Some(VerdictLevel::Degraded) => "DEGRADED: the figures stand, with a warning",
+        Some(VerdictLevel::Invalid) if summary.run.allow_invalid => {
+            "INVALID: the load did not keep its schedule; do not trust the figures \
+             (allowed by --allow-invalid)"
+        }
+        Some(VerdictLevel::Invalid) => {
+            "INVALID: the load did not keep its schedule; do not trust the figures"
+        }
+    }
 }
 
 fn verdict(page: &mut Page, summary: &Summary) {
-    let Some(verdict) = &summary.verdict else {
-        let text = "NONE: it is given when a run ends";
-        page.words("verdict", text, LABEL, Tone::Warning);
-        return;
+    let tone = match summary.verdict.as_ref().map(|verdict| verdict.level) {
+        Some(VerdictLevel::Valid) => Tone::Good,
+        Some(VerdictLevel::Degraded) | None => Tone::Warning,
+        Some(VerdictLevel::Invalid) => Tone::Bad,
     };
-    let (text, tone) = match verdict.level {
-        VerdictLevel::Valid => ("VALID: the load kept its schedule", Tone::Good),
-        VerdictLevel::Degraded => ("DEGRADED: the figures stand, with a warning", Tone::Warning),
-        VerdictLevel::Invalid if summary.run.allow_invalid => (
-            "INVALID: the load did not keep its schedule; do not trust the figures \
-             (allowed by --allow-invalid)",
-            Tone::Bad,
-        ),
-        VerdictLevel::Invalid => (
-            "INVALID: the load did not keep its schedule; do not trust the figures",
-            Tone::Bad,
-        ),
-    };
-    page.words("verdict", text, LABEL, tone);
-    for reason in &verdict.reasons {
+    page.words("verdict", verdict_words(summary), LABEL, tone);
+    for reason in summary.verdict.iter().flat_map(|verdict| &verdict.reasons) {
         page.point(reason, Tone::Plain);
     }
 }
@@ -111,17 +117,26 @@ fn latencies(page: &mut Page, summary: &Summary) {
     page.put(&header, Tone::Strong);
     page.end_line();
 
-    let mut shown: Vec<(&Latency, &Percentiles)> = LATENCIES
-        .iter()
-        .filter_map(|latency| Some((latency, summary.latencies.get(latency.name)?)))
+    let shown = shown(summary);
+    for (latency, figures) in &shown {
+        latency_line(page, latency, figures, latency.name == summary.headline());
+    }
+    for (i, note) in footnotes(summary, &shown).iter().enumerate() {
+        let tone = if i == 0 { Tone::Plain } else { Tone::Faint };
+        page.words("", note, LABEL, tone);
+    }
+}
+
+/// The latencies that there are figures of, the headline first.
+pub(super) fn shown(summary: &Summary) -> Vec<(&'static Latency, &Percentiles)> {
+    let known = LATENCIES.iter();
+    let known = known.filter_map(|latency| Some((latency, summary.latencies.get(latency.name)?)));
+    let mut shown: Vec<_> = known
         .filter(|(latency, figures)| latency.unanswered_counts || figures.n > 0)
         .collect();
     // Stable: what is not the headline keeps its place.
     shown.sort_by_key(|(latency, _)| latency.name != summary.headline());
-    for (latency, figures) in &shown {
-        latency_line(page, latency, figures, latency.name == summary.headline());
-    }
-    footnotes(page, summary, &shown);
+    shown
 }
 
 fn latency_line(page: &mut Page, latency: &Latency, figures: &Percentiles, headline: bool) {
@@ -135,7 +150,7 @@ fn latency_line(page: &mut Page, latency: &Latency, figures: &Percentiles, headl
     page.end_line();
 }
 
-fn cell(quantile: Quantile) -> String {
+pub(super) fn cell(quantile: Quantile) -> String {
     match quantile {
         Quantile::Value(ns) => Human(ns).to_string(),
         Quantile::NoAnswer => "∞".to_owned(),
@@ -144,9 +159,12 @@ fn cell(quantile: Quantile) -> String {
 }
 
 /// What the figures of the table are over, and what its signs mean.
-fn footnotes(page: &mut Page, summary: &Summary, shown: &[(&Latency, &Percentiles)]) {
+pub(super) fn footnotes(
+    summary: &Summary,
+    shown: &[(&'static Latency, &Percentiles)],
+) -> Vec<String> {
     let measured = &summary.measured;
-    page.words("", &what_is_measured(measured), LABEL, Tone::Plain);
+    let mut notes = vec![what_is_measured(measured)];
 
     let missing = |figures: &Percentiles, why| figures.quantiles().contains(&why);
     if shown
@@ -162,14 +180,14 @@ fn footnotes(page: &mut Page, summary: &Summary, shown: &[(&Latency, &Percentile
             false => "n below".to_owned(),
         };
         let note = format!("– not enough data ({n}): p90 needs {p90} turns, p95 {p95}, p99 {p99}");
-        page.words("", &note, LABEL, Tone::Faint);
+        notes.push(note);
     }
     if shown
         .iter()
         .any(|(_, figures)| missing(figures, Quantile::NoAnswer))
     {
         let note = "∞ no answer: a turn without one counts as longer than every other";
-        page.words("", note, LABEL, Tone::Faint);
+        notes.push(note.to_owned());
     }
     let mut partial: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
     for (latency, figures) in shown.iter().filter(|(_, f)| f.n != measured.rows) {
@@ -177,8 +195,9 @@ fn footnotes(page: &mut Page, summary: &Summary, shown: &[(&Latency, &Percentile
     }
     for (n, names) in partial.iter().rev() {
         let note = format!("measured in {}: {}", counted(*n, "turn"), names.join(", "));
-        page.words("", &note, LABEL, Tone::Faint);
+        notes.push(note);
     }
+    notes
 }
 
 fn what_is_measured(measured: &Measured) -> String {

@@ -258,6 +258,22 @@ async fn a_shutdown_ends_calls_that_would_go_on() {
     assert_eq!(served.stop().await.cut_off, 1);
 }
 
+#[tokio::test]
+async fn streams_are_cut_off_at_the_age_it_is_told() {
+    let spec = GatewaySpec {
+        cut_streams_after_ns: Some(200_000_000),
+        ..quick()
+    };
+    let served = Served::start(spec).await;
+    let mut call = served.call().await;
+    call.config(RATE).await;
+    call.until(EventType::Listening).await;
+    let status = call.next().await.expect_err("cut off");
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().contains("age"), "{status}");
+    assert_eq!(served.stop().await.cut_off, 1);
+}
+
 #[test]
 fn the_embedded_gateway_logs_arrivals() {
     let dir = tempfile::tempdir().expect("a directory");

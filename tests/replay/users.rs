@@ -331,6 +331,32 @@ fn ctrl_c_lets_requests_end_and_kill_9_loses_none_that_started() {
 }
 
 #[test]
+fn users_of_a_gateway_that_died_try_again_at_their_leisure() {
+    let desk = Desk::with_trace(&SPEECH);
+    let (gateway, address) = desk.gateway(&QUICK);
+    let flags = [
+        "-u",
+        "3",
+        "-d",
+        "9s",
+        "--think-time",
+        "0s",
+        "-t",
+        &address,
+        "-o",
+        "run",
+    ];
+    let run = desk.start(&[&FAST[..], &flags].concat());
+    until(|| (!files(&desk.path("run"), "requests-").is_empty()).then_some(()));
+    drop(gateway);
+    // All that failed is data, so that the run ends as it was to; some were answered.
+    assert_eq!(run.wait(), Some(0));
+    let rows = rows(&desk, "run").1;
+    let failed = rows.iter().filter(|row| row.opened_ns.is_none()).count();
+    assert!((1..=3 * 6).contains(&failed), "{failed}");
+}
+
+#[test]
 fn what_cannot_be_run_is_said_in_a_sentence() {
     let desk = Desk::with_trace(&SPEECH);
     std::fs::create_dir(desk.path("empty")).unwrap();

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::report::steady::Windows;
-use crate::results::ResultsError;
 use crate::results::beside::ClipUsed;
 use crate::results::manifest::{ExitReason, RunManifest};
 use crate::results::reader::RunDir;
@@ -41,16 +40,20 @@ pub struct Surroundings {
     pub repeats: u32,
     /// Names of runs against the same target so close that one of the two had no rest before it.
     pub too_close: Vec<String>,
+    /// Why the clips could not be read; null where they could.
+    pub damaged: Option<String>,
 }
 
 impl Surroundings {
-    /// Looks around `run`.
-    ///
-    /// # Errors
-    /// A table of the run that cannot be read; what other runs hold is left out instead.
-    pub fn of(run: &RunDir) -> Result<Surroundings, ResultsError> {
+    /// Looks around `run`. What cannot be read is taken as not there, and a table of clips is then
+    /// told as damaged; that of the servers is the summary's to tell.
+    #[must_use]
+    pub fn of(run: &RunDir) -> Surroundings {
         let manifest = run.manifest();
-        let clips = run.clips()?;
+        let (clips, damaged) = match run.clips() {
+            Ok(clips) => (clips, None),
+            Err(damage) => (Vec::new(), Some(damage.to_string())),
+        };
         let others = run.neighbours();
         let others: Vec<&RunDir> = others
             .iter()
@@ -66,14 +69,15 @@ impl Surroundings {
         let too_close = others
             .iter()
             .filter(|other| lacks_rest(manifest, other.manifest()));
-        Ok(Surroundings {
-            gpus: gpus(&run.server()?, &Windows::of(manifest)),
+        Surroundings {
+            gpus: gpus(&run.server().unwrap_or_default(), &Windows::of(manifest)),
             is_baseline: is_baseline(manifest),
             baseline: baseline.map(name),
             repeats: manifest.campaign.as_ref().map_or(1, |campaign| campaign.of),
             too_close: too_close.map(name).collect(),
             clips,
-        })
+            damaged,
+        }
     }
 }
 
@@ -117,7 +121,7 @@ fn began(run: &RunManifest) -> Option<Timestamp> {
 }
 
 /// The GPUs among the series: those whose name speaks of a GPU's utilisation, such as
-/// `DCGM_FI_DEV_GPU_UTIL`, which are in percent. Over the steady phase, or all where it is not known.
+/// `gpu_utilisation_percent`, which are in percent. Over the steady phase, or all where it is not known.
 fn gpus(rows: &[ServerRow], steady: &Windows) -> Vec<GpuUse> {
     let mut sums: BTreeMap<(&str, &str), (f64, u32)> = BTreeMap::new();
     for row in rows
@@ -188,7 +192,7 @@ mod tests {
     }
 
     fn around(runs: &Path, name: &str) -> Surroundings {
-        Surroundings::of(&RunDir::open(&runs.join(name)).unwrap()).unwrap()
+        Surroundings::of(&RunDir::open(&runs.join(name)).unwrap())
     }
 
     #[test]
@@ -260,6 +264,17 @@ mod tests {
     }
 
     #[test]
+    fn damaged_clips_are_told_and_no_reason_to_know_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let run = scenario_run("a", None, "10:00:00", "10:01:00");
+        put(place.path(), &run, &["x"]);
+        fs::write(place.path().join("a/clips.parquet"), "cut off").unwrap();
+        let around = around(place.path(), "a");
+        assert!(around.damaged.unwrap().contains("clips.parquet"));
+        assert_eq!((around.clips.len(), around.repeats), (0, 1));
+    }
+
+    #[test]
     fn gpus_are_told_apart_and_averaged_over_the_steady_phase() {
         let row = |series: &str, labels: &str, at_ns, value| ServerRow {
             series: series.to_owned(),
@@ -268,13 +283,13 @@ mod tests {
             labels: labels.to_owned(),
         };
         let rows = [
-            row("DCGM_FI_DEV_GPU_UTIL", "gpu=0", 5, 100.0),
-            row("DCGM_FI_DEV_GPU_UTIL", "gpu=0", 15, 60.0),
-            row("DCGM_FI_DEV_GPU_UTIL", "gpu=0", 16, 70.0),
-            row("DCGM_FI_DEV_GPU_UTIL", "gpu=1", 15, 20.0),
-            row("DCGM_FI_DEV_GPU_UTIL", "gpu=1", 16, f64::NAN),
-            row("DCGM_FI_DEV_GPU_TEMP", "gpu=0", 15, 80.0),
-            row("voice_gateway_active_streams", "", 15, 7.0),
+            row("gpu_utilisation_percent", "gpu=0", 5, 100.0),
+            row("gpu_utilisation_percent", "gpu=0", 15, 60.0),
+            row("gpu_utilisation_percent", "gpu=0", 16, 70.0),
+            row("gpu_utilisation_percent", "gpu=1", 15, 20.0),
+            row("gpu_utilisation_percent", "gpu=1", 16, f64::NAN),
+            row("gpu_memory_used_mib", "gpu=0", 15, 80.0),
+            row("gateway_active_streams", "", 15, 7.0),
         ];
         let mut run = manifest();
         run.spec["phases"] = serde_json::json!([["warmup", 10], ["steady", 20]]);

@@ -72,7 +72,8 @@ impl Document {
         let requirements = merged(remembered(manifest)?, asked);
         let mut tally = OriginalTally::default();
         let mut ours = Summary::of_run_with(run, lag, |row| tally.add(row))?;
-        let around = Surroundings::of(run)?;
+        let around = Surroundings::of(run);
+        ours.unreadable.extend(around.damaged.clone());
         ours.requirements = judge(&requirements, &ours, held);
         ours.guidance = advise(&ours, &around);
         let config = config(manifest, &around.clips, &tally.languages);
@@ -105,6 +106,7 @@ fn remembered(run: &RunManifest) -> Result<Vec<Requirement>, DocumentError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::diagnosis::{Finding, Kind};
     use crate::report::stats::Sample;
     use crate::results::beside::ClipUsed;
     use crate::results::manifest::{ClosedLoop, Stage};
@@ -192,6 +194,13 @@ mod tests {
         std::fs::write(dir.join("run.json"), serde_json::to_string(&run).unwrap()).unwrap();
         write_all(&dir.join("requests.parquet"), 1024, &[], &rows).unwrap();
         write_all(&dir.join("clips.parquet"), 1024, &[], &[clip]).unwrap();
+        let server = ServerRow {
+            series: "gpu_utilisation_percent".to_owned(),
+            labels: "{}".to_owned(),
+            at_ns: NS_PER_S,
+            value: 71.0,
+        };
+        write_all(&dir.join("server.parquet"), 1024, &[], &[server]).unwrap();
         let seconds: Vec<_> = (0..40).map(second).collect();
         write_all(&dir.join("timeline.parquet"), 1024, &[], &seconds).unwrap();
         let value = ServerRow {
@@ -204,6 +213,12 @@ mod tests {
         let asked = ["throughput > 5/s".parse().unwrap()];
         let run = RunDir::open(&dir).unwrap();
         let mut document = Document::of_run(&run, None, &asked, true).unwrap();
+        document.ours.diagnosis = vec![Finding {
+            kind: Kind::StreamLimit,
+            title: "a title".to_owned(),
+            evidence: "figures".to_owned(),
+            advice: "what to do".to_owned(),
+        }];
         document.ours.unreadable = vec!["requests-00002.parquet: damaged".to_owned()];
         document
     }

@@ -1,0 +1,39 @@
+//! The gateway closed connections because more small frames came than it could take.
+
+use std::collections::BTreeSet;
+
+use super::failures::{Failures, Sign, clock};
+use super::load::Load;
+use super::{Finding, Kind};
+use crate::report::layout::counted;
+
+/// Said when one error says so: nobody says it by chance.
+pub(super) fn finding(failures: &mut Failures, load: &Load<'_>) -> Option<Finding> {
+    let flooded = || failures.kept().iter().filter(|f| f.sign == Sign::Flood);
+    let first_ns = flooded().map(|failure| failure.at_ns).min()?;
+    let connections: BTreeSet<_> = flooded().filter_map(|failure| failure.connection).collect();
+    let turns = flooded().count() as u64 * failures.every();
+    let open = match load.most(first_ns, first_ns) {
+        Some(sessions) => format!(", when {} were open", counted(sessions.into(), "session")),
+        None => String::new(),
+    };
+    let evidence = format!(
+        "{} failed on {} that the gateway closed with ENHANCE_YOUR_CALM (GOAWAY); the first at {}{open}.",
+        counted(turns, "turn"),
+        match connections.len() {
+            0 => "connections".to_owned(),
+            n => counted(n as u64, "connection"),
+        },
+        clock(first_ns),
+    );
+    failures.explain(|failure| failure.sign == Sign::Flood);
+    Some(Finding {
+        kind: Kind::ConnectionFlood,
+        title: "The gateway closed connections for too much traffic".to_owned(),
+        evidence,
+        advice: "Share the sessions between more connections (--sessions-per-connection), raise \
+                 the HTTP/2 windows of the gateway or proxy, and see why it does not read as fast \
+                 as audio comes."
+            .to_owned(),
+    })
+}

@@ -1,0 +1,119 @@
+//! What is likely wrong, in words and with figures: the findings that a run's rows support.
+//!
+//! Rows are taken in one by one ([`Evidence`]), and little is kept of each. A file a finding: what
+//! it needs to see, and when it is said. Nothing is said of a run that shows nothing unusual; a
+//! failure that one finding explains is no evidence for the next.
+
+mod broken;
+mod errors_at_load;
+mod failures;
+mod flood;
+mod generator;
+mod known_limits;
+mod load;
+mod outliers;
+mod queueing;
+mod shared;
+mod slots;
+mod stream_limit;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use serde::{Deserialize, Serialize};
+
+use super::stats::Percentiles;
+use crate::results::manifest::RunManifest;
+use crate::results::row::{RequestRow, TimelineRow};
+
+pub(super) use failures::clock;
+pub(super) use text::show;
+
+/// What a finding is about, in the order in which findings are shown: those before may explain
+/// those after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The load did not leave when it should.
+    GeneratorLate,
+    /// Connections were closed for too much traffic: GOAWAY with ENHANCE_YOUR_CALM.
+    ConnectionFlood,
+    /// Streams were refused, or waited for a place on a connection.
+    StreamSlots,
+    /// Streams break off at one age or size.
+    StreamLimit,
+    /// Turns fail from some load on.
+    ErrorsAtLoad,
+    /// Answers take longer the more sessions there are.
+    Queueing,
+    /// A few answers take far longer than the others.
+    Outliers,
+}
+
+/// One thing that is likely wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is about.
+    pub kind: Kind,
+    /// What is wrong, in a line.
+    pub title: String,
+    /// The figures that show it, in sentences.
+    pub evidence: String,
+    /// What to do.
+    pub advice: String,
+}
+
+/// What findings are made of besides the turns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Case<'a> {
+    /// The run.
+    pub(super) run: &'a RunManifest,
+    /// Its seconds, in order.
+    pub(super) timeline: &'a [TimelineRow],
+    /// The response time of the requests that headline figures are over.
+    pub(super) response: Option<Percentiles>,
+}
+
+/// What is kept of a run's turns for its findings.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    failures: failures::Failures,
+    ages: stream_limit::Ages,
+    slots: slots::Waits,
+    turns: errors_at_load::Turns,
+    responses: queueing::ByLoad,
+    slowest: outliers::Slowest,
+}
+
+impl Evidence {
+    /// Takes in a turn.
+    pub(super) fn add(&mut self, row: &RequestRow) {
+        self.failures.add(row);
+        self.ages.add(row);
+        self.slots.add(row);
+        self.turns.add(row);
+        self.responses.add(row);
+        self.slowest.add(row);
+    }
+
+    /// What the turns show.
+    pub(super) fn findings(mut self, case: Case<'_>) -> Vec<Finding> {
+        let failures = &mut self.failures;
+        let load = load::Load::of(case.timeline);
+        let mut found: Vec<Finding> = [
+            generator::finding(case),
+            flood::finding(failures, &load),
+            self.slots.finding(failures, &load, case),
+            self.ages.finding(failures),
+            // Of the failures that are left.
+            self.turns.finding(failures, &load),
+            self.responses.finding(),
+            self.slowest.finding(case, &self.turns),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        found.sort_by_key(|finding| finding.kind);
+        found
+    }
+}

@@ -1,0 +1,254 @@
+//! Runs whose streams break off, wait or are refused.
+
+use super::{broken, diagnose, diagnose_run, noise, only, sole, timeline, turn};
+use crate::report::Summary;
+use crate::report::diagnosis::Kind;
+use crate::results::manifest::RunManifest;
+use crate::results::row::{RequestRow, Status};
+use crate::results::sample::manifest;
+use crate::units::{NS_PER_MS, NS_PER_S};
+
+/// Sessions of 4 to 122 s of speech, three a second; those that would grow older than `limit_ms` are
+/// broken off.
+fn limited(limit_ms: i64) -> Vec<RequestRow> {
+    let mut noise = noise(2);
+    (0..60)
+        .map(|n| {
+            let (start_ms, length_ms) = (i64::from(n) * 333, 4_000 + i64::from(n) * 2_000);
+            let cut_ms = limit_ms + (noise() * 20.0) as i64;
+            match length_ms > limit_ms {
+                true => broken(n, start_ms, cut_ms, length_ms),
+                false => {
+                    let mut turn = turn(n, start_ms, 200, 20);
+                    turn.closed_ns = turn.opened_ns.map(|ns| ns + length_ms * NS_PER_MS);
+                    turn
+                }
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn streams_that_break_at_a_known_age_name_the_limit() {
+    for (limit_ms, name) in [
+        (15_000, "Envoy's route timeout"),
+        (60_000, "nginx's grpc_read_timeout"),
+    ] {
+        let found = only(Kind::StreamLimit, &limited(limit_ms), &timeline(90, |_| 20));
+        assert!(found.evidence.contains(name), "{found:?}");
+        assert!(
+            found
+                .evidence
+                .contains("UNAVAILABLE; no turn went on beyond"),
+            "{found:?}"
+        );
+    }
+    let found = only(Kind::StreamLimit, &limited(22_000), &timeline(90, |_| 20));
+    assert_eq!(
+        found.title,
+        "Streams are cut off 22.0 s after they were opened"
+    );
+    assert!(!found.evidence.contains("default"), "{found:?}");
+}
+
+#[test]
+fn a_limit_on_the_answer_counts_from_the_callers_last_chunk() {
+    // Speech of several lengths, each broken off 15 s after its end.
+    let rows: Vec<_> = (0..40)
+        .map(|n| {
+            let sent_ms = 2_000 + i64::from(n) * 500;
+            broken(n, i64::from(n) * 700, sent_ms + 15_000, sent_ms)
+        })
+        .collect();
+    let found = only(Kind::StreamLimit, &rows, &timeline(90, |_| 20));
+    assert_eq!(
+        found.title,
+        "Streams are cut off 15.0 s after the caller's last chunk"
+    );
+    assert!(found.evidence.contains("Envoy"), "{found:?}");
+}
+
+#[test]
+fn an_unknown_limit_on_the_answer_is_told_by_callers_of_several_lengths() {
+    let cut_after = |length_ms: fn(i64) -> i64| {
+        let rows: Vec<_> = (0..40)
+            .map(|n| {
+                let sent_ms = length_ms(n);
+                broken(n as u32, n * 700, sent_ms + 3_000, sent_ms)
+            })
+            .collect();
+        only(Kind::StreamLimit, &rows, &timeline(90, |_| 20))
+    };
+    let found = cut_after(|n| 2_000 + n % 2 * 1_000);
+    assert_eq!(
+        found.title,
+        "Streams are cut off 3.00 s after the caller's last chunk"
+    );
+    let found = cut_after(|_| 2_000);
+    assert_eq!(
+        found.title,
+        "Streams are cut off 5.00 s after they were opened"
+    );
+    assert!(
+        found
+            .evidence
+            .contains("last chunk as well: 3.00 s after it"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn what_fails_once_the_caller_has_spoken_has_no_limit() {
+    // Speech of several lengths, each refused at its end.
+    let rows: Vec<_> = (0..40)
+        .map(|n| {
+            let sent_ms = 2_000 + i64::from(n % 3) * 1_000;
+            broken(n, i64::from(n) * 700, sent_ms + 60, sent_ms)
+        })
+        .collect();
+    assert_eq!(diagnose(&rows, &timeline(40, |_| 20)), []);
+}
+
+#[test]
+fn a_limit_on_the_body_is_told_by_its_size() {
+    // 8 kHz and 16 kHz callers: one size, two ages.
+    let rows: Vec<_> = (0..40)
+        .map(|n| {
+            let wide = n % 2 == 0;
+            let chunks: u32 = if wide { 1_618 } else { 3_197 };
+            RequestRow {
+                chunks_sent: chunks,
+                bytes_sent: u64::from(chunks) * if wide { 640 } else { 320 },
+                ..broken(n, i64::from(n) * 700, i64::from(chunks) * 20, 120_000)
+            }
+        })
+        .collect();
+    let found = only(Kind::StreamLimit, &rows, &timeline(120, |_| 20));
+    assert!(found.title.contains("1.00 MiB"), "{found:?}");
+    assert!(found.evidence.contains("client_max_body_size"), "{found:?}");
+}
+
+#[test]
+fn streams_that_break_together_or_at_any_age_have_no_limit() {
+    // A restart: all break at one instant, having started at another.
+    let together: Vec<_> = (0..40).map(|n| broken(n, 1_000, 12_000, 30_000)).collect();
+    assert_eq!(diagnose(&together, &timeline(40, |_| 20)), []);
+    let mut noise = noise(3);
+    let any: Vec<_> = (0..60)
+        .map(|n| {
+            broken(
+                n,
+                i64::from(n) * 500,
+                1_000 + (noise() * 40_000.0) as i64,
+                60_000,
+            )
+        })
+        .collect();
+    assert_eq!(diagnose(&any, &timeline(90, |_| 20)), []);
+    // Others of the same age went on.
+    let mut rows = limited(15_000);
+    rows.extend((100..200).map(|n| {
+        let mut turn = turn(n, i64::from(n) * 100, 200, 20);
+        turn.closed_ns = turn.opened_ns.map(|ns| ns + 40 * NS_PER_S);
+        turn
+    }));
+    assert_eq!(diagnose(&rows, &timeline(90, |_| 20)), []);
+}
+
+fn with_limit(limit: u64, connections: u64) -> RunManifest {
+    let mut run = manifest();
+    run.spec["stream_limit"] = limit.into();
+    run.spec["connections"] = connections.into();
+    run
+}
+
+#[test]
+fn sessions_that_wait_for_a_stream_name_the_limit() {
+    let rows: Vec<_> = (0..120)
+        .map(|n| {
+            let mut turn = turn(n, i64::from(n) * 100, 400, 90);
+            if n >= 100 {
+                turn.opened_ns = Some(turn.intended_start_ns + 2 * NS_PER_S);
+                turn.blocked_ns = 5 * NS_PER_S;
+            }
+            turn
+        })
+        .collect();
+    let seconds = timeline(16, |s| (s as u32 * 10).min(120));
+    let found = sole(
+        Kind::StreamSlots,
+        diagnose_run(&with_limit(100, 1), &rows, &seconds),
+    );
+    assert!(
+        found.evidence.contains("takes 100 streams on a connection"),
+        "{found:?}"
+    );
+    assert!(
+        found.evidence.contains("20 of 120 sessions waited"),
+        "{found:?}"
+    );
+    // With room for all of them, it was something else.
+    assert_eq!(diagnose_run(&with_limit(100, 4), &rows, &seconds), []);
+    assert_eq!(diagnose(&rows, &seconds), []);
+}
+
+#[test]
+fn refused_streams_are_counted_with_the_load() {
+    let mut rows: Vec<_> = (0..110)
+        .map(|n| turn(n, i64::from(n) * 100, 400, 90))
+        .collect();
+    for row in &mut rows[100..] {
+        row.status = Status::Error;
+        row.grpc_code = Some(14);
+        row.error = Some("UNAVAILABLE: stream error received: refused stream before processing any application logic".to_owned());
+    }
+    let found = only(
+        Kind::StreamSlots,
+        &rows,
+        &timeline(16, |s| (s as u32 * 10).min(101)),
+    );
+    assert!(
+        found
+            .evidence
+            .contains("10 streams were refused (REFUSED_STREAM)"),
+        "{found:?}"
+    );
+    assert!(
+        found.evidence.contains("when 101 sessions were open"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_flood_is_named_by_its_goaway() {
+    let mut rows: Vec<_> = (0..110)
+        .map(|n| turn(n, i64::from(n) * 100, 400, 90))
+        .collect();
+    for row in &mut rows[60..] {
+        row.status = Status::Error;
+        row.grpc_code = Some(14);
+        row.error = Some("UNAVAILABLE: connection error received: detected excessive load generating behavior (b\"too_many_data_frames\")".to_owned());
+    }
+    let found = only(Kind::ConnectionFlood, &rows, &timeline(16, |_| 90));
+    assert!(
+        found.evidence.contains("50 turns failed on 1 connection"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn findings_fit_a_terminal_and_survive_json() {
+    let run = Summary::of(&manifest(), &limited(15_000), &timeline(90, |_| 20), None);
+    let text = crate::report::text::render(&run, false);
+    assert!(
+        text.contains("\ndiagnosis Streams are cut off 15.0 s after they were opened\n"),
+        "{text}"
+    );
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+    let json = serde_json::to_string(&run).unwrap();
+    assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), run);
+    assert!(json.contains(r#""kind":"stream_limit""#));
+}

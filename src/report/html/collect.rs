@@ -1,0 +1,226 @@
+//! What the charts of a run are made of, taken in turn by turn: bins and sketches, and the few
+//! slowest turns, so that a run of any length has a report of one size.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
+use crate::report::bins::{Bins, Merge};
+use crate::report::latencies::{LATENCIES, Place};
+use crate::report::sketch::Sketch;
+use crate::results::row::{Phase, RequestRow};
+use crate::units::NS_PER_S;
+
+/// Stretches of time that are told apart, and loads.
+const MOST_TIMES: usize = 160;
+const MOST_LOADS: usize = 48;
+/// Turns that a bin should hold on average.
+const TURNS_A_BIN: u64 = 15;
+/// Slowest turns that are shown one by one.
+const SLOWEST: usize = 10;
+/// Turns that are shown as a dot.
+const MOST_DOTS: usize = 300;
+
+/// Answers of a stretch of time or at a load.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answers {
+    /// Response times of those that came.
+    pub(super) responses: Sketch,
+    /// Turns whose answer never came.
+    pub(super) missing: u64,
+}
+
+impl Answers {
+    fn add(&mut self, response_ns: Option<i64>) {
+        match response_ns {
+            Some(ns) => self.responses.add(ns),
+            None => self.missing += 1,
+        }
+    }
+
+    /// All turns.
+    pub(super) fn turns(&self) -> u64 {
+        self.responses.n() + self.missing
+    }
+
+    /// A quantile over all turns, one whose answer never came being longer than all others; `None`
+    /// where it falls among those.
+    pub(super) fn quantile(&self, q: f64) -> Option<i64> {
+        let answered = self.responses.n() as f64;
+        let rank = (self.turns() as f64 * q).ceil().max(1.0);
+        (rank <= answered).then(|| self.responses.quantile(rank / answered))?
+    }
+}
+
+impl Merge for Answers {
+    fn merge(&mut self, other: Answers) {
+        self.responses.merge(other.responses);
+        self.missing += other.missing;
+    }
+}
+
+/// The distribution of one latency over the requests of the headline figures.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Distribution {
+    /// Values of those that have it.
+    pub(super) values: Sketch,
+    /// Requests that it is over.
+    pub(super) rows: u64,
+}
+
+/// What is kept of a run's turns for its charts.
+#[derive(Debug)]
+pub(super) struct Collected {
+    /// Answers by the instant of the end of speech, for turns of all phases that expect one.
+    pub(super) over_time: Bins<Answers>,
+    /// The same by the sessions open at the end of speech.
+    pub(super) by_load: Bins<Answers>,
+    /// Some of these turns: sessions open, and response time.
+    dots: BTreeMap<u64, (u32, i64)>,
+    /// By the place of the latency in [`LATENCIES`].
+    pub(super) distributions: [Distribution; LATENCIES.len()],
+    /// Hashes of the sessions that these are over.
+    sessions: HashSet<u64>,
+    slowest: BinaryHeap<Reverse<Slow>>,
+    /// First and last start of a turn in the steady phase.
+    pub(super) steady_ns: Option<(i64, i64)>,
+    /// Whether turns lie before or after it.
+    pub(super) has_other_phases: bool,
+}
+
+/// A turn by its response time.
+#[derive(Debug)]
+struct Slow(RequestRow);
+
+impl Slow {
+    fn key(&self) -> (Option<i64>, i64, &str, u32) {
+        let row = &self.0;
+        (
+            row.response_ns,
+            row.intended_start_ns,
+            &row.session_id,
+            row.copy,
+        )
+    }
+}
+
+impl PartialEq for Slow {
+    fn eq(&self, other: &Slow) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Slow {}
+
+impl PartialOrd for Slow {
+    fn partial_cmp(&self, other: &Slow) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Slow {
+    fn cmp(&self, other: &Slow) -> std::cmp::Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl Default for Collected {
+    fn default() -> Collected {
+        Collected {
+            over_time: Bins::new(NS_PER_S, MOST_TIMES),
+            by_load: Bins::new(1, MOST_LOADS),
+            dots: BTreeMap::new(),
+            distributions: Default::default(),
+            sessions: HashSet::new(),
+            slowest: BinaryHeap::new(),
+            steady_ns: None,
+            has_other_phases: false,
+        }
+    }
+}
+
+impl Collected {
+    /// Takes in a turn.
+    pub(super) fn add(&mut self, mut row: RequestRow) {
+        match row.phase {
+            Phase::Steady => {
+                let start = row.intended_start_ns;
+                let (first, last) = self.steady_ns.unwrap_or((start, start));
+                self.steady_ns = Some((first.min(start), last.max(start)));
+            }
+            _ => self.has_other_phases = true,
+        }
+        let is_measured = Place::of(&row) == Place::Measured;
+        // What is left out of the figures for its phase alone is shown over time and load too.
+        row.phase = Phase::Steady;
+        if Place::of(&row) != Place::Measured {
+            return;
+        }
+        let at_ns = row
+            .intended_end_of_speech_ns
+            .unwrap_or(row.intended_start_ns);
+        self.over_time.at(at_ns).add(row.response_ns);
+        if let Some(load) = row.concurrent_sessions {
+            self.by_load.at(load.into()).add(row.response_ns);
+            if let Some(response_ns) = row.response_ns {
+                // Those with the least hashes are a fair choice whatever the order of the rows.
+                self.dots.insert(
+                    hash(&(&row.session_id, row.copy, row.turn)),
+                    (load, response_ns),
+                );
+                if self.dots.len() > MOST_DOTS {
+                    self.dots.pop_last();
+                }
+            }
+        }
+        if is_measured {
+            self.measured(row);
+        }
+    }
+
+    fn measured(&mut self, row: RequestRow) {
+        for (latency, kept) in LATENCIES.iter().zip(&mut self.distributions) {
+            let value = (latency.of)(&row);
+            kept.rows += u64::from(latency.unanswered_counts || value.is_some());
+            if let Some(ns) = value {
+                kept.values.add(ns);
+            }
+        }
+        self.sessions.insert(hash(&(&row.session_id, row.copy)));
+        if row.response_ns.is_some() {
+            self.slowest.push(Reverse(Slow(row)));
+            if self.slowest.len() > SLOWEST {
+                self.slowest.pop();
+            }
+        }
+    }
+
+    /// All turns are in: joins bins that hold too few for quantiles that mean something.
+    pub(super) fn settle(&mut self) {
+        for (bins, fewest) in [(&mut self.over_time, 20), (&mut self.by_load, 8)] {
+            let turns: u64 = bins.iter().map(|(_, at)| at.turns()).sum();
+            let most = usize::try_from(turns / TURNS_A_BIN).unwrap_or(usize::MAX);
+            bins.join_to(most.max(fewest));
+        }
+    }
+
+    /// Sessions that the distributions are over.
+    pub(super) fn sessions(&self) -> u64 {
+        self.sessions.len() as u64
+    }
+
+    /// Some turns: sessions open, and response time.
+    pub(super) fn dots(&self) -> impl Iterator<Item = (u32, i64)> {
+        self.dots.values().copied()
+    }
+
+    /// The slowest answered requests of the headline figures, the slowest first.
+    pub(super) fn into_slowest(self) -> Vec<RequestRow> {
+        let sorted = self.slowest.into_sorted_vec().into_iter();
+        sorted.map(|Reverse(Slow(row))| row).collect()
+    }
+}
+
+fn hash(key: &impl std::hash::Hash) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(key)
+}
