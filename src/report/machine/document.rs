@@ -1,4 +1,4 @@
-//! The JSON document of a run. Its fields are described in `docs/report-json.md`.
+//! The JSON document of a run. Its fields are described in `DATA.md`.
 
 use std::collections::BTreeMap;
 
@@ -116,7 +116,7 @@ mod tests {
     use crate::units::NS_PER_S;
     use std::collections::BTreeSet;
 
-    const DESCRIBED: &str = include_str!("../../../docs/report-json.md");
+    const DESCRIBED: &str = include_str!("../../../DATA.md");
 
     /// Objects whose names are data.
     const NAMED_BY_DATA: [&str; 10] = [
@@ -287,14 +287,14 @@ mod tests {
         let undescribed: Vec<_> = found.difference(&described).collect();
         assert!(
             undescribed.is_empty(),
-            "not in docs/report-json.md: {undescribed:?}"
+            "not in DATA.md: {undescribed:?}"
         );
         // What is described may also be an object or array that others lie below.
         let has_fields = |name: &String| found.iter().any(|field| field.starts_with(name.as_str()));
         let unknown: Vec<_> = described.iter().filter(|name| !has_fields(name)).collect();
         assert!(
             unknown.is_empty(),
-            "in docs/report-json.md alone: {unknown:?}"
+            "in DATA.md alone: {unknown:?}"
         );
     }
 
