@@ -19,6 +19,7 @@ pub mod replay;
 pub mod report;
 mod retention;
 pub mod run;
+pub mod runs;
 mod settings;
 mod shape;
 mod size;
@@ -54,6 +55,7 @@ Examples:
   voicelt record --listen 0.0.0.0:50050 --upstream gateway:50051 -o live.vtrace --timing-only
   voicelt gateway --listen 127.0.0.1:50051
   voicelt report latest
+  voicelt runs --parquet runs.parquet
   voicelt witness latest arrivals.parquet
 
 Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
@@ -69,6 +71,7 @@ enum Command {
     Run(Box<run::Args>),
     Gateway(gateway::GatewayArgs),
     Report(report::Args),
+    Runs(runs::Args),
     Trace(trace::Args),
     Witness(witness::Args),
 }
@@ -87,6 +90,7 @@ impl Cli {
             Command::Run(args) => run::run(&args, self.quiet),
             Command::Gateway(args) => gateway::run(&args),
             Command::Report(args) => report::run(&args),
+            Command::Runs(args) => runs::run(&args, self.quiet),
             Command::Trace(args) => trace::run(&args, self.quiet),
             Command::Witness(args) => witness::run(&args),
         }

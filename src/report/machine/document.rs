@@ -285,17 +285,11 @@ mod tests {
         fields("", &document, &quantiles, &mut found);
         let described = described();
         let undescribed: Vec<_> = found.difference(&described).collect();
-        assert!(
-            undescribed.is_empty(),
-            "not in DATA.md: {undescribed:?}"
-        );
+        assert!(undescribed.is_empty(), "not in DATA.md: {undescribed:?}");
         // What is described may also be an object or array that others lie below.
         let has_fields = |name: &String| found.iter().any(|field| field.starts_with(name.as_str()));
         let unknown: Vec<_> = described.iter().filter(|name| !has_fields(name)).collect();
-        assert!(
-            unknown.is_empty(),
-            "in DATA.md alone: {unknown:?}"
-        );
+        assert!(unknown.is_empty(), "in DATA.md alone: {unknown:?}");
     }
 
     #[test]

@@ -1,0 +1,230 @@
+//! Many runs at a glance: a line a run.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::layout::percent;
+use super::summary::Summary;
+use crate::results::ResultsError;
+use crate::results::manifest::{ExitReason, RunManifest, VerdictLevel};
+use crate::results::reader::RunDir;
+use crate::units::Human;
+
+/// Columns of the text, from left to right.
+const HEADER: [&str; 9] = [
+    "started", "run", "load", "turns", "p50", "p95", "errors", "verdict", "labels",
+];
+
+crate::table! {
+    /// One row per run.
+    #[derive(Serialize)]
+    pub struct RunRow in "runs" {
+        /// Name of the run directory.
+        pub name: String [""],
+        /// 32 hex digits.
+        pub run_id: String [""],
+        /// When it began: RFC 3339, UTC.
+        pub started_at: String [""],
+        /// How it stands: running (or killed), finished, interrupted, failed.
+        pub exit_reason: String [""],
+        /// What was called; null when the settings do not say.
+        pub target: Option<String> [""],
+        /// Name of the trace.
+        pub trace: String [""],
+        /// Closed loop: name of the scenario; null for a replay, and without one.
+        pub scenario: Option<String> [""],
+        /// Closed loop: most users at once; null for a replay.
+        pub users: Option<u32> [""],
+        /// Closed loop: how audio was sent; null for a replay, which sends it as it is spoken.
+        pub pace: Option<String> [""],
+        /// `--label k=v`, as a JSON object in order of the names.
+        pub labels: String [""],
+        /// Turns on record.
+        pub turns: u64 [""],
+        /// Median of the response time; null where not enough turns, or answers, tell.
+        pub response_p50_ns: Option<i64> ["ns"],
+        /// 95th percentile of the response time; null where not enough turns, or answers, tell.
+        pub response_p95_ns: Option<i64> ["ns"],
+        /// Share of the turns that were no success, the cancelled aside; null without any.
+        pub errors: Option<f64> [""],
+        /// Whether the schedule was kept: valid, degraded, invalid; null when the run did not end.
+        pub verdict: Option<String> [""],
+    }
+}
+
+impl RunRow {
+    /// The line of a run: from the summary that was kept when it ended, else from its rows as they
+    /// are now.
+    ///
+    /// # Errors
+    /// Rows that cannot be read.
+    pub fn of(run: &RunDir) -> Result<RunRow, ResultsError> {
+        let manifest = run.manifest();
+        let kept = manifest.summary.clone();
+        let kept = kept.and_then(|summary| serde_json::from_value(summary).ok());
+        let summary: Summary = match kept {
+            Some(summary) => summary,
+            None => Summary::of_run(run, None)?,
+        };
+        Ok(RunRow::from_summary(manifest, &summary))
+    }
+
+    fn from_summary(manifest: &RunManifest, summary: &Summary) -> RunRow {
+        let response = summary.latencies.get("response");
+        let closed_loop = manifest.closed_loop.as_ref();
+        let verdict = manifest
+            .verdict
+            .as_ref()
+            .map(|verdict| match verdict.level {
+                VerdictLevel::Valid => "valid",
+                VerdictLevel::Degraded => "degraded",
+                VerdictLevel::Invalid => "invalid",
+            });
+        RunRow {
+            name: manifest.name.clone(),
+            run_id: manifest.run_id.clone(),
+            started_at: manifest.started_at.clone(),
+            exit_reason: standing(manifest.exit_reason).to_owned(),
+            target: summary.run.target.clone(),
+            trace: manifest.trace.name.clone(),
+            scenario: closed_loop.and_then(|of| of.scenario.clone()),
+            users: closed_loop.map(|of| of.users),
+            pace: closed_loop.map(|of| of.pace.clone()),
+            labels: labels(&manifest.labels),
+            turns: summary.turns.rows,
+            response_p50_ns: response.and_then(|figures| figures.p50_ns),
+            response_p95_ns: response.and_then(|figures| figures.p95_ns),
+            errors: summary.turns.success_rate.map(|rate| 1.0 - rate),
+            verdict: verdict.map(str::to_owned),
+        }
+    }
+
+    fn cells(&self) -> [String; 9] {
+        let human = |ns: Option<i64>| ns.map_or("–".to_owned(), |ns| Human(ns).to_string());
+        let load = match (&self.scenario, self.users) {
+            (Some(scenario), Some(users)) => format!("{scenario}, {users} users"),
+            (None, Some(users)) => format!("{users} users"),
+            _ => self.trace.clone(),
+        };
+        let failed = self
+            .errors
+            .map(|share| (share * self.turns as f64).round() as u64);
+        let verdict = match self.exit_reason.as_str() {
+            "finished" => self.verdict.clone().unwrap_or_default(),
+            standing => standing.to_owned(),
+        };
+        let labels: BTreeMap<String, String> =
+            serde_json::from_str(&self.labels).unwrap_or_default();
+        let labels = labels.iter().map(|(key, value)| format!("{key}={value}"));
+        let started = self.started_at.get(..16).unwrap_or(&self.started_at);
+        [
+            started.replace('T', " "),
+            self.name.clone(),
+            load,
+            self.turns.to_string(),
+            human(self.response_p50_ns),
+            human(self.response_p95_ns),
+            failed.map_or("–".to_owned(), |failed| {
+                percent(failed, self.turns.max(1))
+            }),
+            verdict,
+            labels.collect::<Vec<_>>().join(" "),
+        ]
+    }
+}
+
+fn standing(reason: ExitReason) -> &'static str {
+    match reason {
+        ExitReason::Running => "running",
+        ExitReason::Finished => "finished",
+        ExitReason::Interrupted => "interrupted",
+        ExitReason::Failed => "failed",
+    }
+}
+
+fn labels(labels: &BTreeMap<String, String>) -> String {
+    serde_json::to_string(labels).unwrap_or_default()
+}
+
+/// The runs as a table for people, in the order given.
+#[must_use]
+pub fn table(rows: &[RunRow]) -> String {
+    let mut lines = vec![HEADER.map(str::to_owned)];
+    lines.extend(rows.iter().map(RunRow::cells));
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
+    let widths: Vec<usize> = (0..HEADER.len()).map(|n| width(n).unwrap_or(0)).collect();
+    let is_number = |column: usize| (3..=6).contains(&column);
+    let mut text = String::new();
+    for line in &lines {
+        let cells = line.iter().zip(&widths).enumerate();
+        let padded = cells.map(|(column, (cell, width))| match is_number(column) {
+            true => format!("{cell:>width$}"),
+            false => format!("{cell:<width$}"),
+        });
+        let padded = padded.collect::<Vec<_>>().join("  ");
+        // Names and labels are anybody's: nothing of them may steer the terminal.
+        text.extend(padded.trim_end().chars().filter(|c| !c.is_control()));
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::manifest::ClosedLoop;
+    use crate::results::row::Status;
+    use crate::results::sample::{manifest, row, unanswered};
+
+    fn run(change: impl FnOnce(&mut RunManifest), failed: u32) -> RunRow {
+        let mut manifest = manifest();
+        change(&mut manifest);
+        let rows = (0..100).map(|turn| match turn < failed {
+            true => unanswered(turn, Status::Error),
+            false => row(turn),
+        });
+        let rows: Vec<_> = rows.collect();
+        RunRow::from_summary(&manifest, &Summary::of(&manifest, &rows, &[], None))
+    }
+
+    #[test]
+    fn a_line_has_what_tells_runs_apart() {
+        let users = ClosedLoop {
+            scenario: Some("light".to_owned()),
+            users: 5,
+            pace: "realtime".to_owned(),
+            think_ns: [0; 2],
+            requests_per_user: None,
+            turns_per_session: 1,
+            stages: Vec::new(),
+        };
+        let rows = [
+            run(|_| {}, 0),
+            run(|manifest| manifest.closed_loop = Some(users), 3),
+            run(
+                |manifest| {
+                    manifest.exit_reason = ExitReason::Running;
+                    manifest.name = "killed\x1b[2J".to_owned();
+                    manifest.verdict = None;
+                },
+                0,
+            ),
+        ];
+        let text = table(&rows);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(
+            lines[1].starts_with("2026-09-21 14:13  calls-20260921-141320  calls "),
+            "{text}"
+        );
+        assert!(lines[1].ends_with("valid    build=abc"), "{text}");
+        assert!(
+            lines[2].contains("light, 5 users") && lines[2].contains(" 3"),
+            "{text}"
+        );
+        assert!(
+            lines[3].contains("killed[2J") && lines[3].contains("running"),
+            "{text}"
+        );
+    }
+}
