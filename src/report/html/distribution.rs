@@ -195,7 +195,7 @@ pub(super) fn by_load(html: &mut Markup, prefix: &str, collected: &Collected) {
         height: 240,
         left: LEFT,
         layers: vec![
-            Layer::Dots(dots, Ink::Soft),
+            Layer::Dots(dots, Ink::Soft, 1.5),
             Layer::Lines(p95, Ink::Second),
             Layer::Lines(median, Ink::Accent),
         ],
