@@ -103,8 +103,8 @@ pub(super) enum Layer {
     Band(Vec<Point>, Vec<Point>, Ink),
     /// Boxes, each given by two corners.
     Boxes(Vec<(Point, Point)>, Ink),
-    /// Dots.
-    Dots(Vec<Point>, Ink),
+    /// Dots with a radius in pixels of the page.
+    Dots(Vec<Point>, Ink, f64),
     /// A line from the bottom to the top.
     Upright(f64, Ink),
     /// Text beside a point on its right.
@@ -231,9 +231,10 @@ impl Chart<'_> {
                     area.draw(&Rectangle::new(corners, fill(*ink)))?;
                 }
             }
-            Layer::Dots(points, ink) => {
+            Layer::Dots(points, ink, radius) => {
+                let radius = (radius * f64::from(FINE)) as i32;
                 for point in points {
-                    let dot = Circle::new(self.pixel(*point), 3 * FINE / 2, fill(*ink));
+                    let dot = Circle::new(self.pixel(*point), radius, fill(*ink));
                     area.draw(&dot)?;
                 }
             }
