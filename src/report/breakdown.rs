@@ -103,8 +103,8 @@ pub struct ShareTally {
 }
 
 impl ShareTally {
-    /// Takes in a turn, if it is known who took it.
-    pub fn add(&mut self, name: Option<&str>, row: &RequestRow) {
+    /// Takes in a turn of a cluster of turns that are alike, if it is known who took it.
+    pub fn add(&mut self, name: Option<&str>, row: &RequestRow, cluster: u32) {
         let Some(name) = name else { return };
         if !self.by_name.contains_key(name) {
             self.by_name.insert(name.to_owned(), Default::default());
@@ -113,7 +113,7 @@ impl ShareTally {
             *turns += 1;
             *successes += u64::from(row.status.is_success());
             if Place::of(row) == Place::Measured {
-                response.push(row.response_ns);
+                response.push(row.response_ns, cluster);
             }
         }
     }
@@ -181,8 +181,9 @@ mod tests {
         ];
         let shares = |rows: &[RequestRow]| {
             let mut tally = ShareTally::default();
-            rows.iter()
-                .for_each(|row| tally.add(row.peer.as_deref(), row));
+            (0..)
+                .zip(rows)
+                .for_each(|(i, row)| tally.add(row.peer.as_deref(), row, i));
             tally.finish()
         };
         assert_eq!(shares(&rows[..1]), []);

@@ -45,26 +45,27 @@ impl Growth {
 /// Takes in requests with the load that they met.
 #[derive(Debug, Default)]
 pub(super) struct GrowthTally {
-    met: Vec<(u32, Option<i64>)>,
+    /// Sessions at once, response time, and cluster of requests that are alike.
+    met: Vec<(u32, Option<i64>, u32)>,
 }
 
 impl GrowthTally {
     /// Takes in a request that would count in the headline, but that those while the load grows and
     /// falls count too: there the load is light.
-    pub(super) fn add(&mut self, row: &RequestRow) {
+    pub(super) fn add(&mut self, row: &RequestRow, cluster: u32) {
         let counts = matches!(row.phase, Phase::RampUp | Phase::Steady | Phase::RampDown)
             && Place::in_steady(row) == Place::Measured;
         if let Some(sessions) = row.concurrent_sessions.filter(|_| counts) {
-            self.met.push((sessions, row.response_ns));
+            self.met.push((sessions, row.response_ns, cluster));
         }
     }
 
     /// The two quarters; `None` where the load was much the same for all, or the requests are few.
     pub(super) fn finish(mut self) -> Option<Growth> {
-        self.met.sort_unstable_by_key(|(sessions, _)| *sessions);
+        self.met.sort_unstable_by_key(|(sessions, ..)| *sessions);
         let quarter = self.met.len().div_ceil(4);
-        let (lowest, _) = *self.met.get(quarter.checked_sub(1)?)?;
-        let (highest, _) = *self.met.get(self.met.len() - quarter)?;
+        let (lowest, ..) = *self.met.get(quarter.checked_sub(1)?)?;
+        let (highest, ..) = *self.met.get(self.met.len() - quarter)?;
         if lowest >= highest {
             return None;
         }
@@ -76,8 +77,9 @@ impl GrowthTally {
     fn quarter(&self, belongs: impl Fn(u32) -> bool) -> Option<Quarter> {
         let mut sample = Sample::default();
         let mut extent: Option<(u32, u32)> = None;
-        for (sessions, response_ns) in self.met.iter().filter(|(sessions, _)| belongs(*sessions)) {
-            sample.push(*response_ns);
+        let met = self.met.iter();
+        for (sessions, response_ns, cluster) in met.filter(|(sessions, ..)| belongs(*sessions)) {
+            sample.push(*response_ns, *cluster);
             let (least, most) = extent.unwrap_or((*sessions, *sessions));
             extent = Some((least.min(*sessions), most.max(*sessions)));
         }
@@ -114,7 +116,7 @@ mod tests {
 
     fn growth(rows: &[RequestRow]) -> Option<Growth> {
         let mut tally = GrowthTally::default();
-        rows.iter().for_each(|row| tally.add(row));
+        rows.iter().for_each(|row| tally.add(row, row.turn));
         tally.finish()
     }
 

@@ -126,14 +126,14 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Takes in a request.
-    pub fn add(&mut self, row: &RequestRow) {
+    /// Takes in a request of a cluster of requests that are alike.
+    pub fn add(&mut self, row: &RequestRow, cluster: u32) {
         let count = match Place::of(row) {
             Place::Measured => {
                 for (latency, sample) in LATENCIES.iter().zip(&mut self.samples) {
                     let value = (latency.of)(row);
                     if latency.unanswered_counts || value.is_some() {
-                        sample.push(value);
+                        sample.push(value, cluster);
                     }
                 }
                 self.answered += u64::from(row.response_ns.is_some());
@@ -177,7 +177,7 @@ mod tests {
 
     fn select(rows: &[RequestRow]) -> Selection {
         let mut selection = Selection::default();
-        rows.iter().for_each(|row| selection.add(row));
+        (0..).zip(rows).for_each(|(i, row)| selection.add(row, i));
         selection
     }
 

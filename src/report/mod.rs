@@ -4,6 +4,8 @@
 
 mod bins;
 pub mod breakdown;
+pub mod clusters;
+pub mod compare;
 pub mod diagnosis;
 pub mod growth;
 pub mod guidance;
@@ -23,6 +25,7 @@ pub mod steady;
 pub mod summary;
 mod tally;
 pub mod text;
+mod trust;
 pub mod witness;
 pub mod yardstick;
 

@@ -27,11 +27,11 @@ fn good() -> Summary {
     Summary::of(&manifest(), &rows, &timeline(100), Some(lag))
 }
 
-/// The run of the sample with a plan of `turns`, ten a second.
+/// The run of the sample with a plan of `turns`, ten a second, of at most 100 sessions.
 fn plan_of(turns: u64) -> RunManifest {
     let mut run = manifest();
     run.planned.turns = turns;
-    run.planned.sessions = turns.div_ceil(10);
+    run.planned.sessions = turns.min(100);
     run.planned.chunks = turns * 50;
     run
 }
@@ -95,7 +95,9 @@ fn a_good_run() {
     barge_in  barge-in → last audio       195 ms        –        –        –   195 ms
     total     turn start → turn end       1.62 s   1.62 s   1.62 s   1.62 s   1.62 s
               answered 998 of 998 turns; left out: 1 cut off, 1 overlapped
-              – not enough data (n below): p90 needs 36 turns, p95 72, p99 368
+              95 % interval p50 246 ms..253 ms · p95 293 ms..296 ms
+              p99 298 ms..299 ms · effective n 950
+              – not enough data (n below): p90 needs 36 effective, p95 72, p99 368
               measured in 1 turn: barge_in_latency
 
     turns     success 100 % · 1,000 of 1,000 started · 999 ok · 1 barged_in
@@ -132,8 +134,8 @@ fn a_run_with_errors_timeouts_and_missing_answers() {
     verdict   VALID: the load kept its schedule
 
     latency                                  p50      p90      p95      p99      max
-    response  end of speech → audio       260 ms        ∞        ∞        ∞        ∞
-    audible   end of speech → sound       270 ms        ∞        ∞        ∞        ∞
+    response  end of speech → audio       260 ms        ∞        ∞        –        ∞
+    audible   end of speech → sound       270 ms        ∞        ∞        –        ∞
     asr       turn start → transcript     1.25 s   1.25 s   1.25 s        –   1.25 s
     endpoint  speech sent → processing   50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
     llm_ttft  transcript → first text    50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
@@ -142,13 +144,14 @@ fn a_run_with_errors_timeouts_and_missing_answers() {
     e2e       transcript → audio          200 ms   240 ms   245 ms        –   249 ms
     total     turn start → turn end       1.62 s   1.62 s   1.62 s   1.62 s   1.62 s
               answered 330 of 400 turns
-              – not enough data (n below): p90 needs 36 turns, p95 72, p99 368
+              95 % interval p50 254 ms..269 ms · p95 ∞..∞ · effective n 234
+              – not enough data (n below): p90 needs 36 effective, p95 72, p99 368
               ∞ no answer: a turn without one counts as longer than every other
               measured in 330 turns: asr, endpoint, llm_ttft, llm_total, tts, e2e
 
     turns     success 82.5 % · 400 of 400 started · 330 ok · 20 no_answer · 40 error
               10 timeout
-    load      40 of 40 sessions · 12 of 12 at once · 20,000 of 20,000 chunks
+    load      100 of 100 sessions · 12 of 12 at once · 20,000 of 20,000 chunks
               offered  1.00 sessions/s, 500.0 chunks/s
               achieved 1.00 sessions/s, 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
@@ -181,11 +184,12 @@ fn a_run_in_which_nothing_was_answered() {
     audible   end of speech → sound            ∞        –        –        –        ∞
     total     turn start → turn end       1.62 s        –        –        –   1.62 s
               answered 0 of 20 turns
-              – not enough data (n=20): p90 needs 36 turns, p95 72, p99 368
+              95 % interval p50 ∞..∞ · effective n 20
+              – not enough data (n=20): p90 needs 36 effective, p95 72, p99 368
               ∞ no answer: a turn without one counts as longer than every other
 
     turns     success 0.0 % · 20 of 20 started · 20 no_answer
-    load      2 of 2 sessions · 12 of 12 at once · 1,000 of 1,000 chunks
+    load      20 of 20 sessions · 12 of 12 at once · 1,000 of 1,000 chunks
               offered  1.00 sessions/s, 500.0 chunks/s
               achieved 1.00 sessions/s, 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
@@ -223,10 +227,11 @@ fn a_killed_run() {
     e2e       transcript → audio          188 ms   219 ms   223 ms        –   226 ms
     total     turn start → turn end       1.62 s   1.62 s   1.62 s        –   1.62 s
               answered 77 of 77 turns; left out: 3 stopped early
-              – not enough data (n=77): p90 needs 36 turns, p95 72, p99 368
+              95 % interval p50 229 ms..247 ms · p95 268 ms..276 ms · effective n 77
+              – not enough data (n=77): p90 needs 36 effective, p95 72, p99 368
 
     turns     success 96.2 % · 80 of 1,000 started · 77 ok · 3 interrupted
-    load      8 of 100 sessions · 12 of 12 at once · 4,000 of 50,000 chunks
+    load      80 of 100 sessions · 12 of 12 at once · 4,000 of 50,000 chunks
               offered  1.00 sessions/s, 500.0 chunks/s
               achieved 1.00 sessions/s, 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
@@ -269,18 +274,21 @@ fn an_invalid_run() {
               - own CPU was at 97 % of its cores in the 10 s from 0m30s (limit 85 %)
 
     latency                                  p50      p90      p95      p99      max
-    audible   end of speech → sound       329 ms   369 ms   374 ms   378 ms   379 ms
-    response  end of speech → audio       249 ms   289 ms   294 ms   298 ms   299 ms
+    audible   end of speech → sound       329 ms   369 ms   374 ms        –   379 ms
+    response  end of speech → audio       249 ms   289 ms   294 ms        –   299 ms
     asr       turn start → transcript     1.25 s   1.25 s   1.25 s   1.25 s   1.25 s
     llm_ttft  transcript → first text    50.0 ms  50.0 ms  50.0 ms  50.0 ms  50.0 ms
     llm_total transcript → last text      100 ms   100 ms   100 ms   100 ms   100 ms
-    tts       first text → audio          149 ms   189 ms   194 ms   198 ms   199 ms
-    e2e       transcript → audio          199 ms   239 ms   244 ms   248 ms   249 ms
+    tts       first text → audio          149 ms   189 ms   194 ms        –   199 ms
+    e2e       transcript → audio          199 ms   239 ms   244 ms        –   249 ms
     total     turn start → turn end       1.62 s   1.62 s   1.62 s   1.62 s   1.62 s
               answered 400 of 400 turns
+              95 % interval p50 322 ms..337 ms · p95 372 ms..377 ms
+              effective n 194
+              – not enough data (n below): p90 needs 36 effective, p95 72, p99 368
 
     turns     success 100 % · 400 of 400 started · 400 ok
-    load      40 of 40 sessions · 12 of 12 at once · 20,000 of 20,000 chunks
+    load      100 of 100 sessions · 12 of 12 at once · 20,000 of 20,000 chunks
               offered  1.00 sessions/s, 500.0 chunks/s
               achieved 1.00 sessions/s, 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 80.0 ms · p99.9 ≤ 140 ms · max 140 ms
@@ -306,7 +314,7 @@ fn an_empty_run() {
     response  end of speech → audio            –        –        –        –        –
     audible   end of speech → sound            –        –        –        –        –
               answered 0 of 0 turns
-              – not enough data (n=0): p90 needs 36 turns, p95 72, p99 368
+              – not enough data (n=0): p90 needs 36 effective, p95 72, p99 368
 
     turns     success – · 0 of 1,000 started
     load      0 of 100 sessions
@@ -337,10 +345,11 @@ fn a_run_of_too_few_turns_for_high_percentiles() {
     e2e       transcript → audio          169 ms   185 ms        –        –   189 ms
     total     turn start → turn end       1.62 s   1.62 s        –        –   1.62 s
               answered 40 of 40 turns
-              – not enough data (n=40): p90 needs 36 turns, p95 72, p99 368
+              95 % interval p50 213 ms..226 ms · effective n 40
+              – not enough data (n=40): p90 needs 36 effective, p95 72, p99 368
 
     turns     success 100 % · 40 of 40 started · 40 ok
-    load      4 of 4 sessions · 12 of 12 at once · 2,000 of 2,000 chunks
+    load      40 of 40 sessions · 12 of 12 at once · 2,000 of 2,000 chunks
               offered  1.00 sessions/s, 500.0 chunks/s
               achieved 1.00 sessions/s, 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
@@ -404,7 +413,9 @@ fn a_run_with_warm_up_drain_and_callers_who_speak_into_answers() {
     insta::assert_snapshot!(told.join("\n"), @r"
               answered 314 of 314 turns; left out: 34 overlapped, 40 in warm-up, 12
               in drain
-              – not enough data (n=314): p90 needs 36 turns, p95 72, p99 368
+              95 % interval p50 245 ms..261 ms · p95 290 ms..296 ms
+              effective n 135
+              – not enough data (n=314): p90 needs 36 effective, p95 72, p99 368
 
     turns     success 100 % · 400 of 400 started · 400 ok
               40 of 400 turns began before the answer to the one before had ended;

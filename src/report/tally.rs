@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::breakdown::{ErrorTally, ShareTally};
+use super::clusters::Clusters;
 use super::diagnosis::Evidence;
 use super::growth::GrowthTally;
 use super::latencies::{Selection, expects_answer};
@@ -16,6 +17,7 @@ use crate::results::row::{RequestRow, Status};
 /// Counts of turns.
 #[derive(Debug)]
 pub(super) struct Tally {
+    clusters: Clusters,
     pub(super) selection: Selection,
     pub(super) steady: SteadyTally,
     pub(super) growth: GrowthTally,
@@ -42,6 +44,7 @@ impl Tally {
     /// Nothing counted yet of `run`.
     pub(super) fn of(run: &RunManifest) -> Tally {
         Tally {
+            clusters: Clusters::of(run),
             selection: Selection::default(),
             steady: SteadyTally::of(run),
             growth: GrowthTally::default(),
@@ -65,14 +68,15 @@ impl Tally {
 
     /// Takes in a turn.
     pub(super) fn add(&mut self, row: &RequestRow) {
-        self.selection.add(row);
+        let cluster = self.clusters.number(row);
+        self.selection.add(row, cluster);
         self.steady.add(row);
-        self.growth.add(row);
-        self.yardstick.add(row);
+        self.growth.add(row, cluster);
+        self.yardstick.add(row, cluster);
         self.evidence.add(row);
         self.errors.add(row);
-        self.peers.add(row.peer.as_deref(), row);
-        self.replicas.add(row.replica.as_deref(), row);
+        self.peers.add(row.peer.as_deref(), row, cluster);
+        self.replicas.add(row.replica.as_deref(), row, cluster);
         self.blocked_ns += row.blocked_ns;
         self.last_ns = self.last_ns.max(row.started_ns).max(row.closed_ns);
         *self.outcomes.entry(row.status.name()).or_default() += 1;

@@ -12,7 +12,7 @@ use super::layout::{LABEL, Page, Tone, counted, grouped, percent};
 use super::server;
 use super::stats::{Level, Percentiles, Quantile};
 use super::summary::{Measured, Summary};
-use super::yardstick;
+use super::{trust, yardstick};
 use crate::results::manifest::{ExitReason, VerdictLevel};
 use crate::results::row::Status;
 use crate::units::Human;
@@ -165,6 +165,9 @@ pub(super) fn footnotes(
 ) -> Vec<String> {
     let measured = &summary.measured;
     let mut notes = vec![what_is_measured(measured)];
+    if let Some((_, figures)) = shown.first().filter(|(_, figures)| figures.n > 1) {
+        notes.extend(trust::notes(figures));
+    }
 
     let missing = |figures: &Percentiles, why| figures.quantiles().contains(&why);
     if shown
@@ -179,7 +182,8 @@ pub(super) fn footnotes(
             true => format!("n={}", grouped(measured.rows)),
             false => "n below".to_owned(),
         };
-        let note = format!("– not enough data ({n}): p90 needs {p90} turns, p95 {p95}, p99 {p99}");
+        let note =
+            format!("– not enough data ({n}): p90 needs {p90} effective, p95 {p95}, p99 {p99}");
         notes.push(note);
     }
     if shown

@@ -75,8 +75,9 @@ struct Pairs {
 pub(super) struct Yardstick([Pairs; YARDS.len()]);
 
 impl Yardstick {
-    /// Takes in a turn, if it was recorded and counts in the headline figures.
-    pub(super) fn add(&mut self, row: &RequestRow) {
+    /// Takes in a turn of a cluster of turns that are alike, if it was recorded and counts in the
+    /// headline figures.
+    pub(super) fn add(&mut self, row: &RequestRow, cluster: u32) {
         let was_recorded = YARDS.iter().any(|yard| (yard.recorded)(row).is_some());
         if !was_recorded || Place::of(row) != Place::Measured {
             return;
@@ -84,9 +85,9 @@ impl Yardstick {
         for (yard, pairs) in YARDS.iter().zip(&mut self.0) {
             match ((yard.recorded)(row), (yard.replayed)(row)) {
                 (Some(recorded), Some(replayed)) => {
-                    pairs.recorded.push(Some(recorded));
-                    pairs.replayed.push(Some(replayed));
-                    pairs.difference.push(Some(replayed - recorded));
+                    pairs.recorded.push(Some(recorded), cluster);
+                    pairs.replayed.push(Some(replayed), cluster);
+                    pairs.difference.push(Some(replayed - recorded), cluster);
                 }
                 (Some(_), None) => pairs.only_recorded += 1,
                 (None, Some(_)) => pairs.only_replayed += 1,
@@ -132,7 +133,7 @@ mod tests {
 
     fn yardstick(rows: &[RequestRow]) -> BTreeMap<String, Paired> {
         let mut yardstick = Yardstick::default();
-        rows.iter().for_each(|row| yardstick.add(row));
+        (0..).zip(rows).for_each(|(i, row)| yardstick.add(row, i));
         yardstick.finish()
     }
 

@@ -280,7 +280,7 @@ mod tests {
                 run.manifest().epoch.realtime_ns + cut.intended_start_ns
             )
         );
-        assert_eq!(cut.wire_session_id, loaded.rows[0].wire_session_id);
+        assert_eq!(cut.wire_session_id, sample::row(3).wire_session_id);
         assert_eq!(loaded.unreadable.len(), 1);
         assert!(loaded.unreadable[0].contains("requests-00003.parquet"));
     }

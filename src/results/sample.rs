@@ -52,6 +52,8 @@ pub fn manifest() -> RunManifest {
 }
 
 /// Turn number `turn`: 1.2 s of speech, answered 200 ms and `turn % 100` more after its end.
+///
+/// A thousand turns are those of 100 sessions, and those of one session are not alike.
 #[must_use]
 pub fn row(turn: u32) -> RequestRow {
     let start = i64::from(turn) * 100 * NS_PER_MS;
@@ -59,10 +61,10 @@ pub fn row(turn: u32) -> RequestRow {
     let answer = 1_400 + i64::from(turn % 100);
     let mut row = RequestRow {
         run_id: manifest().run_id,
-        session_id: format!("call-{}", turn / 10),
+        session_id: format!("call-{}", session(turn)),
         copy: 0,
         turn,
-        wire_session_id: format!("01234567-call-{}-0", turn / 10),
+        wire_session_id: format!("01234567-call-{}-0", session(turn)),
         user: None,
         clip_id: Some("c11b".to_owned()),
         language_code: "en-US".to_owned(),
@@ -138,6 +140,10 @@ pub fn row(turn: u32) -> RequestRow {
     };
     row.derive_latencies(false);
     row
+}
+
+fn session(turn: u32) -> u32 {
+    (turn + turn / 100 * 10) % 100
 }
 
 /// Turn number `turn`, which ended as `status` before any part of its answer came.

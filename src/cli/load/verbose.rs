@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(told(0, &rows).0, [""; 0]);
         let (lines, _) = told(1, &rows);
         assert_eq!(lines.len(), 1);
-        assert!(lines[0].contains("call-0 turn 1  error") && lines[0].contains("no\\nroom"));
+        assert!(lines[0].contains("call-1 turn 1  error") && lines[0].contains("no\\nroom"));
         let (lines, _) = told(2, &rows);
         assert!(lines[0].contains("ok  response 200 ms"), "{}", lines[0]);
     }

@@ -274,6 +274,7 @@ mod tests {
     fn a_run_that_keeps_every_rule_has_no_warning() {
         let rows: Vec<_> = (0..200)
             .map(|turn| RequestRow {
+                session_id: row(turn).session_id,
                 concurrent_sessions: Some(1 + turn / 50),
                 ..row(turn % 2)
             })

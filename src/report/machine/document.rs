@@ -119,13 +119,15 @@ mod tests {
     const DESCRIBED: &str = include_str!("../../../docs/report-json.md");
 
     /// Objects whose names are data.
-    const NAMED_BY_DATA: [&str; 8] = [
+    const NAMED_BY_DATA: [&str; 10] = [
         "latency",
         "errors",
         "config",
         "run.labels",
         "turns.outcomes",
         "latencies",
+        "latencies.*.interval_ns",
+        "latencies.*.effective_n",
         "recorded",
         "error_breakdown.grpc_codes",
     ];
@@ -194,13 +196,6 @@ mod tests {
         std::fs::write(dir.join("run.json"), serde_json::to_string(&run).unwrap()).unwrap();
         write_all(&dir.join("requests.parquet"), 1024, &[], &rows).unwrap();
         write_all(&dir.join("clips.parquet"), 1024, &[], &[clip]).unwrap();
-        let server = ServerRow {
-            series: "gpu_utilisation_percent".to_owned(),
-            labels: "{}".to_owned(),
-            at_ns: NS_PER_S,
-            value: 71.0,
-        };
-        write_all(&dir.join("server.parquet"), 1024, &[], &[server]).unwrap();
         let seconds: Vec<_> = (0..40).map(second).collect();
         write_all(&dir.join("timeline.parquet"), 1024, &[], &seconds).unwrap();
         let value = ServerRow {
@@ -274,7 +269,11 @@ mod tests {
         let ours = tables.split("## Ours").nth(1).unwrap();
         let lines = originals.lines().chain(ours.lines());
         let names = lines.filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-        names.map(str::to_owned).collect()
+        let mut all = BTreeSet::new();
+        for name in names {
+            assert!(all.insert(name.to_owned()), "`{name}` is described twice");
+        }
+        all
     }
 
     #[test]

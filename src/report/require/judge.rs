@@ -165,11 +165,30 @@ fn latency(name: &str, statistic: Statistic, figures: &Percentiles) -> Figure {
     match quantile {
         Quantile::Value(ns) => Figure::Known(ns as f64, Human(ns).to_string()),
         Quantile::NoAnswer => Figure::NoAnswer,
-        Quantile::NotEnough => Figure::Unknown(format!(
-            "not enough data: it needs {}, and there are {}",
-            counted(level.min_rows(), "turn"),
-            grouped(figures.n)
-        )),
+        Quantile::NotEnough => Figure::Unknown(not_enough(level, figures)),
+    }
+}
+
+fn not_enough(level: Level, figures: &Percentiles) -> String {
+    let rows = figures.rows_that_count();
+    let rows = match level {
+        Level::P90 => rows.p90,
+        Level::P95 => rows.p95,
+        Level::P99 => rows.p99,
+        _ => rows.p50,
+    };
+    let needed = counted(level.min_rows(), "turn");
+    match rows < figures.n {
+        true => format!(
+            "not enough data: it needs {needed}, and {} count as {}, since those of a session or \
+             user are alike",
+            grouped(figures.n),
+            grouped(rows)
+        ),
+        false => format!(
+            "not enough data: it needs {needed}, and there are {}",
+            grouped(rows)
+        ),
     }
 }
 
