@@ -20,6 +20,9 @@ const NEAREST: f64 = 0.05;
 const LANE: i32 = 22;
 const ENDS: i32 = 40;
 
+const LOAD_DIFFERS: &str =
+    "they were asked for different loads (see below): differences may be due to that";
+
 /// The page of a comparison.
 #[must_use]
 pub fn of_comparison(comparison: &Comparison) -> String {
@@ -36,7 +39,7 @@ pub fn of_comparison(comparison: &Comparison) -> String {
     html.text(&others.collect::<Vec<_>>().join(", "));
     html.close("h1");
     html.close("header");
-    html.element("h3", "", "Base");
+    heading(&mut html, "Base");
     side(&mut html, &comparison.base);
     for (number, against) in comparison.against.iter().enumerate() {
         html.raw("<section>");
@@ -69,12 +72,19 @@ fn side(html: &mut Markup, side: &Side) {
 }
 
 fn beside(html: &mut Markup, number: usize, against: &Against, comparison: &Comparison) {
-    heading(html, &against.side.run.name);
+    let of = match comparison.against.len() {
+        1 => "Beside it".to_owned(),
+        several => format!("Beside it, {} of {several}", number + 1),
+    };
+    heading(html, &of);
     side(html, &against.side);
     summing_up(html, &against.differences);
-    if !against.warnings.is_empty() {
+    let load_differs = (!against.load.equal).then_some(LOAD_DIFFERS);
+    let warnings = against.warnings.iter().map(String::as_str);
+    let warnings: Vec<&str> = load_differs.into_iter().chain(warnings).collect();
+    if !warnings.is_empty() {
         html.open("ul", "guidance");
-        for warning in &against.warnings {
+        for warning in warnings {
             html.element("li", "warn", warning);
         }
         html.close("ul");
@@ -159,9 +169,12 @@ fn chart(html: &mut Markup, number: usize, differences: &[Difference]) {
     if drawn.is_empty() {
         return;
     }
+    // An end that is without limit does not count.
     let ends = drawn
         .iter()
-        .flat_map(|(_, share, ends)| [share.abs(), ends[0].abs(), ends[1].abs()]);
+        .flat_map(|(_, share, ends)| [*share, ends[0], ends[1]])
+        .filter(|end| end.is_finite())
+        .map(f64::abs);
     let most = ends.fold(NEAREST, f64::max).min(FARTHEST);
     let x = Axis::signed_shares(most);
     let count = drawn.len();
@@ -221,8 +234,8 @@ fn relative(difference: &Difference) -> Option<(&Difference, f64, [f64; 2])> {
         return None;
     };
     let [low, high] = difference.interval?;
-    let low = low.map_or(-FARTHEST, |low| low / base);
-    let high = high.map_or(FARTHEST, |high| high / base);
+    let low = low.map_or(f64::NEG_INFINITY, |low| low / base);
+    let high = high.map_or(f64::INFINITY, |high| high / base);
     Some((difference, share, [low, high]))
 }
 
@@ -287,11 +300,9 @@ fn signed(unit: Unit, value: f64) -> String {
 
 /// What each run was asked for.
 fn load(html: &mut Markup, load: &LoadCheck) {
-    let words = match load.equal {
-        true => "Both were asked for the same load.",
-        false => "They were asked for different loads: differences may be due to that.",
-    };
-    html.element("p", if load.equal { "note" } else { "warn tone" }, words);
+    if load.equal {
+        html.element("p", "note", "Both were asked for the same load.");
+    }
     let rows = load.items.iter().map(|item| {
         let equal = if item.equal { "same" } else { "different" };
         vec![
@@ -412,7 +423,7 @@ mod tests {
             "<td>+60.0 ms</td><td>+24.0 %</td><td>+50.0 ms to +70.0 ms</td><td>0.004</td><td>worse</td>",
             "<td>∞</td><td>–</td><td>–</td><td>+5.00 ms to ∞</td>",
             "400 turns of 40 sessions in the base",
-            "asked for different loads",
+            "asked for different loads (see below)",
         ] {
             assert!(page.contains(words), "{words}\n{page}");
         }
