@@ -16,6 +16,7 @@ mod layout;
 pub mod machine;
 pub mod markdown;
 pub mod require;
+pub mod runs;
 pub mod server;
 mod sketch;
 #[cfg(test)]
