@@ -286,7 +286,12 @@ mod tests {
     fn runs_are_listed_newest_first_and_the_rest_is_named() {
         let dir = folder();
         let listing = Listing::of(dir.path()).unwrap();
-        insta::assert_snapshot!(table(&listing.runs), @r"");
+        insta::assert_snapshot!(table(&listing.runs), @r"
+        STARTED (UTC)        RUN     SCENARIO/TRACE  REQUESTS     P50     P95  ERRORS  VERDICT  LABELS
+        2026-09-21 14:14:20  second  spike                 20  210 ms       –  5.00 %  valid
+        2026-09-21 14:13:50  killed  calls                  5  202 ms       –  0.00 %  running  build=abc
+        2026-09-21 14:13:20  first   calls                100  250 ms  295 ms  1.00 %  valid    build=abc
+        ");
         let problems: Vec<_> = listing
             .problems
             .iter()
