@@ -56,12 +56,14 @@ impl Outcome {
         }
     }
 
-    /// The outcome that `error` amounts to: [`BadInput`], [`Unreachable`] or our own failure.
+    /// The outcome that `error` amounts to: [`BadInput`], [`Unreachable`], [`Untrusted`] or our own
+    /// failure.
     #[must_use]
     pub fn of_error(error: &anyhow::Error) -> Outcome {
-        match (error.is::<BadInput>(), error.is::<Unreachable>()) {
-            (true, _) => Outcome::BadInput,
-            (_, true) => Outcome::Unreachable,
+        match error {
+            error if error.is::<BadInput>() => Outcome::BadInput,
+            error if error.is::<Unreachable>() => Outcome::Unreachable,
+            error if error.is::<Untrusted>() => Outcome::Untrusted,
             _ => Outcome::Failed,
         }
     }
@@ -77,6 +79,11 @@ impl From<Outcome> for ExitCode {
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Unreachable(pub anyhow::Error);
+
+/// What was asked for would be made of figures that are not to be trusted.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Untrusted(pub anyhow::Error);
 
 /// An error of the input, not of ours.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! The command line: arguments, and one flow per subcommand. The only room that prints.
 
+pub mod compare;
 pub mod duration;
 pub mod exit;
 pub mod gateway;
@@ -22,6 +23,7 @@ pub mod run;
 pub mod runs;
 mod settings;
 mod shape;
+mod share;
 mod size;
 mod span;
 mod stamp;
@@ -56,11 +58,12 @@ Examples:
   voicelt gateway --listen 127.0.0.1:50051
   voicelt report latest
   voicelt runs --parquet runs.parquet
+  voicelt compare runs/monday runs/tuesday --fail-on-regression 5%
   voicelt witness latest arrivals.parquet
 
 Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
-4 figures not to be trusted, 99 a requirement not met or nothing answered,
-130 and 143 interrupted.";
+4 figures not to be trusted, 99 a requirement not met, a regression, or nothing
+answered, 130 and 143 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -71,6 +74,7 @@ enum Command {
     Run(Box<run::Args>),
     Gateway(gateway::GatewayArgs),
     Report(report::Args),
+    Compare(compare::Args),
     Runs(runs::Args),
     Trace(trace::Args),
     Witness(witness::Args),
@@ -91,6 +95,7 @@ impl Cli {
             Command::Gateway(args) => gateway::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Runs(args) => runs::run(&args, self.quiet),
+            Command::Compare(args) => compare::run(&args),
             Command::Trace(args) => trace::run(&args, self.quiet),
             Command::Witness(args) => witness::run(&args),
         }

@@ -226,6 +226,14 @@ pub(super) fn write_json(path: &Path, value: &impl serde::Serialize) -> anyhow::
     write(path, |out| Ok(out.write_all(text.as_bytes())?))
 }
 
+/// Writes `text` to a file that was asked for.
+///
+/// # Errors
+/// A failure to write.
+pub(super) fn write_text(path: &Path, text: &str) -> anyhow::Result<()> {
+    write(path, |out| Ok(out.write_all(text.as_bytes())?))
+}
+
 fn write(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>,

@@ -49,10 +49,17 @@ fn read(run: &Path, asked: &[Requirement]) -> Result<Told, BadInput> {
 
 /// Whether a run is not held to its verdict, as when it was made.
 fn may_be_invalid(run: &RunDir) -> bool {
-    let setting = |name: &str| run.manifest().spec.get(name);
-    let is_set = |name: &str| setting(name).and_then(Value::as_bool) == Some(true);
-    let is_embedded = setting("target").and_then(Value::as_str) == Some(EMBEDDED);
-    is_set("allow_invalid") || (is_embedded && !is_set("strict_verdict"))
+    is_set(run, "allow_invalid") || shares_our_processor(run)
+}
+
+/// Whether an invalid verdict of a run was to be expected, and nobody asked for a strict one.
+pub(super) fn shares_our_processor(run: &RunDir) -> bool {
+    let target = run.manifest().spec.get("target").and_then(Value::as_str);
+    target == Some(EMBEDDED) && !is_set(run, "strict_verdict")
+}
+
+fn is_set(run: &RunDir, setting: &str) -> bool {
+    run.manifest().spec.get(setting).and_then(Value::as_bool) == Some(true)
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ fn warnings(summary: &Summary) -> String {
 
 /// `text` with what means something in Markdown or HTML made harmless, on one line: messages come
 /// from gateways.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -8,6 +8,7 @@ use crate::cli::duration::DurationArg;
 use crate::cli::exit::BadInput;
 use crate::cli::live::LiveArgs;
 use crate::cli::metrics::MetricsArgs;
+use crate::cli::share::share;
 use crate::cli::size::SizeArg;
 use crate::record::admit::{Admission, HeaderValue, KeptName};
 use crate::record::{Identity, Keep, ProxySpec, SinkSpec};
@@ -165,15 +166,6 @@ impl Args {
             },
             workers: self.workers.unwrap_or(cores),
         }
-    }
-}
-
-/// `1%` as 0.01.
-fn share(text: &str) -> Result<f64, String> {
-    let number = text.trim().strip_suffix('%').map(str::parse::<f64>);
-    match number {
-        Some(Ok(percent)) if (0.0..=100.0).contains(&percent) => Ok(percent / 100.0),
-        _ => Err(format!("`{text}` is no share; write it as 1% or 12.5%")),
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::report::clusters::BlockKind;
 use crate::report::summary::{Measured, RunFacts};
-use crate::results::manifest::{ClosedLoop, Verdict};
+use crate::results::manifest::Verdict;
 
 /// The version of the comparison's shape.
 pub const COMPARISON_SCHEMA: &str = "1.0";
@@ -31,8 +31,6 @@ pub struct Side {
     pub run: RunFacts,
     /// The verdict on our own part; null when the run did not end.
     pub verdict: Option<Verdict>,
-    /// What the users did; null for a replay.
-    pub closed_loop: Option<ClosedLoop>,
     /// The requests that the run's own headline figures are over.
     pub measured: Measured,
 }
@@ -107,7 +105,7 @@ pub struct LoadItem {
 /// One metric of both runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
-    /// Its name, such as `response p95`, `errors` or `throughput`.
+    /// Its name: `response p95`, `errors`, `throughput` and so on.
     pub metric: String,
     /// The unit of every figure of it.
     pub unit: Unit,
@@ -163,4 +161,25 @@ pub enum Change {
     Worse,
     /// No more than chance explains.
     NotSignificant,
+}
+
+impl Difference {
+    /// Whether the run is the worse one, whatever chance says.
+    #[must_use]
+    pub fn is_to_the_worse(&self) -> bool {
+        let more = match (self.base, self.run) {
+            (Reading::Value(base), Reading::Value(run)) => run > base,
+            (Reading::Value(_), Reading::NoAnswer) => true,
+            (Reading::NoAnswer, _) => false,
+        };
+        more == self.more_is_worse
+    }
+
+    /// By what share of the base the run is significantly worse: infinite where the base is 0 or
+    /// only the run has no answer; null where it is not.
+    #[must_use]
+    pub fn regression(&self) -> Option<f64> {
+        let worse = self.change == Change::Worse;
+        worse.then(|| self.relative.map_or(f64::INFINITY, f64::abs))
+    }
 }

@@ -170,13 +170,7 @@ fn latency(name: &str, statistic: Statistic, figures: &Percentiles) -> Figure {
 }
 
 fn not_enough(level: Level, figures: &Percentiles) -> String {
-    let rows = figures.rows_that_count();
-    let rows = match level {
-        Level::P90 => rows.p90,
-        Level::P95 => rows.p95,
-        Level::P99 => rows.p99,
-        _ => rows.p50,
-    };
+    let rows = figures.rows_at(level);
     let needed = counted(level.min_rows(), "turn");
     match rows < figures.n {
         true => format!(

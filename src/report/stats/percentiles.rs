@@ -114,6 +114,17 @@ impl Percentiles {
         ]
     }
 
+    /// The rows that count for the usual quantile nearest to `level`, at or below it.
+    pub(in crate::report) fn rows_at(&self, level: Level) -> u64 {
+        let rows = self.rows_that_count();
+        match level {
+            level if level >= Level::P99 => rows.p99,
+            level if level >= Level::P95 => rows.p95,
+            level if level >= Level::P90 => rows.p90,
+            _ => rows.p50,
+        }
+    }
+
     /// The rows that [`Level::min_rows`] is held against: the effective ones, where those are known.
     #[must_use]
     pub fn rows_that_count(&self) -> PerLevel<u64> {

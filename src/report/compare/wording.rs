@@ -1,0 +1,166 @@
+//! The figures of a comparison in words, as text and Markdown show them.
+
+use super::model::{Against, BlockKind, Change, Difference, LoadCheck, Reading, Side, Unit};
+use crate::report::layout::{counted, grouped};
+use crate::units::Human;
+
+/// A difference, cell by cell.
+pub(in crate::report) struct Cells {
+    pub base: String,
+    pub run: String,
+    pub change: String,
+    pub interval: String,
+    pub p: String,
+    pub verdict: &'static str,
+}
+
+/// The cells of a difference.
+pub(in crate::report) fn cells(difference: &Difference) -> Cells {
+    let unit = difference.unit;
+    Cells {
+        base: reading(difference.base, unit),
+        run: reading(difference.run, unit),
+        change: match (difference.relative, difference.difference) {
+            (Some(share), _) => percent(share),
+            (None, Some(difference)) if difference != 0.0 => "from 0".to_owned(),
+            (None, Some(_)) => percent(0.0),
+            (None, None) if difference.base == difference.run => "same".to_owned(),
+            (None, None) => "–".to_owned(),
+        },
+        interval: match difference.interval {
+            Some(ends) => {
+                let [low, high] = ends;
+                let low = low.map_or("-∞".to_owned(), |low| signed(low, unit));
+                let high = high.map_or("+∞".to_owned(), |high| signed(high, unit));
+                format!("{low}..{high}")
+            }
+            None => "–".to_owned(),
+        },
+        p: p_value(difference.p_adjusted),
+        verdict: match difference.change {
+            Change::Better => "better",
+            Change::Worse => "WORSE",
+            Change::NotSignificant => "",
+        },
+    }
+}
+
+fn reading(reading: Reading, unit: Unit) -> String {
+    match (reading, unit) {
+        (Reading::NoAnswer, _) => "∞".to_owned(),
+        (Reading::Value(ns), Unit::Nanoseconds) => Human(ns as i64).to_string(),
+        (Reading::Value(share), Unit::Share) => format!("{:.2} %", share * 100.0),
+        (Reading::Value(rate), Unit::PerSecond) => format!("{rate:.2}/s"),
+    }
+}
+
+fn signed(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Nanoseconds if value < 0.0 => Human(value as i64).to_string(),
+        Unit::Nanoseconds => format!("+{}", Human(value as i64)),
+        Unit::Share => format!("{:+.2} %", value * 100.0),
+        Unit::PerSecond => format!("{value:+.2}/s"),
+    }
+}
+
+fn percent(share: f64) -> String {
+    match share * 100.0 {
+        large if large.abs() >= 999.5 => format!("{large:+.0} %"),
+        small => format!("{small:+.1} %"),
+    }
+}
+
+fn p_value(p: f64) -> String {
+    match p {
+        p if p < 0.001 => "<0.001".to_owned(),
+        p => format!("{p:.3}"),
+    }
+}
+
+/// A run in a line: its name, its labels, what it called.
+pub(in crate::report) fn side(side: &Side) -> String {
+    let run = &side.run;
+    let mut items = vec![run.name.clone()];
+    items.extend(
+        run.labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}")),
+    );
+    if let Some(scenario) = run
+        .closed_loop
+        .as_ref()
+        .and_then(|users| users.scenario.as_ref())
+    {
+        items.push(format!("scenario {scenario}"));
+    }
+    items.push(format!("trace {}", run.trace));
+    items.extend(run.target.clone());
+    items.join(" · ")
+}
+
+/// Which rows were compared.
+pub(in crate::report) fn rows(against: &Against) -> String {
+    let pairing = &against.pairing;
+    let (base, run) = (pairing.base_blocks, pairing.run_blocks);
+    match pairing.paired {
+        true => {
+            let partners = match pairing.without_partner {
+                0 => String::new(),
+                some => format!(
+                    "; {} left out that count in one run only",
+                    counted(some, "turn")
+                ),
+            };
+            format!(
+                "paired: {} {}, in {}{partners}",
+                counted(pairing.base_rows, "turn"),
+                pairing.reason,
+                blocks(base.by, base.count)
+            )
+        }
+        false => format!(
+            "unpaired, since {}: {} requests of {} beside {} of {}",
+            pairing.reason,
+            grouped(pairing.base_rows),
+            blocks(base.by, base.count),
+            grouped(pairing.run_rows),
+            blocks(run.by, run.count)
+        ),
+    }
+}
+
+/// A number of sessions or users.
+pub(super) fn blocks(by: BlockKind, count: u64) -> String {
+    let noun = match by {
+        BlockKind::Session => "session",
+        BlockKind::User => "user",
+    };
+    counted(count, noun)
+}
+
+/// Whether the load was the same, and where it differed.
+pub(in crate::report) fn load(load: &LoadCheck) -> String {
+    let told = |equal: bool| {
+        let items = load.items.iter().filter(move |item| item.equal == equal);
+        let text = items.map(move |item| match equal {
+            true => format!("{} {}", item.name, item.base),
+            false => format!("{} {} → {}", item.name, item.base, item.run),
+        });
+        text.collect::<Vec<_>>().join(", ")
+    };
+    match load.equal {
+        true => format!("the same: {}", told(true)),
+        false => format!("DIFFERS: {}", told(false)),
+    }
+}
+
+/// What the p-values are.
+pub(in crate::report) fn method(tested: u64, resamples: u32) -> String {
+    format!(
+        "95 % intervals of run less base from {} draws of whole sessions or users; p is adjusted \
+         over {} (Holm), and below 0.05 is said to be more than chance. Chance between runs is not \
+         in it: repeat runs to see that.",
+        grouped(resamples.into()),
+        counted(tested, "difference")
+    )
+}
