@@ -49,14 +49,8 @@ impl<T: Merge> Bins<T> {
         &mut self.bins[number]
     }
 
-    /// Makes bins wider until they are no more than `most`.
-    pub(super) fn join_to(&mut self, most: usize) {
-        while self.bins.len() > most.max(1) {
-            self.widen();
-        }
-    }
-
-    fn widen(&mut self) {
+    /// Makes bins twice as wide.
+    pub(super) fn widen(&mut self) {
         self.width = self.width.saturating_mul(2);
         let mut narrow = std::mem::take(&mut self.bins).into_iter();
         while let Some(mut bin) = narrow.next() {

@@ -19,7 +19,7 @@ mod significance;
 #[cfg(test)]
 mod tests;
 pub mod text;
-mod wording;
+pub(super) mod wording;
 
 pub use contest::{CompareError, Leniency, compare};
 pub use gather::Input;

@@ -5,7 +5,7 @@ use crate::report::layout::{counted, grouped};
 use crate::units::Human;
 
 /// A difference, cell by cell.
-pub(super) struct Cells {
+pub(in crate::report) struct Cells {
     pub base: String,
     pub run: String,
     pub change: String,
@@ -15,7 +15,7 @@ pub(super) struct Cells {
 }
 
 /// The cells of a difference.
-pub(super) fn cells(difference: &Difference) -> Cells {
+pub(in crate::report) fn cells(difference: &Difference) -> Cells {
     let unit = difference.unit;
     Cells {
         base: reading(difference.base, unit),
@@ -80,7 +80,7 @@ fn p_value(p: f64) -> String {
 }
 
 /// A run in a line: its name, its labels, what it called.
-pub(super) fn side(side: &Side) -> String {
+pub(in crate::report) fn side(side: &Side) -> String {
     let run = &side.run;
     let mut items = vec![run.name.clone()];
     items.extend(
@@ -101,7 +101,7 @@ pub(super) fn side(side: &Side) -> String {
 }
 
 /// Which rows were compared.
-pub(super) fn rows(against: &Against) -> String {
+pub(in crate::report) fn rows(against: &Against) -> String {
     let pairing = &against.pairing;
     let (base, run) = (pairing.base_blocks, pairing.run_blocks);
     match pairing.paired {
@@ -138,7 +138,7 @@ pub(super) fn blocks(by: BlockKind, count: u64) -> String {
 }
 
 /// Whether the load was the same, and where it differed.
-pub(super) fn load(load: &LoadCheck) -> String {
+pub(in crate::report) fn load(load: &LoadCheck) -> String {
     let told = |equal: bool| {
         let items = load.items.iter().filter(move |item| item.equal == equal);
         let text = items.map(move |item| match equal {
@@ -154,7 +154,7 @@ pub(super) fn load(load: &LoadCheck) -> String {
 }
 
 /// What the p-values are.
-pub(super) fn method(tested: u64, resamples: u32) -> String {
+pub(in crate::report) fn method(tested: u64, resamples: u32) -> String {
     format!(
         "95 % intervals of run less base from {} draws of whole sessions or users; p is adjusted \
          over {} (Holm), and below 0.05 is said to be more than chance. Chance between runs is not \

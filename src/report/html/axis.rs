@@ -33,6 +33,13 @@ impl Axis {
         })
     }
 
+    /// Quantities of any size from 0 to at least `most`.
+    pub(super) fn quantities(most: f64) -> Axis {
+        let most = if most > 0.0 { most } else { 1.0 };
+        let step = nice_step(most);
+        Axis::linear(0.0, (most / step).ceil() * step, step, quantity)
+    }
+
     /// Shares from 0 to 100 %.
     pub(super) fn shares() -> Axis {
         Axis::linear(0.0, 1.0, 0.25, |value| format!("{:.0} %", value * 100.0))
@@ -148,6 +155,23 @@ pub(super) fn short(ns: f64) -> String {
     )
 }
 
+/// A quantity in few characters: `0`, `12.5`, `80 G`.
+pub(super) fn quantity(value: f64) -> String {
+    let (scaled, unit) = match value.abs() {
+        size if size >= 1e12 => (value / 1e12, " T"),
+        size if size >= 1e9 => (value / 1e9, " G"),
+        size if size >= 1e6 => (value / 1e6, " M"),
+        size if size >= 1e4 => (value / 1e3, " k"),
+        _ => (value, ""),
+    };
+    let text = match scaled.abs() {
+        size if size > 0.0 && size < 0.01 => return format!("{scaled:.1e}{unit}"),
+        size if size < 10.0 => format!("{scaled:.3}"),
+        _ => format!("{scaled:.1}"),
+    };
+    format!("{}{unit}", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// An instant of a run: `45s`, `2m`, `2m30s`, `1h05m`.
 fn instant(ns: f64, step_s: f64) -> String {
     let ms = (ns / NS_PER_MS as f64).round() as i64;
@@ -199,6 +223,12 @@ mod tests {
             labels(&Axis::decades(12_000.0, 2.1e6)),
             ["10 µs", "100 µs", "1 ms", "10 ms"]
         );
+    }
+
+    #[test]
+    fn quantities_are_short() {
+        let shown = [0.0, 0.25, 98.0, 12_345.0, 80e9, 0.0005].map(quantity);
+        assert_eq!(shown, ["0", "0.25", "98", "12.3 k", "80 G", "5.0e-4"]);
     }
 
     proptest! {

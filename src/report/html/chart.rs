@@ -18,7 +18,7 @@ const WIDTH: i32 = 460;
 /// Space for labels on the left.
 pub(super) const LEFT: i32 = 54;
 /// Space on the right, above and below.
-const MARGINS: [i32; 3] = [20, 12, 24];
+const MARGINS: [i32; 3] = [25, 12, 24];
 const FONT: i32 = 12;
 /// plotters takes it that a font's size is 1.24 times what SVG calls so.
 const FONT_FACTOR: f64 = 1.24;

@@ -196,7 +196,10 @@ impl Collected {
         for (bins, fewest) in [(&mut self.over_time, 20), (&mut self.by_load, 8)] {
             let turns: u64 = bins.iter().map(|(_, at)| at.turns()).sum();
             let most = usize::try_from(turns / TURNS_A_BIN).unwrap_or(usize::MAX);
-            bins.join_to(most.max(fewest));
+            let met = |bins: &Bins<Answers>| bins.iter().filter(|(_, at)| at.turns() > 0).count();
+            while met(bins) > most.max(fewest) {
+                bins.widen();
+            }
         }
     }
 

@@ -7,10 +7,10 @@ use super::markup::Markup;
 use super::run::heading;
 use super::{facts, page};
 use crate::report::compare::model::{
-    Against, BlockKind, Change, Comparison, Difference, LoadCheck, Pairing, Reading, Side, Unit,
+    Against, Change, Comparison, Difference, LoadCheck, Reading, Side,
 };
+use crate::report::compare::wording;
 use crate::report::layout::{counted, grouped};
-use crate::units::Human;
 
 /// A difference is drawn as far as this share of the base on either side.
 const FARTHEST: f64 = 1.0;
@@ -55,20 +55,11 @@ fn side(html: &mut Markup, side: &Side) {
     html.element("strong", "", &side.run.name);
     facts::badge(html, side.verdict.as_ref());
     html.close("p");
-    let run = &side.run;
-    let target = run.target.as_deref().unwrap_or("target not known");
-    let mut line = format!("{} → {target} · {}", run.trace, run.started_at);
-    for (key, value) in &run.labels {
-        line += &format!(" · {key}={value}");
-    }
-    html.element("p", "soft", &line);
+    html.element("p", "soft", &wording::side(side));
     let measured = &side.measured;
     let (answered, rows) = (grouped(measured.answered), grouped(measured.rows));
-    html.element(
-        "p",
-        "note",
-        &format!("answered {answered} of {rows} turns of its headline figures"),
-    );
+    let answered = format!("answered {answered} of {rows} turns of its headline figures");
+    html.element("p", "note", &answered);
 }
 
 fn beside(html: &mut Markup, number: usize, against: &Against, comparison: &Comparison) {
@@ -91,12 +82,8 @@ fn beside(html: &mut Markup, number: usize, against: &Against, comparison: &Comp
     }
     chart(html, number, &against.differences);
     differences(html, &against.differences);
-    html.element("p", "note", &how(&against.pairing));
-    let method = format!(
-        "Differences are this run less the base, with 95 % intervals of {} resamples; p is adjusted by Holm over {}.",
-        grouped(comparison.resamples.into()),
-        counted(comparison.tested, "difference"),
-    );
+    html.element("p", "note", &wording::rows(against));
+    let method = wording::method(comparison.tested, comparison.resamples);
     html.element("p", "note", &method);
     for left_out in &against.left_out {
         html.element("p", "note", &format!("left out: {left_out}"));
@@ -134,32 +121,6 @@ fn summing_up(html: &mut Markup, differences: &[Difference]) {
     html.open("div", class);
     html.element("p", "", &words);
     html.close("div");
-}
-
-fn how(pairing: &Pairing) -> String {
-    let blocks = |count: u64, by| {
-        let name = match by {
-            BlockKind::Session => "session",
-            BlockKind::User => "user",
-        };
-        counted(count, name)
-    };
-    let kind = if pairing.paired { "Paired" } else { "Unpaired" };
-    let mut text = format!(
-        "{kind}: {}. {} of {} in the base, {} of {} in this run",
-        pairing.reason,
-        counted(pairing.base_rows, "turn"),
-        blocks(pairing.base_blocks.count, pairing.base_blocks.by),
-        counted(pairing.run_rows, "turn"),
-        blocks(pairing.run_blocks.count, pairing.run_blocks.by),
-    );
-    if pairing.without_partner > 0 {
-        text += &format!(
-            "; {} without a partner",
-            counted(pairing.without_partner, "turn")
-        );
-    }
-    text + "."
 }
 
 /// The difference of each metric as a share of the base, with its interval.
@@ -241,68 +202,26 @@ fn relative(difference: &Difference) -> Option<(&Difference, f64, [f64; 2])> {
 
 fn differences(html: &mut Markup, differences: &[Difference]) {
     let rows = differences.iter().map(|one| {
-        let said = match one.change {
-            Change::Better => "better",
-            Change::Worse => "worse",
-            Change::NotSignificant => "–",
-        };
-        let interval = one.interval.map_or("–".to_owned(), |[low, high]| {
-            let end = |end: Option<f64>| end.map_or("∞".to_owned(), |end| signed(one.unit, end));
-            format!("{} to {}", end(low), end(high))
-        });
+        let cells = wording::cells(one);
+        let verdict = cells.verdict.to_lowercase();
         vec![
             one.metric.clone(),
-            reading(one.unit, one.base),
-            reading(one.unit, one.run),
-            one.difference
-                .map_or("–".to_owned(), |difference| signed(one.unit, difference)),
-            one.relative
-                .map_or("–".to_owned(), |share| format!("{:+.1} %", share * 100.0)),
-            interval,
-            format!("{:.3}", one.p_adjusted),
-            said.to_owned(),
+            cells.base,
+            cells.run,
+            cells.change,
+            cells.interval,
+            cells.p,
+            verdict,
         ]
     });
-    let head = vec![
-        "metric",
-        "base",
-        "run",
-        "difference",
-        "share",
-        "95 % interval",
-        "p",
-        "change",
-    ];
+    let head = vec!["metric", "base", "run", "change", "95 % interval", "p", ""];
     Table::of(head, rows.collect())
         .with(Columns::NameAndMeaning)
         .put(html);
 }
 
-fn reading(unit: Unit, reading: Reading) -> String {
-    match reading {
-        Reading::NoAnswer => "∞".to_owned(),
-        Reading::Value(value) => figure(unit, value),
-    }
-}
-
-fn figure(unit: Unit, value: f64) -> String {
-    match unit {
-        Unit::Nanoseconds => Human(value.round() as i64).to_string(),
-        Unit::Share => format!("{:.2} %", value * 100.0),
-        Unit::PerSecond => format!("{value:.2} /s"),
-    }
-}
-
-fn signed(unit: Unit, value: f64) -> String {
-    let sign = if value > 0.0 { "+" } else { "" };
-    format!("{sign}{}", figure(unit, value))
-}
-
 /// What each run was asked for.
 fn load(html: &mut Markup, load: &LoadCheck) {
-    if load.equal {
-        html.element("p", "note", "Both were asked for the same load.");
-    }
     let rows = load.items.iter().map(|item| {
         let equal = if item.equal { "same" } else { "different" };
         vec![
@@ -319,7 +238,7 @@ fn load(html: &mut Markup, load: &LoadCheck) {
 mod tests {
     use super::*;
     use crate::report::Summary;
-    use crate::report::compare::model::{Blocks, LoadItem};
+    use crate::report::compare::model::{BlockKind, Blocks, LoadItem, Pairing, Unit};
     use crate::results::sample::{manifest, row};
     use crate::units::NS_PER_MS;
 
@@ -331,7 +250,6 @@ mod tests {
         Side {
             run,
             verdict: summary.verdict,
-            closed_loop: None,
             measured: summary.measured,
         }
     }
@@ -420,9 +338,9 @@ mod tests {
         for words in [
             "2 metrics worse, 1 better.",
             "Significant: response p50 +24.0 %, asr p50 -5.6 %.",
-            "<td>+60.0 ms</td><td>+24.0 %</td><td>+50.0 ms to +70.0 ms</td><td>0.004</td><td>worse</td>",
-            "<td>∞</td><td>–</td><td>–</td><td>+5.00 ms to ∞</td>",
-            "400 turns of 40 sessions in the base",
+            "<td>+24.0 %</td><td>+50.0 ms..+70.0 ms</td><td>0.004</td><td>worse</td>",
+            "<td>∞</td><td>–</td><td>+5.00 ms..+∞</td>",
+            "paired: 400 turns the same trace, in 40 sessions; 3 turns left out",
             "asked for different loads (see below)",
         ] {
             assert!(page.contains(words), "{words}\n{page}");

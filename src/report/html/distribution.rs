@@ -139,7 +139,9 @@ fn curve(distribution: &Distribution, end: f64) -> Vec<(f64, f64)> {
         .iter()
         .enumerate()
         .filter(|(i, _)| i % every == 0 || *i == last);
-    let mut points = vec![(0.0, 0.0)];
+    // Nothing is answered before the first answer.
+    let first = steps.first().map_or(0.0, |(ns, _)| ns.min(end));
+    let mut points = vec![(0.0, 0.0), (first, 0.0)];
     points.extend(kept.map(|(_, point)| *point));
     points
 }

@@ -17,6 +17,7 @@ mod markup;
 mod over_time;
 mod page;
 mod run;
+mod server;
 mod slowest;
 mod tables;
 #[cfg(test)]
@@ -43,11 +44,14 @@ pub fn of_runs(runs: &[(&RunDir, &Summary)], include_text: bool) -> Result<Strin
         let mut collected = Collected::default();
         dir.for_each_request(|row| collected.add(row))?;
         let timeline = dir.timeline()?;
+        // One that cannot be read is named in the summary.
+        let server = dir.server().unwrap_or_default();
         Section {
             number,
             run: dir.manifest(),
             summary,
             timeline: &timeline.rows,
+            server: &server,
             include_text,
         }
         .put(&mut body, collected);

@@ -4,10 +4,10 @@
 use super::collect::Collected;
 use super::markup::Markup;
 use super::over_time::OverTime;
-use super::{checks, distribution, facts, slowest, tables};
+use super::{checks, distribution, facts, server, slowest, tables};
 use crate::report::summary::Summary;
 use crate::results::manifest::RunManifest;
-use crate::results::row::TimelineRow;
+use crate::results::row::{ServerRow, TimelineRow};
 
 /// One run in the page.
 pub(super) struct Section<'a> {
@@ -16,6 +16,8 @@ pub(super) struct Section<'a> {
     pub(super) run: &'a RunManifest,
     pub(super) summary: &'a Summary,
     pub(super) timeline: &'a [TimelineRow],
+    /// What its servers measured.
+    pub(super) server: &'a [ServerRow],
     /// Whether transcripts and answers are shown.
     pub(super) include_text: bool,
 }
@@ -37,6 +39,10 @@ impl Section<'_> {
         tables::recorded(html, summary);
         heading(html, "Over time");
         self.charts(html, &collected);
+        if !self.server.is_empty() {
+            heading(html, "Servers");
+            server::charts(html, &self.prefix(), self.server, summary.run.elapsed_ns);
+        }
         heading(html, "Outcomes");
         tables::outcomes(html, summary);
         tables::errors(html, summary);

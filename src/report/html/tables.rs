@@ -78,7 +78,10 @@ fn card(html: &mut Markup, name: &str, value: &str, note: &str) {
 /// An interval; without an upper end where that falls among the turns without an answer.
 fn between([low, high]: [Option<i64>; 2]) -> String {
     let end = |ns: Option<i64>| ns.map_or("∞".to_owned(), |ns| Human(ns).to_string());
-    format!("{} – {}", end(low), end(high))
+    match low {
+        Some(_) => format!("{} – {}", end(low), end(high)),
+        None => end(None),
+    }
 }
 
 /// How far the quantiles of every latency can be trusted.

@@ -9,7 +9,7 @@ use super::of_runs;
 use crate::report::Summary;
 use crate::results::manifest::{RunManifest, Verdict, VerdictLevel};
 use crate::results::reader::RunDir;
-use crate::results::row::{Phase, RequestRow, Status, TimelineRow};
+use crate::results::row::{Phase, RequestRow, ServerRow, Status, TimelineRow};
 use crate::results::sample::{manifest, row, second, unanswered};
 use crate::table::write_all;
 
@@ -204,6 +204,40 @@ fn several_runs_are_listed_and_follow_each_other() {
     ] {
         assert_eq!(page.matches(name).count(), 1, "{name}");
     }
+}
+
+#[test]
+fn what_servers_measured_has_charts_of_bounded_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows: Vec<_> = (0..40).map(row).collect();
+    put(dir.path(), &manifest(), &rows, &timeline(6));
+    let value = |i: i64, series: &str, gpu: i64| ServerRow {
+        series: series.to_owned(),
+        labels: format!("{{\"gpu\":\"{gpu}\"}}"),
+        at_ns: i * 1_000_000_000,
+        value: if i == 3 {
+            f64::NAN
+        } else {
+            (i % 100) as f64 * 1e9
+        },
+    };
+    let values: Vec<_> = (0..2_000)
+        .flat_map(|i| (0..6).map(move |gpu| value(i, HOSTILE, gpu)))
+        .chain((0..12).map(|i| value(0, &format!("series {i}"), 0)))
+        .collect();
+    write_all(&dir.path().join("server.parquet"), 1024, &[], &values).unwrap();
+    let run = RunDir::open(dir.path()).unwrap();
+    let summary = Summary::of_run(&run, None).unwrap();
+    let page = of_runs(&[(&run, &summary)], false).unwrap();
+    assert!(page.len() < MOST_BYTES, "{} bytes", page.len());
+    assert!(!page.contains("<script") && !page.contains("NaN"));
+    assert_eq!(
+        page.matches("id=\"r0-server").count(),
+        2 * 8,
+        "titles and descriptions"
+    );
+    assert!(page.contains("Series of 5 further names are in server.parquet"));
+    assert!(page.contains("2 lines more below"));
 }
 
 /// The page without its pictures and its style, which are looked at in a browser.
