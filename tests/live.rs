@@ -274,6 +274,69 @@ fn a_gateway_counts_what_it_answers() {
 }
 
 #[test]
+fn a_recorder_counts_what_it_carries() {
+    let desk = desk("12");
+    let args = ["gateway", "--listen", "127.0.0.1:0"];
+    let mut gateway = Running::start(desk.path(), &args);
+    let upstream = gateway.says("listening on ", "\n");
+    let args = [
+        "record",
+        "--listen",
+        "127.0.0.1:0",
+        "--upstream",
+        &upstream,
+        "-o",
+        "a.vtrace",
+        "--timing-only",
+        "--metrics-addr",
+        "127.0.0.1:0",
+    ];
+    let mut recorder = Running::start(desk.path(), &args);
+    let address = recorder.says("metrics are at http://", "/metrics");
+    let target = recorder.says("listening on ", ", calls go on");
+    let args = [
+        "replay",
+        "calls.vtrace",
+        "-t",
+        &target,
+        "-o",
+        "run",
+        "--allow-invalid",
+    ];
+    let (code, said) = Running::start(desk.path(), &args).end();
+    assert_eq!(code, Some(0), "{said}");
+    let recorded = "voicelt_record_recorded_calls_total ";
+    // What was carried is written down a moment later.
+    let page = (0..600)
+        .map(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            metrics(&address)
+        })
+        .find(|page| {
+            value(page, recorded) == 12.0 && value(page, "voicelt_record_messages_total ") > 0.0
+        })
+        .unwrap();
+    let of = |metric: &str| value(&page, &format!("voicelt_record_{metric}"));
+    assert_eq!(
+        (of("calls_total "), of("active_calls "), of("stopped ")),
+        (12.0, 0.0, 0.0)
+    );
+    assert_eq!(of(r#"lost_calls_total{reason="not_in_time"} "#), 0.0);
+    let rows = RunDir::open(&desk.path().join("run"))
+        .unwrap()
+        .requests()
+        .unwrap()
+        .rows;
+    let sent: u64 = rows.iter().map(|row| row.bytes_sent).sum();
+    assert!(of("bytes_total ") > sent as f64);
+    let pieces = of(r#"added_latency_seconds_count{direction="to_gateway"} "#);
+    assert!(pieces > 0.0 && of("journal_bytes ") > 0.0);
+    recorder.signal(Signal::INT);
+    let (code, said) = recorder.end();
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn without_a_terminal_there_is_a_line_now_and_then_unless_it_is_unwanted() {
     let desk = desk("60");
     let args = [

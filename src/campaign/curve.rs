@@ -166,29 +166,36 @@ fn line(point: &Point) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::require::judge;
-    use crate::results::row::Status;
-    use crate::results::sample::{manifest, row, unanswered};
+    use crate::report::require::Unit;
 
-    fn point(load: u32, requirement: &str, rows: u32, failed: u32) -> Point {
-        let rows: Vec<_> = (0..rows)
-            .map(|turn| match turn < failed {
-                true => unanswered(turn, Status::Error),
-                false => row(turn),
-            })
-            .collect();
-        let summary = Summary::of(&manifest(), &rows, &[], None);
-        let judged = judge(&[requirement.parse().unwrap()], &summary, true);
-        Point::of(f64::from(load), &summary, judged)
+    fn point(load: u32, errors: f64, judgements: &[Judgement]) -> Point {
+        let judged = |judgement: &Judgement| Judged {
+            requirement: "errors < 1%".to_owned(),
+            judgement: *judgement,
+            observed: Some(errors),
+            limit: 0.01,
+            unit: Unit::Share,
+            said: "errors".to_owned(),
+        };
+        Point {
+            load: load.into(),
+            run: format!("r-{load}"),
+            peak_sessions: Some(load.into()),
+            sessions_per_s: None,
+            response_p50_ns: Some(250_000_000),
+            response_p95_ns: None,
+            errors: Some(errors),
+            requirements: judgements.iter().map(judged).collect(),
+        }
     }
 
     #[test]
     fn a_run_meets_what_is_required_or_does_not_or_does_not_tell() {
-        let probe = |requirement, rows, failed| point(1, requirement, rows, failed).probe();
-        assert_eq!(probe("response.p50 < 800ms", 100, 0), Some(Probe::Met));
-        assert_eq!(probe("response.p50 < 80ms", 100, 0), Some(Probe::NotMet));
-        assert_eq!(probe("errors < 1%", 100, 5), Some(Probe::NotMet));
-        assert_eq!(probe("response.p99 < 800ms", 100, 0), None, "too few");
+        use Judgement::{Met, NotJudged, NotMet};
+        let probe = |judgements: &[Judgement]| point(1, 0.0, judgements).probe();
+        assert_eq!(probe(&[Met, Met]), Some(Probe::Met));
+        assert_eq!(probe(&[Met, NotMet, NotJudged]), Some(Probe::NotMet));
+        assert_eq!(probe(&[Met, NotJudged]), None);
     }
 
     #[test]
@@ -198,8 +205,10 @@ mod tests {
             not_met: Some(5),
             untrusted: None,
         };
-        let required = "errors < 1%";
-        let points = vec![point(8, required, 100, 90), point(4, required, 100, 0)];
+        let points = vec![
+            point(8, 0.9, &[Judgement::NotMet]),
+            point(4, 0.0, &[Judgement::Met]),
+        ];
         let text = Curve::new("users", 1.0, bounds, points).text();
         let lines: Vec<&str> = text.lines().collect();
         assert!(

@@ -12,6 +12,7 @@ use super::share::share;
 use super::stderr::say;
 use super::stdout;
 use crate::report::compare::{CompareError, Comparison, Input, Leniency, compare, markdown, text};
+use crate::report::html;
 use crate::results::reader::{RunDir, resolve};
 
 /// Compare runs with a base: which differences are more than chance.
@@ -45,6 +46,9 @@ pub struct Args {
     /// Also write Markdown to FILE
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// Also write a page to FILE, which opens from disk without a network
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Prints the comparison.
@@ -66,6 +70,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     if let Some(file) = &args.markdown {
         outputs::write_text(file, &markdown::render(&comparison))?;
+    }
+    if let Some(file) = &args.html {
+        outputs::write_text(file, &html::of_comparison(&comparison))?;
     }
     let shown = match args.format {
         Format::Text => text::render(&comparison, stdout::colour()),

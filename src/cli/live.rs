@@ -7,7 +7,7 @@ use std::io::{IsTerminal, stderr};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::stderr::say;
+use super::stderr::{last_held, say};
 use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
 use crate::live::screen::{Sheet, line, screen};
@@ -47,7 +47,7 @@ pub(super) fn show(
             Some(terminal) => terminal.draw(&screen(
                 sheet,
                 &history,
-                &terminal.notice(),
+                &last_held(),
                 terminal.size(),
                 terminal.colour(),
             )),

@@ -15,12 +15,7 @@ use crate::live::prometheus::Page;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct MetricsArgs {
     /// Serve metrics for Prometheus here, such as 0.0.0.0:9464; port 0 takes a free one
-    #[arg(
-        long,
-        value_name = "ADDR",
-        env = "VOICELT_METRICS_ADDR",
-        help_heading = "Live"
-    )]
+    #[arg(long, value_name = "ADDR", help_heading = "Live")]
     pub(crate) metrics_addr: Option<String>,
     /// Go on serving them for so long after the end, for a last look; Ctrl-C ends it
     #[arg(

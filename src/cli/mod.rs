@@ -58,7 +58,7 @@ Examples:
   voicelt gateway --listen 127.0.0.1:50051
   voicelt report latest
   voicelt compare runs/monday runs/tuesday --fail-on-regression 5%
-  voicelt runs --format json
+  voicelt runs --parquet runs.parquet
   voicelt witness latest arrivals.parquet
 
 Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
@@ -95,7 +95,7 @@ impl Cli {
             Command::Gateway(args) => gateway::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Compare(args) => compare::run(&args),
-            Command::Runs(args) => runs::run(&args),
+            Command::Runs(args) => runs::run(&args, self.quiet),
             Command::Trace(args) => trace::run(&args, self.quiet),
             Command::Witness(args) => witness::run(&args),
         }

@@ -1,54 +1,79 @@
 //! `voicelt runs`: the runs of a folder, a line each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 
 use super::exit::BadInput;
 use super::outputs::Format;
 use super::report::RUNS_DIR;
 use super::stderr::say;
 use super::stdout;
-use crate::report::runs::{Listing, table};
+use crate::report::runs::{RunRow, table};
+use crate::results::reader::{LATEST, RunDir};
 use crate::table::{ROW_GROUP_ROWS, write_all};
 
-/// List the runs of a folder, newest first.
-///
-/// What is no run, or cannot be read, is named on standard error and does not stop the list.
+/// List the runs of a folder, the newest first.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder that runs are in
+    /// The folder
     #[arg(value_name = "DIR", default_value = RUNS_DIR)]
     dir: PathBuf,
-    /// What to print: a table, or a JSON array
+    /// What to print: text, or JSON
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Also write the list to FILE as Parquet
+    /// Also write them to FILE, a row each
     #[arg(long, value_name = "FILE")]
     parquet: Option<PathBuf>,
 }
 
-/// Prints the list.
+/// Lists the runs; what is no run, or cannot be read, is named on standard error.
 ///
 /// # Errors
 /// [`BadInput`] for a folder that cannot be read; otherwise a failure to write.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let listing = Listing::of(&args.dir).map_err(|error| BadInput(error.into()))?;
-    for problem in &listing.problems {
-        say(&format!("warning: {problem}\n"));
+pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
+    let mut rows = Vec::new();
+    for dir in folders(&args.dir)? {
+        match RunDir::open(&dir).and_then(|run| RunRow::of(&run)) {
+            Ok(row) => rows.push(row),
+            Err(error) if !quiet => say(&format!("left out: {error}\n")),
+            Err(_) => {}
+        }
     }
+    rows.sort_by(|a, b| b.started_at.cmp(&a.started_at));
     if let Some(file) = &args.parquet {
-        write_all(file, ROW_GROUP_ROWS, &[], &listing.runs)?;
+        write_all(file, ROW_GROUP_ROWS, &[], &rows)
+            .with_context(|| format!("could not write {}", file.display()))?;
     }
     let shown = match args.format {
-        Format::Text if listing.runs.is_empty() => {
-            say(&format!("no runs in {}\n", args.dir.display()));
+        Format::Json => serde_json::to_string_pretty(&rows)? + "\n",
+        Format::Text if rows.is_empty() => {
+            if !quiet {
+                say(&format!(
+                    "no runs in {}; `voicelt replay` and `voicelt run` make some\n",
+                    args.dir.display()
+                ));
+            }
             String::new()
         }
-        Format::Text => table(&listing.runs),
-        Format::Json => serde_json::to_string_pretty(&listing.runs)? + "\n",
+        Format::Text => table(&rows),
     };
-    stdout::print(&shown).context("could not write to standard output")?;
+    stdout::print(&shown)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The folders in `dir`, without links: `latest` is one of them under a second name.
+fn folders(dir: &Path) -> Result<Vec<PathBuf>, BadInput> {
+    let entries = std::fs::read_dir(dir).map_err(|error| {
+        BadInput(anyhow!(
+            "{}: {error}; name the folder that runs are in",
+            dir.display()
+        ))
+    })?;
+    let folders = entries.flatten().filter(|entry| {
+        let is_link = entry.file_name() == LATEST;
+        entry.path().is_dir() && !is_link
+    });
+    Ok(folders.map(|entry| entry.path()).collect())
 }

@@ -11,7 +11,7 @@ use super::latencies::{LATENCIES, Latency};
 use super::layout::{LABEL, Page, Tone, counted, grouped, percent};
 use super::server;
 use super::stats::{Level, Percentiles, Quantile};
-use super::summary::{Measured, Summary};
+use super::summary::Summary;
 use super::{trust, yardstick};
 use crate::results::manifest::{ExitReason, VerdictLevel};
 use crate::results::row::Status;
@@ -164,7 +164,7 @@ pub(super) fn footnotes(
     shown: &[(&'static Latency, &Percentiles)],
 ) -> Vec<String> {
     let measured = &summary.measured;
-    let mut notes = vec![what_is_measured(measured)];
+    let mut notes = vec![what_is_measured(summary)];
     if let Some((_, figures)) = shown.first().filter(|(_, figures)| figures.n > 1) {
         notes.extend(trust::notes(figures));
     }
@@ -204,15 +204,20 @@ pub(super) fn footnotes(
     notes
 }
 
-fn what_is_measured(measured: &Measured) -> String {
+fn what_is_measured(summary: &Summary) -> String {
+    let measured = &summary.measured;
+    let [before, after] = match summary.run.closed_loop {
+        Some(_) => ["in the ramp up", "in the ramp down"],
+        None => ["in warm-up", "in drain"],
+    };
     let (answered, rows) = (grouped(measured.answered), grouped(measured.rows));
     let left_out = [
         (measured.cut_off, "cut off"),
         (measured.overlapped, "overlapped"),
         (measured.no_speech, "without speech"),
         (measured.stopped, "stopped early"),
-        (measured.warmup, "in warm-up"),
-        (measured.drain, "in drain"),
+        (measured.warmup, before),
+        (measured.drain, after),
     ];
     let left_out: Vec<String> = left_out
         .into_iter()

@@ -319,7 +319,8 @@ fn ctrl_c_lets_requests_end_and_kill_9_loses_none_that_started() {
         "-o",
     ];
     let run = desk.start(&[&FAST[..], &flags, &["killed"]].concat());
-    until(|| (files(&desk.path("killed"), "started-").len() > 1).then_some(()));
+    // What ended is written last of a part, so that starts and ends belong together then.
+    until(|| (files(&desk.path("killed"), "requests-").len() > 1).then_some(()));
     run.signal(rustix::process::Signal::KILL);
     assert_eq!(run.wait(), None);
     let (_, killed) = rows(&desk, "killed");

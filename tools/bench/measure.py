@@ -191,15 +191,17 @@ def measure(
     seconds: int,
     command: Callable[[str], list[str]],
     env: dict[str, str] | None = None,
+    stderr: int = subprocess.PIPE,
 ) -> tuple[Run, str, Path]:
-    """Runs a load of `seconds` against a fresh sink; returns what it printed and the log."""
+    """Runs a load of `seconds` against a fresh sink; returns what it printed and the log. Its errors
+    may go to a terminal instead."""
     log = place / "arrivals.parquet"
     sink = Sink(sink_binary, log)
     try:
         process = subprocess.Popen(
             ["taskset", "-c", SENDER_CORE, *command(sink.target)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             env={**os.environ, **(env or {})},
             text=True,
         )

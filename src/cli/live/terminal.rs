@@ -2,13 +2,13 @@
 //! panics. What is said meanwhile is said again below, when the screen is gone.
 
 use std::env::var_os;
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, Stderr, Write, stderr};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use rustix::termios::tcgetwinsize;
 
-use crate::cli::stderr::{hold, last_held, release, release_in_panic};
+use crate::cli::stderr::{hold, release, release_in_panic};
 use crate::live::screen::Size;
 
 /// Another screen than the one with the shell's history, without a cursor.
@@ -27,30 +27,35 @@ static HOOK: Once = Once::new();
 /// The terminal of standard error, taken over; dropping it gives it back.
 #[derive(Debug)]
 pub(crate) struct Terminal {
+    stderr: Stderr,
     colour: bool,
 }
 
 impl Terminal {
     /// Takes over the terminal, if there is one that can be drawn on.
     pub(crate) fn enter() -> Option<Terminal> {
+        let own = stderr();
         let dumb = var_os("TERM").is_none_or(|term| term == "dumb");
-        if !stderr().is_terminal() || dumb || UP.swap(true, SeqCst) {
+        if !own.is_terminal() || dumb || UP.swap(true, SeqCst) {
             return None;
         }
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
                 if UP.swap(false, SeqCst) {
-                    write(LEAVE);
+                    write(&stderr(), LEAVE);
                     release_in_panic();
                 }
                 before(panic);
             }));
         });
         hold();
-        write(ENTER);
+        write(&own, ENTER);
         let unwanted = var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Some(Terminal { colour: !unwanted })
+        Some(Terminal {
+            stderr: own,
+            colour: !unwanted,
+        })
     }
 
     /// Whether there may be colours.
@@ -59,9 +64,8 @@ impl Terminal {
     }
 
     /// Its room now: it may change while a run goes on.
-    #[expect(clippy::unused_self, reason = "only who has a terminal may ask")]
     pub(crate) fn size(&self) -> Size {
-        match tcgetwinsize(stderr()) {
+        match tcgetwinsize(&self.stderr) {
             Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size {
                 columns: usize::from(size.ws_col),
                 rows: usize::from(size.ws_row),
@@ -70,19 +74,14 @@ impl Terminal {
         }
     }
 
-    /// The last line that was said since the terminal was taken over.
-    #[expect(clippy::unused_self, reason = "only who has a terminal may ask")]
-    pub(crate) fn notice(&self) -> String {
-        last_held()
-    }
-
     /// Draws `lines` over what is there.
-    #[expect(clippy::unused_self, reason = "only who has a terminal may draw")]
     pub(crate) fn draw(&self, lines: &[String]) {
+        // Held over the look, so that no panic leaves the screen between it and the drawing.
+        let _held = self.stderr.lock();
         if UP.load(SeqCst) {
             // Each line is cleared to its end, and then all below the last.
             let lines = lines.join("\x1b[K\r\n");
-            write(&format!("\x1b[H{lines}\x1b[K\x1b[J"));
+            write(&self.stderr, &format!("\x1b[H{lines}\x1b[K\x1b[J"));
         }
     }
 }
@@ -90,15 +89,15 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         if UP.swap(false, SeqCst) {
-            write(LEAVE);
+            write(&self.stderr, LEAVE);
             release();
         }
     }
 }
 
 /// Nobody watching is no reason to fail.
-fn write(text: &str) {
-    let mut stderr = stderr().lock();
+fn write(stderr: &Stderr, text: &str) {
+    let mut stderr = stderr.lock();
     let _ = stderr
         .write_all(text.as_bytes())
         .and_then(|()| stderr.flush());

@@ -1,6 +1,6 @@
 //! What is likely wrong, in words and with figures: the findings that a run's rows support.
 //!
-//! Rows are taken in one by one ([`Evidence`]), and little is kept of each. A file a finding: what
+//! Rows are taken in one by one (`Evidence`), and little is kept of each. A file a finding: what
 //! it needs to see, and when it is said. Nothing is said of a run that shows nothing unusual; a
 //! failure that one finding explains is no evidence for the next.
 

@@ -38,6 +38,18 @@ impl Axis {
         Axis::linear(0.0, 1.0, 0.25, |value| format!("{:.0} %", value * 100.0))
     }
 
+    /// Shares from -`most` to `most`, with their signs.
+    pub(super) fn signed_shares(most: f64) -> Axis {
+        let step = nice_step(most * 2.0);
+        let decimals = (-(step * 100.0).log10().floor()).max(0.0) as usize;
+        let to = (most / step).ceil() * step;
+        let label = move |share: f64| match share.abs() < step / 2.0 {
+            true => "0".to_owned(),
+            false => format!("{:+.decimals$} %", share * 100.0),
+        };
+        Axis::linear(-to, to, step, label)
+    }
+
     /// Lengths of time from 0 to at least `most` nanoseconds.
     pub(super) fn lengths(most: f64) -> Axis {
         let step = nice_step(most.max(1.0));
@@ -179,6 +191,10 @@ mod tests {
             ["0s", "20s", "40s", "1m", "1m20s"]
         );
         assert_eq!(labels(&Axis::clock(1e8, 1.05e9))[0], "0.2s");
+        assert_eq!(
+            labels(&Axis::signed_shares(0.05)),
+            ["-6 %", "-4 %", "-2 %", "0", "+2 %", "+4 %", "+6 %"]
+        );
         assert_eq!(
             labels(&Axis::decades(12_000.0, 2.1e6)),
             ["10 µs", "100 µs", "1 ms", "10 ms"]

@@ -18,7 +18,7 @@ const WIDTH: i32 = 460;
 /// Space for labels on the left.
 pub(super) const LEFT: i32 = 54;
 /// Space on the right, above and below.
-const MARGINS: [i32; 3] = [14, 12, 24];
+const MARGINS: [i32; 3] = [20, 12, 24];
 const FONT: i32 = 12;
 /// plotters takes it that a font's size is 1.24 times what SVG calls so.
 const FONT_FACTOR: f64 = 1.24;
@@ -103,8 +103,8 @@ pub(super) enum Layer {
     Band(Vec<Point>, Vec<Point>, Ink),
     /// Boxes, each given by two corners.
     Boxes(Vec<(Point, Point)>, Ink),
-    /// Dots.
-    Dots(Vec<Point>, Ink),
+    /// Dots with a radius in pixels of the page.
+    Dots(Vec<Point>, Ink, f64),
     /// A line from the bottom to the top.
     Upright(f64, Ink),
     /// Text beside a point on its right.
@@ -231,9 +231,10 @@ impl Chart<'_> {
                     area.draw(&Rectangle::new(corners, fill(*ink)))?;
                 }
             }
-            Layer::Dots(points, ink) => {
+            Layer::Dots(points, ink, radius) => {
+                let radius = (radius * f64::from(FINE)) as i32;
                 for point in points {
-                    let dot = Circle::new(self.pixel(*point), 3 * FINE / 2, fill(*ink));
+                    let dot = Circle::new(self.pixel(*point), radius, fill(*ink));
                     area.draw(&dot)?;
                 }
             }

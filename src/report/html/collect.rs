@@ -2,7 +2,7 @@
 //! slowest turns, so that a run of any length has a report of one size.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use crate::report::bins::{Bins, Merge};
@@ -79,8 +79,6 @@ pub(super) struct Collected {
     dots: BTreeMap<u64, (u32, i64)>,
     /// By the place of the latency in [`LATENCIES`].
     pub(super) distributions: [Distribution; LATENCIES.len()],
-    /// Hashes of the sessions that these are over.
-    sessions: HashSet<u64>,
     slowest: BinaryHeap<Reverse<Slow>>,
     /// First and last start of a turn in the steady phase.
     pub(super) steady_ns: Option<(i64, i64)>,
@@ -131,7 +129,6 @@ impl Default for Collected {
             by_load: Bins::new(1, MOST_LOADS),
             dots: BTreeMap::new(),
             distributions: Default::default(),
-            sessions: HashSet::new(),
             slowest: BinaryHeap::new(),
             steady_ns: None,
             has_other_phases: false,
@@ -186,7 +183,6 @@ impl Collected {
                 kept.values.add(ns);
             }
         }
-        self.sessions.insert(hash(&(&row.session_id, row.copy)));
         if row.response_ns.is_some() {
             self.slowest.push(Reverse(Slow(row)));
             if self.slowest.len() > SLOWEST {
@@ -202,11 +198,6 @@ impl Collected {
             let most = usize::try_from(turns / TURNS_A_BIN).unwrap_or(usize::MAX);
             bins.join_to(most.max(fewest));
         }
-    }
-
-    /// Sessions that the distributions are over.
-    pub(super) fn sessions(&self) -> u64 {
-        self.sessions.len() as u64
     }
 
     /// Some turns: sessions open, and response time.

@@ -8,6 +8,7 @@ use super::markup::Markup;
 use crate::report::latencies::LATENCIES;
 use crate::report::layout::{counted, grouped};
 use crate::report::sketch::Sketch;
+use crate::report::stats::Percentiles;
 use crate::units::Human;
 
 /// Points of a curve.
@@ -24,8 +25,21 @@ fn band(n: u64) -> f64 {
     ((2.0_f64 / 0.05).ln() / (2.0 * n.max(1) as f64)).sqrt()
 }
 
+/// How many turns that have nothing to do with each other say as much, at the level at which they say
+/// least.
+fn independent(response: &Percentiles) -> Option<u64> {
+    let effective = response.effective_n?;
+    let levels = [effective.p50, effective.p90, effective.p95, effective.p99];
+    levels.into_iter().min()
+}
+
 /// Cumulative distributions with their bands.
-pub(super) fn cumulative(html: &mut Markup, prefix: &str, collected: &Collected) {
+pub(super) fn cumulative(
+    html: &mut Markup,
+    prefix: &str,
+    collected: &Collected,
+    response: Option<&Percentiles>,
+) {
     let find = |name: &str| LATENCIES.iter().position(|latency| latency.name == name);
     let curves = CURVES.iter().filter_map(|(name, ink)| {
         let distribution = &collected.distributions[find(name)?];
@@ -40,9 +54,9 @@ pub(super) fn cumulative(html: &mut Markup, prefix: &str, collected: &Collected)
         return;
     };
     let x = Axis::lengths(end);
-    let half = band(collected.sessions());
+    let independent = response.and_then(independent);
     let mut layers = Vec::new();
-    for (_, ink, distribution) in &curves {
+    for (name, ink, distribution) in &curves {
         let points = curve(distribution, end);
         let shifted = |by: f64| -> Vec<_> {
             points
@@ -50,7 +64,7 @@ pub(super) fn cumulative(html: &mut Markup, prefix: &str, collected: &Collected)
                 .map(|(x, y)| (*x, (y + by).clamp(0.0, 1.0)))
                 .collect()
         };
-        if *ink == Ink::Accent {
+        if let Some(half) = independent.map(band).filter(|_| *name == "response") {
             layers.push(Layer::Band(shifted(-half), shifted(half), Ink::Area));
         }
         layers.push(Layer::Lines(vec![points], *ink));
@@ -81,19 +95,22 @@ pub(super) fn cumulative(html: &mut Markup, prefix: &str, collected: &Collected)
         layers,
     };
     let mut legend: Vec<_> = curves.iter().map(|(name, ink, _)| (*ink, *name)).collect();
-    legend.push((Ink::Area, "95 % band of response"));
+    legend.extend(independent.map(|_| (Ink::Area, "95 % band of response")));
     let beyond = curves
         .first()
         .map_or(0, |(_, _, one)| one.values.above(end as i64));
-    let note = format!(
-        "Band of Dvoretzky, Kiefer and Wolfowitz: the true curve lies in it as a whole, with 95 % confidence. It counts \
-         {}, not turns, since turns of one session may be alike.{}",
-        counted(collected.sessions(), "session"),
-        match beyond {
-            0 => String::new(),
-            beyond => format!(" {} beyond the right edge.", counted(beyond, "answer")),
-        }
-    );
+    let mut note = match independent {
+        Some(n) => format!(
+            "Band of Dvoretzky, Kiefer and Wolfowitz: the true curve lies in it as a whole with 95 % confidence, \
+             where the turns say as much as {} that have nothing to do with each other.",
+            grouped(n)
+        ),
+        None => "No band: all turns are of one session or user, so that there is nothing to tell them from."
+            .to_owned(),
+    };
+    if beyond > 0 {
+        note += &format!(" {} beyond the right edge.", counted(beyond, "answer"));
+    }
     let levels = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99];
     let mut head = vec!["share of answers"];
     head.extend(curves.iter().map(|(name, _, _)| *name));
@@ -178,7 +195,7 @@ pub(super) fn by_load(html: &mut Markup, prefix: &str, collected: &Collected) {
         height: 240,
         left: LEFT,
         layers: vec![
-            Layer::Dots(dots, Ink::Soft),
+            Layer::Dots(dots, Ink::Soft, 1.5),
             Layer::Lines(p95, Ink::Second),
             Layer::Lines(median, Ink::Accent),
         ],
@@ -219,11 +236,48 @@ fn quantile(values: &Sketch, q: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::stats::Sample;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     #[test]
     fn the_band_is_as_wide_as_massart_has_it() {
         // 2·exp(−2·n·ε²) = 0.05.
         assert!((band(1_000) - 0.042_947).abs() < 1e-6);
         assert!((band(100) - 0.135_81).abs() < 1e-5);
+    }
+
+    /// The largest distance of a sample's distribution from the even one, from 0 to 1.
+    fn distance(mut values: Vec<f64>) -> f64 {
+        values.sort_by(f64::total_cmp);
+        let n = values.len() as f64;
+        let at = |(i, value): (usize, &f64)| (value - i as f64 / n).max((i + 1) as f64 / n - value);
+        values.iter().enumerate().map(at).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn the_band_holds_where_turns_of_a_session_are_alike() {
+        let seeds = 400;
+        for alike in [0.0, 0.5, 0.9] {
+            let covered = (0..seeds).filter(|seed| {
+                let mut rng = ChaCha8Rng::seed_from_u64(*seed);
+                let mut values = Vec::new();
+                let mut sample = Sample::default();
+                for session in 0..80 {
+                    let of_session: f64 = rng.random();
+                    for _ in 0..6 {
+                        // A turn is like its session, or like none; either way its values are even.
+                        let is_alike = rng.random::<f64>() < alike;
+                        let value = if is_alike { of_session } else { rng.random() };
+                        values.push(value);
+                        sample.push(Some((value * 1e9) as i64), session);
+                    }
+                }
+                let n = independent(&sample.percentiles()).unwrap();
+                distance(values) <= band(n)
+            });
+            let share = covered.count() as f64 / seeds as f64;
+            assert!(share >= 0.94, "{share} at {alike}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::markup::Markup;
 use crate::report::layout::{counted, grouped};
 use crate::report::summary::Summary;
 use crate::report::text::{standing, verdict_words};
-use crate::results::manifest::{RunManifest, VerdictLevel};
+use crate::results::manifest::{RunManifest, Verdict, VerdictLevel};
 use crate::units::{Human, duration_text};
 
 /// The run's name and what it was in a line.
@@ -63,8 +63,8 @@ fn list<'a>(html: &mut Markup, items: impl Iterator<Item = &'a str>) {
 }
 
 /// The verdict in a word.
-pub(super) fn badge(html: &mut Markup, summary: &Summary) {
-    let (class, word) = match summary.verdict.as_ref().map(|verdict| verdict.level) {
+pub(super) fn badge(html: &mut Markup, verdict: Option<&Verdict>) {
+    let (class, word) = match verdict.map(|verdict| verdict.level) {
         Some(VerdictLevel::Valid) => ("badge good", "valid"),
         Some(VerdictLevel::Degraded) => ("badge warn", "degraded"),
         Some(VerdictLevel::Invalid) => ("badge bad", "invalid"),

@@ -9,6 +9,7 @@ mod axis;
 mod chart;
 mod checks;
 mod collect;
+mod comparison;
 mod distribution;
 mod facts;
 mod figure;
@@ -25,6 +26,7 @@ use super::summary::Summary;
 use crate::results::ResultsError;
 use crate::results::reader::RunDir;
 use collect::Collected;
+pub use comparison::of_comparison;
 use markup::Markup;
 use run::Section;
 
@@ -65,7 +67,7 @@ fn contents(html: &mut Markup, runs: &[(&RunDir, &Summary)]) {
         html.open_with("a", "href", &format!("#run{number}"));
         html.text(&summary.run.name);
         html.raw("</a> ");
-        facts::badge(html, summary);
+        facts::badge(html, summary.verdict.as_ref());
         html.raw("</li>\n");
     }
     html.raw("</ol></nav>\n");

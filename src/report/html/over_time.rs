@@ -324,10 +324,14 @@ impl OverTime<'_> {
             .into_iter()
             .zip(KINDS)
             .map(|(boxes, ink)| Layer::Boxes(boxes, ink));
-        let description = match all {
-            0 => "No turn failed.".to_owned(),
-            _ => format!("{} turns failed.", grouped(all)),
-        };
+        if all == 0 {
+            html.open("figure", "");
+            html.element("figcaption", "", "Failed turns a second");
+            html.element("p", "note", "No turn failed.");
+            html.close("figure");
+            return;
+        }
+        let description = format!("{} turns failed.", grouped(all));
         let id = format!("{}failures", self.prefix);
         let chart = self.chart(
             &id,
@@ -351,17 +355,12 @@ impl OverTime<'_> {
         if !others.is_empty() {
             legend.push((Ink::Bad4, &others));
         }
-        let rows = match all {
-            0 => Vec::new(),
-            _ => self.rows(|span| {
-                let kinds = span
-                    .failed
-                    .iter()
-                    .map(|(kind, count)| format!("{kind} {}", grouped(*count)));
-                let count = span.failed.values().sum();
-                vec![grouped(count), kinds.collect::<Vec<_>>().join(", ")]
-            }),
-        };
+        let rows = self.rows(|span| {
+            let kinds = span.failed.iter();
+            let kinds = kinds.map(|(kind, count)| format!("{kind} {}", grouped(*count)));
+            let count = span.failed.values().sum();
+            vec![grouped(count), kinds.collect::<Vec<_>>().join(", ")]
+        });
         let head = vec!["from", "failed turns", "which"];
         put(html, &chart, &legend, &description, &Table::of(head, rows));
     }

@@ -84,7 +84,8 @@ impl Section<'_> {
         html.close("div");
         heading(html, "Distribution and load");
         html.open("div", "charts");
-        distribution::cumulative(html, &prefix, collected);
+        let response = self.summary.latencies.get("response");
+        distribution::cumulative(html, &prefix, collected, response);
         distribution::by_load(html, &prefix, collected);
         html.close("div");
     }

@@ -20,9 +20,18 @@ pub(super) fn headline(html: &mut Markup, summary: &Summary) {
         let [p50, _, p95, p99, _] = figures.quantiles().map(cell);
         let latency = LATENCIES.iter().find(|latency| latency.name == name);
         let ends = latency.map_or("", |latency| latency.ends);
-        card(html, &format!("{name} p50"), &p50, ends);
-        card(html, &format!("{name} p95"), &p95, ends);
-        card(html, &format!("{name} p99"), &p99, ends);
+        let intervals = &figures.interval_ns;
+        for (level, value, interval) in [
+            ("p50", p50, intervals.p50),
+            ("p95", p95, intervals.p95),
+            ("p99", p99, intervals.p99),
+        ] {
+            let note = interval.map_or_else(
+                || ends.to_owned(),
+                |ends| format!("95 %: {}", between(ends)),
+            );
+            card(html, &format!("{name} {level}"), &value, &note);
+        }
     }
     let turns = &summary.turns;
     let cancelled = turns.outcomes.get(Status::Cancelled.name()).unwrap_or(&0);
@@ -66,6 +75,38 @@ fn card(html: &mut Markup, name: &str, value: &str, note: &str) {
     html.close("div");
 }
 
+/// An interval; without an upper end where that falls among the turns without an answer.
+fn between([low, high]: [Option<i64>; 2]) -> String {
+    let end = |ns: Option<i64>| ns.map_or("∞".to_owned(), |ns| Human(ns).to_string());
+    format!("{} – {}", end(low), end(high))
+}
+
+/// How far the quantiles of every latency can be trusted.
+fn intervals(html: &mut Markup, shown: &[(&Latency, &Percentiles)]) {
+    let row = |(latency, figures): &(&Latency, &Percentiles)| {
+        let ends = &figures.interval_ns;
+        let ends = [ends.p50, ends.p90, ends.p95, ends.p99];
+        let cells = ends.map(|ends| ends.map_or_else(|| "–".to_owned(), between));
+        let fewest = figures
+            .effective_n
+            .map(|n| n.p50.min(n.p90).min(n.p95).min(n.p99));
+        let mut row = vec![latency.name.to_owned()];
+        row.extend(cells);
+        row.push(fewest.map_or_else(|| "–".to_owned(), grouped));
+        row
+    };
+    html.raw("<details><summary>95 % intervals</summary>\n");
+    let head = vec!["latency", "p50", "p90", "p95", "p99", "effective turns"];
+    Table::of(head, shown.iter().map(row).collect()).put(html);
+    html.element(
+        "p",
+        "note",
+        "From order statistics, with as many turns as say as much and have nothing to do with each other: turns of one \
+         session, or user, are alike.",
+    );
+    html.close("details");
+}
+
 /// Every latency.
 pub(super) fn latencies(html: &mut Markup, summary: &Summary) {
     let row = |(latency, figures): (&Latency, &Percentiles)| {
@@ -90,6 +131,7 @@ pub(super) fn latencies(html: &mut Markup, summary: &Summary) {
         .map(|(latency, figures)| row((latency, figures)));
     let table = Table::of(head, rows.collect()).with(Columns::NameAndMeaning);
     table.put(html);
+    intervals(html, &shown);
     for note in footnotes(summary, &shown) {
         html.element("p", "note", &note);
     }

@@ -1,4 +1,4 @@
-//! The JSON document of a run. Its fields are described in `docs/report-json.md`.
+//! The JSON document of a run. Its fields are described in `DATA.md`.
 
 use std::collections::BTreeMap;
 
@@ -116,7 +116,7 @@ mod tests {
     use crate::units::NS_PER_S;
     use std::collections::BTreeSet;
 
-    const DESCRIBED: &str = include_str!("../../../docs/report-json.md");
+    const DESCRIBED: &str = include_str!("../../../DATA.md");
 
     /// Objects whose names are data.
     const NAMED_BY_DATA: [&str; 10] = [
@@ -196,13 +196,6 @@ mod tests {
         std::fs::write(dir.join("run.json"), serde_json::to_string(&run).unwrap()).unwrap();
         write_all(&dir.join("requests.parquet"), 1024, &[], &rows).unwrap();
         write_all(&dir.join("clips.parquet"), 1024, &[], &[clip]).unwrap();
-        let server = ServerRow {
-            series: "gpu_utilisation_percent".to_owned(),
-            labels: "{}".to_owned(),
-            at_ns: NS_PER_S,
-            value: 71.0,
-        };
-        write_all(&dir.join("server.parquet"), 1024, &[], &[server]).unwrap();
         let seconds: Vec<_> = (0..40).map(second).collect();
         write_all(&dir.join("timeline.parquet"), 1024, &[], &seconds).unwrap();
         let value = ServerRow {
@@ -276,7 +269,11 @@ mod tests {
         let ours = tables.split("## Ours").nth(1).unwrap();
         let lines = originals.lines().chain(ours.lines());
         let names = lines.filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-        names.map(str::to_owned).collect()
+        let mut all = BTreeSet::new();
+        for name in names {
+            assert!(all.insert(name.to_owned()), "`{name}` is described twice");
+        }
+        all
     }
 
     #[test]
@@ -288,17 +285,11 @@ mod tests {
         fields("", &document, &quantiles, &mut found);
         let described = described();
         let undescribed: Vec<_> = found.difference(&described).collect();
-        assert!(
-            undescribed.is_empty(),
-            "not in docs/report-json.md: {undescribed:?}"
-        );
+        assert!(undescribed.is_empty(), "not in DATA.md: {undescribed:?}");
         // What is described may also be an object or array that others lie below.
         let has_fields = |name: &String| found.iter().any(|field| field.starts_with(name.as_str()));
         let unknown: Vec<_> = described.iter().filter(|name| !has_fields(name)).collect();
-        assert!(
-            unknown.is_empty(),
-            "in docs/report-json.md alone: {unknown:?}"
-        );
+        assert!(unknown.is_empty(), "in DATA.md alone: {unknown:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod parse;
 
 use std::fmt;
 
-pub use judge::{Judged, Judgement, judge};
+pub use judge::{Judged, Judgement, Unit, judge};
 pub use parse::RequirementError;
 
 /// A figure of a latency that can be required.

@@ -43,10 +43,7 @@ pub(super) fn guidance(page: &mut Page, summary: &Summary) {
     }
     page.end_line();
     match kept.is_empty() {
-        true => page.items(
-            "guidance",
-            &[("no rule of thumb is kept".to_owned(), Tone::Plain)],
-        ),
+        true => page.items("guidance", &[("what to weigh".to_owned(), Tone::Plain)]),
         false => page.items("guidance", &kept),
     }
     for advice in warnings {

@@ -1,0 +1,437 @@
+//! Runs beside each other, as a page.
+
+use super::axis::Axis;
+use super::chart::{Chart, Ink, Layer};
+use super::figure::{Columns, Table, put};
+use super::markup::Markup;
+use super::run::heading;
+use super::{facts, page};
+use crate::report::compare::model::{
+    Against, BlockKind, Change, Comparison, Difference, LoadCheck, Pairing, Reading, Side, Unit,
+};
+use crate::report::layout::{counted, grouped};
+use crate::units::Human;
+
+/// A difference is drawn as far as this share of the base on either side.
+const FARTHEST: f64 = 1.0;
+/// The chart shows at least this share on either side, so that noise looks like noise.
+const NEAREST: f64 = 0.05;
+/// Height of a metric's lane, and of what is above and below all.
+const LANE: i32 = 22;
+const ENDS: i32 = 40;
+
+const LOAD_DIFFERS: &str =
+    "they were asked for different loads (see below): differences may be due to that";
+
+/// The page of a comparison.
+#[must_use]
+pub fn of_comparison(comparison: &Comparison) -> String {
+    let mut html = Markup::default();
+    html.open("header", "");
+    html.element("p", "kicker", "voicelt comparison");
+    html.open("h1", "");
+    html.text(&comparison.base.run.name);
+    html.raw(" and ");
+    let others = comparison
+        .against
+        .iter()
+        .map(|against| against.side.run.name.as_str());
+    html.text(&others.collect::<Vec<_>>().join(", "));
+    html.close("h1");
+    html.close("header");
+    heading(&mut html, "Base");
+    side(&mut html, &comparison.base);
+    for (number, against) in comparison.against.iter().enumerate() {
+        html.raw("<section>");
+        beside(&mut html, number, against, comparison);
+        html.close("section");
+    }
+    let title = format!("{} compared – voicelt", comparison.base.run.name);
+    page::document(&title, html)
+}
+
+fn side(html: &mut Markup, side: &Side) {
+    html.open("p", "");
+    html.element("strong", "", &side.run.name);
+    facts::badge(html, side.verdict.as_ref());
+    html.close("p");
+    let run = &side.run;
+    let target = run.target.as_deref().unwrap_or("target not known");
+    let mut line = format!("{} → {target} · {}", run.trace, run.started_at);
+    for (key, value) in &run.labels {
+        line += &format!(" · {key}={value}");
+    }
+    html.element("p", "soft", &line);
+    let measured = &side.measured;
+    let (answered, rows) = (grouped(measured.answered), grouped(measured.rows));
+    html.element(
+        "p",
+        "note",
+        &format!("answered {answered} of {rows} turns of its headline figures"),
+    );
+}
+
+fn beside(html: &mut Markup, number: usize, against: &Against, comparison: &Comparison) {
+    let of = match comparison.against.len() {
+        1 => "Beside it".to_owned(),
+        several => format!("Beside it, {} of {several}", number + 1),
+    };
+    heading(html, &of);
+    side(html, &against.side);
+    summing_up(html, &against.differences);
+    let load_differs = (!against.load.equal).then_some(LOAD_DIFFERS);
+    let warnings = against.warnings.iter().map(String::as_str);
+    let warnings: Vec<&str> = load_differs.into_iter().chain(warnings).collect();
+    if !warnings.is_empty() {
+        html.open("ul", "guidance");
+        for warning in warnings {
+            html.element("li", "warn", warning);
+        }
+        html.close("ul");
+    }
+    chart(html, number, &against.differences);
+    differences(html, &against.differences);
+    html.element("p", "note", &how(&against.pairing));
+    let method = format!(
+        "Differences are this run less the base, with 95 % intervals of {} resamples; p is adjusted by Holm over {}.",
+        grouped(comparison.resamples.into()),
+        counted(comparison.tested, "difference"),
+    );
+    html.element("p", "note", &method);
+    for left_out in &against.left_out {
+        html.element("p", "note", &format!("left out: {left_out}"));
+    }
+    load(html, &against.load);
+}
+
+/// How many differences are no chance.
+fn summing_up(html: &mut Markup, differences: &[Difference]) {
+    let count = |change| {
+        differences
+            .iter()
+            .filter(|one| one.change == change)
+            .count() as u64
+    };
+    let (worse, better) = (count(Change::Worse), count(Change::Better));
+    let (class, words) = match (worse, better) {
+        (0, 0) => (
+            "verdict good",
+            "No difference is more than chance explains.".to_owned(),
+        ),
+        (0, better) => (
+            "verdict good",
+            format!("{} better, none worse.", counted(better, "metric")),
+        ),
+        (worse, better) => (
+            "verdict bad",
+            format!(
+                "{} worse, {} better.",
+                counted(worse, "metric"),
+                grouped(better)
+            ),
+        ),
+    };
+    html.open("div", class);
+    html.element("p", "", &words);
+    html.close("div");
+}
+
+fn how(pairing: &Pairing) -> String {
+    let blocks = |count: u64, by| {
+        let name = match by {
+            BlockKind::Session => "session",
+            BlockKind::User => "user",
+        };
+        counted(count, name)
+    };
+    let kind = if pairing.paired { "Paired" } else { "Unpaired" };
+    let mut text = format!(
+        "{kind}: {}. {} of {} in the base, {} of {} in this run",
+        pairing.reason,
+        counted(pairing.base_rows, "turn"),
+        blocks(pairing.base_blocks.count, pairing.base_blocks.by),
+        counted(pairing.run_rows, "turn"),
+        blocks(pairing.run_blocks.count, pairing.run_blocks.by),
+    );
+    if pairing.without_partner > 0 {
+        text += &format!(
+            "; {} without a partner",
+            counted(pairing.without_partner, "turn")
+        );
+    }
+    text + "."
+}
+
+/// The difference of each metric as a share of the base, with its interval.
+fn chart(html: &mut Markup, number: usize, differences: &[Difference]) {
+    let drawn: Vec<(&Difference, f64, [f64; 2])> =
+        differences.iter().filter_map(relative).collect();
+    if drawn.is_empty() {
+        return;
+    }
+    // An end that is without limit does not count.
+    let ends = drawn
+        .iter()
+        .flat_map(|(_, share, ends)| [*share, ends[0], ends[1]])
+        .filter(|end| end.is_finite())
+        .map(f64::abs);
+    let most = ends.fold(NEAREST, f64::max).min(FARTHEST);
+    let x = Axis::signed_shares(most);
+    let count = drawn.len();
+    let mut layers = vec![Layer::Upright(0.0, Ink::Soft)];
+    let mut lanes = Vec::new();
+    for (i, (difference, share, [low, high])) in drawn.iter().enumerate() {
+        let lane = (count - i) as f64 - 0.5;
+        lanes.push((lane, difference.metric.clone()));
+        let ink = match difference.change {
+            Change::Better => Ink::Accent,
+            Change::Worse => Ink::Bad,
+            Change::NotSignificant => Ink::Soft,
+        };
+        layers.push(Layer::Lines(vec![vec![(*low, lane), (*high, lane)]], ink));
+        layers.push(Layer::Dots(vec![(*share, lane)], ink, 4.0));
+    }
+    let significant = drawn
+        .iter()
+        .filter(|(one, _, _)| one.change != Change::NotSignificant);
+    let words: Vec<String> = significant
+        .map(|(one, share, _)| format!("{} {:+.1} %", one.metric, share * 100.0))
+        .collect();
+    let description = match words.is_empty() {
+        true => "No difference is significant.".to_owned(),
+        false => format!("Significant: {}.", words.join(", ")),
+    };
+    let chart = Chart {
+        id: &format!("c{number}-differences"),
+        title: "Difference from the base",
+        description: &description,
+        x,
+        y: Axis::lanes(count as f64, lanes),
+        height: ENDS + LANE * count as i32,
+        left: 150,
+        layers,
+    };
+    let legend = [
+        (Ink::Accent, "better"),
+        (Ink::Bad, "worse"),
+        (Ink::Soft, "no more than chance"),
+    ];
+    html.open("div", "charts");
+    put(
+        html,
+        &chart,
+        &legend,
+        "As a share of the base, with its 95 % interval.",
+        &Table::default(),
+    );
+    html.close("div");
+}
+
+/// A difference and the ends of its interval as shares of the base.
+fn relative(difference: &Difference) -> Option<(&Difference, f64, [f64; 2])> {
+    let share = difference.relative?;
+    let Reading::Value(base) = difference.base else {
+        return None;
+    };
+    let [low, high] = difference.interval?;
+    let low = low.map_or(f64::NEG_INFINITY, |low| low / base);
+    let high = high.map_or(f64::INFINITY, |high| high / base);
+    Some((difference, share, [low, high]))
+}
+
+fn differences(html: &mut Markup, differences: &[Difference]) {
+    let rows = differences.iter().map(|one| {
+        let said = match one.change {
+            Change::Better => "better",
+            Change::Worse => "worse",
+            Change::NotSignificant => "–",
+        };
+        let interval = one.interval.map_or("–".to_owned(), |[low, high]| {
+            let end = |end: Option<f64>| end.map_or("∞".to_owned(), |end| signed(one.unit, end));
+            format!("{} to {}", end(low), end(high))
+        });
+        vec![
+            one.metric.clone(),
+            reading(one.unit, one.base),
+            reading(one.unit, one.run),
+            one.difference
+                .map_or("–".to_owned(), |difference| signed(one.unit, difference)),
+            one.relative
+                .map_or("–".to_owned(), |share| format!("{:+.1} %", share * 100.0)),
+            interval,
+            format!("{:.3}", one.p_adjusted),
+            said.to_owned(),
+        ]
+    });
+    let head = vec![
+        "metric",
+        "base",
+        "run",
+        "difference",
+        "share",
+        "95 % interval",
+        "p",
+        "change",
+    ];
+    Table::of(head, rows.collect())
+        .with(Columns::NameAndMeaning)
+        .put(html);
+}
+
+fn reading(unit: Unit, reading: Reading) -> String {
+    match reading {
+        Reading::NoAnswer => "∞".to_owned(),
+        Reading::Value(value) => figure(unit, value),
+    }
+}
+
+fn figure(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Nanoseconds => Human(value.round() as i64).to_string(),
+        Unit::Share => format!("{:.2} %", value * 100.0),
+        Unit::PerSecond => format!("{value:.2} /s"),
+    }
+}
+
+fn signed(unit: Unit, value: f64) -> String {
+    let sign = if value > 0.0 { "+" } else { "" };
+    format!("{sign}{}", figure(unit, value))
+}
+
+/// What each run was asked for.
+fn load(html: &mut Markup, load: &LoadCheck) {
+    if load.equal {
+        html.element("p", "note", "Both were asked for the same load.");
+    }
+    let rows = load.items.iter().map(|item| {
+        let equal = if item.equal { "same" } else { "different" };
+        vec![
+            item.name.clone(),
+            item.base.clone(),
+            item.run.clone(),
+            equal.to_owned(),
+        ]
+    });
+    Table::of(vec!["asked for", "base", "run", ""], rows.collect()).put(html);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Summary;
+    use crate::report::compare::model::{Blocks, LoadItem};
+    use crate::results::sample::{manifest, row};
+    use crate::units::NS_PER_MS;
+
+    fn side(name: &str) -> Side {
+        let rows: Vec<_> = (0..100).map(row).collect();
+        let summary = Summary::of(&manifest(), &rows, &[], None);
+        let mut run = summary.run;
+        run.name = name.to_owned();
+        Side {
+            run,
+            verdict: summary.verdict,
+            measured: summary.measured,
+        }
+    }
+
+    fn difference(metric: &str, base_ms: i64, run_ms: i64, change: Change) -> Difference {
+        let (base, run) = ((base_ms * NS_PER_MS) as f64, (run_ms * NS_PER_MS) as f64);
+        let width = 10e6;
+        Difference {
+            metric: metric.to_owned(),
+            unit: Unit::Nanoseconds,
+            more_is_worse: true,
+            base: Reading::Value(base),
+            run: Reading::Value(run),
+            difference: Some(run - base),
+            interval: Some([Some(run - base - width), Some(run - base + width)]),
+            relative: Some((run - base) / base),
+            p_value: 0.001,
+            p_adjusted: 0.004,
+            change,
+        }
+    }
+
+    fn compared(name: &str) -> Comparison {
+        let lost = Difference {
+            run: Reading::NoAnswer,
+            difference: None,
+            interval: Some([Some(5e6), None]),
+            relative: None,
+            ..difference("response p99", 900, 0, Change::Worse)
+        };
+        let errors = Difference {
+            unit: Unit::Share,
+            base: Reading::Value(0.01),
+            run: Reading::Value(0.0125),
+            difference: Some(0.0025),
+            interval: Some([Some(-0.001), None]),
+            relative: Some(0.25),
+            p_adjusted: 0.4,
+            change: Change::NotSignificant,
+            ..difference("errors", 0, 0, Change::NotSignificant)
+        };
+        let blocks = Blocks {
+            by: BlockKind::Session,
+            count: 40,
+        };
+        Comparison {
+            schema_version: "1.0".to_owned(),
+            base: side("monday"),
+            against: vec![Against {
+                side: side(name),
+                pairing: Pairing {
+                    paired: true,
+                    reason: "the same trace".to_owned(),
+                    base_rows: 400,
+                    run_rows: 400,
+                    without_partner: 3,
+                    base_blocks: blocks,
+                    run_blocks: blocks,
+                },
+                load: LoadCheck {
+                    equal: false,
+                    items: vec![LoadItem {
+                        name: "sessions".to_owned(),
+                        base: "100".to_owned(),
+                        run: "120".to_owned(),
+                        equal: false,
+                    }],
+                },
+                differences: vec![
+                    difference("response p50", 250, 310, Change::Worse),
+                    difference("asr p50", 1_250, 1_180, Change::Better),
+                    lost,
+                    errors,
+                ],
+                left_out: vec!["tts p99: not enough data".to_owned()],
+                warnings: vec!["the base was made on another machine".to_owned()],
+            }],
+            tested: 4,
+            resamples: 2_000,
+        }
+    }
+
+    #[test]
+    fn a_comparison_shows_each_difference_and_names_the_significant() {
+        let page = of_comparison(&compared("tuesday"));
+        for words in [
+            "2 metrics worse, 1 better.",
+            "Significant: response p50 +24.0 %, asr p50 -5.6 %.",
+            "<td>+60.0 ms</td><td>+24.0 %</td><td>+50.0 ms to +70.0 ms</td><td>0.004</td><td>worse</td>",
+            "<td>∞</td><td>–</td><td>–</td><td>+5.00 ms to ∞</td>",
+            "400 turns of 40 sessions in the base",
+            "asked for different loads (see below)",
+        ] {
+            assert!(page.contains(words), "{words}\n{page}");
+        }
+    }
+
+    #[test]
+    fn names_of_runs_stay_text() {
+        let page = of_comparison(&compared("<script>alert(1)</script>"));
+        assert!(!page.contains("<script"));
+        assert!(page.contains("&lt;script&gt;"));
+    }
+}
