@@ -46,16 +46,6 @@ pub trait Stored: Sized {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct UtcInstant(pub i64);
 
-/// In JSON as RFC 3339; null where that has no such year.
-impl serde::Serialize for UtcInstant {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let instant = jiff::Timestamp::from_nanosecond(self.0.into()).ok();
-        instant
-            .map(|instant| instant.to_string())
-            .serialize(serializer)
-    }
-}
-
 macro_rules! primitive {
     ($type:ty, $array:ty, $data_type:expr) => {
         impl Stored for $type {
