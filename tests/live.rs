@@ -6,9 +6,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustls_pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 use voicelt::report::Summary;
 use voicelt::results::reader::RunDir;
 
@@ -25,9 +29,14 @@ struct Running {
 
 impl Running {
     fn start(place: &Path, args: &[&str]) -> Running {
+        Running::start_with(place, args, &[])
+    }
+
+    fn start_with(place: &Path, args: &[&str], env: &[(&str, &str)]) -> Running {
         let mut child = Command::new(env!("CARGO_BIN_EXE_voicelt"))
             .current_dir(place)
             .args(args)
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -447,6 +456,68 @@ fn what_the_servers_measured_is_kept_with_the_run() {
     );
     let summary = Summary::of_run(&dir, None).unwrap();
     assert_eq!((summary.server.len(), summary.server[0].mean), (1, 50.0));
+}
+
+/// A Prometheus server that speaks TLS with a certificate of its own, and has nothing.
+fn prometheus_with_tls(place: &Path) -> String {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(place.join("ca.pem"), made.cert.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").unwrap());
+    let port = listener.local_addr().unwrap().port();
+    // It ends with the test.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = ServerConnection::new(config.clone()).unwrap();
+            let mut stream = BufReader::new(StreamOwned::new(connection, stream.unwrap()));
+            let mut line = String::new();
+            // A client that does not trust the certificate says so and hangs up.
+            while stream.read_line(&mut line).is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            let body = r#"{"status":"success","data":{"result":[]}}"#;
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n", body.len());
+            let stream = stream.get_mut();
+            let _ = write!(stream, "{head}connection: close\r\n\r\n{body}");
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        }
+    });
+    format!("https://localhost:{port}")
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_not_accepted() {
+    let desk = desk("1");
+    let url = prometheus_with_tls(desk.path());
+    let args = [
+        "replay",
+        "calls.vtrace",
+        "-t",
+        "embedded",
+        "--allow-invalid",
+        "--prometheus",
+        &url,
+    ];
+    let (code, said) = Running::start(desk.path(), &args).end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("UnknownIssuer") && said.contains("warning: --prometheus: "),
+        "{said}"
+    );
+    let ca = desk.path().join("ca.pem");
+    let trusting = [("SSL_CERT_FILE", ca.to_str().unwrap())];
+    let (_, said) = Running::start_with(desk.path(), &args, &trusting).end();
+    assert!(
+        said.contains("it has none of the series of the time of the run"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub(crate) struct MetricsArgs {
         long,
         value_name = "DURATION",
         default_value = "0s",
+        requires = "metrics_addr",
         help_heading = "Live"
     )]
     pub(crate) metrics_linger: DurationArg,

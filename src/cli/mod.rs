@@ -57,8 +57,8 @@ Examples:
   voicelt record --listen 0.0.0.0:50050 --upstream gateway:50051 -o live.vtrace --timing-only
   voicelt gateway --listen 127.0.0.1:50051
   voicelt report latest
-  voicelt runs --parquet runs.parquet
   voicelt compare runs/monday runs/tuesday --fail-on-regression 5%
+  voicelt runs --parquet runs.parquet
   voicelt witness latest arrivals.parquet
 
 Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
@@ -94,8 +94,8 @@ impl Cli {
             Command::Run(args) => run::run(&args, self.quiet),
             Command::Gateway(args) => gateway::run(&args),
             Command::Report(args) => report::run(&args),
-            Command::Runs(args) => runs::run(&args, self.quiet),
             Command::Compare(args) => compare::run(&args),
+            Command::Runs(args) => runs::run(&args, self.quiet),
             Command::Trace(args) => trace::run(&args, self.quiet),
             Command::Witness(args) => witness::run(&args),
         }

@@ -27,7 +27,15 @@ const QUICK: [&str; 5] = [
 ];
 
 /// A run whose users send fast and do not wait for the answer to be played.
-const FAST: [&str; 6] = ["run", "-a", "calls.vtrace", "--pace", "original", "--quiet"];
+const FAST: [&str; 7] = [
+    "run",
+    "--allow-invalid",
+    "-a",
+    "calls.vtrace",
+    "--pace",
+    "original",
+    "--quiet",
+];
 
 fn rows(desk: &Desk, run: &str) -> (RunManifest, Vec<RequestRow>) {
     let run = RunDir::open(&desk.path(run)).unwrap();
@@ -90,6 +98,7 @@ fn a_user_waits_for_the_answer_and_thinks_before_the_next_request() {
     let (_gateway, address) = desk.gateway(&QUICK);
     let run = [
         "run",
+        "--allow-invalid",
         "-a",
         "calls.vtrace",
         "-t",
@@ -155,6 +164,7 @@ fn at_another_pace_latencies_count_from_the_end_of_speech_that_is_sent() {
     for (pace, chunks, interval_ms) in [("original", 24, 10), ("fast:4", 150, 5)] {
         let run = [
             "run",
+            "--allow-invalid",
             "-a",
             "calls.vtrace",
             "--quiet",
@@ -187,6 +197,7 @@ fn a_request_may_be_a_conversation() {
     let (_gateway, address) = desk.gateway(&QUICK);
     let run = [
         "run",
+        "--allow-invalid",
         "-a",
         "calls.vtrace",
         "-t",
@@ -250,6 +261,7 @@ fn what_users_did_is_a_trace_that_does_it_again() {
     );
     let replay = [
         "replay",
+        "--allow-invalid",
         "did.vtrace",
         "-t",
         &address,
@@ -271,7 +283,7 @@ fn a_folder_of_audio_is_prepared_on_the_fly_and_leaves_nothing_behind() {
     let temp = desk.path("temp");
     std::fs::create_dir(&temp).unwrap();
     let line = format!(
-        "TMPDIR=temp {} run --audio-dir calls.vtrace/clips -t {address} -o run -d 500ms --pace fast:8",
+        "TMPDIR=temp {} run --allow-invalid --audio-dir calls.vtrace/clips -t {address} -o run -d 500ms --pace fast:8",
         env!("CARGO_BIN_EXE_voicelt")
     );
     let output = desk.shell(&line);

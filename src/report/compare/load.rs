@@ -16,7 +16,7 @@ pub(super) fn pairing(base: &Input, run: &Input) -> Result<String, String> {
         return Err("users of a closed loop say what they say at their own times".to_owned());
     }
     match base.trace.content_blake3 == run.trace.content_blake3 {
-        true => Ok(format!("turn by turn, of trace {}", base.trace.name)),
+        true => Ok(format!("both are replays of trace {}", base.trace.name)),
         false => Err(format!(
             "the traces differ ({} and {})",
             base.trace.name, run.trace.name

@@ -16,6 +16,8 @@ pub mod markdown;
 pub mod model;
 mod resample;
 mod significance;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub(super) mod wording;
 

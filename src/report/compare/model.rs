@@ -57,7 +57,7 @@ pub struct Against {
 pub struct Pairing {
     /// Turns of one trace in both runs, pair by pair; otherwise each run is taken by itself.
     pub paired: bool,
-    /// Why, in words that follow "paired:" or "unpaired:".
+    /// Why, in words that follow "paired, since" or "unpaired, since".
     pub reason: String,
     /// Requests in the base's figures.
     pub base_rows: u64,

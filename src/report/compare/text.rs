@@ -16,7 +16,10 @@ pub fn render(comparison: &Comparison, colour: bool) -> String {
         LABEL,
         Tone::Strong,
     );
-    for against in &comparison.against {
+    for (i, against) in comparison.against.iter().enumerate() {
+        if i > 0 {
+            page.end_line();
+        }
         beside(&mut page, against);
     }
     page.end_line();

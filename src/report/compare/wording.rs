@@ -66,6 +66,8 @@ fn signed(value: f64, unit: Unit) -> String {
 fn percent(share: f64) -> String {
     match share * 100.0 {
         large if large.abs() >= 999.5 => format!("{large:+.0} %"),
+        // Not -0.0.
+        small if small.abs() < 0.05 => "0.0 %".to_owned(),
         small => format!("{small:+.1} %"),
     }
 }
@@ -104,17 +106,14 @@ pub(in crate::report) fn rows(against: &Against) -> String {
     let (base, run) = (pairing.base_blocks, pairing.run_blocks);
     match pairing.paired {
         true => {
-            let partners = match pairing.without_partner {
+            let alone = match pairing.without_partner {
                 0 => String::new(),
-                some => format!(
-                    "; {} left out that count in one run only",
-                    counted(some, "turn")
-                ),
+                some => format!("; left out {}, in one run only", grouped(some)),
             };
             format!(
-                "paired: {} {}, in {}{partners}",
-                counted(pairing.base_rows, "turn"),
+                "paired, since {}: {} of {}{alone}",
                 pairing.reason,
+                counted(pairing.base_rows, "turn"),
                 blocks(base.by, base.count)
             )
         }
