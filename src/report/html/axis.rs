@@ -45,16 +45,17 @@ impl Axis {
         Axis::linear(0.0, 1.0, 0.25, |value| format!("{:.0} %", value * 100.0))
     }
 
-    /// Shares from -`most` to `most`, with their signs.
-    pub(super) fn signed_shares(most: f64) -> Axis {
-        let step = nice_step(most * 2.0);
+    /// Shares from `least` to `most` with their signs, 0 among them.
+    pub(super) fn signed_shares(least: f64, most: f64) -> Axis {
+        let (least, most) = (least.min(0.0), most.max(0.0));
+        let step = nice_step((most - least).max(0.01));
         let decimals = (-(step * 100.0).log10().floor()).max(0.0) as usize;
-        let to = (most / step).ceil() * step;
         let label = move |share: f64| match share.abs() < step / 2.0 {
             true => "0".to_owned(),
             false => format!("{:+.decimals$} %", share * 100.0),
         };
-        Axis::linear(-to, to, step, label)
+        let [from, to] = [(least / step).floor(), (most / step).ceil()];
+        Axis::linear(from * step, to * step, step, label)
     }
 
     /// Lengths of time from 0 to at least `most` nanoseconds.
@@ -216,8 +217,8 @@ mod tests {
         );
         assert_eq!(labels(&Axis::clock(1e8, 1.05e9))[0], "0.2s");
         assert_eq!(
-            labels(&Axis::signed_shares(0.05)),
-            ["-6 %", "-4 %", "-2 %", "0", "+2 %", "+4 %", "+6 %"]
+            labels(&Axis::signed_shares(-0.05, 0.021)),
+            ["-6 %", "-4 %", "-2 %", "0", "+2 %", "+4 %"]
         );
         assert_eq!(
             labels(&Axis::decades(12_000.0, 2.1e6)),

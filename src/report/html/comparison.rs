@@ -130,14 +130,16 @@ fn chart(html: &mut Markup, number: usize, differences: &[Difference]) {
     if drawn.is_empty() {
         return;
     }
-    // An end that is without limit does not count.
     let ends = drawn
         .iter()
         .flat_map(|(_, share, ends)| [*share, ends[0], ends[1]])
+        // An end that is without limit does not count.
         .filter(|end| end.is_finite())
-        .map(f64::abs);
-    let most = ends.fold(NEAREST, f64::max).min(FARTHEST);
-    let x = Axis::signed_shares(most);
+        .map(|end| end.clamp(-FARTHEST, FARTHEST));
+    let (least, most) = ends.fold((-NEAREST, NEAREST), |(least, most), end| {
+        (least.min(end), most.max(end))
+    });
+    let x = Axis::signed_shares(least, most);
     let count = drawn.len();
     let mut layers = vec![Layer::Upright(0.0, Ink::Soft)];
     let mut lanes = Vec::new();
@@ -177,7 +179,7 @@ fn chart(html: &mut Markup, number: usize, differences: &[Difference]) {
         (Ink::Bad, "worse"),
         (Ink::Soft, "no more than chance"),
     ];
-    html.open("div", "charts");
+    html.open("div", "single");
     put(
         html,
         &chart,
