@@ -208,7 +208,10 @@ pub(super) mod tests {
             for (count, ramp, hold) in &stages {
                 let (ramp_ns, hold_ns) = (ramp * NS_PER_S, hold * NS_PER_S);
                 if (from..from + ramp_ns + hold_ns).contains(&at_ns) {
-                    let share = ((at_ns - from) as f64 / ramp_ns.max(1) as f64).min(1.0);
+                    let share = match ramp_ns {
+                        0 => 1.0,
+                        _ => ((at_ns - from) as f64 / ramp_ns as f64).min(1.0),
+                    };
                     expected = before + (f64::from(*count) - before) * share;
                 }
                 before = f64::from(*count);
