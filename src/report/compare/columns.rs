@@ -129,7 +129,7 @@ impl Column {
 fn weighted(counts: &[u32], weights: &[u32]) -> u64 {
     let products = counts.iter().zip(weights);
     products
-        .map(|(count, weight)| u64::from(count * weight))
+        .map(|(count, weight)| u64::from(*count) * u64::from(*weight))
         .sum()
 }
 

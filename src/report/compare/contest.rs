@@ -1,6 +1,6 @@
 //! The comparison itself: what is set beside what, and what comes of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::columns::Column;
 use super::events::{Events, rates, shares};
@@ -112,8 +112,8 @@ fn refuse_paces(base: &Input, run: &Input, leniency: Leniency) -> Result<(), Com
 
 /// Adjusts the p-values of all differences, and says what each amounts to.
 fn adjust(against: &mut [Against]) -> u64 {
-    let all = |against: &Against| against.differences.clone();
-    let p_values: Vec<f64> = against.iter().flat_map(all).map(|d| d.p_value).collect();
+    let all = against.iter().flat_map(|one| &one.differences);
+    let p_values: Vec<f64> = all.map(|difference| difference.p_value).collect();
     let adjusted = holm(&p_values);
     let differences = against.iter_mut().flat_map(|one| &mut one.differences);
     for (difference, adjusted) in differences.zip(adjusted) {
@@ -128,10 +128,10 @@ fn adjust(against: &mut [Against]) -> u64 {
 }
 
 /// The rows of both runs, as they are set beside each other.
-struct Rows {
+struct Rows<'a> {
     paired: bool,
-    base: Vec<Row>,
-    run: Vec<Row>,
+    base: Vec<Row<'a>>,
+    run: Vec<Row<'a>>,
     /// Paired: requests that count in one run only.
     without_partner: u64,
     clusters: [u32; 2],
@@ -140,8 +140,8 @@ struct Rows {
 }
 
 /// A request of the headline figures, and the number of the cluster that it is like.
-struct Row {
-    turn: Turn,
+struct Row<'a> {
+    turn: &'a Turn,
     cluster: u32,
 }
 
@@ -185,7 +185,7 @@ fn blocks(by: BlockKind, count: u32) -> Blocks {
     }
 }
 
-fn rows(base: &Input, run: &Input, paired: bool) -> Rows {
+fn rows<'a>(base: &'a Input, run: &'a Input, paired: bool) -> Rows<'a> {
     let mut numbers = [HashMap::new(), HashMap::new()];
     let mut rows = Rows {
         paired,
@@ -214,10 +214,7 @@ fn rows(base: &Input, run: &Input, paired: bool) -> Rows {
                 } else {
                     &mut rows.run
                 };
-                to.push(Row {
-                    turn: turn.clone(),
-                    cluster,
-                });
+                to.push(Row { turn, cluster });
             }
         }
     }
@@ -233,13 +230,9 @@ fn rows(base: &Input, run: &Input, paired: bool) -> Rows {
 }
 
 /// Leaves the turns that count in both runs, in one order.
-fn keep_pairs(rows: &mut Rows) {
+fn keep_pairs(rows: &mut Rows<'_>) {
     let all = rows.base.len() + rows.run.len();
-    let keys = |of: &[Row]| {
-        of.iter()
-            .map(|row| row.turn.key)
-            .collect::<std::collections::HashSet<_>>()
-    };
+    let keys = |of: &[Row<'_>]| of.iter().map(|row| row.turn.key).collect::<HashSet<_>>();
     let (base, run) = (keys(&rows.base), keys(&rows.run));
     rows.base.retain(|row| run.contains(&row.turn.key));
     rows.run.retain(|row| base.contains(&row.turn.key));
@@ -249,8 +242,8 @@ fn keep_pairs(rows: &mut Rows) {
 }
 
 /// The columns of a latency in both runs; of pairs, those that have it in both.
-fn columns(rows: &Rows, latency: usize) -> [Column; 2] {
-    let value = |row: &Row| Some((row.turn.value(latency)?, row.cluster));
+fn columns(rows: &Rows<'_>, latency: usize) -> [Column; 2] {
+    let value = |row: &Row<'_>| Some((row.turn.value(latency)?, row.cluster));
     let (base, run): (Vec<_>, Vec<_>) = match rows.paired {
         true => {
             let pairs = rows.base.iter().zip(&rows.run);
@@ -266,7 +259,7 @@ fn columns(rows: &Rows, latency: usize) -> [Column; 2] {
     [base, run].map(|rows| Column::of(&rows, MOST_BLOCKS))
 }
 
-fn latencies(rows: &Rows, against: &mut Against) {
+fn latencies(rows: &Rows<'_>, against: &mut Against) {
     let columns: Vec<[Column; 2]> = (0..COMPARED.len()).map(|i| columns(rows, i)).collect();
     let mut names = Vec::new();
     let mut matches = Vec::new();
@@ -319,7 +312,7 @@ fn enough(base: &Column, run: &Column, level: Level) -> Result<(), String> {
     }
 }
 
-fn errors(rows: &Rows, against: &mut Against) {
+fn errors(rows: &Rows<'_>, against: &mut Against) {
     let [base, run] = &rows.failures;
     let (Some(base_share), Some(run_share)) = (base.share(), run.share()) else {
         let why = "errors: no request of the steady phase has ended in one of both runs";
@@ -334,7 +327,7 @@ fn errors(rows: &Rows, against: &mut Against) {
 }
 
 /// Of users alone: how much a replay sends is what its trace says.
-fn throughput(base: &Input, run: &Input, rows: &Rows, against: &mut Against) {
+fn throughput(base: &Input, run: &Input, rows: &Rows<'_>, against: &mut Against) {
     let of_users = |input: &Input| input.manifest.closed_loop.is_some();
     if !of_users(base) || !of_users(run) {
         return;

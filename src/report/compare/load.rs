@@ -24,6 +24,9 @@ pub(super) fn pairing(base: &Input, run: &Input) -> Result<String, String> {
     }
 }
 
+/// The name of a figure of the load, and how it is shown.
+type Figure<R> = (&'static str, fn(&R) -> String);
+
 /// What both runs were asked for.
 pub(super) fn check(base: &Input, run: &Input) -> LoadCheck {
     let (base, run) = (&base.manifest, &run.manifest);
@@ -47,7 +50,7 @@ pub(super) fn check(base: &Input, run: &Input) -> LoadCheck {
     item("audio", same_trace, trace(base), trace(run));
     match (&base.closed_loop, &run.closed_loop) {
         (None, None) => {
-            let figures: [(&str, fn(&RunManifest) -> String); 6] = [
+            let figures: [Figure<RunManifest>; 6] = [
                 ("sessions", |of| grouped(of.planned.sessions)),
                 ("turns", |of| grouped(of.planned.turns)),
                 ("chunks", |of| grouped(of.planned.chunks)),
@@ -60,7 +63,7 @@ pub(super) fn check(base: &Input, run: &Input) -> LoadCheck {
             }
         }
         (Some(base), Some(run)) => {
-            let figures: [(&str, fn(&ClosedLoop) -> String); 6] = [
+            let figures: [Figure<ClosedLoop>; 6] = [
                 ("users", |of| of.users.to_string()),
                 ("stages", stages),
                 ("thinking", thinking),

@@ -101,7 +101,7 @@ mod tests {
             matches.map(|one| one.draws)
         };
         let [first] = draws();
-        assert_eq!([first.clone()], draws());
+        assert_eq!(std::slice::from_ref(&first), draws());
         assert_eq!(first.len(), DRAWS as usize);
         let mean = first.iter().sum::<f64>() / f64::from(DRAWS);
         assert!(

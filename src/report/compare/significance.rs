@@ -41,9 +41,11 @@ pub(super) fn by_draws(observed: f64, draws: &mut [f64], clusters: f64) -> Judge
     let towards = if observed > 0.0 { below } else { above };
     Judged {
         interval: Some([end(observed - wider * below), end(observed + wider * above)]),
-        p_value: match observed == 0.0 {
-            true => 1.0,
-            false => t_two_sided(observed.abs() * Z / (towards * few), df),
+        p_value: match (observed == 0.0, towards == 0.0) {
+            (true, _) => 1.0,
+            // As if each cluster had chosen its side by itself.
+            (false, true) => 0.5_f64.powf(clusters - 1.0).min(1.0),
+            (false, false) => t_two_sided(observed.abs() * Z / (towards * few), df),
         },
     }
 }
@@ -139,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn a_certain_difference_is_certain() {
-        assert_eq!(by_draws(5.0, &mut vec![5.0; 100], 50.0).p_value, 0.0);
+    fn a_certain_difference_is_as_certain_as_there_are_clusters() {
+        let certain = |clusters| by_draws(5.0, &mut vec![5.0; 100], clusters).p_value;
+        assert!(certain(50.0) < 1e-12);
+        assert_eq!((certain(1.0), certain(2.0)), (1.0, 0.5));
         assert_eq!(by_draws(0.0, &mut vec![0.0; 100], 50.0).p_value, 1.0);
-        assert_eq!(
-            by_error(0.1, 0.05, 1e6).interval.unwrap()[0].unwrap() > 0.0,
-            true
-        );
+        let judged = by_error(0.1, 0.04, 1e6);
+        assert!(judged.interval.unwrap()[0] > Some(0.0) && judged.p_value < LIMIT);
     }
 
     #[test]
