@@ -96,7 +96,7 @@ fn a_good_run() {
     total     turn start → turn end       1.62 s   1.62 s   1.62 s   1.62 s   1.62 s
               answered 998 of 998 turns; left out: 1 cut off, 1 overlapped
               95 % interval p50 246 ms..253 ms · p95 293 ms..296 ms
-              p99 298 ms..299 ms · effective n 950
+              p99 298 ms..299 ms · effective n 976 (p99 950)
               – not enough data (n below): p90 needs 36 effective, p95 72, p99 368
               measured in 1 turn: barge_in_latency
 

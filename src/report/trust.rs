@@ -26,11 +26,16 @@ pub(super) fn notes(figures: &Percentiles) -> Vec<String> {
         Some(first) => first.insert_str(0, "95 % interval "),
         None => items.push("95 % interval: none".to_owned()),
     }
-    let fewest = effective.p50.min(effective.p90).min(effective.p95);
-    items.push(format!(
-        "effective n {}",
-        grouped(fewest.min(effective.p99))
-    ));
+    let of_p50 = grouped(effective.p50);
+    let fewer = [("p95", effective.p95), ("p99", effective.p99)];
+    let fewer = fewer.into_iter().filter(|(_, n)| *n < effective.p50);
+    let fewer: Vec<String> = fewer
+        .map(|(level, n)| format!("{level} {}", grouped(n)))
+        .collect();
+    items.push(match fewer.is_empty() {
+        true => format!("effective n {of_p50}"),
+        false => format!("effective n {of_p50} ({})", fewer.join(", ")),
+    });
 
     let mut lines: Vec<String> = Vec::new();
     for item in items {

@@ -342,7 +342,7 @@ mod tests {
             "Significant: response p50 +24.0 %, asr p50 -5.6 %.",
             "<td>+24.0 %</td><td>+50.0 ms..+70.0 ms</td><td>0.004</td><td>worse</td>",
             "<td>∞</td><td>–</td><td>+5.00 ms..+∞</td>",
-            "paired: 400 turns the same trace, in 40 sessions; 3 turns left out",
+            "paired, since the same trace: 400 turns of 40 sessions",
             "asked for different loads (see below)",
         ] {
             assert!(page.contains(words), "{words}\n{page}");
