@@ -331,16 +331,29 @@ fn ctrl_c_lets_requests_end_and_kill_9_loses_none_that_started() {
         "-o",
     ];
     let run = desk.start(&[&FAST[..], &flags, &["killed"]].concat());
-    // What ended is written last of a part, so that starts and ends belong together then.
     until(|| (files(&desk.path("killed"), "requests-").len() > 1).then_some(()));
     run.signal(rustix::process::Signal::KILL);
     assert_eq!(run.wait(), None);
     let (_, killed) = rows(&desk, "killed");
-    assert!(killed.iter().all(|row| row.user.is_some()));
-    let open = killed
-        .iter()
-        .filter(|row| row.status == Status::Interrupted);
-    assert!((1..=6).contains(&open.count()));
+    let mut of_users: BTreeMap<u32, Vec<&RequestRow>> = BTreeMap::new();
+    for row in &killed {
+        of_users.entry(row.user.unwrap()).or_default().push(row);
+    }
+    assert_eq!(of_users.len(), 6);
+    for (user, mut rows) in of_users {
+        rows.sort_by_key(|row| row.started_ns);
+        // None is missing before the last that is known, and only the last have no end.
+        for (number, row) in rows.iter().enumerate() {
+            assert_eq!(row.session_id, format!("u{user:04}-r{number:05}"));
+        }
+        let ended = rows
+            .iter()
+            .take_while(|row| row.status == Status::Ok)
+            .count();
+        assert!(ended > 0, "user {user} ended nothing in five seconds");
+        let open = &rows[ended..];
+        assert!(open.iter().all(|row| row.status == Status::Interrupted));
+    }
 }
 
 #[test]
