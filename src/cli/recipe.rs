@@ -1,8 +1,9 @@
-//! A recipe: the settings of `prepare` in a TOML file.
+//! Recipes: settings in TOML; here those of `prepare`, and what all have in common.
 
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
+use serde::de::DeserializeOwned;
 
 use super::exit::BadInput;
 use super::settings::Settings;
@@ -15,18 +16,26 @@ pub(crate) fn read(path: &Path) -> Result<Settings, BadInput> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("recipe {shown}"));
     let text = text.map_err(BadInput)?;
-    let mut settings = toml::from_str::<Settings>(&text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = 1 + before.unwrap_or_default().matches('\n').count();
-        let message = error.message();
-        BadInput(anyhow!("recipe {shown}, line {line}: {message}"))
-    })?;
+    let mut settings: Settings = parse(&format!("recipe {shown}"), &text)?;
     if let Some(folder) = path.parent() {
         for path in settings.paths_mut() {
             *path = folder.join(&*path);
         }
     }
     Ok(settings)
+}
+
+/// Reads settings from `text`, which messages call `what`.
+///
+/// # Errors
+/// [`BadInput`] for what cannot be understood, with its line.
+pub(crate) fn parse<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, BadInput> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = 1 + before.unwrap_or_default().matches('\n').count();
+        let message = error.message();
+        BadInput(anyhow!("{what}, line {line}: {message}"))
+    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow};
 
 use super::behaviour::Behaviour;
 use crate::cli::exit::BadInput;
+use crate::cli::recipe::parse;
 
 /// The scenarios that are built in: name and recipe.
 pub(super) const BUILT_IN: [(&str, &str); 6] = [
@@ -70,15 +71,9 @@ impl Scenario {
 }
 
 fn read(name: &str, shown: &str, text: &str) -> Result<Scenario, BadInput> {
-    let behaviour = toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = 1 + before.unwrap_or_default().matches('\n').count();
-        let message = error.message();
-        BadInput(anyhow!("scenario {shown}, line {line}: {message}"))
-    })?;
     Ok(Scenario {
         name: name.to_owned(),
-        behaviour,
+        behaviour: parse(&format!("scenario {shown}"), text)?,
     })
 }
 
