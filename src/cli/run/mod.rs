@@ -164,7 +164,8 @@ impl Loop<'_> {
             None => path.clone(),
         };
         let dir = self.args.run_dir.as_ref().map(numbered);
-        let finished = self.make(&self.resolved, campaign, dir)?;
+        let feasibility = self.survey(&self.resolved)?;
+        let finished = self.make(&self.resolved, &feasibility, campaign, dir)?;
         if let Some(place) = self.args.emit_trace.as_ref().map(numbered) {
             let (bundle, call) = (&self.speech.bundle, &self.resolved.call);
             let sessions = emit::emit(&finished.dir, bundle, call, &place)?;
@@ -199,43 +200,44 @@ impl Loop<'_> {
             for stage in resolved.stages.iter_mut().filter(|stage| stage.users > 0) {
                 stage.users = users;
             }
-            if let Some(why) = self.cannot_make(&resolved)? {
+            let feasibility = self.survey(&resolved)?;
+            if let Err(why) = feasibility.judge(self.load.force) {
                 say(&format!("{users} users: {why}\n"));
                 return Ok(None);
             }
             let dir = self.args.run_dir.as_deref();
             let dir = dir.map(|dir| number_of(dir, users));
-            self.make(&resolved, None, dir).map(Some)
+            self.make(&resolved, &feasibility, None, dir).map(Some)
         })
     }
 
-    /// Why this machine cannot make so much load, if it cannot.
-    fn cannot_make(&self, resolved: &Resolved) -> anyhow::Result<Option<String>> {
-        let extent = self.extent(resolved);
-        let feasibility = survey(&self.load, extent, self.target.stream_limit())?;
-        let refused = feasibility.judge(self.load.force).err();
-        Ok(refused.map(|why| why.to_string()))
+    /// What this machine can do about so much load.
+    fn survey(&self, resolved: &Resolved) -> anyhow::Result<Feasibility> {
+        survey(
+            &self.load,
+            self.extent(resolved),
+            self.target.stream_limit(),
+        )
     }
 
     /// Makes one run.
     fn make(
         &self,
         resolved: &Resolved,
+        feasibility: &Feasibility,
         campaign: Option<Campaign>,
         dir: Option<PathBuf>,
     ) -> anyhow::Result<Finished> {
-        let stream_limit = self.target.stream_limit();
-        let extent = self.extent(resolved);
-        let feasibility = survey(&self.load, extent, stream_limit)?;
-        judge(&self.load, &feasibility, self.quiet)?;
+        let extent = &feasibility.extent;
+        judge(&self.load, feasibility, self.quiet)?;
         if !self.quiet {
-            let route = routed(&self.load, &feasibility, stream_limit);
-            say(&format!("{} on {route}\n", self.announced(&extent)));
+            let route = routed(&self.load, feasibility, self.target.stream_limit());
+            say(&format!("{} on {route}\n", self.announced(extent)));
         }
-        let users = users(resolved, &feasibility);
+        let users = users(resolved, feasibility);
         let spec = self.load.spec(
             &self.speech.bundle,
-            &feasibility,
+            feasibility,
             TurnTiming::Reactive { barge_in_ns: None },
             users.phases(),
         );
@@ -254,10 +256,10 @@ impl Loop<'_> {
             spec,
             settings: self.settings(),
             planned: Planned::default(),
-            closed_loop: Some(self.closed_loop(resolved, &extent)),
+            closed_loop: Some(self.closed_loop(resolved, extent)),
             campaign,
         };
-        conduct(job, &self.load, &self.target, &feasibility, &self.watch)
+        conduct(job, &self.load, &self.target, feasibility, &self.watch)
     }
 
     fn name(&self) -> Option<&str> {
