@@ -108,10 +108,11 @@ async fn listen(addr: &str, gateway: Gateway) -> anyhow::Result<ExitCode> {
     let listener = bound.with_context(|| {
         format!("cannot listen on {addr}; is it a free address of this machine?")
     })?;
-    eprintln!("listening on {}", listener.local_addr()?);
     let shutdown = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    // Whoever reads this may send a signal at once.
+    eprintln!("listening on {}", listener.local_addr()?);
     let mut serving = Box::pin(gateway.serve(listener, shutdown.clone()));
     loop {
         let code = tokio::select! {

@@ -5,6 +5,8 @@
 mod callers;
 mod diagnosed;
 mod faults;
+#[path = "../tls/mod.rs"]
+mod in_front;
 mod outputs;
 mod recorded;
 mod stopped;
