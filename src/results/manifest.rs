@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::units::Epoch;
+use jiff::Timestamp;
+use rand::RngExt;
+
+use crate::units::{Epoch, NS_PER_S};
 
 /// The version of the run directory's format; a reader refuses a newer major version.
 pub const RUN_FORMAT: &str = "1.0";
@@ -198,6 +201,34 @@ pub struct RunManifest {
 }
 
 impl RunManifest {
+    /// A run of `trace` that begins at `epoch`, with an id of its own; the rest is empty.
+    #[must_use]
+    pub fn begin(name: String, trace: TraceRef, epoch: Epoch) -> RunManifest {
+        let second = epoch.realtime_ns.div_euclid(NS_PER_S);
+        RunManifest {
+            format: RUN_FORMAT.to_owned(),
+            run_id: format!("{:032x}", rand::rng().random::<u128>()),
+            name,
+            tool: concat!("voicelt ", env!("CARGO_PKG_VERSION")).to_owned(),
+            exit_reason: ExitReason::Running,
+            started_at: Timestamp::from_second(second)
+                .unwrap_or_default()
+                .to_string(),
+            finished_at: None,
+            spec: serde_json::Value::Null,
+            host: Host::default(),
+            labels: BTreeMap::new(),
+            trace,
+            closed_loop: None,
+            campaign: None,
+            epoch,
+            calibration: None,
+            planned: Planned::default(),
+            verdict: None,
+            summary: None,
+        }
+    }
+
     /// The name under which the gateway saw a session: of this run alone, unless it was told to
     /// keep the trace's.
     #[must_use]

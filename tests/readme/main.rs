@@ -166,7 +166,7 @@ impl Reader<'_> {
 
     /// Ctrl-C in the other terminal.
     fn stop(&mut self) -> Result<(), String> {
-        self.served.take().map_or(Ok(()), |served| served.stop())
+        self.served.take().map_or(Ok(()), Served::stop)
     }
 }
 

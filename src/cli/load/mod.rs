@@ -12,7 +12,6 @@ mod watch;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rand::RngExt;
 use serde_json::{Value, json};
 
 use super::exit::{BadInput, Outcome, Unreachable};
@@ -31,7 +30,7 @@ use crate::replay::{
 use crate::report::machine::document::REQUIRE;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{
-    Campaign, ClosedLoop, ExitReason, Planned, RUN_FORMAT, RunManifest, TraceRef, VerdictLevel,
+    Campaign, ClosedLoop, ExitReason, Planned, RunManifest, TraceRef, VerdictLevel,
 };
 use crate::results::writer::{RunWriter, write_manifest};
 use crate::table::write_all;
@@ -39,7 +38,7 @@ use crate::trace::TraceError;
 use crate::trace::extent::Extent;
 use crate::trace::model::TraceSource;
 use crate::trace::stream::Bundle;
-use crate::units::{NS_PER_S, RunTime};
+use crate::units::RunTime;
 use crate::wire::channel::ConnectError;
 pub(crate) use args::LoadArgs;
 pub(crate) use capacity::{Scale, find_capacity};
@@ -51,8 +50,6 @@ pub(crate) use signals::rest;
 pub(crate) use target::Target;
 pub(crate) use watch::Watch;
 
-/// From the end of speech to the first audio, without being told.
-const TIMEOUT_NS: i64 = 30 * NS_PER_S;
 /// Most connections that are opened without being asked for.
 const MOST_CONNECTIONS: u64 = 64;
 
@@ -176,7 +173,9 @@ impl LoadArgs {
             coalesce_ns: self.coalesce.ns,
             clip_memory_bytes: self.clip_memory.bytes,
             turn_timing,
-            timeout_ns: self.timeout.map_or(TIMEOUT_NS, |timeout| timeout.ns),
+            timeout_ns: self
+                .timeout
+                .map_or(ReplaySpec::default().timeout_ns, |timeout| timeout.ns),
             playout_buffer_ns: self.playout_buffer.ns,
             headers: self.headers.clone(),
             replica_header: self.replica_header.clone(),
@@ -244,28 +243,19 @@ pub(crate) fn conduct(
 
     let dir = job.dir.unwrap_or_else(|| default_dir(&job.name));
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let trace = TraceRef {
+        name: bundle.manifest.name.clone(),
+        content_blake3: bundle.manifest.content_blake3.clone(),
+    };
     let mut manifest = RunManifest {
-        format: RUN_FORMAT.to_owned(),
-        run_id: format!("{:032x}", rand::rng().random::<u128>()),
-        name: name.into_owned(),
-        tool: stamp::TOOL.to_owned(),
-        exit_reason: ExitReason::Running,
-        started_at: stamp::now().to_string(),
-        finished_at: None,
         spec: shown,
         host: host(),
         labels: args.labels.iter().cloned().collect(),
-        trace: TraceRef {
-            name: bundle.manifest.name.clone(),
-            content_blake3: bundle.manifest.content_blake3.clone(),
-        },
         closed_loop: job.closed_loop,
         campaign: job.campaign,
-        epoch: epoch_now(),
         calibration: Some(feasibility.calibration.clone()),
         planned: job.planned,
-        verdict: None,
-        summary: None,
+        ..RunManifest::begin(name.into_owned(), trace, epoch_now())
     };
     let writer =
         RunWriter::create(&dir, &manifest, messages).map_err(|error| BadInput(error.into()))?;

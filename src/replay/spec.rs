@@ -1,0 +1,97 @@
+//! How a replay is set.
+
+use super::connections::Opening;
+use super::pacer::PacerKind;
+use super::phases::Phases;
+use crate::units::{NS_PER_MS, NS_PER_S};
+
+/// When the utterances of a session start after its first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnTiming {
+    /// As in the trace.
+    Recorded,
+    /// The think time after the heard answer's end.
+    Reactive {
+        /// Already so long after the answer's first sample is heard, if it is still playing then.
+        barge_in_ns: Option<i64>,
+    },
+}
+
+impl TurnTiming {
+    /// Whether callers wait for answers.
+    #[must_use]
+    pub fn is_reactive(self) -> bool {
+        self != TurnTiming::Recorded
+    }
+
+    /// How long callers let an answer play before they speak into it.
+    #[must_use]
+    pub fn barge_in_ns(self) -> Option<i64> {
+        match self {
+            TurnTiming::Reactive { barge_in_ns } => barge_in_ns,
+            TurnTiming::Recorded => None,
+        }
+    }
+}
+
+/// How a plan is replayed.
+#[derive(Debug, Clone)]
+pub struct ReplaySpec {
+    /// Threads that send.
+    pub workers: usize,
+    /// Connections of all of them.
+    pub connections: u32,
+    /// Which of the gateway's addresses they go to, and when they are opened.
+    pub opening: Opening,
+    /// What wakes the workers.
+    pub pacer: PacerKind,
+    /// How long before an instant the processor is kept busy instead of asleep.
+    pub spin_ns: i64,
+    /// Chunks that are due within so long leave together, early.
+    pub coalesce_ns: i64,
+    /// Most memory for framed audio.
+    pub clip_memory_bytes: usize,
+    /// When utterances start.
+    pub turn_timing: TurnTiming,
+    /// End of speech to first audio, and stream's end to its status.
+    pub timeout_ns: i64,
+    /// Buffer of the virtual caller.
+    pub playout_buffer_ns: i64,
+    /// Further request headers.
+    pub headers: Vec<(String, String)>,
+    /// Response header that names the replica.
+    pub replica_header: Option<String>,
+    /// Whether the gateway sees the trace's own session ids.
+    pub keep_session_ids: bool,
+    /// Whether transcripts and answers are kept.
+    pub keep_text: bool,
+    /// Whether a row is kept of each message.
+    pub messages: bool,
+    /// The parts of the run.
+    pub phases: Phases,
+}
+
+impl Default for ReplaySpec {
+    /// One thread and one connection, no part of the run but its drain, and otherwise what
+    /// `voicelt replay` does when it is told nothing else.
+    fn default() -> ReplaySpec {
+        ReplaySpec {
+            workers: 1,
+            connections: 1,
+            opening: Opening::default(),
+            pacer: PacerKind::default(),
+            spin_ns: 5_000,
+            coalesce_ns: 0,
+            clip_memory_bytes: 256_000_000,
+            turn_timing: TurnTiming::Recorded,
+            timeout_ns: 30 * NS_PER_S,
+            playout_buffer_ns: 60 * NS_PER_MS,
+            headers: Vec::new(),
+            replica_header: None,
+            keep_session_ids: false,
+            keep_text: true,
+            messages: false,
+            phases: Phases::default(),
+        }
+    }
+}
