@@ -67,7 +67,16 @@ def test_settings_overrule_a_scenario_and_are_told() -> None:
         "language_code": "en-US",
         "chunk_size": 4_096,
         "chunk_delay": 0.01,
+        "scenario": "medium",
     }
+    assert config.arguments()[:2] == ["--scenario", "medium"]
+
+
+def test_a_limit_of_a_scenario_can_be_taken_away() -> None:
+    limited = LoadTestConfig.from_scenario(TestScenario.BASELINE).arguments()
+    assert limited[limited.index("--requests-per-user") + 1] == "10"
+    endless = LoadTestConfig.from_scenario(TestScenario.BASELINE, requests_per_user=None)
+    assert not {"--requests-per-user", "--scenario"} & set(endless.arguments())
 
 
 @pytest.mark.parametrize(
@@ -129,6 +138,7 @@ def test_the_example_runs_with_only_its_import_line_changed(
     assert report["summary"]["success_rate"] == 1
     assert report["latency"]["e2e"]["count"] == len(raw)
     assert {name: report["config"][name] for name in SHORT} == SHORT
+    assert report["config"]["scenario"] == "medium"
     assert report["config"]["chunk_size"] == 4_096
     assert report["config"]["chunk_delay"] == 0.01
     assert {record["status"] for record in raw} == {"success"}

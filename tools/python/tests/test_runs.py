@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import subprocess
+import time
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import voicelt
+from voicelt import _binary
 from voicelt._requests import HEADLINES, STAGES
 
 
@@ -85,6 +88,27 @@ def test_of_a_killed_run_every_turn_that_started_is_there(demo_run: Path, tmp_pa
     assert run.quantile("response", 1) == whole.filter("measured")[:4]["response_ns"].max()
 
 
+def test_a_run_that_was_really_killed_agrees_with_its_report(demo: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    command = [_binary.find(), "run", "-u", "2", "-d", "10m", "--think-time", "100ms", "--quiet"]
+    command += ["--pace", "original", "-t", "embedded", "-a", str(demo), "-o", str(path)]
+    with subprocess.Popen(command) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not list(path.glob("requests-*.parquet")) and time.monotonic() < deadline:
+                assert process.poll() is None
+                time.sleep(0.05)
+        finally:
+            process.kill()
+    run = voicelt.load_run(path)
+    report = json.loads(_binary.run("report", str(path), "--format", "json"))
+    assert run.verdict is None
+    assert run.requests.height == report["turns"]["rows"] > 0
+    assert run.requests.filter(status="ok").height == report["turns"]["outcomes"]["ok"]
+    assert run.requests["measured"].sum() == report["measured"]["rows"] > 0
+    assert run.quantile("response", 0.5) == report["latencies"]["response"]["p50_ns"]
+
+
 def test_a_run_killed_at_once_has_no_rows_but_all_columns(demo_run: Path, tmp_path: Path) -> None:
     path = killed(demo_run, tmp_path, ended=0)
     for part in path.glob("*-0000?.parquet"):
@@ -122,6 +146,38 @@ def test_requests_without_an_answer_are_longer_than_every_other(
     assert run.quantile("response", 0.5) == answered[1]
     assert run.quantile("response", 0.75) is None
     assert run.quantile("e2e", 1) == rows["e2e_ns"].max()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"phase": pl.lit("drain")},
+        {"status": pl.lit("cancelled"), "end_of_speech_sent_ns": pl.lit(None, dtype=pl.Int64)},
+        {"intended_end_of_speech_ns": pl.lit(None, dtype=pl.Int64)},
+        {"early_endpoint": pl.lit(True)},
+        {"overlapped": pl.lit(True)},
+    ],
+)
+def test_a_request_that_is_left_out_is_left_out_by_the_report_too(
+    change: dict[str, pl.Expr], demo_run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    shutil.copytree(demo_run, path)
+    rows = pl.read_parquet(path / "requests.parquet")
+    pl.concat([rows[:1].with_columns(**change), rows[1:]]).write_parquet(path / "requests.parquet")
+    run = voicelt.load_run(path)
+    report = json.loads(_binary.run("report", str(path), "--format", "json"))
+    assert run.requests["measured"].sum() == report["measured"]["rows"]
+    assert (
+        run.requests["measured"].sum() == voicelt.load_run(demo_run).requests["measured"].sum() - 1
+    )
+
+
+def test_a_turn_that_is_in_two_parts_counts_once(demo_run: Path, tmp_path: Path) -> None:
+    path = killed(demo_run, tmp_path, ended=4)
+    again = pl.read_parquet(path / "requests-00002.parquet").with_columns(status=pl.lit("error"))
+    again.write_parquet(path / "requests-00003.parquet")
+    assert voicelt.load_run(path).requests.filter(status="ok").height == 4
 
 
 def test_what_is_no_run_is_said(demo_run: Path, tmp_path: Path) -> None:

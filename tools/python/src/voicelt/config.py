@@ -97,6 +97,8 @@ class LoadTestConfig:
     """Bytes."""
     chunk_delay: float = _ORIGINAL[1]
     """Seconds from one chunk to the next."""
+    scenario: TestScenario | None = None
+    """The scenario that the report names; its numbers are those above, whatever it is."""
 
     @classmethod
     def from_scenario(
@@ -108,11 +110,11 @@ class LoadTestConfig:
     ) -> Self:
         """The settings of a scenario, with `overrides` in their place."""
         settings = _SCENARIOS[scenario] | dict(overrides)
-        return cls(target_url=target_url, audio_dir=audio_dir, **settings)
+        return cls(target_url=target_url, audio_dir=audio_dir, scenario=scenario, **settings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Every setting by its name."""
-        return asdict(self)
+        """Every setting by its name, fit for JSON."""
+        return asdict(self) | {"scenario": self.scenario and self.scenario.value}
 
     def arguments(self) -> list[str]:
         """The flags of `voicelt run` that say the same.
@@ -125,7 +127,12 @@ class LoadTestConfig:
                 "is converted to that"
             )
         limit = self.requests_per_user
+        scenario = self.scenario
+        # The command could not tell a scenario's limit to go away.
+        if scenario is not None and limit is None and "requests_per_user" in _SCENARIOS[scenario]:
+            scenario = None
         return [
+            *([] if scenario is None else ["--scenario", scenario.value]),
             *["--target", self.target_url, "--audio", str(self.audio_dir)],
             *["--users", str(self.max_users)],
             *["--ramp-up", _duration("ramp_up_time", self.ramp_up_time)],
