@@ -1,6 +1,7 @@
 //! The command line: arguments, and one flow per subcommand. The only room that prints.
 
 pub mod compare;
+pub mod doctor;
 pub mod duration;
 pub mod exit;
 pub mod gateway;
@@ -62,6 +63,7 @@ Examples:
   voicelt runs --parquet runs.parquet
   voicelt witness latest arrivals.parquet
   voicelt schema requests
+  voicelt doctor --target gateway:50051
 
 Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
 4 figures not to be trusted, 99 a requirement not met, a regression, or nothing
@@ -81,6 +83,7 @@ enum Command {
     Trace(trace::Args),
     Witness(witness::Args),
     Schema(schema::Args),
+    Doctor(doctor::Args),
 }
 
 impl Cli {
@@ -102,6 +105,7 @@ impl Cli {
             Command::Trace(args) => trace::run(&args, self.quiet),
             Command::Witness(args) => witness::run(&args),
             Command::Schema(args) => schema::run(&args),
+            Command::Doctor(args) => doctor::run(&args, self.quiet),
         }
     }
 }
