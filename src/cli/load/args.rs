@@ -8,6 +8,7 @@ use crate::cli::outputs::OutputArgs;
 use crate::cli::prometheus::PrometheusArgs;
 use crate::cli::size::SizeArg;
 use crate::replay::connections::Balance;
+use crate::replay::default_workers;
 use crate::replay::pacer::PacerKind;
 use crate::report::require::Requirement;
 
@@ -133,7 +134,7 @@ impl LoadArgs {
     /// Threads that send.
     pub(crate) fn workers(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        self.workers.map_or(cores.div_ceil(2), usize::from)
+        self.workers.map_or(default_workers(cores), usize::from)
     }
 }
 

@@ -25,12 +25,12 @@ use crate::replay::connections::Opening;
 use crate::replay::limits::raise_open_files;
 use crate::replay::phases::Phases;
 use crate::replay::{
-    Replay, ReplayError, ReplaySpec, Stop, Traffic, TurnTiming, lead_ns, redacted,
+    Replay, ReplayError, ReplaySpec, Stop, Traffic, TurnTiming, lead_ns, redacted, trace_ref,
 };
 use crate::report::machine::document::REQUIRE;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{
-    Campaign, ClosedLoop, ExitReason, Planned, RunManifest, TraceRef, VerdictLevel,
+    Campaign, ClosedLoop, ExitReason, Planned, RunManifest, VerdictLevel,
 };
 use crate::results::writer::{RunWriter, write_manifest};
 use crate::table::write_all;
@@ -243,10 +243,6 @@ pub(crate) fn conduct(
 
     let dir = job.dir.unwrap_or_else(|| default_dir(&job.name));
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    let trace = TraceRef {
-        name: bundle.manifest.name.clone(),
-        content_blake3: bundle.manifest.content_blake3.clone(),
-    };
     let mut manifest = RunManifest {
         spec: shown,
         host: host(),
@@ -255,7 +251,7 @@ pub(crate) fn conduct(
         campaign: job.campaign,
         calibration: Some(feasibility.calibration.clone()),
         planned: job.planned,
-        ..RunManifest::begin(name.into_owned(), trace, epoch_now())
+        ..RunManifest::begin(name.into_owned(), trace_ref(&bundle), epoch_now())
     };
     let writer =
         RunWriter::create(&dir, &manifest, messages).map_err(|error| BadInput(error.into()))?;
