@@ -1,6 +1,7 @@
 //! Which files the inputs of a conversion are, in an order that does not depend on the system.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
@@ -74,7 +75,10 @@ fn named(input: &Path) -> Entry {
         path: input.to_owned(),
         name: name.to_string_lossy().into_owned(),
         named: true,
-        problem: std::fs::metadata(input).err().map(|e| e.to_string()),
+        problem: std::fs::metadata(input).err().map(|e| match e.kind() {
+            ErrorKind::NotFound => "there is no file or folder of this name".to_owned(),
+            _ => e.to_string(),
+        }),
     }
 }
 

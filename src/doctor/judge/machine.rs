@@ -161,7 +161,7 @@ fn files(open: OpenFiles) -> Check {
         format!("{soft} may be open, enough for {sessions} sessions with a connection each");
     let advice = "raise the hard limit (`ulimit -Hn`, or LimitNOFILE= of the service)";
     match sessions {
-        0 => Check::failed("open files", found, advice),
+        _ if sessions == 0 => Check::failed("open files", found, advice),
         ..SESSIONS => Check::warning("open files", found, advice),
         _ => Check::ok("open files", found),
     }
@@ -253,11 +253,11 @@ mod tests {
                 m.calibration.timer_error_p99_ns = 500_001
             }),
             ("sending", "warning", |m| {
-                m.calibration.chunk_cost_ns = 60_000
+                m.calibration.chunk_cost_ns = 60_000;
             }),
             ("cores", "warning", |m| m.cpu_quota = Some(1.5)),
             ("governor", "warning", |m| {
-                m.governors = vec!["powersave".to_owned()]
+                m.governors = vec!["powersave".to_owned()];
             }),
             ("steal", "warning", |m| m.steal_percent = Some(5.1)),
             ("load", "warning", |m| m.load_average = Some(4.1)),
