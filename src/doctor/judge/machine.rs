@@ -161,8 +161,8 @@ fn files(open: OpenFiles) -> Check {
         format!("{soft} may be open, enough for {sessions} sessions with a connection each");
     let advice = "raise the hard limit (`ulimit -Hn`, or LimitNOFILE= of the service)";
     match sessions {
-        _ if sessions == 0 => Check::failed("open files", found, advice),
-        ..SESSIONS => Check::warning("open files", found, advice),
+        0 => Check::failed("open files", found, advice),
+        1..SESSIONS => Check::warning("open files", found, advice),
         _ => Check::ok("open files", found),
     }
 }
@@ -250,7 +250,7 @@ mod tests {
             ("clock", "warning", |m| m.clock_reading_ns = 900),
             ("clock", "warning", |m| m.clock_step_ns = 4_000_000),
             ("timer", "warning", |m| {
-                m.calibration.timer_error_p99_ns = 500_001
+                m.calibration.timer_error_p99_ns = 500_001;
             }),
             ("sending", "warning", |m| {
                 m.calibration.chunk_cost_ns = 60_000;
