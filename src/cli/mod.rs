@@ -22,6 +22,7 @@ pub mod report;
 mod retention;
 pub mod run;
 pub mod runs;
+pub mod schema;
 mod settings;
 mod shape;
 mod share;
@@ -61,6 +62,7 @@ Examples:
   voicelt compare runs/monday runs/tuesday --fail-on-regression 5%
   voicelt runs --parquet runs.parquet
   voicelt witness latest arrivals.parquet
+  voicelt schema requests
   voicelt doctor --target gateway:50051
 
 Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
@@ -80,6 +82,7 @@ enum Command {
     Runs(runs::Args),
     Trace(trace::Args),
     Witness(witness::Args),
+    Schema(schema::Args),
     Doctor(doctor::Args),
 }
 
@@ -101,6 +104,7 @@ impl Cli {
             Command::Runs(args) => runs::run(&args, self.quiet),
             Command::Trace(args) => trace::run(&args, self.quiet),
             Command::Witness(args) => witness::run(&args),
+            Command::Schema(args) => schema::run(&args),
             Command::Doctor(args) => doctor::run(&args, self.quiet),
         }
     }
