@@ -355,7 +355,7 @@ fn the_audio_of_every_clip_is_checked() {
     std::fs::write(&file, &bytes[..100]).unwrap();
     check().refused(".wav: ");
     std::fs::remove_file(&file).unwrap();
-    check().refused("No such file");
+    check().refused(".wav is missing; restore it");
     desk.run(&["trace", "check", "audio"])
         .refused("is not a trace bundle");
 }

@@ -93,9 +93,10 @@ pub enum AudioError {
     Pcm(#[from] PcmError),
     /// The inputs hold no audio.
     #[error(
-        "No audio files found in {inputs} ({ignored} other files there were not tried); give WAV, \
+        "No audio files found in {inputs}{}; give WAV, \
          FLAC, MP3, Opus or other audio files, a folder that holds some, or --raw FORMAT:RATE:CHANNELS \
-         for files without header"
+         for files without header",
+        untried(*.ignored)
     )]
     NoAudio {
         /// The inputs.
@@ -132,6 +133,15 @@ pub enum AudioError {
     /// Threads could not be started.
     #[error("cannot start {0} threads for the conversion; try --jobs 1")]
     Threads(usize),
+}
+
+/// What is said of `ignored` files that do not look like audio.
+fn untried(ignored: u64) -> String {
+    match ignored {
+        0 => String::new(),
+        1 => " (1 other file there was not tried)".to_owned(),
+        n => format!(" ({n} other files there were not tried)"),
+    }
 }
 
 impl AudioError {

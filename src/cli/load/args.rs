@@ -6,6 +6,7 @@ use crate::cli::live::LiveArgs;
 use crate::cli::metrics::MetricsArgs;
 use crate::cli::outputs::OutputArgs;
 use crate::cli::prometheus::PrometheusArgs;
+use crate::cli::settings::names;
 use crate::cli::size::SizeArg;
 use crate::replay::connections::Balance;
 use crate::replay::default_workers;
@@ -41,7 +42,7 @@ pub(crate) struct LoadArgs {
     pub(crate) cold_connections: bool,
     /// Which of the addresses that a name resolves to get connections: all in turn, or the first
     /// that answers
-    #[arg(long, value_name = "HOW", default_value_t = Balance::default(), help_heading = "Connections")]
+    #[arg(long, value_name = "HOW", value_parser = names::<Balance>(Balance::ALL.iter().map(|b| b.name())), default_value_t = Balance::default(), help_heading = "Connections")]
     pub(crate) balance: Balance,
     /// Response header that names the replica which answered
     #[arg(long, value_name = "NAME", help_heading = "Connections")]
@@ -51,7 +52,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Schedule")]
     pub(crate) workers: Option<u16>,
     /// What wakes them: the kernel's timerfd, or a timer thread that works on any system
-    #[arg(long, value_name = "KIND", default_value_t = PacerKind::default(), help_heading = "Schedule")]
+    #[arg(long, value_name = "KIND", value_parser = names::<PacerKind>(PacerKind::ALL.iter().map(|p| p.name())), default_value_t = PacerKind::default(), help_heading = "Schedule")]
     pub(crate) pacer: PacerKind,
     /// Keep the processor busy for so long before an instant instead of sleeping; 0 never does
     #[arg(

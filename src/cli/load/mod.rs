@@ -28,6 +28,7 @@ use crate::replay::{
     Replay, ReplayError, ReplaySpec, Stop, Traffic, TurnTiming, lead_ns, redacted, trace_ref,
 };
 use crate::report::machine::document::REQUIRE;
+use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{
     Campaign, ClosedLoop, ExitReason, Planned, RunManifest, VerdictLevel,
@@ -253,8 +254,12 @@ pub(crate) fn conduct(
         planned: job.planned,
         ..RunManifest::begin(name.into_owned(), trace_ref(&bundle), epoch_now())
     };
-    let writer =
-        RunWriter::create(&dir, &manifest, messages).map_err(|error| BadInput(error.into()))?;
+    let writer = RunWriter::create(&dir, &manifest, messages).map_err(|error| match error {
+        ResultsError::Taken { .. } | ResultsError::NoPlace { .. } => {
+            anyhow::Error::from(BadInput(error.into()))
+        }
+        other => other.into(),
+    })?;
     write_all(
         &dir.join("clips.parquet"),
         crate::table::ROW_GROUP_ROWS,
