@@ -46,7 +46,7 @@ pub enum Health {
 pub struct Answer {
     /// How the gateway says it is.
     pub health: Health,
-    /// Bytes that a stream may send before the gateway must have read some, at most [`ROOM`];
+    /// Bytes that a stream may send before the gateway must have read some, at most `ROOM`;
     /// `None` when it gave no room in time.
     pub room_bytes: Option<usize>,
     /// Whether the room may be larger.

@@ -162,7 +162,7 @@ fn files(open: OpenFiles) -> Check {
     let advice = "raise the hard limit (`ulimit -Hn`, or LimitNOFILE= of the service)";
     match sessions {
         0 => Check::failed("open files", found, advice),
-        ..SESSIONS => Check::warning("open files", found, advice),
+        1..SESSIONS => Check::warning("open files", found, advice),
         _ => Check::ok("open files", found),
     }
 }
@@ -250,14 +250,14 @@ mod tests {
             ("clock", "warning", |m| m.clock_reading_ns = 900),
             ("clock", "warning", |m| m.clock_step_ns = 4_000_000),
             ("timer", "warning", |m| {
-                m.calibration.timer_error_p99_ns = 500_001
+                m.calibration.timer_error_p99_ns = 500_001;
             }),
             ("sending", "warning", |m| {
-                m.calibration.chunk_cost_ns = 60_000
+                m.calibration.chunk_cost_ns = 60_000;
             }),
             ("cores", "warning", |m| m.cpu_quota = Some(1.5)),
             ("governor", "warning", |m| {
-                m.governors = vec!["powersave".to_owned()]
+                m.governors = vec!["powersave".to_owned()];
             }),
             ("steal", "warning", |m| m.steal_percent = Some(5.1)),
             ("load", "warning", |m| m.load_average = Some(4.1)),
