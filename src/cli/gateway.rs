@@ -20,6 +20,7 @@ use crate::gateway::{Distribution, Gateway, GatewayError, GatewayReport, Gateway
 /// DIST is `constant:50ms`, `50ms` or `lognormal:p50=49ms,p95=63ms`. The defaults give the
 /// latencies of a published run of the original gateway at 5 users.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct GatewayArgs {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
@@ -63,6 +64,12 @@ pub struct GatewayArgs {
     #[command(flatten)]
     pub(crate) metrics: MetricsArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt gateway --listen 127.0.0.1:50051
+  voicelt gateway --slots 4 --llm-first-token lognormal:p50=200ms,p95=900ms --error-rate 0.01
+  voicelt gateway --cut-streams-after 15s --arrivals-log arrivals.parquet";
 
 impl GatewayArgs {
     fn spec(&self) -> GatewaySpec {

@@ -18,6 +18,7 @@ const EMBEDDED: &str = "embedded";
 
 /// Show the summary of one or more runs.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Run directories; `latest` is the newest finished one in runs/
     #[arg(value_name = "RUN", default_value = LATEST)]
@@ -25,6 +26,13 @@ pub struct Args {
     #[command(flatten)]
     outputs: OutputArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt report
+  voicelt report runs/monday --html monday.html
+  voicelt report latest --require 'response.p95 < 800ms' --junit report.xml
+  voicelt report runs/monday runs/tuesday --format json";
 
 /// Prints the summaries; the exit code is that of the run with the gravest outcome.
 ///

@@ -17,6 +17,7 @@ use crate::table::{ROW_GROUP_ROWS, write_all};
 
 /// List the runs of a folder, the newest first.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The folder
     #[arg(value_name = "DIR", default_value = RUNS_DIR)]
@@ -28,6 +29,12 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     parquet: Option<PathBuf>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt runs
+  voicelt runs archive/2026 --format json
+  voicelt runs --parquet runs.parquet";
 
 /// Lists the runs; what is no run, or cannot be read, is named on standard error.
 ///
