@@ -37,7 +37,7 @@ class Service:
         if recogniser is None:
             self._metrics.requests.labels("error").inc()
             most = self._settings.max_streams
-            why = f"all {most} recognisers are busy; start the gateway with more --max-streams"
+            why = f"every recogniser is busy; start the gateway with more than --max-streams {most}"
             await context.write(protocol.event(Event.ERROR, why))
             return
         # Words and speech are sent by two tasks; gRPC takes a message at a time.
