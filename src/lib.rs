@@ -83,6 +83,7 @@ pub mod audio;
 pub mod campaign;
 pub mod cli;
 pub mod clock;
+pub mod doctor;
 pub mod gateway;
 pub mod live;
 pub mod pcm;

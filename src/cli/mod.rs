@@ -1,6 +1,7 @@
 //! The command line: arguments, and one flow per subcommand. The only room that prints.
 
 pub mod compare;
+pub mod doctor;
 pub mod duration;
 pub mod exit;
 pub mod gateway;
@@ -21,6 +22,7 @@ pub mod report;
 mod retention;
 pub mod run;
 pub mod runs;
+pub mod schema;
 mod settings;
 mod shape;
 mod share;
@@ -60,6 +62,8 @@ Examples:
   voicelt compare runs/monday runs/tuesday --fail-on-regression 5%
   voicelt runs --parquet runs.parquet
   voicelt witness latest arrivals.parquet
+  voicelt schema requests
+  voicelt doctor --target gateway:50051
 
 Exit codes: 0 ok, 1 our own failure, 2 usage or bad input, 3 target unreachable,
 4 figures not to be trusted, 99 a requirement not met, a regression, or nothing
@@ -78,6 +82,8 @@ enum Command {
     Runs(runs::Args),
     Trace(trace::Args),
     Witness(witness::Args),
+    Schema(schema::Args),
+    Doctor(doctor::Args),
 }
 
 impl Cli {
@@ -98,6 +104,8 @@ impl Cli {
             Command::Runs(args) => runs::run(&args, self.quiet),
             Command::Trace(args) => trace::run(&args, self.quiet),
             Command::Witness(args) => witness::run(&args),
+            Command::Schema(args) => schema::run(&args),
+            Command::Doctor(args) => doctor::run(&args, self.quiet),
         }
     }
 }

@@ -27,7 +27,7 @@ pub mod outline;
 pub mod pacer;
 pub mod phases;
 pub mod plan;
-mod process;
+pub mod process;
 pub mod progress;
 mod recorded;
 pub mod requests;

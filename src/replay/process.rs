@@ -64,8 +64,10 @@ impl Sampler {
     }
 }
 
-/// Ticks of all cores since boot: all of them, and the stolen ones.
-fn machine_ticks() -> Option<(u64, u64)> {
+/// Ticks of all cores since boot: all of them, and the stolen ones. `None` where the system does not
+/// count them.
+#[must_use]
+pub fn machine_ticks() -> Option<(u64, u64)> {
     let stat = std::fs::read_to_string("/proc/stat").ok()?;
     let ticks: Vec<u64> = stat
         .lines()

@@ -50,7 +50,7 @@ pub(crate) use place::number_of;
 use place::{begin, default_dir, host, link_latest};
 use signals::Signals;
 pub(crate) use signals::rest;
-pub(crate) use target::Target;
+pub(crate) use target::{Target, TargetArgs};
 pub(crate) use watch::Watch;
 
 /// Most connections that are opened without being asked for.
@@ -146,7 +146,7 @@ pub(crate) fn routed(args: &LoadArgs, feasibility: &Feasibility, stream_limit: u
     format!(
         "{connections} connections ({} sessions on each) to {}{limit}",
         peak.div_ceil(u64::from(connections.max(1))),
-        args.target
+        args.to.target
     )
 }
 
@@ -180,7 +180,7 @@ impl LoadArgs {
                 .timeout
                 .map_or(ReplaySpec::default().timeout_ns, |timeout| timeout.ns),
             playout_buffer_ns: self.playout_buffer.ns,
-            headers: self.headers.clone(),
+            headers: self.to.headers.clone(),
             replica_header: self.replica_header.clone(),
             keep_session_ids: false,
             keep_text: !self.no_text && bundle.manifest.source != TraceSource::Recorded.name(),
@@ -198,7 +198,7 @@ impl LoadArgs {
     /// The settings as `run.json` shows them: resolved, secrets hidden, and `settings` beside them.
     fn shown(&self, spec: &ReplaySpec, settings: &Value) -> Value {
         let mut shown = json!({
-            "target": self.target,
+            "target": self.to.target,
             "timeout_ns": spec.timeout_ns,
             "reactive": spec.turn_timing.is_reactive(),
             "barge_in_ns": spec.turn_timing.barge_in_ns(),
@@ -217,7 +217,7 @@ impl LoadArgs {
             "keep_session_ids": spec.keep_session_ids,
             "text": spec.keep_text,
             "messages": spec.messages,
-            "ca": self.ca,
+            "ca": self.to.ca,
             "force": self.force,
             "allow_invalid": self.allow_invalid,
             "strict_verdict": self.strict_verdict,
