@@ -23,10 +23,10 @@ def metadata(target: str) -> dict:
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def linked(found: dict) -> list[dict]:
+def linked(graph: dict) -> list[dict]:
     """The packages that the program is linked from: no build scripts' needs and no tests'."""
-    packages = {package["id"]: package for package in found["packages"]}
-    nodes = {node["id"]: node for node in found["resolve"]["nodes"]}
+    packages = {package["id"]: package for package in graph["packages"]}
+    nodes = {node["id"]: node for node in graph["resolve"]["nodes"]}
     ours = next(key for key, package in packages.items() if package["name"] == "voicelt")
     seen, due = {ours}, [ours]
     while due:
@@ -35,7 +35,8 @@ def linked(found: dict) -> list[dict]:
             if normal and needed["pkg"] not in seen:
                 seen.add(needed["pkg"])
                 due.append(needed["pkg"])
-    return sorted((packages[key] for key in seen - {ours}), key=lambda package: package["name"])
+    found = (packages[key] for key in seen - {ours})
+    return sorted(found, key=lambda package: (package["name"], package["version"]))
 
 
 def texts(package: dict) -> list[str]:
