@@ -25,8 +25,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("gateway",  &["units", "table", "clock", "pcm", "wire", "results", "live"]),
     ("record",   &["units", "table", "clock", "pcm", "wire", "trace", "live"]),
     ("replay",   &["units", "table", "clock", "pcm", "wire", "trace", "results", "live"]),
+    ("doctor",   &["units", "table", "clock", "wire", "results", "replay"]),
     ("cli",      &["units", "table", "clock", "pcm", "wire", "trace", "results", "live", "audio",
-                   "report", "campaign", "gateway", "record", "replay"]),
+                   "report", "campaign", "gateway", "record", "replay", "doctor"]),
 ];
 
 /// Macros stand at the crate's root; this is the room that each belongs to.
@@ -43,6 +44,8 @@ const SYNCHRONOUS: &[&str] = &[
     "report/",
     "campaign/",
     "gateway/model.rs",
+    "doctor/check.rs",
+    "doctor/judge/",
     "replay/plan.rs",
     "replay/users.rs",
 ];

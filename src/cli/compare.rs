@@ -20,6 +20,7 @@ use crate::results::reader::{RunDir, resolve};
 /// Replays of one trace are compared turn by turn; otherwise each run is taken by itself. Intervals
 /// and p-values know that the requests of a session, or of a user, are alike.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// What the others are compared with: a run directory, or `latest`
     #[arg(value_name = "BASE")]
@@ -50,6 +51,12 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt compare runs/monday runs/tuesday
+  voicelt compare runs/base latest --fail-on-regression 5%
+  voicelt compare runs/base runs/a runs/b --html compare.html --markdown compare.md";
 
 /// Prints the comparison.
 ///

@@ -3,22 +3,24 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::duration::DurationArg;
+use super::exit::BadInput;
 use super::metrics::MetricsArgs;
 use crate::gateway::metrics::gateway_metrics;
-use crate::gateway::{Distribution, Gateway, GatewayReport, GatewaySpec, ModelSpec};
+use crate::gateway::{Distribution, Gateway, GatewayError, GatewayReport, GatewaySpec, ModelSpec};
 
 /// Serve the reference gateway, a target to try out traces on.
 ///
 /// DIST is `constant:50ms`, `50ms` or `lognormal:p50=49ms,p95=63ms`. The defaults give the
 /// latencies of a published run of the original gateway at 5 users.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct GatewayArgs {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
@@ -63,6 +65,12 @@ pub struct GatewayArgs {
     pub(crate) metrics: MetricsArgs,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  voicelt gateway --listen 127.0.0.1:50051
+  voicelt gateway --slots 4 --llm-first-token lognormal:p50=200ms,p95=900ms --error-rate 0.01
+  voicelt gateway --cut-streams-after 15s --arrivals-log arrivals.parquet";
+
 impl GatewayArgs {
     fn spec(&self) -> GatewaySpec {
         GatewaySpec {
@@ -91,7 +99,12 @@ impl GatewayArgs {
 /// An address that cannot be listened on, and those of [`Gateway`].
 pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
     let metrics = args.metrics.listen(false)?;
-    let gateway = Gateway::new(args.spec())?;
+    let gateway = Gateway::new(args.spec()).map_err(|error| match error {
+        GatewayError::NoSlots | GatewayError::ErrorRate(_) | GatewayError::RealTimeFactor(_) => {
+            anyhow::Error::from(BadInput(error.into()))
+        }
+        other => other.into(),
+    })?;
     metrics.show(|| gateway_metrics(gateway.gauges()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -105,8 +118,10 @@ pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
 #[expect(clippy::print_stderr, reason = "progress of a command")]
 async fn listen(addr: &str, gateway: Gateway) -> anyhow::Result<ExitCode> {
     let bound = TcpListener::bind(addr).await;
-    let listener = bound.with_context(|| {
-        format!("cannot listen on {addr}; is it a free address of this machine?")
+    let listener = bound.map_err(|error| {
+        BadInput(anyhow!(
+            "--listen: cannot listen on {addr}: {error}; give a free address of this machine, such as 127.0.0.1:0"
+        ))
     })?;
     let shutdown = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;

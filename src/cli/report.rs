@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::exit::BadInput;
 use super::outputs::{OutputArgs, Told};
 use crate::report::require::Requirement;
+use crate::report::wer::WerAsked;
 use crate::results::reader::{LATEST, RunDir, resolve};
 
 /// Where runs are put by default.
@@ -18,6 +19,7 @@ const EMBEDDED: &str = "embedded";
 
 /// Show the summary of one or more runs.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Run directories; `latest` is the newest finished one in runs/
     #[arg(value_name = "RUN", default_value = LATEST)]
@@ -25,6 +27,13 @@ pub struct Args {
     #[command(flatten)]
     outputs: OutputArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt report
+  voicelt report runs/monday --html monday.html
+  voicelt report latest --require 'response.p95 < 800ms' --junit report.xml
+  voicelt report runs/monday runs/tuesday --format json";
 
 /// Prints the summaries; the exit code is that of the run with the gravest outcome.
 ///
@@ -36,14 +45,17 @@ pub struct Args {
 /// to write.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     args.outputs.check()?;
-    let told = args.runs.iter().map(|run| read(run, &args.outputs.require));
+    let told = args
+        .runs
+        .iter()
+        .map(|run| read(run, &args.outputs.require, args.outputs.words()));
     let told = told.collect::<Result<Vec<_>, _>>()?;
     Ok(args.outputs.give(&told)?.into())
 }
 
-fn read(run: &Path, asked: &[Requirement]) -> Result<Told, BadInput> {
+fn read(run: &Path, asked: &[Requirement], wer: WerAsked) -> Result<Told, BadInput> {
     let path = resolve(run, Path::new(RUNS_DIR));
-    let told = Told::of(&path, None, asked, may_be_invalid);
+    let told = Told::of(&path, None, asked, wer, may_be_invalid);
     told.map_err(|error| BadInput(error.into()))
 }
 
@@ -90,7 +102,7 @@ mod tests {
 
     fn read_back(run: &RunManifest, asked: &[&str]) -> Told {
         let asked: Vec<_> = asked.iter().map(|text| text.parse().unwrap()).collect();
-        read(run_on_disk(run).path(), &asked).unwrap()
+        read(run_on_disk(run).path(), &asked, WerAsked::default()).unwrap()
     }
 
     #[test]
@@ -152,7 +164,7 @@ mod tests {
         assert_eq!(told.outcome(), Outcome::Ok);
 
         run.spec["require"] = serde_json::json!(["ttfb.p50 < 1s"]);
-        let error = read(run_on_disk(&run).path(), &[]).unwrap_err();
+        let error = read(run_on_disk(&run).path(), &[], WerAsked::default()).unwrap_err();
         let said = error.to_string();
         assert!(
             said.contains("`ttfb.p50 < 1s` cannot be read: there is no metric"),

@@ -11,11 +11,13 @@ use super::report::RUNS_DIR;
 use super::stderr::say;
 use super::stdout;
 use crate::report::runs::{RunRow, table};
+use crate::results::ResultsError;
 use crate::results::reader::{LATEST, RunDir};
 use crate::table::{ROW_GROUP_ROWS, write_all};
 
 /// List the runs of a folder, the newest first.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The folder
     #[arg(value_name = "DIR", default_value = RUNS_DIR)]
@@ -28,6 +30,12 @@ pub struct Args {
     parquet: Option<PathBuf>,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  voicelt runs
+  voicelt runs archive/2026 --format json
+  voicelt runs --parquet runs.parquet";
+
 /// Lists the runs; what is no run, or cannot be read, is named on standard error.
 ///
 /// # Errors
@@ -37,6 +45,9 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     for dir in folders(&args.dir)? {
         match RunDir::open(&dir).and_then(|run| RunRow::of(&run)) {
             Ok(row) => rows.push(row),
+            Err(ResultsError::NoRun { path, why, .. }) if !quiet => {
+                say(&format!("left out: {path}: {why}\n"));
+            }
             Err(error) if !quiet => say(&format!("left out: {error}\n")),
             Err(_) => {}
         }

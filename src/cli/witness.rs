@@ -17,6 +17,7 @@ use crate::results::reader::{RunDir, resolve};
 /// The run must have been made with `--messages`, the log by `voicelt gateway --arrivals-log`.
 /// Exit code 4 when messages were lost, doubled or reordered, or over 1 % of chunks arrived late.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Run directory; `latest` is the newest finished one in runs/
     #[arg(value_name = "RUN")]
@@ -31,6 +32,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt witness latest arrivals.parquet
+  voicelt witness runs/proof arrivals.parquet --json witness.json";
 
 /// Prints the testimony.
 ///

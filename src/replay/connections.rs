@@ -141,6 +141,7 @@ impl Slot {
             streams,
             driver,
             peer,
+            ..
         } = connector.connect(start).await?;
         // It ends with the worker's task set; its streams tell why it was lost.
         tokio::task::spawn_local(driver);

@@ -10,9 +10,9 @@ const WINDOW_SECONDS: usize = 10;
 /// Largest tolerable p99 of the lag of session starts.
 const START_LAG_P99_NS: i64 = 100 * NS_PER_MS;
 /// Largest tolerable p99 of the calibrated timer error.
-const TIMER_ERROR_P99_NS: i64 = NS_PER_MS / 2;
+pub const TIMER_ERROR_P99_NS: i64 = NS_PER_MS / 2;
 /// Largest tolerable share of the processor that the hypervisor takes away.
-const STEAL_PERCENT: f64 = 5.0;
+pub const STEAL_PERCENT: f64 = 5.0;
 /// Largest tolerable use of the cores that the workers have.
 const WORKER_CPU_PERCENT: f64 = 85.0;
 

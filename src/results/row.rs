@@ -93,45 +93,48 @@ crate::table! {
         pub concurrent_sessions: Option<u32> [""],
         /// Sessions waiting for an answer when the end of speech was sent; null when it was not.
         pub awaiting_answer: Option<u32> [""],
-        /// Request headers accepted with a stream slot.
+        /// Request headers accepted with a stream slot; null when they were not.
         pub opened_ns: Option<i64> ["ns"],
-        /// Response headers received.
+        /// Response headers received; null when none came.
         pub headers_ns: Option<i64> ["ns"],
-        /// First message of the turn handed to the transport.
+        /// First message of the turn handed to the transport; null when it did not start.
         pub started_ns: Option<i64> ["ns"],
-        /// Chunk with the last voiced sample handed to the transport.
+        /// Chunk with the last voiced sample handed to the transport; null when it was not sent, and
+        /// without speech.
         pub end_of_speech_sent_ns: Option<i64> ["ns"],
-        /// Last chunk of the utterance handed to the transport.
+        /// Last chunk of the utterance handed to the transport; null when it was not sent.
         pub last_chunk_sent_ns: Option<i64> ["ns"],
-        /// First transcript received.
+        /// First transcript received; null when none came.
         pub first_transcript_ns: Option<i64> ["ns"],
-        /// Final transcript received.
+        /// Final transcript received; null when none came.
         pub final_transcript_ns: Option<i64> ["ns"],
-        /// PROCESSING received.
+        /// PROCESSING received; null when none came.
         pub processing_ns: Option<i64> ["ns"],
-        /// First language-model text received.
+        /// First language-model text received; null when none came.
         pub first_llm_ns: Option<i64> ["ns"],
-        /// Last language-model text received.
+        /// Last language-model text received; null when none came.
         pub last_llm_ns: Option<i64> ["ns"],
-        /// First SPEAKING received.
+        /// First SPEAKING received; null when none came.
         pub speaking_ns: Option<i64> ["ns"],
-        /// First audio received.
+        /// First audio received; null when none came.
         pub first_audio_ns: Option<i64> ["ns"],
-        /// Instant of the first audible sample (10 ms window over -50 dBFS RMS), played without buffer.
+        /// Instant of the first audible sample (10 ms window over -50 dBFS RMS), played without buffer;
+        /// null when none came.
         pub first_audible_ns: Option<i64> ["ns"],
-        /// Last audio received.
+        /// Last audio received; null when none came.
         pub last_audio_ns: Option<i64> ["ns"],
-        /// END_OF_TURN received.
+        /// END_OF_TURN received; null when none came.
         pub end_of_turn_ns: Option<i64> ["ns"],
-        /// The row was closed: next utterance, stream's end, or timeout.
+        /// The row was closed: next utterance, stream's end, or timeout; null when it did not
+        /// start, or we were killed.
         pub closed_ns: Option<i64> ["ns"],
-        /// The virtual caller began to hear the answer.
+        /// The virtual caller began to hear the answer; null without audio.
         pub playout_start_ns: Option<i64> ["ns"],
-        /// The virtual caller had heard the answer.
+        /// The virtual caller had heard the answer; null without audio.
         pub playout_end_ns: Option<i64> ["ns"],
-        /// The caller began to speak over the answer.
+        /// The caller began to speak over the answer; null when not.
         pub barge_in_ns: Option<i64> ["ns"],
-        /// The interrupted answer's last audio received.
+        /// The interrupted answer's last audio received; null without a barge-in, or audio after it.
         pub barge_in_stop_ns: Option<i64> ["ns"],
         /// Chunks of the utterance sent.
         pub chunks_sent: u32 ["chunks"],
@@ -177,33 +180,34 @@ crate::table! {
         pub transcript: Option<String> [""],
         /// Language-model text, at most 500 characters; null when none came or text is off.
         pub response_text: Option<String> [""],
-        /// Intended end of speech to first audio byte: the headline.
+        /// Intended end of speech to first audio byte: the headline; null without speech, or audio.
         pub response_ns: Option<i64> ["ns"],
-        /// Intended end of speech to first audible sample.
+        /// Intended end of speech to first audible sample; null without speech, or such a sample.
         pub audible_ns: Option<i64> ["ns"],
-        /// Start of the request to final transcript; includes the caller's speech.
+        /// Start of the request to final transcript; includes the caller's speech; null without one.
         pub asr_ns: Option<i64> ["ns"],
-        /// End of speech sent to PROCESSING; null with push-to-talk.
+        /// End of speech sent to PROCESSING; null with push-to-talk, and where one of them is.
         pub endpoint_ns: Option<i64> ["ns"],
-        /// Final transcript to first language-model text.
+        /// Final transcript to first language-model text; null where one of them is.
         pub llm_ttft_ns: Option<i64> ["ns"],
-        /// Final transcript to last language-model text.
+        /// Final transcript to last language-model text; null where one of them is.
         pub llm_total_ns: Option<i64> ["ns"],
-        /// First language-model text to first audio.
+        /// First language-model text to first audio; null where one of them is.
         pub tts_ns: Option<i64> ["ns"],
-        /// Final transcript to first audio.
+        /// Final transcript to first audio; null where one of them is.
         pub e2e_ns: Option<i64> ["ns"],
-        /// Barge-in to last audio received of the interrupted answer.
+        /// Barge-in to last audio received of the interrupted answer; null without a barge-in, or audio
+        /// after it.
         pub barge_in_latency_ns: Option<i64> ["ns"],
-        /// Start to end of the request.
+        /// Start to end of the request; null when it did not start, or did not end.
         pub total_ns: Option<i64> ["ns"],
-        /// Recorded traces: the recorded call's own response time.
+        /// Recorded traces: the recorded call's own response time; null for others, and without one.
         pub recorded_response_ns: Option<i64> ["ns"],
-        /// Recorded traces: the recorded call's own `asr_ns`.
+        /// Recorded traces: the recorded call's own `asr_ns`; null for others, and without one.
         pub recorded_asr_ns: Option<i64> ["ns"],
-        /// Recorded traces: the recorded call's own `e2e_ns`.
+        /// Recorded traces: the recorded call's own `e2e_ns`; null for others, and without one.
         pub recorded_e2e_ns: Option<i64> ["ns"],
-        /// Recorded traces: the recorded call's own `total_ns`.
+        /// Recorded traces: the recorded call's own `total_ns`; null for others, and without one.
         pub recorded_total_ns: Option<i64> ["ns"],
     }
 }

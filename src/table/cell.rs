@@ -18,6 +18,8 @@ pub trait Cell: Sized {
     type Stored: Stored;
     /// Whether the value may be absent.
     const NULLABLE: bool;
+    /// The names that it may be; empty for what is no name.
+    const NAMES: &'static [&'static str] = &[];
 
     /// The Arrow type of the column.
     fn data_type() -> DataType;
@@ -251,12 +253,15 @@ fn cast_without_loss(array: &ArrayRef, expected: &DataType) -> Option<ArrayRef> 
     Some(cast)
 }
 
-/// The Arrow schema of `columns`, with description and unit as field metadata.
+/// The Arrow schema of `columns`, with what each is as field metadata.
 pub(super) fn schema_of(columns: &[Column]) -> SchemaRef {
     let fields = columns.iter().map(|column| {
         let mut notes = HashMap::from([("description".to_owned(), column.description.to_owned())]);
         if !column.unit.is_empty() {
             notes.insert("unit".to_owned(), column.unit.to_owned());
+        }
+        if let Some(when) = column.null_meaning() {
+            notes.insert("null".to_owned(), when.to_owned());
         }
         Field::new(column.name, column.data_type.clone(), column.nullable).with_metadata(notes)
     });
@@ -266,7 +271,7 @@ pub(super) fn schema_of(columns: &[Column]) -> SchemaRef {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{from_batch, to_batch};
+    use crate::table::{Row, from_batch, to_batch};
     use arrow::array::{Float64Array, LargeStringArray};
 
     crate::names! {
@@ -282,9 +287,10 @@ mod tests {
             /// A number
             /// over two lines.
             pub number: u32 ["things"],
-            /// Maybe.
+            /// Maybe; null when not.
             pub maybe: Option<i64> ["ns"],
-            /// Text.
+            /// Text; null without
+            /// one.
             pub text: Option<String> [""],
             /// An instant.
             pub seen_at: UtcInstant [""],
@@ -315,6 +321,13 @@ mod tests {
         let field = batch.schema().field(0).clone();
         assert_eq!(field.metadata()["unit"], "things");
         assert_eq!(field.metadata()["description"], "A number over two lines.");
+        assert_eq!(batch.schema().field(2).metadata()["null"], "without one");
+        assert!(!field.metadata().contains_key("null"));
+        let colour = &Everything::columns()[4];
+        assert_eq!(
+            (colour.names, colour.definition()),
+            (&["red", "blue"][..], "A colour")
+        );
     }
 
     #[test]

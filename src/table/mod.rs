@@ -31,14 +31,37 @@ pub struct Column {
     pub nullable: bool,
     /// The unit of its values, empty where there is none.
     pub unit: &'static str,
-    /// Its definition.
+    /// Its definition; that of a nullable column ends in `; null when …`.
     pub description: &'static str,
+    /// The names that it may hold; empty where it holds anything else.
+    pub names: &'static [&'static str],
 }
+
+impl Column {
+    /// What the column holds.
+    #[must_use]
+    pub fn definition(&self) -> &'static str {
+        let split = self.description.split_once(NULL_CLAUSE);
+        split.map_or(self.description.trim_end_matches('.'), |(what, _)| what)
+    }
+
+    /// When a row lacks it, such as `when none came`; `None` for a column that every row has.
+    #[must_use]
+    pub fn null_meaning(&self) -> Option<&'static str> {
+        let split = self.description.split_once(NULL_CLAUSE);
+        split.map(|(_, when)| when.trim_end_matches('.'))
+    }
+}
+
+/// What begins the clause of a description that says when a row lacks the column.
+const NULL_CLAUSE: &str = "; null ";
 
 /// A row of a table declared with [`table!`](crate::table!).
 pub trait Row: Sized + Clone + Send + 'static {
     /// The table's name, as in its file's name.
     const TABLE: &'static str;
+    /// What a row is.
+    const ABOUT: &'static str;
 
     /// The columns in order.
     fn columns() -> Vec<Column>;
@@ -52,7 +75,8 @@ pub trait Row: Sized + Clone + Send + 'static {
     /// A required column that is missing or holds nulls, or one that cannot be cast without loss.
     fn read(batch: &RecordBatch, out: &mut Vec<Self>) -> Result<(), TableError>;
 
-    /// The Arrow schema, with description and unit in each field's metadata.
+    /// The Arrow schema, with what each column holds, its unit and when it is null in the field's
+    /// metadata: `description`, `unit`, `null`.
     #[must_use]
     fn schema() -> SchemaRef {
         cell::schema_of(&Self::columns())
@@ -162,6 +186,7 @@ macro_rules! table {
 
         impl $crate::table::Row for $name {
             const TABLE: &'static str = $table;
+            const ABOUT: &'static str = concat!($($about),+).trim_ascii();
 
             fn columns() -> Vec<$crate::table::Column> {
                 vec![ $( $crate::table::Column {
@@ -170,6 +195,7 @@ macro_rules! table {
                     nullable: <$type as $crate::table::Cell>::NULLABLE,
                     unit: $unit,
                     description: concat!($($doc),+).trim_ascii(),
+                    names: <$type as $crate::table::Cell>::NAMES,
                 }, )+ ]
             }
 
@@ -250,6 +276,7 @@ macro_rules! names {
         impl $crate::table::Cell for $name {
             type Stored = String;
             const NULLABLE: bool = false;
+            const NAMES: &'static [&'static str] = &[ $( $text, )+ ];
 
             fn data_type() -> ::arrow::datatypes::DataType {
                 ::arrow::datatypes::DataType::Utf8

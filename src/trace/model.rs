@@ -197,7 +197,7 @@ crate::table! {
         pub rms_dbfs: f64 ["dBFS"],
         /// The file it was made from, relative to the folder that was given; null when unknown.
         pub source_path: Option<String> [""],
-        /// What is said, where known.
+        /// What is said; null when unknown.
         pub transcript: Option<String> [""],
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use h2::{Ping, PingPong};
+use h2::{Ping, PingPong, Reason};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -19,8 +19,8 @@ use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
 pub use super::connect_error::ConnectError;
-pub use super::tls::Trust;
-use super::tls::tls_config;
+pub use super::tls::{TlsFacts, Trust};
+use super::tls::{refused, tls_config};
 
 /// How long a connection may take, TLS and HTTP/2 included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -109,6 +109,10 @@ pub struct Channel {
     pub driver: Driver,
     /// Who answered.
     pub peer: SocketAddr,
+    /// What TLS agreed on; `None` in clear.
+    pub tls: Option<TlsFacts>,
+    /// Asks for a sign of life.
+    pub ping: Option<PingPong>,
 }
 
 impl Channel {
@@ -224,22 +228,37 @@ impl Connector {
             nth += 1;
             let is_last = nth == addresses.len();
             let patience = if is_last { CONNECT_TIMEOUT } else { FALL_OVER };
-            let opened = tokio::time::timeout(patience, self.connect_to(peer)).await;
-            match opened {
-                Ok(Ok(channel)) => return Ok(channel),
-                Ok(Err(error @ (ConnectError::Tls { .. } | ConnectError::OurLimit { .. }))) => {
+            match self.connect_within(patience, peer).await {
+                Ok(channel) => return Ok(channel),
+                Err(error @ (ConnectError::Tls { .. } | ConnectError::OurLimit { .. })) => {
                     return Err(error);
                 }
-                Ok(Err(error)) if is_last => return Err(error),
-                Err(_) if is_last => {
-                    return Err(ConnectError::TimedOut {
-                        address: peer.to_string(),
-                        seconds: patience.as_secs(),
-                    });
-                }
-                Ok(Err(_)) | Err(_) => {}
+                Err(error) if is_last => return Err(error),
+                Err(_) => {}
             }
         }
+    }
+
+    /// Opens a connection to this address and no other, and gives up after ten seconds.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn connect_only(&self, peer: SocketAddr) -> Result<Channel, ConnectError> {
+        self.connect_within(CONNECT_TIMEOUT, peer).await
+    }
+
+    async fn connect_within(
+        &self,
+        patience: Duration,
+        peer: SocketAddr,
+    ) -> Result<Channel, ConnectError> {
+        let opened = tokio::time::timeout(patience, self.connect_to(peer)).await;
+        opened.unwrap_or_else(|_| {
+            Err(ConnectError::TimedOut {
+                address: peer.to_string(),
+                seconds: patience.as_secs(),
+            })
+        })
     }
 
     async fn connect_to(&self, peer: SocketAddr) -> Result<Channel, ConnectError> {
@@ -247,29 +266,36 @@ impl Connector {
         let stream = TcpStream::connect(peer).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         let Some(tls) = &self.tls else {
-            return handshake(stream, peer).await;
+            return handshake(stream, peer, None).await;
         };
-        let failed = |reason: String| ConnectError::Tls {
+        let host = &self.endpoint.host;
+        let name = ServerName::try_from(host.clone()).map_err(|_| ConnectError::Tls {
             address: self.endpoint.authority(),
-            reason,
-        };
-        let name =
-            ServerName::try_from(self.endpoint.host.clone()).map_err(|e| failed(e.to_string()))?;
+            reason: format!("`{host}` is no name that a certificate can have"),
+            advice: "use the host name that is in the gateway's certificate".to_owned(),
+        })?;
         let stream = tls
             .connect(name, stream)
             .await
-            .map_err(|e| failed(e.to_string()))?;
-        handshake(stream, peer).await
+            .map_err(|e| refused(&self.endpoint, &e))?;
+        let facts = TlsFacts::of(stream.get_ref().1);
+        handshake(stream, peer, Some(facts)).await
     }
 }
 
-async fn handshake<S>(stream: S, peer: SocketAddr) -> Result<Channel, ConnectError>
+async fn handshake<S>(
+    stream: S,
+    peer: SocketAddr,
+    tls: Option<TlsFacts>,
+) -> Result<Channel, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let speaks_tls = tls.is_some();
     let failed = |reason: String| ConnectError::Http2 {
         address: peer.to_string(),
         reason,
+        tls: speaks_tls,
     };
     let shaken = h2::client::Builder::new()
         .initial_window_size(STREAM_WINDOW)
@@ -277,10 +303,10 @@ where
         .enable_push(false)
         .handshake(stream)
         .await;
-    let (streams, mut connection) = shaken.map_err(|e| failed(e.to_string()))?;
-    let ping = connection.ping_pong();
+    let (streams, mut connection) = shaken.map_err(|e| failed(no_http2(&e)))?;
+    let mut ping = connection.ping_pong();
     let mut driver: Driver = Box::pin(connection);
-    if let Some(ping) = ping {
+    if let Some(ping) = &mut ping {
         let settled = tokio::time::timeout(SETTINGS_TIMEOUT, settle(&mut driver, ping)).await;
         // A server that is slow to answer is judged by what it does with the sessions.
         settled.unwrap_or(Ok(())).map_err(failed)?;
@@ -289,21 +315,35 @@ where
         streams,
         driver,
         peer,
+        tls,
+        ping,
     })
 }
 
 /// Moves bytes until the server has answered a ping. Its settings come before anything else from
 /// it, so its limit of streams is known then; until then `h2` assumes that there is none.
-async fn settle(driver: &mut Driver, mut ping: PingPong) -> Result<(), String> {
+async fn settle(driver: &mut Driver, ping: &mut PingPong) -> Result<(), String> {
     tokio::select! {
         ended = driver => Err(match ended {
             Ok(()) => "it closed the connection at once".to_owned(),
-            Err(error) => error.to_string(),
+            Err(error) => no_http2(&error),
         }),
         answered = ping.ping(Ping::opaque()) => match answered {
             Ok(_) => Ok(()),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(no_http2(&error)),
         },
+    }
+}
+
+/// What a peer did that ended a connection which had hardly begun.
+fn no_http2(error: &h2::Error) -> String {
+    match error.reason() {
+        // The first bytes of any other protocol, read as the head of a frame.
+        Some(Reason::FRAME_SIZE_ERROR | Reason::PROTOCOL_ERROR) => {
+            "it answered in another protocol".to_owned()
+        }
+        _ if error.is_io() => "it hung up at once".to_owned(),
+        _ => error.to_string(),
     }
 }
 

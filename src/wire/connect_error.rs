@@ -1,5 +1,6 @@
 //! Why there is no connection, and whether the peer or this machine is to blame.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -7,10 +8,9 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 /// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum ConnectError {
     /// The name has no address.
-    #[error("cannot resolve {host}: {source}; check the name and the network")]
     Resolve {
         /// The name.
         host: String,
@@ -18,9 +18,6 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// Nothing listens there, or it cannot be reached.
-    #[error(
-        "cannot connect to {address}: {source}; check that the gateway runs and listens on this port"
-    )]
     Tcp {
         /// The address.
         address: String,
@@ -28,7 +25,6 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// This machine has no room for a further connection, whatever the gateway would say.
-    #[error("no further connection to {address} can be opened: {source}; {limit}")]
     OurLimit {
         /// The address.
         address: String,
@@ -38,7 +34,6 @@ pub enum ConnectError {
         limit: String,
     },
     /// It took too long.
-    #[error("{address} did not answer within {seconds} s; check the port, firewalls and proxies")]
     TimedOut {
         /// The address.
         address: String,
@@ -46,27 +41,24 @@ pub enum ConnectError {
         seconds: u64,
     },
     /// TLS failed.
-    #[error(
-        "TLS with {address} failed: {reason}; check https:// against http://, the name in the certificate, and --ca"
-    )]
     Tls {
         /// The address.
         address: String,
         /// The reason.
         reason: String,
+        /// What to do about it.
+        advice: String,
     },
     /// The peer does not speak HTTP/2.
-    #[error(
-        "{address} does not speak HTTP/2: {reason}; check that this is the gateway's gRPC port"
-    )]
     Http2 {
         /// The address.
         address: String,
         /// The reason.
         reason: String,
+        /// Whether TLS was spoken.
+        tls: bool,
     },
     /// The certificates to trust cannot be read.
-    #[error("{path}: {reason}; --ca takes a PEM file of certificates")]
     Ca {
         /// The file.
         path: String,
@@ -74,6 +66,14 @@ pub enum ConnectError {
         reason: String,
     },
 }
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.found(), self.advice())
+    }
+}
+
+impl std::error::Error for ConnectError {}
 
 impl ConnectError {
     /// A name that could not be resolved.
@@ -99,6 +99,51 @@ impl ConnectError {
                 limit,
             },
             None => ConnectError::Tcp { address, source },
+        }
+    }
+
+    /// What is wrong, and where.
+    #[must_use]
+    pub fn found(&self) -> String {
+        match self {
+            ConnectError::Resolve { host, source } => format!("cannot resolve {host}: {source}"),
+            ConnectError::Tcp { address, source } => {
+                format!("cannot connect to {address}: {source}")
+            }
+            ConnectError::OurLimit {
+                address, source, ..
+            } => format!("no further connection to {address} can be opened: {source}"),
+            ConnectError::TimedOut { address, seconds } => {
+                format!("{address} did not answer within {seconds} s")
+            }
+            ConnectError::Tls {
+                address, reason, ..
+            } => format!("TLS with {address} failed: {reason}"),
+            ConnectError::Http2 {
+                address, reason, ..
+            } => format!("{address} does not speak HTTP/2: {reason}"),
+            ConnectError::Ca { path, reason } => format!("{path}: {reason}"),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(&self) -> &str {
+        match self {
+            ConnectError::Resolve { .. } => "check the name and the network",
+            ConnectError::Tcp { .. } => {
+                "check that the gateway runs and listens on this port, and what lies between"
+            }
+            ConnectError::OurLimit { limit, .. } => limit,
+            ConnectError::TimedOut { .. } => "check the port, firewalls and proxies",
+            ConnectError::Tls { advice, .. } => advice,
+            ConnectError::Http2 { tls: false, .. } => {
+                "check that this is the gateway's gRPC port, and use https:// if it speaks TLS"
+            }
+            ConnectError::Http2 { tls: true, .. } => {
+                "check that this is the gateway's gRPC port, and that a proxy before it has HTTP/2 on"
+            }
+            ConnectError::Ca { .. } => "--ca takes a PEM file of certificates",
         }
     }
 

@@ -31,9 +31,14 @@ pub enum FrameError {
 /// Frames one client message.
 #[must_use]
 pub fn frame(content: Content) -> Bytes {
-    let message = ClientMessage {
+    frame_message(&ClientMessage {
         content: Some(content),
-    };
+    })
+}
+
+/// Frames a message of any kind.
+#[must_use]
+pub fn frame_message(message: &impl Message) -> Bytes {
     let length = message.encoded_len();
     let mut out = BytesMut::with_capacity(HEADER_BYTES + length);
     put_header(&mut out, length);

@@ -2,8 +2,10 @@
 //!
 //! `frame` turns messages into gRPC frames and back, `reply` reads those of the server, `dialogue`
 //! decides whose answer a message is, `playout` what the caller hears of it; `channel` opens HTTP/2
-//! connections (`tls` says whom they trust, `connect_error` why there is none). Only `channel` touches the network; none of them reads a clock.
+//! connections (`tls` says whom they trust, `certificate` what a server shows, `connect_error` why
+//! there is none). Only `channel` touches the network; none of them reads a clock.
 
+pub mod certificate;
 pub mod channel;
 mod connect_error;
 pub mod dialogue;

@@ -13,8 +13,8 @@ pub(crate) struct Command {
 
 /// The first words of what a shell is given: everything else that is indented is a drawing or
 /// output.
-const PROGRAMS: [&str; 9] = [
-    "voicelt", "cargo", "docker", "kubectl", "ls", "python", "python3", "pip", "jupyter",
+const PROGRAMS: [&str; 10] = [
+    "voicelt", "(cd", "cargo", "docker", "kubectl", "ls", "python", "python3", "pip", "jupyter",
 ];
 
 /// The commands of a document in Markdown: indented lines that begin with a program, outside of

@@ -70,6 +70,11 @@ pub(crate) const NOT_HERE: &[(&str, &str)] = &[
     ("docker compose", "needs Docker"),
     ("kubectl", "needs a cluster"),
     ("ls -R", "not a command of ours"),
+    (
+        "pip install",
+        "the wheel is installed and tested by .ci/run",
+    ),
+    ("(cd tools/python", "and built there"),
     ("python load_test.py", "the program that is compared with"),
 ];
 
@@ -79,6 +84,8 @@ pub(crate) const MAY_END_WITH: &[(&str, i32)] = &[
     ("voicelt replay", 4),
     ("voicelt run ", 4),
     ("voicelt witness", 4),
+    // What it finds wrong may be this machine.
+    ("voicelt doctor", 99),
     ("voicelt compare", 4),
     // Requirements on runs that are too short for a p95, and regressions between two runs.
     ("--require", 99),

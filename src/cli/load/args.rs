@@ -1,29 +1,23 @@
 //! What is said of any load on the command line: where it goes, how it is made, and what is kept.
 
-use std::path::PathBuf;
-
+use super::target::TargetArgs;
 use crate::cli::duration::DurationArg;
 use crate::cli::live::LiveArgs;
 use crate::cli::metrics::MetricsArgs;
 use crate::cli::outputs::OutputArgs;
 use crate::cli::prometheus::PrometheusArgs;
+use crate::cli::settings::names;
 use crate::cli::size::SizeArg;
 use crate::replay::connections::Balance;
+use crate::replay::default_workers;
 use crate::replay::pacer::PacerKind;
 use crate::report::require::Requirement;
 
 /// The arguments that `replay` and `run` share.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct LoadArgs {
-    /// The gateway: host:port, a URL, or `embedded` for the reference gateway in this process
-    #[arg(
-        short,
-        long,
-        value_name = "URL",
-        default_value = "http://localhost:50051",
-        env = "VOICELT_TARGET"
-    )]
-    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) to: TargetArgs,
     /// Go on though this machine will not keep up
     #[arg(long)]
     pub(crate) force: bool,
@@ -39,12 +33,6 @@ pub(crate) struct LoadArgs {
     )]
     pub(crate) playout_buffer: DurationArg,
 
-    /// Request header, repeatable; values are never written anywhere
-    #[arg(long = "header", value_name = "KEY:VALUE", value_parser = header, help_heading = "Connections")]
-    pub(crate) headers: Vec<(String, String)>,
-    /// Trust the certificates of this PEM file instead of the system's
-    #[arg(long, value_name = "FILE", help_heading = "Connections")]
-    pub(crate) ca: Option<PathBuf>,
     /// Sessions that share a connection at the peak; when not given, 1 up to 64 sessions, and what
     /// 64 connections take with more
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Connections")]
@@ -54,7 +42,7 @@ pub(crate) struct LoadArgs {
     pub(crate) cold_connections: bool,
     /// Which of the addresses that a name resolves to get connections: all in turn, or the first
     /// that answers
-    #[arg(long, value_name = "HOW", default_value_t = Balance::default(), help_heading = "Connections")]
+    #[arg(long, value_name = "HOW", value_parser = names::<Balance>(Balance::ALL.iter().map(|b| b.name())), default_value_t = Balance::default(), help_heading = "Connections")]
     pub(crate) balance: Balance,
     /// Response header that names the replica which answered
     #[arg(long, value_name = "NAME", help_heading = "Connections")]
@@ -64,7 +52,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Schedule")]
     pub(crate) workers: Option<u16>,
     /// What wakes them: the kernel's timerfd, or a timer thread that works on any system
-    #[arg(long, value_name = "KIND", default_value_t = PacerKind::default(), help_heading = "Schedule")]
+    #[arg(long, value_name = "KIND", value_parser = names::<PacerKind>(PacerKind::ALL.iter().map(|p| p.name())), default_value_t = PacerKind::default(), help_heading = "Schedule")]
     pub(crate) pacer: PacerKind,
     /// Keep the processor busy for so long before an instant instead of sleeping; 0 never does
     #[arg(
@@ -147,18 +135,8 @@ impl LoadArgs {
     /// Threads that send.
     pub(crate) fn workers(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        self.workers.map_or(cores.div_ceil(2), usize::from)
+        self.workers.map_or(default_workers(cores), usize::from)
     }
-}
-
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("a header is KEY:VALUE")?;
-    let name = http::HeaderName::from_bytes(name.trim().to_lowercase().as_bytes())
-        .map_err(|_| format!("`{}` is no header name", name.trim()))?;
-    let value = value.trim();
-    http::HeaderValue::from_str(value)
-        .map_err(|_| format!("the value of `{name}` is no header value"))?;
-    Ok((name.to_string(), value.to_owned()))
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

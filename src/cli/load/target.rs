@@ -1,8 +1,10 @@
 //! The gateway that a load goes to: one that is there, or the reference gateway in this process.
 
+use std::path::PathBuf;
+
 use anyhow::anyhow;
 
-use super::{LoadArgs, told};
+use super::told;
 use crate::cli::exit::BadInput;
 use crate::gateway::{Embedded, GatewaySpec};
 use crate::replay::Gateway;
@@ -10,6 +12,59 @@ use crate::wire::channel::{Endpoint, Trust};
 
 /// The target that is the reference gateway in this process.
 const EMBEDDED: &str = "embedded";
+
+/// How a gateway is reached.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct TargetArgs {
+    /// The gateway: host:port, a URL, or `embedded` for the reference gateway in this process
+    #[arg(
+        short,
+        long,
+        value_name = "URL",
+        default_value = "http://localhost:50051",
+        env = "VOICELT_TARGET"
+    )]
+    pub(crate) target: String,
+    /// Request header, repeatable; values are never written anywhere
+    #[arg(long = "header", value_name = "KEY:VALUE", value_parser = header, help_heading = "Connections")]
+    pub(crate) headers: Vec<(String, String)>,
+    /// Trust the certificates of this PEM file instead of the system's
+    #[arg(long, value_name = "FILE", help_heading = "Connections")]
+    pub(crate) ca: Option<PathBuf>,
+}
+
+impl TargetArgs {
+    /// Where the gateway is; the reference gateway is started where that is the target.
+    ///
+    /// # Errors
+    /// [`BadInput`] for a target that cannot be read; a reference gateway that cannot start.
+    pub(crate) fn locate(&self) -> anyhow::Result<(Endpoint, Option<Embedded>)> {
+        if self.target == EMBEDDED {
+            let embedded = Embedded::start(GatewaySpec::default())?;
+            return Ok((embedded.addr().to_string().parse()?, Some(embedded)));
+        }
+        let endpoint = self.target.parse();
+        let endpoint = endpoint.map_err(|e| BadInput(anyhow!("--target: {e}")))?;
+        Ok((endpoint, None))
+    }
+
+    /// Whom TLS trusts.
+    pub(crate) fn trust(&self) -> Trust {
+        Trust {
+            ca: self.ca.clone(),
+        }
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is KEY:VALUE")?;
+    let name = http::HeaderName::from_bytes(name.trim().to_lowercase().as_bytes())
+        .map_err(|_| format!("`{}` is no header name", name.trim()))?;
+    let value = value.trim();
+    http::HeaderValue::from_str(value)
+        .map_err(|_| format!("the value of `{name}` is no header value"))?;
+    Ok((name.to_string(), value.to_owned()))
+}
 
 /// A target that answers.
 pub(crate) struct Target {
@@ -23,22 +78,9 @@ impl Target {
     ///
     /// # Errors
     /// A target that cannot be reached.
-    pub(crate) fn open(args: &LoadArgs) -> anyhow::Result<Target> {
-        let embedded = match args.target.as_str() {
-            EMBEDDED => Some(Embedded::start(GatewaySpec::default())?),
-            _ => None,
-        };
-        let endpoint: Endpoint = match &embedded {
-            Some(gateway) => gateway.addr().to_string().parse()?,
-            None => args
-                .target
-                .parse()
-                .map_err(|e| BadInput(anyhow!("--target: {e}")))?,
-        };
-        let trust = Trust {
-            ca: args.ca.clone(),
-        };
-        let gateway = Gateway::reach(endpoint, &trust).map_err(told)?;
+    pub(crate) fn open(args: &TargetArgs) -> anyhow::Result<Target> {
+        let (endpoint, embedded) = args.locate()?;
+        let gateway = Gateway::reach(endpoint, &args.trust()).map_err(told)?;
         Ok(Target { gateway, embedded })
     }
 

@@ -15,6 +15,7 @@ use crate::units::TraceTime;
 /// Replay a trace: sessions start and chunks leave at their recorded instants, whatever the
 /// gateway answers.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The trace bundle
     #[arg(value_name = "TRACE")]
@@ -70,6 +71,14 @@ pub struct Args {
     #[command(flatten)]
     pub(super) load: LoadArgs,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt replay traces/demo.vtrace --target embedded
+  voicelt replay calls.vtrace -t https://gateway.example --header 'authorization: Bearer TOKEN'
+  voicelt replay calls.vtrace -t gateway:50051 --scale 3 --seed 7 --label build=abc123
+  voicelt replay calls.vtrace -t gateway:50051 --loop --until 1h --warmup 1m
+  voicelt replay calls.vtrace -t gateway:50051 --require 'response.p95 < 800ms' --html run.html";
 
 /// When the later utterances of a session start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -39,7 +39,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         say(&format!("warning: {warning}\n"));
     }
     let extent = args.extent(&bundle)?;
-    bundle.find_clips()?;
+    bundle.find_clips().map_err(unreadable)?;
     if args.plan {
         let feasibility = survey(&args.load, extent, usize::MAX)?;
         stdout::print(&feasibility.text())?;
@@ -49,7 +49,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         return Ok(Outcome::Ok.into());
     }
     let watch = Watch::begin(&args.load, quiet)?;
-    let target = Target::open(&args.load)?;
+    let target = Target::open(&args.load.to)?;
     let outcome = match args.load.find_capacity.is_empty() {
         true => replay(args, quiet, &bundle, extent, &target, &watch)
             .and_then(|finished| present(vec![finished], &args.load)),

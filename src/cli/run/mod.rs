@@ -67,7 +67,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     args.name_outputs(&mut load.outputs);
     load.outputs.check()?;
     let watch = Watch::begin(&load, quiet)?;
-    let target = Target::open(&load)?;
+    let target = Target::open(&load.to)?;
     let looped = Loop {
         args,
         load,

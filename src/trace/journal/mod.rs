@@ -89,14 +89,14 @@ crate::table! {
         pub bytes: u32 ["bytes"],
         /// Where the audio is in the audio file; null where it is not kept.
         pub offset: Option<u64> ["bytes"],
-        /// Whether the audio holds speech; for audio that is not kept.
+        /// Whether the audio holds speech; null but for the caller's audio that is not kept.
         pub voiced: Option<bool> [""],
         /// The caller's name of the session, of a configuration; null where it is not kept.
         pub session_id: Option<String> [""],
         /// The text, where it is kept; the language of a configuration; the code of an end; the
-        /// metadata of an opening.
+        /// metadata of an opening; null otherwise.
         pub text: Option<String> [""],
-        /// Sample rate of both ways, of a configuration.
+        /// Sample rate of both ways, of a configuration; null otherwise.
         pub rate_hz: Option<u32> ["Hz"],
     }
 }

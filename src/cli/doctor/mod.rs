@@ -1,0 +1,140 @@
+//! `voicelt doctor`: whether a load can be made from this machine on that gateway.
+
+mod call;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use serde_json::json;
+
+use super::duration::DurationArg;
+use super::exit::{BadInput, Outcome};
+use super::load::TargetArgs;
+use super::outputs::Format;
+use super::stderr::say;
+use super::stdout;
+use crate::clock::wall_ns;
+use crate::doctor::check::{Check, Level, text};
+use crate::doctor::connection::{Found, inspect};
+use crate::doctor::judge;
+use crate::doctor::machine::MachineFacts;
+use crate::trace::layout::CallSpec;
+use crate::units::NS_PER_S;
+use crate::wire::channel::{ConnectError, Connector, Endpoint};
+use call::{Caller, call};
+
+/// Look whether a load can be made: at the gateway and the way to it, and at this machine.
+///
+/// The gateway is called once, with a few seconds of speech, as `replay` would call it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    to: TargetArgs,
+    /// Say this file in the call, instead of speech-like audio that is made up
+    #[arg(long, value_name = "FILE", help_heading = "Call")]
+    audio: Option<PathBuf>,
+    /// Language of the call
+    #[arg(long, value_name = "CODE", default_value_t = CallSpec::default().language_code, help_heading = "Call")]
+    language: String,
+    /// From the end of speech to the first audio; the call is then ended
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "30s",
+        help_heading = "Call"
+    )]
+    timeout: DurationArg,
+    /// How the checks are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  voicelt doctor --target gateway:50051
+  voicelt doctor --target https://gateway.example --ca authority.pem --audio hello.wav
+  voicelt doctor --target embedded --format json
+
+Exit codes: 0 nothing failed, 2 bad input, 3 the gateway cannot be reached, 99 a check failed.";
+
+/// Looks at all there is and prints what was found.
+///
+/// # Errors
+/// [`BadInput`] for a target, certificates or audio that cannot be read, otherwise our own failure.
+pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
+    let caller = Caller::prepare(args.audio.as_deref(), &args.language)?;
+    let (endpoint, embedded) = args.to.locate()?;
+    if !quiet {
+        say(&format!(
+            "looking at {} and at this machine\n",
+            args.to.target
+        ));
+    }
+    let gateway = examine(args, &endpoint, &caller)?;
+    if let Some(embedded) = embedded {
+        embedded.stop()?;
+    }
+    let machine = judge::machine(&MachineFacts::gather()?);
+    stdout::print(&shown(args, &gateway.checks, &machine)?)
+        .context("could not write to standard output")?;
+    let failed = |check: &Check| check.level == Level::Failed;
+    let outcome = match gateway.reached {
+        false => Outcome::Unreachable,
+        true if gateway.checks.iter().chain(&machine).any(failed) => Outcome::NotMet,
+        true => Outcome::Ok,
+    };
+    Ok(outcome.into())
+}
+
+/// What is to be said of a gateway, and whether there was a connection at all.
+struct Examined {
+    checks: Vec<Check>,
+    reached: bool,
+}
+
+fn examine(args: &Args, endpoint: &Endpoint, caller: &Caller) -> anyhow::Result<Examined> {
+    let connector = match Connector::new(endpoint.clone(), &args.to.trust()) {
+        Err(error @ ConnectError::Ca { .. }) => return Err(BadInput(error.into()).into()),
+        Err(error) => {
+            return Ok(Examined {
+                checks: vec![Check::failed("tls", error.found(), error.advice())],
+                reached: false,
+            });
+        }
+        Ok(connector) => connector,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    let found = runtime.block_on(inspect(&connector, &args.to.headers));
+    // A look-up that hangs must not keep the command from its end.
+    runtime.shutdown_background();
+    let now_s = wall_ns() / NS_PER_S;
+    let mut checks = judge::connection(endpoint, found.as_ref(), now_s);
+    let reached = matches!(&found, Ok(Found { shown: Some(_), .. }));
+    match reached {
+        true => checks.extend(call(caller, args, endpoint)?),
+        false => checks.push(Check::skipped(
+            "call",
+            "there is no connection to make it on",
+        )),
+    }
+    Ok(Examined { checks, reached })
+}
+
+fn shown(args: &Args, gateway: &[Check], machine: &[Check]) -> anyhow::Result<String> {
+    Ok(match args.format {
+        Format::Text => text(&[(&args.to.target, gateway), ("this machine", machine)]),
+        Format::Json => {
+            let document = json!({
+                "target": args.to.target,
+                "gateway": gateway,
+                "machine": machine,
+            });
+            serde_json::to_string_pretty(&document)? + "\n"
+        }
+    })
+}

@@ -1,0 +1,182 @@
+//! The question of gRPC's health checking protocol, asked on a connection that is open, and what
+//! the stream of the question shows beside the answer.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use h2::{RecvStream, SendStream};
+use prost::Message;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+use crate::clock::wall_ns;
+use crate::wire::channel::Endpoint;
+use crate::wire::frame::{FrameReader, frame_message};
+use crate::wire::status::GrpcStatus;
+
+const PATH: &str = "/grpc.health.v1.Health/Check";
+/// How long the answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the server may take to give room for bytes.
+const ROOM_PATIENCE: Duration = Duration::from_secs(1);
+/// Room that is asked for; more is of no interest.
+pub const ROOM: usize = 256 * 1024;
+/// Longest answer that is read.
+const MOST_BYTES: usize = 64 * 1024;
+/// gRPC's code of a method that is not there.
+const UNIMPLEMENTED: u32 = 12;
+
+/// How a gateway says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It serves.
+    Serving,
+    /// It does not, in the protocol's own word.
+    NotServing(&'static str),
+    /// It does not take this question.
+    NotServed,
+    /// It failed to answer, and how.
+    Failed(String),
+}
+
+/// What came of the question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// How the gateway says it is.
+    pub health: Health,
+    /// Bytes that a stream may send before the gateway must have read some, at most `ROOM`;
+    /// `None` when it gave no room in time.
+    pub room_bytes: Option<usize>,
+    /// Whether the room may be larger.
+    pub is_at_least: bool,
+    /// The `date` header and the wall clock when it came.
+    pub date: Option<(String, i64)>,
+}
+
+/// Asks for the health of the server as a whole.
+pub async fn ask(
+    streams: SendRequest<Bytes>,
+    endpoint: &Endpoint,
+    headers: &[(String, String)],
+) -> Answer {
+    let mut answer = Answer {
+        health: Health::Failed("no answer within 5 s".to_owned()),
+        room_bytes: None,
+        is_at_least: false,
+        date: None,
+    };
+    let asked = tokio::time::timeout(PATIENCE, answered(streams, endpoint, headers, &mut answer));
+    if let Ok(health) = asked.await {
+        answer.health = health.unwrap_or_else(Health::Failed);
+    }
+    answer
+}
+
+async fn answered(
+    streams: SendRequest<Bytes>,
+    endpoint: &Endpoint,
+    headers: &[(String, String)],
+    answer: &mut Answer,
+) -> Result<Health, String> {
+    let mut request = http::Request::post(format!("{endpoint}{PATH}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let request = request.body(()).map_err(|e| e.to_string())?;
+    let mut streams = streams.ready().await.map_err(|e| e.to_string())?;
+    let opened = streams.send_request(request, false);
+    let (response, mut stream) = opened.map_err(|e| e.to_string())?;
+    answer.room_bytes = room(&mut stream).await;
+    answer.is_at_least = answer.room_bytes == Some(ROOM);
+    let question = frame_message(&HealthCheckRequest::default());
+    let sent = stream.send_data(question, true);
+    sent.map_err(|e| e.to_string())?;
+    let (head, body) = response.await.map_err(|e| e.to_string())?.into_parts();
+    let date = head.headers.get(http::header::DATE);
+    let date = date.and_then(|date| date.to_str().ok());
+    answer.date = date.map(|date| (date.to_owned(), wall_ns()));
+    if head.status != http::StatusCode::OK {
+        return of_status(&GrpcStatus::from_http(head.status), None);
+    }
+    if let Some(status) = GrpcStatus::from_headers(&head.headers) {
+        return of_status(&status, None);
+    }
+    let (message, status) = read(body).await?;
+    of_status(&status, message)
+}
+
+/// What the server gives room for, as far as [`ROOM`].
+async fn room(stream: &mut SendStream<Bytes>) -> Option<usize> {
+    stream.reserve_capacity(ROOM);
+    let granted = poll_fn(|context| stream.poll_capacity(context));
+    let granted = tokio::time::timeout(ROOM_PATIENCE, granted).await;
+    matches!(granted, Ok(Some(Ok(_)))).then(|| stream.capacity())
+}
+
+async fn read(mut body: RecvStream) -> Result<(Option<Bytes>, GrpcStatus), String> {
+    let (mut frames, mut message, mut bytes) = (FrameReader::default(), None, 0);
+    while let Some(data) = body.data().await {
+        let data = data.map_err(|e| e.to_string())?;
+        bytes += data.len();
+        if bytes > MOST_BYTES {
+            return Err(format!("it answered with over {MOST_BYTES} bytes"));
+        }
+        let released = body.flow_control().release_capacity(data.len());
+        released.map_err(|e| e.to_string())?;
+        let pushed = frames.push(data, |whole| message = Some(whole));
+        pushed.map_err(|e| e.to_string())?;
+    }
+    let trailers = body.trailers().await.map_err(|e| e.to_string())?;
+    let status = trailers.as_ref().and_then(GrpcStatus::from_headers);
+    Ok((message, status.ok_or("it ended without a gRPC status")?))
+}
+
+fn of_status(status: &GrpcStatus, message: Option<Bytes>) -> Result<Health, String> {
+    match (status.code, message) {
+        (0, Some(message)) => {
+            let answer = HealthCheckResponse::decode(message);
+            let answer = answer.map_err(|_| "its answer is no HealthCheckResponse")?;
+            Ok(match answer.status() {
+                ServingStatus::Serving => Health::Serving,
+                other => Health::NotServing(other.as_str_name()),
+            })
+        }
+        (0, None) => Err("it ended without an answer".to_owned()),
+        (UNIMPLEMENTED, _) => Ok(Health::NotServed),
+        (_, _) => Err(format!("{} {}", status.code_name(), status.message)
+            .trim_end()
+            .to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_told_from_refusals() {
+        let said = |status: ServingStatus| {
+            let response = HealthCheckResponse {
+                status: status.into(),
+            };
+            let message = Bytes::from(response.encode_to_vec());
+            of_status(&GrpcStatus::new(0, ""), Some(message))
+        };
+        assert_eq!(said(ServingStatus::Serving), Ok(Health::Serving));
+        let not = Health::NotServing("NOT_SERVING");
+        assert_eq!(said(ServingStatus::NotServing), Ok(not));
+        let of = |code, message| of_status(&GrpcStatus::new(code, message), None);
+        assert_eq!(of(12, "no such service"), Ok(Health::NotServed));
+        assert_eq!(
+            of(16, "who are you?"),
+            Err("UNAUTHENTICATED who are you?".into())
+        );
+        assert_eq!(of(0, ""), Err("it ended without an answer".into()));
+        let noise = of_status(&GrpcStatus::new(0, ""), Some(Bytes::from_static(b"\xff")));
+        assert!(noise.is_err());
+    }
+}

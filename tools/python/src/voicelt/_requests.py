@@ -1,0 +1,100 @@
+"""The rows of requests: which there are, what follows from them, and their quantiles."""
+
+from typing import Any
+
+import polars as pl
+
+from voicelt._tables import Table
+
+# Latencies in which a request without an answer counts as longer than every other.
+HEADLINES = ("response", "audible")
+# Every other latency: over the requests that have it.
+STAGES = (
+    "asr",
+    "endpoint",
+    "llm_ttft",
+    "llm_total",
+    "tts",
+    "e2e",
+    "barge_in_latency",
+    "total",
+)
+
+_TURN = ("session_id", "copy", "turn")
+_RECORDED = ("recorded_response", "recorded_asr", "recorded_e2e", "recorded_total")
+_LAGS = ("lag_p50", "lag_p99", "lag_max", "blocked")
+_MILLISECONDS = (*HEADLINES, *STAGES, *_RECORDED, *_LAGS)
+_SECONDS = ("intended_start", "started", "closed")
+_NS_PER_MS = 1e6
+_NS_PER_S = 1e9
+
+# What the columns below are derived from, for a run that was killed before its first row.
+_NEEDED = pl.DataFrame(
+    schema={
+        "session_id": pl.String,
+        "copy": pl.UInt32,
+        "turn": pl.UInt32,
+        "user": pl.UInt32,
+        "phase": pl.String,
+        "status": pl.String,
+        "early_endpoint": pl.Boolean,
+        "overlapped": pl.Boolean,
+        "intended_end_of_speech_ns": pl.Int64,
+        "end_of_speech_sent_ns": pl.Int64,
+        "first_audio_ns": pl.Int64,
+        **{f"{name}_ns": pl.Int64 for name in (*_SECONDS, *_MILLISECONDS)},
+    }
+)
+
+
+def every_turn(requests: Table, started: Table, manifest: dict[str, Any]) -> pl.DataFrame:
+    """One row for every turn that started: those of `requests`, and of a run that did not finish
+    those of `started` that have none, with status `interrupted`."""
+    rows = _NEEDED if requests.frame is None else requests.frame
+    if not requests.finished:
+        # A killed run may have a part twice over: of two rows of a turn the first counts.
+        rows = rows.unique(subset=_TURN, keep="first", maintain_order=True)
+    if not requests.finished and started.frame is not None:
+        under_way = started.frame.join(rows, on=_TURN, how="anti").with_columns(
+            run_id=pl.lit(manifest["run_id"]),
+            status=pl.lit("interrupted"),
+            phase=pl.lit("steady"),
+            early_endpoint=pl.lit(False),
+            overlapped=pl.lit(False),
+        )
+        rows = pl.concat([rows, under_way], how="diagonal")
+    return rows.sort("intended_start_ns", "copy", "turn", "session_id")
+
+
+def derive(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the columns that `Run` describes."""
+    status = pl.col("status")
+    stopped = status.is_in(["interrupted", "cancelled"]) & pl.col("end_of_speech_sent_ns").is_null()
+    return rows.with_columns(
+        *((pl.col(f"{name}_ns") / _NS_PER_MS).alias(f"{name}_ms") for name in _MILLISECONDS),
+        *((pl.col(f"{name}_ns") / _NS_PER_S).alias(f"{name}_s") for name in _SECONDS),
+        answered=pl.col("first_audio_ns").is_not_null(),
+        success=status.is_in(["ok", "barged_in"]),
+        measured=(pl.col("phase") == "steady")
+        & ~stopped
+        & pl.col("intended_end_of_speech_ns").is_not_null()
+        & ~pl.col("early_endpoint")
+        & ~pl.col("overlapped"),
+    )
+
+
+def quantile(rows: pl.DataFrame, latency: str, share: float) -> int | None:
+    """As `Run.quantile`."""
+    if latency not in (*HEADLINES, *STAGES):
+        raise ValueError(f"`{latency}` is no latency; use one of {', '.join(HEADLINES + STAGES)}")
+    if not 0 < share <= 1:
+        raise ValueError(f"{share} is no share; use one over 0 and up to 1, such as 0.95")
+    values = rows.filter(pl.col("measured"))[f"{latency}_ns"]
+    if latency not in HEADLINES:
+        values = values.drop_nulls()
+    # In hundredths of a percent: 0.07 of 100 is rank 7, whatever 0.07 is in binary.
+    rank = -(-len(values) * round(share * 10_000) // 10_000)
+    if rank == 0:
+        return None
+    value = values.sort(nulls_last=True)[rank - 1]
+    return None if value is None else int(value)

@@ -1,0 +1,64 @@
+"""A table of a run: one file when the run is finished, numbered parts before that."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import polars as pl
+
+from voicelt.errors import NotReadable
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a table, and what could not be read of it."""
+
+    frame: pl.DataFrame | None
+    """None where there is neither the file nor a part that can be read."""
+    finished: bool
+    """Whether this is the finished file."""
+    unreadable: tuple[str, ...] = ()
+    """A message for each part that could not be read."""
+
+    @classmethod
+    def read(cls, folder: Path, name: str) -> Self:
+        """Reads the table `name` of the run in `folder`.
+
+        Raises `NotReadable` for a finished file that cannot be read.
+        """
+        frames: list[pl.DataFrame] = []
+        unreadable: list[str] = []
+        # Parts are listed before the file is looked for: they go away only when it is there.
+        listed = parts(folder, name)
+        finished = folder / f"{name}.parquet"
+        if not finished.exists():
+            for part in listed:
+                try:
+                    frames.append(pl.read_parquet(part))
+                except (OSError, pl.exceptions.PolarsError) as error:
+                    unreadable.append(f"{part}: {error}")
+        # A run that ends while it is read takes its parts away.
+        if finished.exists():
+            try:
+                return cls(pl.read_parquet(finished), finished=True)
+            except (OSError, pl.exceptions.PolarsError) as error:
+                raise NotReadable(f"{finished} is damaged: {error}") from error
+        frame = pl.concat(frames) if frames else None
+        return cls(frame, finished=False, unreadable=tuple(unreadable))
+
+    def sorted(self, by: str) -> pl.DataFrame | None:
+        """The rows in order of a column."""
+        return None if self.frame is None else self.frame.sort(by, maintain_order=True)
+
+
+def parts(folder: Path, name: str) -> list[Path]:
+    """The numbered parts of the table `name`, in order; files under other names, such as a part
+    that is being written, are none of them."""
+    pattern = re.compile(rf"{name}-(\d+)\.parquet")
+    numbered = [
+        (int(found[1]), path)
+        for path in folder.iterdir()
+        if (found := pattern.fullmatch(path.name)) is not None
+    ]
+    return [path for _, path in sorted(numbered)]

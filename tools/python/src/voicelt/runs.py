@@ -1,0 +1,105 @@
+"""Run directories as polars frames."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from voicelt import _folder, _requests
+from voicelt._tables import Table
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, finished, killed, or still going on.
+
+    `requests` has a row for every turn that started, with these columns beside those of
+    `requests.parquet`:
+
+    - `NAME_ms` for every `NAME_ns` that is a latency or a lag: milliseconds, floating point;
+    - `intended_start_s`, `started_s`, `closed_s`: seconds since the run's epoch, floating point;
+    - `answered`: audio came;
+    - `success`: the status is `ok` or `barged_in`;
+    - `measured`: the headline figures of the report are over this request: it is of the steady
+      phase, its clip has speech, the caller was neither cut off nor overlapped by the answer
+      before, nor stopped by us while speaking.
+
+    A turn whose row is missing, since the run was killed or goes on, has status `interrupted` and
+    little else. Other tables are as on disk, and None where the run has none.
+    """
+
+    path: Path
+    """The run directory."""
+    manifest: dict[str, Any]
+    """What `run.json` says."""
+    requests: pl.DataFrame
+    """A row for each turn, by intended start."""
+    timeline: pl.DataFrame | None
+    """A row for each second."""
+    clips: pl.DataFrame | None
+    """A row for each clip."""
+    messages: pl.DataFrame | None
+    """A row for each message, of runs that were made with `--messages`."""
+    server: pl.DataFrame | None
+    """A row for each value of the servers' Prometheus, of runs made with `--prometheus`."""
+    unreadable: tuple[str, ...]
+    """A message for each part of a table that could not be read."""
+
+    @property
+    def verdict(self) -> str | None:
+        """`valid`, `degraded` or `invalid`: whether the load kept its schedule; None for a run that
+        did not end."""
+        verdict = self.manifest.get("verdict")
+        return None if verdict is None else str(verdict["level"])
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the verdict is not `valid`, a sentence each."""
+        verdict = self.manifest.get("verdict")
+        return [] if verdict is None else list(verdict["reasons"])
+
+    def quantile(self, latency: str, share: float) -> int | None:
+        """A quantile of a latency over the measured requests, in nanoseconds, as the report has it.
+
+        `latency` is the name of a column without `_ns`, such as `response`. It is the nearest rank:
+        the value at rank ⌈share · n⌉. In `response` and `audible` a request without an answer
+        counts as longer than every other; the rest are over the requests that have them. None where
+        the quantile falls among requests without an answer, or there is no request. Unlike the
+        report it is given however few the requests are.
+        """
+        return _requests.quantile(self.requests, latency, share)
+
+
+def load_run(path: str | Path) -> Run:
+    """Reads a run: its directory, its `run.json`, or `latest` for the newest finished one in
+    `runs/`.
+
+    Raises `NotReadable` where there is no run, or one of a newer version.
+    """
+    folder = Path("runs", "latest") if str(path) == "latest" else Path(path)
+    if folder.name == "run.json":
+        folder = folder.parent
+    said = _folder.manifest(
+        folder / "run.json",
+        "run",
+        "give a run directory, or `latest` for the newest one in runs/",
+    )
+    # Starts before ends: a turn that ends in between is then known to have ended.
+    started = Table.read(folder, "started")
+    requests = Table.read(folder, "requests")
+    timeline = Table.read(folder, "timeline")
+    messages = Table.read(folder, "messages")
+    tables = [requests, timeline, messages]
+    if not requests.finished:
+        tables.append(started)
+    return Run(
+        path=folder,
+        manifest=said,
+        requests=_requests.derive(_requests.every_turn(requests, started, said)),
+        timeline=timeline.sorted("second_ns"),
+        clips=Table.read(folder, "clips").frame,
+        messages=messages.frame,
+        server=Table.read(folder, "server").frame,
+        unreadable=tuple(message for table in tables for message in table.unreadable),
+    )

@@ -1,0 +1,202 @@
+"""Runs: finished, killed, and none."""
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import voicelt
+from voicelt import _binary
+from voicelt._requests import HEADLINES, STAGES
+
+
+def test_a_finished_run_agrees_with_its_report(demo_run: Path) -> None:
+    run = voicelt.load_run(demo_run)
+    summary = run.manifest["summary"]
+    assert run.verdict == run.manifest["verdict"]["level"]
+    assert run.requests["measured"].sum() == summary["measured"]["rows"] > 0
+    assert run.requests["success"].sum() == summary["turns"]["successes"]
+    assert run.requests["answered"].sum() == summary["turns"]["answered"]
+    compared = 0
+    for latency in (*HEADLINES, *STAGES):
+        for level, share in [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("max", 1)]:
+            reported = summary["latencies"][latency][f"{level}_ns"]
+            if reported is not None:
+                assert run.quantile(latency, share) == reported, (latency, level)
+                compared += 1
+    assert compared >= 10
+
+
+def test_tables_are_there_where_the_run_has_them(demo_run: Path) -> None:
+    run = voicelt.load_run(demo_run)
+    assert run.timeline is not None
+    assert run.timeline["achieved_chunks"].sum() == run.manifest["summary"]["load"]["chunks_sent"]
+    assert run.messages is not None
+    assert run.messages.height > run.requests.height
+    assert run.clips is not None
+    assert set(run.requests["clip_id"]) <= set(run.clips["clip_id"])
+    assert run.server is None
+    assert run.unreadable == ()
+
+
+def test_derived_columns_are_the_same_instants_in_other_units(demo_run: Path) -> None:
+    rows = voicelt.load_run(demo_run).requests
+    assert (rows["response_ms"] * 1e6 - rows["response_ns"]).abs().max() < 1  # type: ignore[operator]
+    assert (rows["intended_start_s"] * 1e9 - rows["intended_start_ns"]).abs().max() < 1  # type: ignore[operator]
+
+
+def test_latest_is_the_link_in_runs(
+    demo_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "latest").symlink_to(demo_run)
+    monkeypatch.chdir(tmp_path)
+    latest = voicelt.load_run("latest")
+    assert latest.requests.equals(voicelt.load_run(demo_run / "run.json").requests)
+
+
+def killed(run: Path, place: Path, ended: int) -> Path:
+    """The run as it is on disk when it is killed after so many turns have ended."""
+    path = place / "killed"
+    shutil.copytree(run, path)
+    rows = pl.read_parquet(path / "requests.parquet")
+    (path / "requests.parquet").unlink()
+    half = ended // 2
+    rows[:half].write_parquet(path / "requests-00001.parquet")
+    rows[half:ended].write_parquet(path / "requests-00002.parquet")
+    started = ["session_id", "copy", "turn", "user", "intended_start_ns", "started_ns"]
+    rows.select(started).write_parquet(path / "started-00001.parquet")
+    manifest = json.loads((path / "run.json").read_text())
+    manifest |= {"exit_reason": "running", "verdict": None, "summary": None}
+    (path / "run.json").write_text(json.dumps(manifest))
+    return path
+
+
+def test_of_a_killed_run_every_turn_that_started_is_there(demo_run: Path, tmp_path: Path) -> None:
+    whole = voicelt.load_run(demo_run).requests
+    run = voicelt.load_run(killed(demo_run, tmp_path, ended=4))
+    assert run.verdict is None
+    assert run.requests.height == whole.height
+    assert run.requests.filter(status="ok").height == 4
+    under_way = run.requests.filter(status="interrupted")
+    assert under_way.height == whole.height - 4
+    assert not under_way["measured"].any()
+    assert run.quantile("response", 1) == whole.filter("measured")[:4]["response_ns"].max()
+
+
+def test_a_run_that_was_really_killed_agrees_with_its_report(demo: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    command = [_binary.find(), "run", "-u", "2", "-d", "10m", "--think-time", "100ms", "--quiet"]
+    command += ["--pace", "original", "-t", "embedded", "-a", str(demo), "-o", str(path)]
+    with subprocess.Popen(command) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not list(path.glob("requests-*.parquet")) and time.monotonic() < deadline:
+                assert process.poll() is None
+                time.sleep(0.05)
+        finally:
+            process.kill()
+    run = voicelt.load_run(path)
+    report = json.loads(_binary.run("report", str(path), "--format", "json"))
+    assert run.verdict is None
+    assert run.requests.height == report["turns"]["rows"] > 0
+    assert run.requests.filter(status="ok").height == report["turns"]["outcomes"]["ok"]
+    assert run.requests["measured"].sum() == report["measured"]["rows"] > 0
+    assert run.quantile("response", 0.5) == report["latencies"]["response"]["p50_ns"]
+
+
+def test_a_run_killed_at_once_has_no_rows_but_all_columns(demo_run: Path, tmp_path: Path) -> None:
+    path = killed(demo_run, tmp_path, ended=0)
+    for part in path.glob("*-0000?.parquet"):
+        part.unlink()
+    run = voicelt.load_run(path)
+    assert run.requests.is_empty()
+    assert {"response_ms", "measured", "answered", "started_s"} <= set(run.requests.columns)
+    assert run.quantile("response", 0.5) is None
+
+
+def test_a_damaged_part_is_named_and_the_others_are_read(demo_run: Path, tmp_path: Path) -> None:
+    path = killed(demo_run, tmp_path, ended=4)
+    (path / "requests-00001.parquet").write_bytes(b"PAR1 and no more")
+    run = voicelt.load_run(path)
+    assert run.requests.filter(status="ok").height == 2
+    assert len(run.unreadable) == 1
+    assert "requests-00001.parquet" in run.unreadable[0]
+
+
+def test_requests_without_an_answer_are_longer_than_every_other(
+    demo_run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    shutil.copytree(demo_run, path)
+    rows = pl.read_parquet(path / "requests.parquet")[:4]
+    silent = [False, True, True, False]
+    nothing = pl.lit(None, dtype=pl.Int64)
+    for name in ("response_ns", "e2e_ns"):
+        rows = rows.with_columns(
+            pl.when(pl.Series(silent)).then(nothing).otherwise(pl.col(name)).alias(name)
+        )
+    rows.write_parquet(path / "requests.parquet")
+    run = voicelt.load_run(path)
+    answered = sorted(rows["response_ns"].drop_nulls())
+    assert run.quantile("response", 0.5) == answered[1]
+    assert run.quantile("response", 0.75) is None
+    assert run.quantile("e2e", 1) == rows["e2e_ns"].max()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"phase": pl.lit("drain")},
+        {"status": pl.lit("cancelled"), "end_of_speech_sent_ns": pl.lit(None, dtype=pl.Int64)},
+        {"intended_end_of_speech_ns": pl.lit(None, dtype=pl.Int64)},
+        {"early_endpoint": pl.lit(True)},
+        {"overlapped": pl.lit(True)},
+    ],
+)
+def test_a_request_that_is_left_out_is_left_out_by_the_report_too(
+    change: dict[str, pl.Expr], demo_run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    shutil.copytree(demo_run, path)
+    rows = pl.read_parquet(path / "requests.parquet")
+    pl.concat([rows[:1].with_columns(**change), rows[1:]]).write_parquet(path / "requests.parquet")
+    run = voicelt.load_run(path)
+    report = json.loads(_binary.run("report", str(path), "--format", "json"))
+    assert run.requests["measured"].sum() == report["measured"]["rows"]
+    assert (
+        run.requests["measured"].sum() == voicelt.load_run(demo_run).requests["measured"].sum() - 1
+    )
+
+
+def test_a_turn_that_is_in_two_parts_counts_once(demo_run: Path, tmp_path: Path) -> None:
+    path = killed(demo_run, tmp_path, ended=4)
+    again = pl.read_parquet(path / "requests-00002.parquet").with_columns(status=pl.lit("error"))
+    again.write_parquet(path / "requests-00003.parquet")
+    assert voicelt.load_run(path).requests.filter(status="ok").height == 4
+
+
+def test_what_is_no_run_is_said(demo_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(voicelt.NotReadable, match=r"no run at .*give a run directory"):
+        voicelt.load_run(tmp_path)
+    newer = tmp_path / "newer"
+    shutil.copytree(demo_run, newer)
+    manifest = json.loads((newer / "run.json").read_text()) | {"format": "2.0"}
+    (newer / "run.json").write_text(json.dumps(manifest))
+    with pytest.raises(voicelt.NotReadable, match=r"format 2\.0.*install a newer one"):
+        voicelt.load_run(newer)
+    (newer / "run.json").write_text('{"format": ')
+    with pytest.raises(voicelt.NotReadable, match="damaged"):
+        voicelt.load_run(newer)
+
+
+def test_what_is_no_quantile_is_said(demo_run: Path) -> None:
+    run = voicelt.load_run(demo_run)
+    with pytest.raises(ValueError, match="`responce` is no latency; use one of response"):
+        run.quantile("responce", 0.5)
+    with pytest.raises(ValueError, match="95 is no share"):
+        run.quantile("response", 95)
