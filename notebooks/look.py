@@ -2,51 +2,48 @@
 
 import altair as alt
 
-BLUE, SKY, GREEN, AMBER, RED, GREY = (
-    "#0072B2",
-    "#56B4E9",
-    "#009E73",
-    "#E69F00",
-    "#D55E00",
-    "#8C9196",
-)
+BLUE, SKY, GREEN, AMBER, RED = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00"
+GREY, PALE, INK = "#8C9196", "#C9CDD2", "#30343A"
 WIDTH = 620
-
-# The parts of a turn, in their order, and the colour of each.
-STAGES = {
-    "speech": "#C9CDD2",
-    "endpointing and ASR": AMBER,
-    "LLM": GREEN,
-    "TTS": BLUE,
-    "audio": SKY,
-}
 
 
 @alt.theme.register("voicelt", enable=True)
 def theme() -> alt.theme.ThemeConfig:
     """Thin axes, few lines, text that can be read on a small screen."""
-    ink, faint = "#30343A", "#E4E6E9"
+    axis = {
+        "gridColor": "#E4E6E9",
+        "domainColor": GREY,
+        "tickColor": GREY,
+        "labelColor": INK,
+        "titleColor": INK,
+        "titleFontWeight": "normal",
+        "labelFontSize": 11,
+        "titleFontSize": 12,
+        "labelOverlap": "greedy",
+    }
+    title = {
+        "anchor": "start",
+        "frame": "group",
+        "color": INK,
+        "fontSize": 13,
+        "subtitleColor": "#5B6066",
+        "subtitleFontSize": 11,
+        "offset": 10,
+    }
     return {
         "config": {
             "font": "sans-serif",
             "background": "white",
             "view": {"continuousWidth": WIDTH, "continuousHeight": 220, "stroke": None},
-            "axis": {
-                "gridColor": faint,
-                "domainColor": GREY,
-                "tickColor": GREY,
-                "labelColor": ink,
-                "titleColor": ink,
-                "titleFontWeight": "normal",
-                "labelFontSize": 11,
-                "titleFontSize": 12,
-            },
+            "axis": axis,
             "axisX": {"grid": False},
-            "legend": {"orient": "top", "title": None, "labelColor": ink, "labelFontSize": 11},
-            "title": {"anchor": "start", "color": ink, "fontSize": 13, "fontWeight": "bold"},
-            "text": {"color": ink, "fontSize": 11},
+            "axisXQuantitative": {"tickCount": 10},
+            "axisYQuantitative": {"tickCount": 5},
+            "legend": {"orient": "top", "title": None, "labelColor": INK, "labelFontSize": 11},
+            "title": title,
             "line": {"strokeWidth": 2},
             "point": {"filled": True},
+            "bar": {"binSpacing": 1},
         }
     }
 
