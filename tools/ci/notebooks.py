@@ -3,9 +3,8 @@
     notebooks.py VOICELT [RUN...]        fails on an error, and on outputs that are out of date
     notebooks.py --write VOICELT         puts new outputs and pictures in the place of the old ones
 
-Needs the packages of notebooks/requirements.txt. What is printed by 01 and 02 on the shipped runs is
-the same everywhere and must be what is committed. The other two measure: only their shape is looked
-at.
+Needs the packages of notebooks/requirements.txt. What 01 and 02 print of the shipped runs is the same
+everywhere and must be what is committed. The other two measure: only their shape is looked at.
 """
 
 import base64
