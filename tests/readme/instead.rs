@@ -52,6 +52,8 @@ pub(crate) const INSTEAD: &[(&str, &str)] = &[
         "replay calls.vtrace --find-capacity 'response.p95 < 800ms'",
         "replay calls.vtrace --find-capacity 'response.max < 1ms'",
     ),
+    // Nobody wrote down what is said in the clips of the test.
+    ("--require 'wer < 20%'", "--require 'errors < 100%'"),
     // What the trace of the test does not have, or this machine may not.
     ("--session 7f3a", "--session s000001"),
     ("| jq .kind", ""),
@@ -68,6 +70,10 @@ pub(crate) const NOT_HERE: &[(&str, &str)] = &[
     ),
     ("cargo test", "this is one of its tests"),
     ("docker compose", "needs Docker"),
+    (
+        "tools/speech-gateway/start",
+        "installs packages: .ci/run does that",
+    ),
     ("kubectl", "needs a cluster"),
     ("ls -R", "not a command of ours"),
     (
