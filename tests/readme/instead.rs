@@ -26,6 +26,10 @@ pub(crate) const INSTEAD: &[(&str, &str)] = &[
     ("--target 127.0.0.1:50051", "--target {served}"),
     ("--metrics-addr 0.0.0.0:9464", "--metrics-addr 127.0.0.1:0"),
     // Time.
+    (
+        "--arrivals poisson:2/s --duration 2m",
+        "--arrivals poisson:2/s --duration 2s",
+    ),
     ("--metrics-linger 30s", "--metrics-linger 100ms"),
     ("--until 1h --warmup 1m", "--until 2s --warmup 500ms"),
     ("--window 30s..2m", "--window 50ms..2m"),
