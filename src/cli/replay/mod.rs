@@ -16,6 +16,7 @@ use super::load::{
 use super::retention::overdue;
 use super::stderr::say;
 use super::{stamp, stdout};
+use crate::campaign::curve::in_unit;
 use crate::replay::Traffic;
 use crate::replay::phases::Phases;
 use crate::replay::sketch::{SketchError, plan, sketch};
@@ -76,7 +77,7 @@ fn capacity(
     };
     find_capacity(&args.load, target, &scale, quiet, |load| {
         let mut scaled = args.clone();
-        scaled.scale = f64::from(load) * SCALE_STEP;
+        scaled.scale = in_unit(load, SCALE_STEP);
         scaled.output = args.output.as_deref().map(|dir| number_of(dir, load));
         let extent = scaled.extent(bundle)?;
         let feasibility = survey(&scaled.load, extent, target.stream_limit())?;
