@@ -23,9 +23,9 @@
 //! use voicelt::live::gauges::Gauges;
 //! use voicelt::replay::phases::Phases;
 //! use voicelt::replay::plan::Shape;
-//! use voicelt::replay::{Gateway, Replay, ReplaySpec, Stop, Traffic, sketch};
+//! use voicelt::replay::{Gateway, Replay, ReplaySpec, Stop, Traffic, sketch, trace_ref};
 //! use voicelt::report::Summary;
-//! use voicelt::results::manifest::{ExitReason, RunManifest, TraceRef};
+//! use voicelt::results::manifest::{ExitReason, RunManifest};
 //! use voicelt::results::reader::RunDir;
 //! use voicelt::results::writer::{RunWriter, write_manifest};
 //! use voicelt::trace::stream::Bundle;
@@ -54,11 +54,7 @@
 //! # /*
 //! let dir = "runs/mine".as_ref();
 //! # */
-//! let trace = TraceRef {
-//!     name: bundle.manifest.name.clone(),
-//!     content_blake3: bundle.manifest.content_blake3.clone(),
-//! };
-//! let mut manifest = RunManifest::begin("mine".to_owned(), trace, epoch_now());
+//! let mut manifest = RunManifest::begin("mine".to_owned(), trace_ref(&bundle), epoch_now());
 //! let writer = RunWriter::create(dir, &manifest, false)?;
 //! let gauges = Arc::new(Gauges::default());
 //! let mut outcome = replay.run(&manifest, writer, &gauges, &Stop::default(), &|_ended| {})?;

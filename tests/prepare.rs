@@ -355,7 +355,7 @@ fn the_audio_of_every_clip_is_checked() {
     std::fs::write(&file, &bytes[..100]).unwrap();
     check().refused(".wav: ");
     std::fs::remove_file(&file).unwrap();
-    check().refused("No such file");
+    check().refused(".wav is missing; restore it");
     desk.run(&["trace", "check", "audio"])
         .refused("is not a trace bundle");
 }
@@ -365,4 +365,98 @@ fn rewrite_sessions(bundle: &Path, change: impl Fn(&mut SessionRow)) {
     let mut rows: Vec<SessionRow> = table::read_all(&path).unwrap();
     rows.iter_mut().for_each(change);
     table::write_all(&path, table::ROW_GROUP_ROWS, &[], &rows).unwrap();
+}
+
+#[test]
+fn transcripts_come_with_clips_and_change_nothing_else() {
+    let desk = Desk::with_audio(3);
+    let texts = |name: &str| -> Vec<Option<String>> {
+        let clips = desk.open(name).clips.into_iter();
+        clips.map(|clip| clip.transcript).collect()
+    };
+    let table = "path\tsentence\n0.wav\tHello there.\nother/2.mp3\tGood  bye\n9.wav\tnobody\n";
+    std::fs::write(desk.path("said.tsv"), table).unwrap();
+    desk.run(&["prepare", "audio", "-o", "calls.vtrace"]).well();
+    let bare = (desk.hash("calls.vtrace"), texts("calls.vtrace"));
+    assert_eq!(bare.1, [None, None, None]);
+
+    // With a table nothing is converted again.
+    let with = [
+        "prepare",
+        "audio",
+        "-o",
+        "calls.vtrace",
+        "--transcripts",
+        "said.tsv",
+    ];
+    let expected = [Some("Hello there."), None, Some("Good bye")].map(|t| t.map(str::to_owned));
+    for _ in 0..2 {
+        let said = desk.run(&with).well();
+        assert!(said.contains("0 converted, 3 reused"), "{said}");
+        let line = "said      2 of 3 clips have a transcript; 1 of 3 rows name no file here";
+        assert!(said.contains(line), "{said}");
+        assert_eq!(texts("calls.vtrace"), expected);
+        assert_eq!(
+            desk.hash("calls.vtrace"),
+            bare.0,
+            "what callers do is the same"
+        );
+    }
+    assert_eq!(
+        desk.open("calls.vtrace").manifest.contains,
+        ["audio", "text"]
+    );
+    desk.wav("3.wav", 8_000, 3);
+    desk.run(&with).well();
+    assert_eq!(texts("calls.vtrace")[..3], expected, "and after more files");
+
+    for edit in [
+        &["trace", "scale", "calls.vtrace", "2", "-o", "edited.vtrace"][..],
+        &[
+            "trace",
+            "merge",
+            "calls.vtrace",
+            "calls.vtrace",
+            "-o",
+            "edited.vtrace",
+        ],
+        &["trace", "shuffle", "calls.vtrace", "-o", "edited.vtrace"],
+    ] {
+        let said = desk.run(edit);
+        assert_eq!(said.code, 0, "{edit:?}: {}", said.err);
+        let mut kept = texts("edited.vtrace");
+        kept.sort();
+        let mut all = texts("calls.vtrace");
+        all.sort();
+        assert_eq!(kept, all, "{edit:?}");
+        std::fs::remove_dir_all(desk.path("edited.vtrace")).unwrap();
+    }
+    let said = desk.run(&["trace", "anonymize", "calls.vtrace", "-o", "nobody.vtrace"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(texts("nobody.vtrace").iter().all(Option::is_none));
+    assert_eq!(desk.open("nobody.vtrace").manifest.contains, ["audio"]);
+
+    desk.run(&["prepare", "audio", "-o", "calls.vtrace"]).well();
+    assert!(
+        texts("calls.vtrace").iter().all(Option::is_none),
+        "no table, no texts"
+    );
+}
+
+#[test]
+fn a_table_of_transcripts_that_cannot_be_read_is_refused() {
+    let desk = Desk::with_audio(1);
+    let with = [
+        "prepare",
+        "audio",
+        "-o",
+        "a.vtrace",
+        "--transcripts",
+        "said.csv",
+    ];
+    desk.run(&with).refused("said.csv line 1: ");
+    std::fs::write(desk.path("said.csv"), "file,words\n0.wav,hello\n").unwrap();
+    desk.run(&with)
+        .refused("said.csv line 1: no column for the transcript; call it one of");
+    assert_eq!(desk.names("."), ["audio", "said.csv"], "nothing is left");
 }

@@ -310,6 +310,6 @@ fn a_table_that_is_cut_off_or_missing_is_refused() {
         }
         std::fs::remove_file(&path).unwrap();
         let said = desk.open().unwrap_err().to_string();
-        assert!(said.contains("No such file"), "{said}");
+        assert!(said.contains(".parquet is missing; restore it"), "{said}");
     }
 }

@@ -16,9 +16,11 @@ use super::made_up;
 use super::raw::RawFormat;
 use super::reuse::Earlier;
 use super::spec::{Channel, ConvertSpec};
+use super::transcripts::{Matched, Transcripts};
 use super::walk::{self, Entry};
 use crate::pcm::PcmError;
 use crate::trace::model::{ClipRow, SourceRow};
+use crate::units::{SampleRate, Samples};
 
 /// Reasons that are listed when no file could be converted.
 const REASONS: usize = 3;
@@ -75,6 +77,8 @@ pub struct Pool {
     pub ignored: u64,
     /// Paths in the labels file that are no file of these.
     pub unused_labels: Vec<String>,
+    /// How the table of transcripts fits the clips, where one was given.
+    pub transcripts: Option<Matched>,
 }
 
 /// Why a conversion failed as a whole.
@@ -93,9 +97,10 @@ pub enum AudioError {
     Pcm(#[from] PcmError),
     /// The inputs hold no audio.
     #[error(
-        "No audio files found in {inputs} ({ignored} other files there were not tried); give WAV, \
+        "No audio files found in {inputs}{}; give WAV, \
          FLAC, MP3, Opus or other audio files, a folder that holds some, or --raw FORMAT:RATE:CHANNELS \
-         for files without header"
+         for files without header",
+        untried(*.ignored)
     )]
     NoAudio {
         /// The inputs.
@@ -129,9 +134,28 @@ pub enum AudioError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The table of transcripts is wrong.
+    #[error("{path} line {line}: {reason}")]
+    Transcripts {
+        /// The file.
+        path: String,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Threads could not be started.
     #[error("cannot start {0} threads for the conversion; try --jobs 1")]
     Threads(usize),
+}
+
+/// What is said of `ignored` files that do not look like audio.
+fn untried(ignored: u64) -> String {
+    match ignored {
+        0 => String::new(),
+        1 => " (1 other file there was not tried)".to_owned(),
+        n => format!(" ({n} other files there were not tried)"),
+    }
 }
 
 impl AudioError {
@@ -154,7 +178,7 @@ impl AudioError {
 ///
 /// # Errors
 /// What keeps the whole from being made: nothing to convert, nothing convertible, a folder that
-/// cannot be written, wrong labels, and with `strict` a file that fails.
+/// cannot be written, wrong labels or transcripts, and with `strict` a file that fails.
 pub fn convert(
     spec: &ConvertSpec,
     folder: &Path,
@@ -169,6 +193,8 @@ pub fn convert(
         Some(path) => Labels::read(path)?,
         None => Labels::default(),
     };
+    let transcripts = spec.transcripts.as_deref().map(Transcripts::read);
+    let transcripts = transcripts.transpose()?;
     let files: Vec<LibraryFile<'_>> = found
         .entries
         .iter()
@@ -238,6 +264,7 @@ pub fn convert(
         let clip = made_up::clip(synth, number, folder)?;
         pool.add(&mut numbers, clip);
     }
+    pool.transcribe(transcripts.as_ref(), spec);
     Ok(pool)
 }
 
@@ -251,6 +278,21 @@ impl Pool {
             self.clips.push(clip);
         }
         number
+    }
+
+    /// Gives clips the transcripts of this table, and none where there is no table: what is said of
+    /// a clip follows from the settings and not from what was taken over.
+    fn transcribe(&mut self, transcripts: Option<&Transcripts>, spec: &ConvertSpec) {
+        let Some(transcripts) = transcripts else {
+            self.clips
+                .iter_mut()
+                .for_each(|clip| clip.transcript = None);
+            return;
+        };
+        let longest = spec.max_clip_ns;
+        let longest = longest.map(|ns| Samples::in_ns(ns, SampleRate::PREPARED));
+        let is_cut = |samples| longest.is_some_and(|longest| samples >= longest.0);
+        self.transcripts = Some(transcripts.give(self, is_cut));
     }
 }
 

@@ -29,6 +29,7 @@ mod reuse;
 mod sample_format;
 mod sniff;
 pub mod spec;
+mod transcripts;
 mod walk;
 mod wav;
 
@@ -36,3 +37,4 @@ pub use decode::{Decoder, SourceInfo, open};
 pub use error::DecodeError;
 pub use raw::{RawCodec, RawFormat, RawFormatError};
 pub use resample::{ResampleError, Resampler};
+pub use transcripts::Matched;

@@ -140,7 +140,9 @@ pub(super) fn content_by_extension(path: &Path) -> Content {
         | "oga" | "opus" | "flac" | "webm" | "mka" | "mkv" | "wav" | "aif" | "aiff" | "aifc" => {
             Content::NotAudio("its content is not what its extension says")
         }
-        _ => Content::NotAudio("its content is of no known format"),
+        _ => Content::NotAudio(
+            "its content is of no known format (say what it is with --raw FORMAT:RATE:CHANNELS)",
+        ),
     }
 }
 

@@ -120,6 +120,8 @@ pub struct ConvertSpec {
     pub raw: Option<RawFormat>,
     /// A CSV file `path,start_s,end_s` that says where the speech of files is.
     pub speech_labels: Option<PathBuf>,
+    /// A table with a header that says what is said in files: CSV, or separated by tabs.
+    pub transcripts: Option<PathBuf>,
     /// Whether a file that cannot be converted ends everything.
     pub strict: bool,
     /// Threads; all cores when not given.
@@ -139,6 +141,7 @@ impl Default for ConvertSpec {
             dither: true,
             raw: None,
             speech_labels: None,
+            transcripts: None,
             strict: false,
             jobs: None,
             synth: Vec::new(),
@@ -160,6 +163,7 @@ impl ConvertSpec {
             inputs: _,
             raw: _,
             speech_labels: _,
+            transcripts: _,
             strict: _,
             jobs: _,
             synth: _,
@@ -213,6 +217,7 @@ mod tests {
         let same = ConvertSpec {
             jobs: Some(3),
             strict: true,
+            transcripts: Some("said.csv".into()),
             inputs: vec!["x".into()],
             ..spec.clone()
         };

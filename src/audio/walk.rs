@@ -1,6 +1,7 @@
 //! Which files the inputs of a conversion are, in an order that does not depend on the system.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
@@ -74,7 +75,11 @@ fn named(input: &Path) -> Entry {
         path: input.to_owned(),
         name: name.to_string_lossy().into_owned(),
         named: true,
-        problem: std::fs::metadata(input).err().map(|e| e.to_string()),
+        problem: std::fs::metadata(input).err().map(|e| match e.kind() {
+            ErrorKind::NotFound if input.is_symlink() => "the link leads nowhere".to_owned(),
+            ErrorKind::NotFound => "there is no file or folder of this name".to_owned(),
+            _ => e.to_string(),
+        }),
     }
 }
 
@@ -216,9 +221,10 @@ mod tests {
         let found = find(&[dir.path().join("in"), dir.path().join("none.wav")], false);
         assert_eq!(names(&found), ["in/a.wav", "in/gone.wav", "none.wav"]);
         assert!(found.entries[0].problem.is_none());
-        for entry in &found.entries[1..] {
-            let problem = entry.problem.as_deref().unwrap();
-            assert!(problem.contains("No such file"), "{problem}");
-        }
+        let problem = |nth: usize| found.entries[nth].problem.as_deref().unwrap();
+        assert!(problem(1).contains("No such file"), "{}", problem(1));
+        assert_eq!(problem(2), "there is no file or folder of this name");
+        let link = named(&dir.path().join("in/gone.wav"));
+        assert_eq!(link.problem.as_deref(), Some("the link leads nowhere"));
     }
 }

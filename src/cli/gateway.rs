@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::duration::DurationArg;
+use super::exit::BadInput;
 use super::metrics::MetricsArgs;
 use crate::gateway::metrics::gateway_metrics;
-use crate::gateway::{Distribution, Gateway, GatewayReport, GatewaySpec, ModelSpec};
+use crate::gateway::{Distribution, Gateway, GatewayError, GatewayReport, GatewaySpec, ModelSpec};
 
 /// Serve the reference gateway, a target to try out traces on.
 ///
@@ -98,7 +99,12 @@ impl GatewayArgs {
 /// An address that cannot be listened on, and those of [`Gateway`].
 pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
     let metrics = args.metrics.listen(false)?;
-    let gateway = Gateway::new(args.spec())?;
+    let gateway = Gateway::new(args.spec()).map_err(|error| match error {
+        GatewayError::NoSlots | GatewayError::ErrorRate(_) | GatewayError::RealTimeFactor(_) => {
+            anyhow::Error::from(BadInput(error.into()))
+        }
+        other => other.into(),
+    })?;
     metrics.show(|| gateway_metrics(gateway.gauges()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -112,8 +118,10 @@ pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
 #[expect(clippy::print_stderr, reason = "progress of a command")]
 async fn listen(addr: &str, gateway: Gateway) -> anyhow::Result<ExitCode> {
     let bound = TcpListener::bind(addr).await;
-    let listener = bound.with_context(|| {
-        format!("cannot listen on {addr}; is it a free address of this machine?")
+    let listener = bound.map_err(|error| {
+        BadInput(anyhow!(
+            "--listen: cannot listen on {addr}: {error}; give a free address of this machine, such as 127.0.0.1:0"
+        ))
     })?;
     let shutdown = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::audio::Matched;
 use crate::audio::library::Pool;
 use crate::trace::extent::Extent;
 use crate::units::Human;
@@ -30,7 +31,28 @@ pub(crate) fn files(pool: &Pool) -> String {
         labels.map(|path| format!("{path}: has a speech label, but is not among the files"));
     let labels: Vec<_> = labels.collect();
     push_list(&mut text, "labels", &labels, labels.len());
+    let said = pool.transcripts.iter().map(transcripts);
+    text.extend(said);
     text
+}
+
+/// How a table of transcripts fits the clips.
+fn transcripts(matched: &Matched) -> String {
+    let Matched {
+        rows,
+        unused,
+        unfit,
+        clips,
+        transcribed,
+    } = matched;
+    let mut text = format!("said      {transcribed} of {clips} clips have a transcript");
+    if *unused > 0 {
+        text += &format!("; {unused} of {rows} rows name no file here, or none alone");
+    }
+    if *unfit > 0 {
+        text += &format!("; {unfit} transcripts are empty or longer than 500 characters");
+    }
+    text + "\n"
 }
 
 /// How large the trace is, and what it asks of a gateway.
@@ -108,6 +130,25 @@ mod tests {
             said.ends_with("9.wav: empty\n          and 2 more\n"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn how_transcripts_fit_is_said() {
+        let of = |unused, unfit| Pool {
+            transcripts: Some(Matched {
+                rows: 9,
+                unused,
+                unfit,
+                clips: 4,
+                transcribed: 3,
+            }),
+            ..Pool::default()
+        };
+        let whole = "said      3 of 4 clips have a transcript";
+        assert_eq!(files(&of(0, 0)), format!("{whole}\n"));
+        let said = files(&of(5, 1));
+        assert!(said.starts_with(&format!("{whole}; 5 of 9 rows")), "{said}");
+        assert!(said.contains("; 1 transcripts are empty"), "{said}");
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl MetricsArgs {
         };
         let exporter = Exporter::listen(address).map_err(|error| {
             BadInput(anyhow!(
-                "--metrics-addr: cannot listen on {address}: {error}; is it a free address of this machine?"
+                "--metrics-addr: cannot listen on {address}: {error}; give a free address of this machine, such as 127.0.0.1:0"
             ))
         })?;
         if !quiet {

@@ -12,6 +12,7 @@ use super::stdout;
 use crate::report::machine::document::DocumentError;
 use crate::report::machine::{Document, csv, junit, raw};
 use crate::report::require::Requirement;
+use crate::report::wer::WerAsked;
 use crate::report::{Summary, html, markdown, text};
 use crate::results::lag::LagSummary;
 use crate::results::reader::RunDir;
@@ -51,8 +52,12 @@ pub struct OutputArgs {
     /// Write a page of charts and tables to FILE, which opens from disk without a network
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Show transcripts and answers in the page
-    #[arg(long, requires = "html")]
+    /// Compare what the gateway heard with the transcripts of the clips (prepare --transcripts): word
+    /// error rate
+    #[arg(long)]
+    pub wer: bool,
+    /// Show transcripts and answers in the page, and the turns that --wer found to be heard worst
+    #[arg(long)]
     pub include_text: bool,
     /// Write the requirements and the verdict to FILE as JUnit
     #[arg(long, value_name = "FILE")]
@@ -70,8 +75,8 @@ pub struct Told {
 }
 
 impl Told {
-    /// Looks at the run in the directory `dir`. `lag` is over all its chunks, where that is known;
-    /// a run that `may_be_invalid` is not held to its verdict.
+    /// Looks at the run in the directory `dir`, and at its words as `wer` says. `lag` is over all its
+    /// chunks, where that is known; a run that `may_be_invalid` is not held to its verdict.
     ///
     /// # Errors
     /// A run, or what was required of it, that cannot be read.
@@ -79,11 +84,12 @@ impl Told {
         dir: &Path,
         lag: Option<LagSummary>,
         asked: &[Requirement],
+        wer: WerAsked,
         may_be_invalid: impl FnOnce(&RunDir) -> bool,
     ) -> Result<Told, DocumentError> {
         let run = RunDir::open(dir)?;
         let may_be_invalid = may_be_invalid(&run);
-        let document = Document::of_run(&run, lag, asked, !may_be_invalid)?;
+        let document = Document::of_run(&run, lag, asked, !may_be_invalid, wer)?;
         let outcome = Outcome::of(&document.ours, may_be_invalid);
         Ok(Told {
             run,
@@ -107,11 +113,25 @@ impl Told {
 }
 
 impl OutputArgs {
+    /// What is asked of the words.
+    pub(super) fn words(&self) -> WerAsked {
+        WerAsked {
+            compared: self.wer,
+            texts: self.include_text,
+        }
+    }
+
     /// Makes sure that the files can be written, before an hour is spent on what is to be in them.
     ///
     /// # Errors
-    /// [`BadInput`] for a file that cannot be written, or is asked for twice.
+    /// [`BadInput`] for a file that cannot be written, or is asked for twice, and for texts that nothing
+    /// would show.
     pub fn check(&self) -> Result<(), BadInput> {
+        if self.include_text && self.html.is_none() && !self.wer {
+            return Err(BadInput(anyhow!(
+                "--include-text shows texts in the page of --html FILE and with --wer; add one of them"
+            )));
+        }
         let files = [
             ("--json", &self.json),
             ("--raw-json", &self.raw_json),
@@ -264,6 +284,7 @@ mod tests {
             json: json.map(Path::to_owned),
             raw_json: None,
             html: None,
+            wer: false,
             include_text: false,
             csv: csv.map(Path::to_owned),
             junit: None,
@@ -301,5 +322,12 @@ mod tests {
         let one = place.path().join("one");
         let text = said(asked(Some(&one), Some(&one)));
         assert!(text.starts_with("--csv and --json both name"), "{text}");
+        let texts = OutputArgs {
+            include_text: true,
+            ..asked(Some(&one), None)
+        };
+        let text = said(texts.clone());
+        assert!(text.contains("--html FILE and with --wer"), "{text}");
+        assert!(OutputArgs { wer: true, ..texts }.check().is_ok());
     }
 }

@@ -128,9 +128,13 @@ pub(crate) fn make(
     let pool = convert_all(convert, staging.dir(), earlier.as_ref(), quiet)?;
     let mut said = made::files(&pool);
     let compiled = compile(&pool.clips, compile_spec).map_err(bad)?;
+    let mut manifest = manifest(name, convert, compile_spec);
+    if pool.clips.iter().any(|clip| clip.transcript.is_some()) {
+        manifest.contains.push("text".to_owned());
+    }
     let trace = Trace {
         dir: staging.dir().to_owned(),
-        manifest: manifest(name, convert, compile_spec),
+        manifest,
         sessions: compiled.sessions,
         turns: compiled.turns,
         events: compiled.events,
@@ -234,6 +238,7 @@ fn settings(convert: &ConvertSpec, compile: &CompileSpec) -> Value {
         "dither": convert.dither,
         "raw": convert.raw.map(|raw| raw.to_string()),
         "speech_labels": convert.speech_labels.as_deref().and_then(last),
+        "transcripts": convert.transcripts.as_deref().and_then(last),
         "arrivals": arrivals,
         "sessions": compile.limits.sessions,
         "duration_ns": compile.limits.duration_ns,
@@ -294,6 +299,7 @@ mod tests {
         let convert = ConvertSpec {
             inputs: vec!["/home/ann/calls".into()],
             speech_labels: Some("/home/ann/labels.csv".into()),
+            transcripts: Some("/home/ann/said.tsv".into()),
             ..ConvertSpec::default()
         };
         let compile = CompileSpec {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::exit::BadInput;
 use super::outputs::{OutputArgs, Told};
 use crate::report::require::Requirement;
+use crate::report::wer::WerAsked;
 use crate::results::reader::{LATEST, RunDir, resolve};
 
 /// Where runs are put by default.
@@ -44,14 +45,17 @@ Examples:
 /// to write.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     args.outputs.check()?;
-    let told = args.runs.iter().map(|run| read(run, &args.outputs.require));
+    let told = args
+        .runs
+        .iter()
+        .map(|run| read(run, &args.outputs.require, args.outputs.words()));
     let told = told.collect::<Result<Vec<_>, _>>()?;
     Ok(args.outputs.give(&told)?.into())
 }
 
-fn read(run: &Path, asked: &[Requirement]) -> Result<Told, BadInput> {
+fn read(run: &Path, asked: &[Requirement], wer: WerAsked) -> Result<Told, BadInput> {
     let path = resolve(run, Path::new(RUNS_DIR));
-    let told = Told::of(&path, None, asked, may_be_invalid);
+    let told = Told::of(&path, None, asked, wer, may_be_invalid);
     told.map_err(|error| BadInput(error.into()))
 }
 
@@ -98,7 +102,7 @@ mod tests {
 
     fn read_back(run: &RunManifest, asked: &[&str]) -> Told {
         let asked: Vec<_> = asked.iter().map(|text| text.parse().unwrap()).collect();
-        read(run_on_disk(run).path(), &asked).unwrap()
+        read(run_on_disk(run).path(), &asked, WerAsked::default()).unwrap()
     }
 
     #[test]
@@ -160,7 +164,7 @@ mod tests {
         assert_eq!(told.outcome(), Outcome::Ok);
 
         run.spec["require"] = serde_json::json!(["ttfb.p50 < 1s"]);
-        let error = read(run_on_disk(&run).path(), &[]).unwrap_err();
+        let error = read(run_on_disk(&run).path(), &[], WerAsked::default()).unwrap_err();
         let said = error.to_string();
         assert!(
             said.contains("`ttfb.p50 < 1s` cannot be read: there is no metric"),

@@ -11,6 +11,7 @@ use super::report::RUNS_DIR;
 use super::stderr::say;
 use super::stdout;
 use crate::report::runs::{RunRow, table};
+use crate::results::ResultsError;
 use crate::results::reader::{LATEST, RunDir};
 use crate::table::{ROW_GROUP_ROWS, write_all};
 
@@ -44,6 +45,9 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     for dir in folders(&args.dir)? {
         match RunDir::open(&dir).and_then(|run| RunRow::of(&run)) {
             Ok(row) => rows.push(row),
+            Err(ResultsError::NoRun { path, why, .. }) if !quiet => {
+                say(&format!("left out: {path}: {why}\n"));
+            }
             Err(error) if !quiet => say(&format!("left out: {error}\n")),
             Err(_) => {}
         }

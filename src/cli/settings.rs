@@ -108,6 +108,10 @@ pub(crate) struct Settings {
     /// Where speech is, instead of detecting it: CSV with path,start_s,end_s
     #[arg(long, value_name = "CSV", help_heading = "Audio")]
     speech_labels: Option<PathBuf>,
+    /// What is said in the files, for the word error rate (report --wer): a table, CSV or separated
+    /// by tabs, whose header names a column path, file or audio and one transcript, sentence or text
+    #[arg(long, value_name = "FILE", help_heading = "Audio")]
+    transcripts: Option<PathBuf>,
     /// Audio to make up: silence, tone, noise or speech-like; may be repeated
     #[arg(long, value_name = "SIGNAL:DURATION", help_heading = "Audio")]
     #[serde(deserialize_with = "texts")]
@@ -148,6 +152,7 @@ impl Settings {
             no_dither: self.no_dither.or(recipe.no_dither),
             raw: self.raw.or(recipe.raw),
             speech_labels: self.speech_labels.or(recipe.speech_labels),
+            transcripts: self.transcripts.or(recipe.transcripts),
             synth: either(self.synth, recipe.synth),
             strict: self.strict.or(recipe.strict),
             jobs: self.jobs.or(recipe.jobs),
@@ -160,7 +165,8 @@ impl Settings {
             Some(Arrivals::File(path)) => Some(path),
             _ => None,
         };
-        let named = self.output.iter_mut().chain(&mut self.speech_labels);
+        let tables = self.speech_labels.iter_mut().chain(&mut self.transcripts);
+        let named = self.output.iter_mut().chain(tables);
         self.audio.iter_mut().chain(named).chain(starts)
     }
 
@@ -178,6 +184,7 @@ impl Settings {
             dither: self.no_dither.map_or(convert.dither, |no| !no),
             raw: self.raw,
             speech_labels: self.speech_labels,
+            transcripts: self.transcripts,
             strict: self.strict.unwrap_or(convert.strict),
             jobs: self.jobs,
             synth: self.synth,

@@ -5,8 +5,7 @@ use jiff::Timestamp;
 use crate::clock;
 use crate::units::NS_PER_S;
 
-/// `voicelt` and its version.
-pub(crate) const TOOL: &str = concat!("voicelt ", env!("CARGO_PKG_VERSION"));
+pub(crate) use crate::results::manifest::TOOL;
 
 /// The present second.
 pub(crate) fn now() -> Timestamp {

@@ -58,8 +58,8 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
     Outcome::of_error(error).into()
 }
 
-/// The error and its causes as one sentence; a cause that is part of what is said already is left
-/// out.
+/// The error and its causes as one sentence, with what to do where the system refused; a cause that
+/// is part of what is said already is left out, and so are the numbers of the system's errors.
 fn sentence(error: &anyhow::Error) -> String {
     let mut said = String::new();
     for cause in error.chain() {
@@ -70,7 +70,39 @@ fn sentence(error: &anyhow::Error) -> String {
             false => said = format!("{said}: {cause}"),
         }
     }
-    said
+    let refused = error.chain().find_map(|cause| cause.downcast_ref());
+    match refused.and_then(advice) {
+        // Some messages know better what to do.
+        Some(advice) if !said.contains("; ") => format!("{}; {advice}", unnumbered(&said)),
+        _ => unnumbered(&said),
+    }
+}
+
+/// What to do when the system refuses.
+fn advice(refused: &io::Error) -> Option<&'static str> {
+    use io::ErrorKind as Kind;
+    match refused.kind() {
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => {
+            Some("make room on that disk, or write to another")
+        }
+        Kind::PermissionDenied => Some("check who may read and write there, or use another place"),
+        Kind::ReadOnlyFilesystem => Some("nothing can be written there: use another place"),
+        Kind::NotFound => Some("check the name and the folder"),
+        _ => None,
+    }
+}
+
+/// `text` without the likes of ` (os error 28)`.
+fn unnumbered(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((number, rest)) if number.bytes().all(|b| b.is_ascii_digit()) => kept += rest,
+            _ => kept = format!("{kept} (os error {part}"),
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -83,5 +115,18 @@ mod tests {
         let error = anyhow!("disk full").context("a.wav: disk full");
         let error = error.context("cannot make the trace");
         assert_eq!(sentence(&error), "cannot make the trace: a.wav: disk full");
+    }
+
+    #[test]
+    fn what_the_system_refuses_comes_with_what_to_do_and_without_numbers() {
+        let full = io::Error::from_raw_os_error(28);
+        let error = anyhow::Error::new(full).context("calls.vtrace");
+        assert_eq!(
+            sentence(&error),
+            "calls.vtrace: No space left on device; make room on that disk, or write to another"
+        );
+        let known = anyhow!("x (os error 2), y (os error 13); do this");
+        assert_eq!(sentence(&known), "x, y; do this");
+        assert_eq!(sentence(&anyhow!("a (os error z) b")), "a (os error z) b");
     }
 }

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the server may take to give room for bytes.
 const ROOM_PATIENCE: Duration = Duration::from_secs(1);
 /// Room that is asked for; more is of no interest.
-const ROOM: usize = 256 * 1024;
+pub const ROOM: usize = 256 * 1024;
 /// Longest answer that is read.
 const MOST_BYTES: usize = 64 * 1024;
 /// gRPC's code of a method that is not there.

@@ -8,15 +8,14 @@ use std::path::Path;
 use rustix::time::{ClockId, clock_getres};
 
 use crate::clock::monotonic_ns;
+use crate::replay::ReplaySpec;
 use crate::replay::calibrate::calibrate;
 use crate::replay::limits::{OpenFiles, raise_open_files};
 use crate::replay::pacer::PacerKind;
-use crate::replay::process::machine_ticks;
+use crate::replay::process::{machine_ticks, stolen_percent};
 use crate::results::manifest::Calibration;
 use crate::units::NS_PER_S;
 
-/// How long the processor is kept busy before an instant, as in a replay.
-const SPIN_NS: i64 = 5_000;
 /// Readings of the clock that are timed.
 const READINGS: i64 = 1_000;
 
@@ -57,11 +56,11 @@ impl MachineFacts {
     pub fn gather() -> io::Result<MachineFacts> {
         let load_average = number(&read_to_string("/proc/loadavg").unwrap_or_default());
         let before = machine_ticks();
-        let calibration = calibrate(PacerKind::default(), SPIN_NS)?;
-        let steal_percent = before.zip(machine_ticks()).and_then(|(before, after)| {
-            let all = after.0.checked_sub(before.0).filter(|all| *all > 0)?;
-            Some(after.1.saturating_sub(before.1) as f64 * 100.0 / all as f64)
-        });
+        let calibration = calibrate(PacerKind::default(), ReplaySpec::default().spin_ns)?;
+        let steal_percent = before
+            .zip(machine_ticks())
+            .filter(|(before, after)| after.0 > before.0)
+            .map(|(before, after)| stolen_percent(before, after));
         let step = clock_getres(ClockId::Monotonic);
         Ok(MachineFacts {
             clock_source: clock_source(),

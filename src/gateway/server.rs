@@ -75,13 +75,13 @@ impl Default for GatewaySpec {
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     /// No answer could ever be produced.
-    #[error("a gateway with 0 slots answers nothing; give it at least 1")]
+    #[error("a gateway with 0 slots answers nothing; give at least 1 (--slots)")]
     NoSlots,
     /// Not a share.
-    #[error("error rate {0} is not a share; give a number from 0 to 1")]
+    #[error("error rate {0} is not a share; give a number from 0 to 1 (--error-rate)")]
     ErrorRate(f64),
     /// Not a factor of time.
-    #[error("real-time factor {0} is not a number of seconds a second; give 0 or more")]
+    #[error("real-time factor {0} is not a number of seconds a second; give 0 or more (--tts-rtf)")]
     RealTimeFactor(f64),
     /// The system gave no thread or socket.
     #[error("cannot start the gateway: {0}")]

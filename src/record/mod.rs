@@ -47,7 +47,9 @@ pub enum RecordError {
         reason: String,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; is it a free address of this machine?")]
+    #[error(
+        "cannot listen on {address}: {source}; give a free address of this machine, such as 127.0.0.1:0"
+    )]
     Listen {
         /// The address.
         address: String,

@@ -56,7 +56,7 @@ use crate::clock::RunClock;
 use crate::live::gauges::Gauges;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
-use crate::results::manifest::{RunManifest, Verdict};
+use crate::results::manifest::{RunManifest, TraceRef, Verdict};
 use crate::results::row::RequestRow;
 use crate::results::writer::RunWriter;
 use crate::trace::TraceError;
@@ -77,7 +77,7 @@ use tally::lag_histogram;
 use verdict::Totals;
 use worker::{Account, Assignment};
 
-pub use spec::{ReplaySpec, TurnTiming};
+pub use spec::{ReplaySpec, TurnTiming, default_workers};
 
 /// What can keep a replay from its end.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +130,15 @@ impl Stop {
             true => End::Interrupted,
             false => End::Cancelled,
         }
+    }
+}
+
+/// How `run.json` refers to a trace.
+#[must_use]
+pub fn trace_ref(bundle: &Bundle) -> TraceRef {
+    TraceRef {
+        name: bundle.manifest.name.clone(),
+        content_blake3: bundle.manifest.content_blake3.clone(),
     }
 }
 

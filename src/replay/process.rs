@@ -40,10 +40,8 @@ impl Sampler {
         let cpu_ns = process_cpu_ns();
         let ticks = machine_ticks();
         let elapsed_ns = (now.0 - self.at.0).max(1);
-        let steal_percent = self.ticks.zip(ticks).map(|(before, after)| {
-            let all = after.0.saturating_sub(before.0).max(1);
-            after.1.saturating_sub(before.1) as f64 * 100.0 / all as f64
-        });
+        let steal_percent = self.ticks.zip(ticks);
+        let steal_percent = steal_percent.map(|(before, after)| stolen_percent(before, after));
         let cpu_percent = (cpu_ns - self.cpu_ns) as f64 * 100.0 / elapsed_ns as f64;
         *self = Sampler {
             at: now,
@@ -78,6 +76,13 @@ pub fn machine_ticks() -> Option<(u64, u64)> {
         .flat_map(str::parse)
         .collect();
     Some((ticks.iter().sum(), *ticks.get(7)?))
+}
+
+/// CPU time stolen between two readings of [`machine_ticks`], in percent of all cores.
+#[must_use]
+pub fn stolen_percent(before: (u64, u64), after: (u64, u64)) -> f64 {
+    let all = after.0.saturating_sub(before.0).max(1);
+    after.1.saturating_sub(before.1) as f64 * 100.0 / all as f64
 }
 
 fn rss_bytes() -> Option<u64> {

@@ -71,6 +71,13 @@ pub struct ReplaySpec {
     pub phases: Phases,
 }
 
+/// Threads that send, of a machine with so many cores, unless it is said otherwise: the other half
+/// is left to the system and to what keeps the books.
+#[must_use]
+pub fn default_workers(cores: usize) -> usize {
+    cores.div_ceil(2)
+}
+
 impl Default for ReplaySpec {
     /// One thread and one connection, no part of the run but its drain, and otherwise what
     /// `voicelt replay` does when it is told nothing else.

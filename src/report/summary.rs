@@ -17,6 +17,7 @@ use super::server::{self, ServerSeries};
 use super::stats::{Percentiles, Quantile};
 use super::steady::Steady;
 use super::tally::Tally;
+use super::wer::Wer;
 use super::yardstick::Paired;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
@@ -64,6 +65,9 @@ pub struct Summary {
     /// all the time, or the requests are few.
     #[serde(default)]
     pub growth: Option<Growth>,
+    /// How well the gateway understood; absent where that was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wer: Option<Wer>,
     /// What was fetched from the servers' Prometheus; absent where nothing was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server: Vec<ServerSeries>,
@@ -251,6 +255,7 @@ impl Summary {
             recorded: tally.yardstick.finish(),
             steady: tally.steady.finish(last_ns),
             growth: tally.growth.finish(),
+            wer: None,
             server: Vec::new(),
             error_breakdown: tally.errors.finish(),
             peers: tally.peers.finish(),

@@ -12,7 +12,7 @@ use super::layout::{LABEL, Page, Tone, counted, grouped, percent};
 use super::server;
 use super::stats::{Level, Percentiles, Quantile};
 use super::summary::Summary;
-use super::{trust, yardstick};
+use super::{trust, wer, yardstick};
 use crate::results::manifest::{ExitReason, VerdictLevel};
 use crate::results::row::Status;
 use crate::units::Human;
@@ -35,6 +35,9 @@ pub fn render(summary: &Summary, colour: bool) -> String {
     recorded(&mut page, summary);
     users(&mut page, summary);
     turns(&mut page, summary);
+    if let Some(wer) = &summary.wer {
+        wer::text(&mut page, wer);
+    }
     load(&mut page, summary);
     schedule(&mut page, summary);
     errors(&mut page, summary);

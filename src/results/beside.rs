@@ -21,6 +21,8 @@ crate::table! {
         pub peak_dbfs: f64 ["dBFS"],
         /// The file it was made from, relative to the folder that was given; null when unknown.
         pub source_path: Option<String> [""],
+        /// What is said in it; null when unknown, and where the run keeps no text.
+        pub transcript: Option<String> [""],
     }
 }
 

@@ -6,12 +6,22 @@ use crate::table::TableError;
 #[derive(Debug, thiserror::Error)]
 pub enum ResultsError {
     /// There is no `run.json` where a run was looked for.
-    #[error(
-        "no run at {path}: there is no run.json in it; give a run directory, or `latest` for the newest one in runs/"
-    )]
+    #[error("no run at {path}: {why}; {advice}")]
     NoRun {
         /// Where it was looked for.
         path: String,
+        /// What is there instead.
+        why: &'static str,
+        /// What to do.
+        advice: String,
+    },
+    /// A run directory cannot be made there.
+    #[error("no run can be kept in {path}: {reason}; choose another -o")]
+    NoPlace {
+        /// The directory.
+        path: String,
+        /// The system's reason.
+        reason: String,
     },
     /// The system refused.
     #[error("{path}: {source}")]

@@ -10,6 +10,9 @@ use crate::units::{Epoch, NS_PER_S};
 /// The version of the run directory's format; a reader refuses a newer major version.
 pub const RUN_FORMAT: &str = "1.0";
 
+/// What makes runs and traces: `voicelt` and its version.
+pub const TOOL: &str = concat!("voicelt ", env!("CARGO_PKG_VERSION"));
+
 /// How a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -209,7 +212,7 @@ impl RunManifest {
             format: RUN_FORMAT.to_owned(),
             run_id: format!("{:032x}", rand::rng().random::<u128>()),
             name,
-            tool: concat!("voicelt ", env!("CARGO_PKG_VERSION")).to_owned(),
+            tool: TOOL.to_owned(),
             exit_reason: ExitReason::Running,
             started_at: Timestamp::from_second(second)
                 .unwrap_or_default()

@@ -181,9 +181,9 @@ impl RunDir {
 fn read_manifest(path: &Path) -> Result<RunManifest, ResultsError> {
     let shown = || path.display().to_string();
     let text = fs::read_to_string(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => ResultsError::NoRun {
-            path: path.parent().unwrap_or(path).display().to_string(),
-        },
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+            no_run(path.parent().unwrap_or(path))
+        }
         _ => ResultsError::Io {
             path: shown(),
             source,
@@ -207,6 +207,26 @@ fn read_manifest(path: &Path) -> Result<RunManifest, ResultsError> {
         });
     }
     serde_json::from_value(value).map_err(|error| damaged(error.to_string()))
+}
+
+/// What is said of `dir`, which has no `run.json`.
+fn no_run(dir: &Path) -> ResultsError {
+    const GIVE: &str = "give a run directory, or `latest` for the newest one in runs/";
+    let path = dir.display().to_string();
+    let (why, advice) = if dir.join("trace.json").is_file() {
+        let replay = format!("`voicelt replay {path}` makes one of it");
+        ("it is a trace, not a run", replay)
+    } else if dir.is_file() {
+        ("it is a file, and a run is a folder", GIVE.to_owned())
+    } else if dir.exists() {
+        ("there is no run.json in it", GIVE.to_owned())
+    } else if dir.file_name().is_some_and(|name| name == LATEST) {
+        let make = "`voicelt replay` and `voicelt run` make one";
+        ("no run has finished there yet", make.to_owned())
+    } else {
+        ("there is nothing of this name", GIVE.to_owned())
+    };
+    ResultsError::NoRun { path, why, advice }
 }
 
 /// The part of `version` before the first dot.

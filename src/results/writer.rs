@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::ResultsError;
@@ -223,7 +223,17 @@ impl RunWriter {
             path: dir.display().to_string(),
             source,
         };
-        fs::create_dir_all(dir).map_err(io)?;
+        fs::create_dir_all(dir).map_err(|source| match source.kind() {
+            ErrorKind::StorageFull => io(source),
+            ErrorKind::AlreadyExists => ResultsError::NoPlace {
+                path: dir.display().to_string(),
+                reason: "there is a file of this name".to_owned(),
+            },
+            _ => ResultsError::NoPlace {
+                path: dir.display().to_string(),
+                reason: source.to_string(),
+            },
+        })?;
         if fs::read_dir(dir).map_err(io)?.next().is_some() {
             return Err(ResultsError::Taken {
                 path: dir.display().to_string(),

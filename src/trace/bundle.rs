@@ -8,7 +8,7 @@ use super::model::{ClipRow, EventRow, SessionRow, SourceRow, TurnRow};
 use super::seal::Seal;
 use super::staging::{Staging, finish_swap};
 use super::{TraceError, check, content};
-use crate::table::{self, Reader, Row};
+use crate::table::{self, Reader, Row, TableError};
 
 /// Rows in a row group of `events.parquet`, so that a session can be read when it starts.
 pub(super) const EVENT_ROW_GROUP_ROWS: usize = 64 * 1024;
@@ -107,7 +107,10 @@ impl Trace {
 /// A missing or damaged file, or a newer format.
 pub(super) fn open_table<R: Row>(dir: &Path) -> Result<Reader<R>, TraceError> {
     let path = dir.join(format!("{}.parquet", R::TABLE));
-    let reader = Reader::<R>::open_with(&path, READ_ROWS)?;
+    let reader = Reader::<R>::open_with(&path, READ_ROWS).map_err(|error| match error {
+        TableError::Io { source, .. } => TraceError::unreadable(&path, source),
+        other => other.into(),
+    })?;
     refuse_newer(&path, reader.note(FORMAT_KEY).unwrap_or(TRACE_FORMAT))?;
     Ok(reader)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::io::Write;
 use std::path::Path;
 
@@ -80,11 +81,10 @@ impl TraceManifest {
         let path = dir.join("trace.json");
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let dir_name = dir.display().to_string();
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Err(match dir.join(JOURNAL_FILE).is_file() {
-                    true => TraceError::Unfinished(dir_name),
-                    false => TraceError::NotABundle(dir_name),
+                    true => TraceError::Unfinished(dir.display().to_string()),
+                    false => TraceError::not_a_bundle(dir),
                 });
             }
             Err(source) => return Err(TraceError::io(&path, source)),

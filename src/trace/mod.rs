@@ -33,6 +33,7 @@ pub mod stream;
 mod verify;
 pub mod writer;
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 pub use bundle::Trace;
@@ -48,11 +49,24 @@ pub enum TraceError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// The folder is not a bundle.
-    #[error(
-        "{0} is not a trace bundle (it holds no trace.json); make one with `voicelt prepare AUDIO -o NAME.vtrace`"
-    )]
-    NotABundle(String),
+    /// There is no bundle.
+    #[error("{path} is not a trace bundle ({why}); {advice}")]
+    NotABundle {
+        /// Where it was looked for.
+        path: String,
+        /// What is there instead.
+        why: &'static str,
+        /// What to do.
+        advice: String,
+    },
+    /// A bundle cannot be made in a folder.
+    #[error("no trace can be made in {folder}: {reason}; choose another -o")]
+    NoPlace {
+        /// The folder.
+        folder: String,
+        /// The system's reason.
+        reason: String,
+    },
     /// A recorder's journal, of which no bundle was made yet.
     #[error(
         "{0} is an unfinished recording: if its recorder is not running any more, make a trace of it with `voicelt trace recover {0}`"
@@ -92,7 +106,13 @@ pub enum TraceError {
     /// The tables are not those that the manifest describes.
     #[error("{0}: edited since it was sealed; run `voicelt trace seal {0}` to accept the edit")]
     Edited(String),
-    /// A clip's file is missing or does not hold what the table says.
+    /// A table's or clip's file is not there.
+    #[error("{path} is missing; restore it, or make the trace again")]
+    Missing {
+        /// The file.
+        path: String,
+    },
+    /// A clip's file does not hold what the table says.
     #[error("{path}: {reason}")]
     Clip {
         /// The file.
@@ -113,7 +133,9 @@ pub enum TraceError {
         path: String,
     },
     /// The folder holds no journal of a recording.
-    #[error("{0} holds no recording to recover (no journal.arrows)")]
+    #[error(
+        "{0} holds no recording to recover (no journal.arrows); name the folder that the recorder wrote to"
+    )]
     NoJournal(String),
     /// The journal of a recording cannot be read from its beginning.
     #[error("{path}: damaged ({reason}); nothing can be recovered from it")]
@@ -148,6 +170,71 @@ pub enum TraceError {
 }
 
 impl TraceError {
+    /// What is said of `dir`, which has no `trace.json`.
+    fn not_a_bundle(dir: &Path) -> TraceError {
+        let path = dir.display().to_string();
+        let make = || "make one with `voicelt prepare AUDIO -o NAME.vtrace`".to_owned();
+        let (why, advice) = if dir.join("run.json").is_file() {
+            (
+                "it is a run",
+                format!("name the trace that it was made from, or see `voicelt report {path}`"),
+            )
+        } else if dir.is_file() {
+            (
+                "it is a file, and a bundle is a folder",
+                format!("if it holds audio, make one with `voicelt prepare {path} -o NAME.vtrace`"),
+            )
+        } else if dir.exists() {
+            ("it holds no trace.json", make())
+        } else {
+            ("there is nothing of this name", make())
+        };
+        TraceError::NotABundle { path, why, advice }
+    }
+
+    /// The system's refusal to begin a bundle in `folder`; a full disk stays what it is.
+    fn no_place(folder: &Path, source: std::io::Error) -> TraceError {
+        match source.kind() {
+            ErrorKind::StorageFull => TraceError::io(folder, source),
+            _ => TraceError::NoPlace {
+                folder: folder.display().to_string(),
+                reason: match source.kind() {
+                    ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                        "it is a file".to_owned()
+                    }
+                    _ => source.to_string(),
+                },
+            },
+        }
+    }
+
+    /// The system's refusal to read a file of a bundle.
+    fn unreadable(path: &Path, source: std::io::Error) -> TraceError {
+        match source.kind() {
+            ErrorKind::NotFound => TraceError::Missing {
+                path: path.display().to_string(),
+            },
+            _ => TraceError::io(path, source),
+        }
+    }
+
+    /// What the WAV reader says of the clip in `path`: it names the file itself.
+    fn of_clip(path: &Path, error: crate::pcm::PcmError) -> TraceError {
+        use crate::pcm::PcmError;
+        match error {
+            PcmError::Io { source, .. } => TraceError::unreadable(path, source),
+            other => TraceError::Clip {
+                path: path.display().to_string(),
+                reason: {
+                    let told = other.to_string();
+                    let own = format!("{}: ", path.display());
+                    let told = told.strip_prefix(&own).unwrap_or(&told);
+                    format!("{told}; restore it, or make the trace again")
+                },
+            },
+        }
+    }
+
     pub(crate) fn io(path: &Path, source: std::io::Error) -> TraceError {
         TraceError::Io {
             path: path.display().to_string(),

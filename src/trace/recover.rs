@@ -103,7 +103,7 @@ pub fn finish(dir: &Path, step: Provenance) -> Result<Finished, TraceError> {
 fn lock(dir: &Path) -> Result<File, TraceError> {
     let path = dir.join(JOURNAL_FILE);
     let journal = match File::open(&path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => {
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Err(TraceError::NoJournal(dir.display().to_string()));
         }
         opened => opened.map_err(|e| TraceError::io(&path, e))?,

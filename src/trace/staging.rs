@@ -45,14 +45,12 @@ impl Staging {
     /// # Errors
     /// Another process is making the same bundle, or the system refuses.
     pub(super) fn beside(place: &Path) -> Result<Staging, TraceError> {
-        let parent = match place.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        fs::create_dir_all(parent).map_err(|e| TraceError::io(parent, e))?;
+        let parent = parent(place);
+        let no_place = |e| TraceError::no_place(parent, e);
+        fs::create_dir_all(parent).map_err(no_place)?;
         let dir = sibling(place, "tmp");
         let lock_path = sibling(place, "lock");
-        let lock = File::create(&lock_path).map_err(|e| TraceError::io(&lock_path, e))?;
+        let lock = File::create(&lock_path).map_err(no_place)?;
         let locked = flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
         if !locked || !is_at(&lock, &lock_path) {
             return Err(TraceError::Busy {
@@ -97,10 +95,15 @@ impl Staging {
             fs::rename(&self.place, sibling(&self.place, "old")).map_err(io)?;
             finish_swap(&self.place)?;
         }
-        match self.place.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
-            _ => sync_folder(Path::new(".")),
-        }
+        sync_folder(parent(&self.place))
+    }
+}
+
+/// The folder that `place` is in.
+pub(super) fn parent(place: &Path) -> &Path {
+    match place.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 

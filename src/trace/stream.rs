@@ -186,19 +186,19 @@ impl Bundle {
             return Ok(None);
         };
         let path = self.dir.join(file);
-        let fail = |reason| TraceError::Clip {
-            path: path.display().to_string(),
-            reason,
-        };
-        let mut file = wav::Reader::open(&path).map_err(|e| fail(e.to_string()))?;
+        let of_clip = |error| TraceError::of_clip(&path, error);
+        let mut file = wav::Reader::open(&path).map_err(of_clip)?;
         let (samples, rate) = (file.samples(), file.rate());
         if (samples, rate.0) != (clip.samples, clip.sample_rate_hz) {
-            return Err(fail(format!(
-                "holds {samples} samples at {} Hz, but clips.parquet says {} at {} Hz; make the trace again",
-                rate.0, clip.samples, clip.sample_rate_hz
-            )));
+            return Err(TraceError::Clip {
+                path: path.display().to_string(),
+                reason: format!(
+                    "holds {samples} samples at {} Hz, but clips.parquet says {} at {} Hz; make the trace again",
+                    rate.0, clip.samples, clip.sample_rate_hz
+                ),
+            });
         }
-        let samples = file.read_range(range).map_err(|e| fail(e.to_string()))?;
+        let samples = file.read_range(range).map_err(of_clip)?;
         Ok(Some(samples))
     }
 
@@ -209,7 +209,7 @@ impl Bundle {
     pub fn find_clips(&self) -> Result<(), TraceError> {
         for file in self.clips.iter().filter_map(|clip| clip.file.as_ref()) {
             let path = self.dir.join(file);
-            std::fs::metadata(&path).map_err(|source| TraceError::io(&path, source))?;
+            std::fs::metadata(&path).map_err(|source| TraceError::unreadable(&path, source))?;
         }
         Ok(())
     }

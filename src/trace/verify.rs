@@ -109,7 +109,7 @@ impl Bundle {
             path: path.display().to_string(),
             reason,
         };
-        let mut reader = wav::Reader::open(&path).map_err(|e| fail(e.to_string()))?;
+        let mut reader = wav::Reader::open(&path).map_err(|e| TraceError::of_clip(&path, e))?;
         if (reader.rate().0, reader.samples()) != (clip.sample_rate_hz, clip.samples) {
             return Err(fail(format!(
                 "holds {} samples at {} Hz, but clips.parquet says {} at {} Hz; make the trace again",
@@ -122,7 +122,7 @@ impl Bundle {
         let (mut hash, mut block) = (blake3::Hasher::new(), Vec::new());
         while reader
             .next_block(BLOCK, &mut block)
-            .map_err(|e| fail(e.to_string()))?
+            .map_err(|e| TraceError::of_clip(&path, e))?
         {
             // The reader appends.
             let bytes: Vec<u8> = block.drain(..).flat_map(i16::to_le_bytes).collect();

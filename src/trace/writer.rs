@@ -93,13 +93,16 @@ impl BundleWriter {
             ClipAudio::Samples(samples) => {
                 let (file, path) = self.place_for(&row.clip_id)?;
                 let written = wav::write(&path, SampleRate(row.sample_rate_hz), samples);
-                written.map_err(|e| TraceError::io(&path, std::io::Error::other(e)))?;
+                written.map_err(|e| TraceError::of_clip(&path, e))?;
                 Some(file)
             }
             ClipAudio::File(from) => {
                 let (file, path) = self.place_for(&row.clip_id)?;
                 if fs::hard_link(from, &path).is_err() {
-                    fs::copy(from, &path).map_err(|e| TraceError::io(from, e))?;
+                    fs::copy(from, &path).map_err(|e| match from.exists() {
+                        true => TraceError::io(&path, e),
+                        false => TraceError::unreadable(from, e),
+                    })?;
                 }
                 Some(file)
             }

@@ -143,7 +143,8 @@ impl Dialogue {
             Reply::Event(EventType::EventUnspecified, _) | Reply::Unknown => self.current?,
             Reply::Event(EventType::Error, _) => match self.current {
                 Some(current) => current,
-                None => owner(&self.utterances)?,
+                // A call may be refused before anything was said in it.
+                None => owner(&self.utterances).or_else(|| self.utterances.first().map(|_| 0))?,
             },
             Reply::Transcript(_) if self.answering => {
                 let upcoming = self.upcoming.or_else(|| self.begin_server_turn())?;
@@ -398,6 +399,18 @@ mod tests {
         assert_eq!(
             (heard.error.as_deref(), heard.end_of_turn_ns),
             (Some("no GPU"), Some(2))
+        );
+    }
+
+    #[test]
+    fn a_call_that_is_refused_before_anything_was_said_fails_its_first_utterance() {
+        let mut dialogue = dialogue(2);
+        let busy = Reply::Event(EventType::Error, "busy".into());
+        assert_eq!(dialogue.message(1, &busy), Some(0));
+        assert_eq!(dialogue.heard(0).unwrap().error.as_deref(), Some("busy"));
+        assert_eq!(
+            Dialogue::new(&[], SampleRate(16_000), 0).message(1, &busy),
+            None
         );
     }
 

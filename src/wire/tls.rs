@@ -184,3 +184,34 @@ fn ca_error(path: &Path, reason: String) -> ConnectError {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls_pki_types::ServerName;
+
+    #[test]
+    fn each_fault_of_a_certificate_is_said_in_words() {
+        let presented = ["DnsName(\"gw.example\")", "IpAddress(10.0.0.1)"];
+        let other_name = CertificateError::NotValidForNameContext {
+            expected: ServerName::try_from("localhost").unwrap().to_owned(),
+            presented: presented.map(str::to_owned).to_vec(),
+        };
+        let table = [
+            (CertificateError::UnknownIssuer, "signed by nobody", "--ca"),
+            (CertificateError::BadSignature, "signed by nobody", "--ca"),
+            (CertificateError::Expired, "has expired", "renew"),
+            (CertificateError::NotValidYet, "not valid yet", "clock"),
+            (
+                other_name,
+                "is for gw.example, 10.0.0.1, not for localhost",
+                "use a name",
+            ),
+        ];
+        for (fault, reason, advice) in table {
+            let told = distrusted("localhost", &fault);
+            assert!(told.0.contains(reason), "{told:?}");
+            assert!(told.1.contains(advice), "{told:?}");
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod stopped;
 mod tls;
 mod users;
 mod witnessed;
+mod words;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -18,8 +18,8 @@ use crate::live::gauges::Gauges;
 use crate::pcm::synth::Signal;
 use crate::replay::phases::Phases;
 use crate::replay::plan::Shape;
-use crate::replay::{Gateway, Replay, ReplayError, ReplaySpec, Stop, Traffic, sketch};
-use crate::results::manifest::{RunManifest, TraceRef};
+use crate::replay::{Gateway, Replay, ReplayError, ReplaySpec, Stop, Traffic, sketch, trace_ref};
+use crate::results::manifest::RunManifest;
 use crate::results::reader::RunDir;
 use crate::results::writer::RunWriter;
 use crate::trace::compile::CompileSpec;
@@ -101,10 +101,7 @@ pub(super) fn call(
 ) -> anyhow::Result<Vec<Check>> {
     let gateway = match Gateway::reach(endpoint.clone(), &args.to.trust()) {
         Ok(gateway) => gateway,
-        Err(ReplayError::Unreachable(error)) => {
-            return Ok(vec![Check::failed("call", error.found(), error.advice())]);
-        }
-        Err(error) => return Err(told(error)),
+        Err(error) => return not_made(error),
     };
     let bundle = &caller.bundle;
     let shape = Shape {
@@ -119,21 +116,14 @@ pub(super) fn call(
         ..ReplaySpec::default()
     };
     let replay = Replay::prepare(spec, gateway, bundle.clone(), Traffic::Plan(plan));
-    let trace = TraceRef {
-        name: bundle.manifest.name.clone(),
-        content_blake3: bundle.manifest.content_blake3.clone(),
-    };
-    let manifest = RunManifest::begin("doctor".to_owned(), trace, epoch_now());
+    let manifest = RunManifest::begin("doctor".to_owned(), trace_ref(bundle), epoch_now());
     let dir = caller.folder.path().join("run");
     let writer = RunWriter::create(&dir, &manifest, false)?;
     let (gauges, stop) = (Arc::new(Gauges::default()), Stop::default());
     let mut outcome =
         match replay.and_then(|replay| replay.run(&manifest, writer, &gauges, &stop, &|_| {})) {
             Ok(outcome) => outcome,
-            Err(ReplayError::Unreachable(error)) => {
-                return Ok(vec![Check::failed("call", error.found(), error.advice())]);
-            }
-            Err(error) => return Err(told(error)),
+            Err(error) => return not_made(error),
         };
     outcome.writer.merge()?;
     let rows = RunDir::open(&dir)?.requests()?.rows;
@@ -141,4 +131,14 @@ pub(super) fn call(
         .first()
         .ok_or_else(|| anyhow!("the call has no row; this is a fault of voicelt"))?;
     Ok(judge::call(row, caller.made_up))
+}
+
+/// A gateway that cannot be reached has failed the check; anything else is our own failure.
+fn not_made(error: ReplayError) -> anyhow::Result<Vec<Check>> {
+    match error {
+        ReplayError::Unreachable(error) => {
+            Ok(vec![Check::failed("call", error.found(), error.advice())])
+        }
+        error => Err(told(error)),
+    }
 }

@@ -6,8 +6,10 @@ use crate::cli::live::LiveArgs;
 use crate::cli::metrics::MetricsArgs;
 use crate::cli::outputs::OutputArgs;
 use crate::cli::prometheus::PrometheusArgs;
+use crate::cli::settings::names;
 use crate::cli::size::SizeArg;
 use crate::replay::connections::Balance;
+use crate::replay::default_workers;
 use crate::replay::pacer::PacerKind;
 use crate::report::require::Requirement;
 
@@ -40,7 +42,7 @@ pub(crate) struct LoadArgs {
     pub(crate) cold_connections: bool,
     /// Which of the addresses that a name resolves to get connections: all in turn, or the first
     /// that answers
-    #[arg(long, value_name = "HOW", default_value_t = Balance::default(), help_heading = "Connections")]
+    #[arg(long, value_name = "HOW", value_parser = names::<Balance>(Balance::ALL.iter().map(|b| b.name())), default_value_t = Balance::default(), help_heading = "Connections")]
     pub(crate) balance: Balance,
     /// Response header that names the replica which answered
     #[arg(long, value_name = "NAME", help_heading = "Connections")]
@@ -50,7 +52,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Schedule")]
     pub(crate) workers: Option<u16>,
     /// What wakes them: the kernel's timerfd, or a timer thread that works on any system
-    #[arg(long, value_name = "KIND", default_value_t = PacerKind::default(), help_heading = "Schedule")]
+    #[arg(long, value_name = "KIND", value_parser = names::<PacerKind>(PacerKind::ALL.iter().map(|p| p.name())), default_value_t = PacerKind::default(), help_heading = "Schedule")]
     pub(crate) pacer: PacerKind,
     /// Keep the processor busy for so long before an instant instead of sleeping; 0 never does
     #[arg(
@@ -133,7 +135,7 @@ impl LoadArgs {
     /// Threads that send.
     pub(crate) fn workers(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        self.workers.map_or(cores.div_ceil(2), usize::from)
+        self.workers.map_or(default_workers(cores), usize::from)
     }
 }
 

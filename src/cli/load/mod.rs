@@ -9,6 +9,7 @@ mod target;
 mod verbose;
 mod watch;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,18 +26,21 @@ use crate::replay::connections::Opening;
 use crate::replay::limits::raise_open_files;
 use crate::replay::phases::Phases;
 use crate::replay::{
-    Replay, ReplayError, ReplaySpec, Stop, Traffic, TurnTiming, lead_ns, redacted,
+    Replay, ReplayError, ReplaySpec, Stop, Traffic, TurnTiming, lead_ns, redacted, trace_ref,
 };
-use crate::report::machine::document::REQUIRE;
-use crate::results::lag::LagSummary;
+use crate::report::Summary;
+use crate::report::machine::document::{REQUIRE, WER};
+use crate::report::require::Metric;
+use crate::report::wer::Wer;
+use crate::results::ResultsError;
 use crate::results::manifest::{
-    Campaign, ClosedLoop, ExitReason, Planned, RunManifest, TraceRef, VerdictLevel,
+    Campaign, ClosedLoop, ExitReason, Planned, RunManifest, VerdictLevel,
 };
 use crate::results::writer::{RunWriter, write_manifest};
 use crate::table::write_all;
 use crate::trace::TraceError;
 use crate::trace::extent::Extent;
-use crate::trace::model::TraceSource;
+use crate::trace::model::{ClipRow, TraceSource};
 use crate::trace::stream::Bundle;
 use crate::units::RunTime;
 use crate::wire::channel::ConnectError;
@@ -186,6 +190,12 @@ impl LoadArgs {
         }
     }
 
+    /// Whether words are compared: for themselves, or for what is to hold at each load.
+    fn compares_words(&self) -> bool {
+        let mut required = self.find_capacity.iter();
+        self.outputs.wer || required.any(|requirement| requirement.metric == Metric::Wer)
+    }
+
     /// The settings as `run.json` shows them: resolved, secrets hidden, and `settings` beside them.
     fn shown(&self, spec: &ReplaySpec, settings: &Value) -> Value {
         let mut shown = json!({
@@ -212,6 +222,7 @@ impl LoadArgs {
             "force": self.force,
             "allow_invalid": self.allow_invalid,
             "strict_verdict": self.strict_verdict,
+            WER: self.compares_words(),
             REQUIRE: self.outputs.require.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
         if let (Some(shown), Some(settings)) = (shown.as_object_mut(), settings.as_object()) {
@@ -235,7 +246,7 @@ pub(crate) fn conduct(
 ) -> anyhow::Result<Finished> {
     let may_be_invalid = args.allow_invalid || (target.is_embedded() && !args.strict_verdict);
     let shown = args.shown(&job.spec, &job.settings);
-    let messages = job.spec.messages;
+    let (messages, keep_text) = (job.spec.messages, job.spec.keep_text);
     let phases = job.spec.phases.clone();
     let bundle = job.bundle.clone();
     let replay =
@@ -243,10 +254,6 @@ pub(crate) fn conduct(
 
     let dir = job.dir.unwrap_or_else(|| default_dir(&job.name));
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    let trace = TraceRef {
-        name: bundle.manifest.name.clone(),
-        content_blake3: bundle.manifest.content_blake3.clone(),
-    };
     let mut manifest = RunManifest {
         spec: shown,
         host: host(),
@@ -255,15 +262,19 @@ pub(crate) fn conduct(
         campaign: job.campaign,
         calibration: Some(feasibility.calibration.clone()),
         planned: job.planned,
-        ..RunManifest::begin(name.into_owned(), trace, epoch_now())
+        ..RunManifest::begin(name.into_owned(), trace_ref(&bundle), epoch_now())
     };
-    let writer =
-        RunWriter::create(&dir, &manifest, messages).map_err(|error| BadInput(error.into()))?;
+    let writer = RunWriter::create(&dir, &manifest, messages).map_err(|error| match error {
+        ResultsError::Taken { .. } | ResultsError::NoPlace { .. } => {
+            anyhow::Error::from(BadInput(error.into()))
+        }
+        other => other.into(),
+    })?;
     write_all(
         &dir.join("clips.parquet"),
         crate::table::ROW_GROUP_ROWS,
         &[],
-        &bundle.clips,
+        &clips(&bundle, keep_text),
     )?;
     begin(&dir, &mut manifest)?;
 
@@ -297,8 +308,13 @@ pub(crate) fn conduct(
     manifest.verdict = Some(outcome.verdict);
     write_manifest(&dir, &manifest)?;
     watch.fetch(&dir, &manifest);
-    let told = tell(&dir, outcome.lag, may_be_invalid)?;
-    manifest.summary = Some(serde_json::to_value(&told.document.ours)?);
+    let words = args.outputs.words();
+    let told = Told::of(&dir, outcome.lag, &[], words, |_| may_be_invalid)?;
+    let summary = told.summary().clone();
+    manifest.summary = Some(serde_json::to_value(Summary {
+        wer: summary.wer.map(Wer::without_texts),
+        ..summary
+    })?);
     write_manifest(&dir, &manifest)?;
     if let Some(runs) = dir.parent().filter(|_| interrupted.is_none()) {
         link_latest(runs, &dir)?;
@@ -313,8 +329,16 @@ pub(crate) fn conduct(
     })
 }
 
-fn tell(dir: &Path, lag: Option<LagSummary>, may_be_invalid: bool) -> anyhow::Result<Told> {
-    Ok(Told::of(dir, lag, &[], |_| may_be_invalid)?)
+/// The clips as a run has them: without what is said in them, where it keeps no text.
+fn clips(bundle: &Bundle, keep_text: bool) -> Cow<'_, [ClipRow]> {
+    if keep_text {
+        return Cow::Borrowed(&bundle.clips);
+    }
+    let clips = bundle.clips.iter().map(|clip| ClipRow {
+        transcript: None,
+        ..clip.clone()
+    });
+    Cow::Owned(clips.collect())
 }
 
 /// Shows what came of runs, writes the files that were asked for, and says what they amount to.

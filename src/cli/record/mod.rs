@@ -17,6 +17,7 @@ pub use args::Args;
 
 use super::exit::BadInput;
 use super::live;
+use super::prepare::of_trace;
 use super::stamp;
 use super::stderr::say;
 use super::trace::recover::private_files;
@@ -48,7 +49,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     let describe = describe(args, keep);
     let sink = Sink::begin(args.sink(keep), describe, delays.clone(), gauges.clone());
     let sink = sink.map_err(|error| match error {
-        RecordError::Trace(error) => BadInput(error.into()).into(),
+        RecordError::Trace(error) => of_trace(error),
         error => anyhow::Error::from(error),
     })?;
     let stop = Stop::default();

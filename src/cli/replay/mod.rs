@@ -39,7 +39,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         say(&format!("warning: {warning}\n"));
     }
     let extent = args.extent(&bundle)?;
-    bundle.find_clips()?;
+    bundle.find_clips().map_err(unreadable)?;
     if args.plan {
         let feasibility = survey(&args.load, extent, usize::MAX)?;
         stdout::print(&feasibility.text())?;

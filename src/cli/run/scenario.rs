@@ -60,7 +60,7 @@ impl Scenario {
                 names.join(", ")
             )));
         }
-        let text = std::fs::read_to_string(path).with_context(|| format!("scenario {named}"));
+        let text = std::fs::read_to_string(path).with_context(|| format!("--scenario {named}"));
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let mut scenario = read(&name, named, &text.map_err(BadInput)?)?;
         if let (Some(folder), Some(audio)) = (path.parent(), &mut scenario.behaviour.audio) {

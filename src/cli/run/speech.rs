@@ -63,7 +63,7 @@ impl Speech {
     }
 
     fn of(bundle: Bundle, prepared: Option<TempDir>) -> anyhow::Result<Speech> {
-        bundle.find_clips()?;
+        bundle.find_clips().map_err(unreadable)?;
         if bundle.clips.is_empty() {
             return Err(BadInput(anyhow!(
                 "{} has no clips, so that users have nothing to say",

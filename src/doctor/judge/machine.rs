@@ -2,6 +2,7 @@
 
 use crate::doctor::check::Check;
 use crate::doctor::machine::MachineFacts;
+use crate::replay::default_workers;
 use crate::replay::limits::OpenFiles;
 use crate::replay::verdict::{STEAL_PERCENT, TIMER_ERROR_P99_NS};
 use crate::results::manifest::Calibration;
@@ -83,7 +84,7 @@ fn timer(measured: &Calibration) -> Check {
 }
 
 fn chunks(measured: &Calibration, cores: usize) -> Check {
-    let senders = cores.div_ceil(2);
+    let senders = default_workers(cores);
     let needed_ns_per_s = CHUNKS_PER_S * measured.chunk_cost_ns as f64;
     let percent = needed_ns_per_s / 1e9 * 100.0 / senders as f64;
     let found = format!(
@@ -126,17 +127,17 @@ fn governor(governors: &[String]) -> Check {
 }
 
 fn steal(percent: Option<f64>) -> Check {
-    match percent {
-        None => Check::skipped("steal", "not counted on this system"),
-        Some(percent) if percent > STEAL_PERCENT => Check::warning(
+    let Some(percent) = percent else {
+        return Check::skipped("steal", "not counted on this system");
+    };
+    let found = format!("{percent:.1} % of the processor went to other virtual machines");
+    match percent > STEAL_PERCENT {
+        true => Check::warning(
             "steal",
-            format!("{percent:.1} % of the processor went to other virtual machines"),
+            found,
             "use a machine with cores of its own; runs are called degraded over 5 %",
         ),
-        Some(percent) => Check::ok(
-            "steal",
-            format!("{percent:.1} % of the processor went to other virtual machines"),
-        ),
+        false => Check::ok("steal", found),
     }
 }
 

@@ -259,6 +259,7 @@ mod tests {
             speech_method: speech_method.to_owned(),
             peak_dbfs,
             source_path: None,
+            transcript: None,
         }
     }
 

@@ -186,6 +186,7 @@ mod tests {
             speech_method: "vad".to_owned(),
             peak_dbfs: -1.0,
             source_path: None,
+            transcript: None,
         };
         let clips: Vec<_> = clip_ids.iter().map(clip).collect();
         write_all(&dir.join("clips.parquet"), 1024, &[], &clips).unwrap();

@@ -22,6 +22,7 @@ mod slowest;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use super::summary::Summary;
 use crate::results::ResultsError;

@@ -4,7 +4,7 @@
 use super::collect::Collected;
 use super::markup::Markup;
 use super::over_time::OverTime;
-use super::{checks, distribution, facts, server, slowest, tables};
+use super::{checks, distribution, facts, server, slowest, tables, words};
 use crate::report::summary::Summary;
 use crate::results::manifest::RunManifest;
 use crate::results::row::{ServerRow, TimelineRow};
@@ -37,6 +37,9 @@ impl Section<'_> {
         heading(html, "Latencies");
         tables::latencies(html, summary);
         tables::recorded(html, summary);
+        if let Some(wer) = &summary.wer {
+            words::put(html, wer);
+        }
         heading(html, "Over time");
         self.charts(html, &collected);
         if !self.server.is_empty() {

@@ -130,6 +130,7 @@ mod tests {
             speech_method: "vad".to_owned(),
             peak_dbfs: 0.0,
             source_path: None,
+            transcript: None,
         };
         let languages = ["de-DE", "en-US"].map(str::to_owned).into();
         let config = config(&manifest(), &[clip(8_000), clip(8_000)], &languages);

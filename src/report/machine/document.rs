@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use super::config::config;
 use super::original::{Latencies, OriginalTally, Totals};
 use crate::report::guidance::{Surroundings, advise};
-use crate::report::require::{Requirement, RequirementError, judge, merged};
+use crate::report::require::{Metric, Requirement, RequirementError, judge, merged};
 use crate::report::summary::Summary;
+use crate::report::wer::{WerAsked, WerTally};
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::RunManifest;
@@ -17,6 +18,8 @@ use crate::results::reader::RunDir;
 
 /// The setting of `run.json` that keeps what was required of a run.
 pub const REQUIRE: &str = "require";
+/// The setting of `run.json` that says that words are compared.
+pub const WER: &str = "wer";
 
 /// What is wrong with a run that is to be reported.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +62,7 @@ impl Document {
     ///
     /// `lag` is as for [`Summary::of_run`]. What was required of the run when it was made must hold,
     /// and what is `asked` now; a run that is `held` to its verdict is not judged when that is invalid.
+    /// Words are compared where that is asked now, was when the run was made, or is required.
     ///
     /// # Errors
     /// Tables or requirements that cannot be read.
@@ -67,12 +71,23 @@ impl Document {
         lag: Option<LagSummary>,
         asked: &[Requirement],
         held: bool,
+        wer: WerAsked,
     ) -> Result<Document, DocumentError> {
         let manifest = run.manifest();
         let requirements = merged(remembered(manifest)?, asked);
-        let mut tally = OriginalTally::default();
-        let mut ours = Summary::of_run_with(run, lag, |row| tally.add(row))?;
         let around = Surroundings::of(run);
+        let compared = wer.compared
+            || manifest.spec.get(WER).and_then(Value::as_bool) == Some(true)
+            || requirements.iter().any(|r| r.metric == Metric::Wer);
+        let mut words = compared.then(|| WerTally::of(manifest, &around.clips));
+        let mut tally = OriginalTally::default();
+        let mut ours = Summary::of_run_with(run, lag, |row| {
+            tally.add(row);
+            if let Some(words) = &mut words {
+                words.add(row);
+            }
+        })?;
+        ours.wer = words.map(|words| words.finish(wer.texts));
         ours.unreadable.extend(around.damaged.clone());
         ours.requirements = judge(&requirements, &ours, held);
         ours.guidance = advise(&ours, &around);
@@ -150,6 +165,7 @@ mod tests {
                     peer: Some(format!("10.0.0.{}:50051", turn % 2)),
                     replica: Some(format!("gateway-{}", turn % 2)),
                     recorded_response_ns: Some(NS_PER_S),
+                    transcript: Some("hello word".to_owned()),
                     ..row
                 }
             })
@@ -189,6 +205,7 @@ mod tests {
             speech_method: "vad".to_owned(),
             peak_dbfs: -1.0,
             source_path: None,
+            transcript: Some("hello world".to_owned()),
         };
         let place = tempfile::tempdir().unwrap();
         let dir = place.path().join("run");
@@ -206,8 +223,12 @@ mod tests {
         };
         write_all(&dir.join("server.parquet"), 1024, &[], &[value]).unwrap();
         let asked = ["throughput > 5/s".parse().unwrap()];
+        let words = WerAsked {
+            compared: true,
+            texts: true,
+        };
         let run = RunDir::open(&dir).unwrap();
-        let mut document = Document::of_run(&run, None, &asked, true).unwrap();
+        let mut document = Document::of_run(&run, None, &asked, true, words).unwrap();
         document.ours.diagnosis = vec![Finding {
             kind: Kind::StreamLimit,
             title: "a title".to_owned(),

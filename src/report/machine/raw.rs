@@ -137,6 +137,7 @@ mod tests {
             speech_method: "vad".to_owned(),
             peak_dbfs: -1.0,
             source_path: Some("greetings/hello.mp3".to_owned()),
+            transcript: None,
         };
         write_all(&dir.path().join("clips.parquet"), 1024, &[], &[clip]).unwrap();
         let run = RunDir::open(dir.path()).unwrap();

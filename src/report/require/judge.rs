@@ -7,6 +7,7 @@ use crate::report::lag::LagBasis;
 use crate::report::layout::{counted, grouped};
 use crate::report::stats::{Level, Percentiles, Quantile};
 use crate::report::summary::Summary;
+use crate::report::wer::{self, Wer};
 use crate::units::{Human, NS_PER_S};
 
 /// The shortest steady phase that a rate is taken over.
@@ -102,7 +103,7 @@ fn judged(requirement: &Requirement, figure: Figure) -> Judged {
         limit: requirement.limit,
         unit: match requirement.metric {
             Metric::Latency(..) | Metric::Lag(_) => Unit::Ns,
-            Metric::Errors | Metric::Success => Unit::Share,
+            Metric::Errors | Metric::Success | Metric::Wer => Unit::Share,
             Metric::Throughput => Unit::PerS,
         },
         said,
@@ -119,6 +120,7 @@ fn figure(requirement: &Requirement, summary: &Summary) -> Figure {
         Metric::Lag(statistic) => lag(statistic, requirement, summary),
         Metric::Errors => share(steady.requests - steady.successes, steady.requests),
         Metric::Success => share(steady.successes, steady.requests),
+        Metric::Wer => words(summary),
         Metric::Throughput => match (steady.span_ns, steady.ended_per_s()) {
             (Some(span_ns), Some(per_s)) if span_ns >= SHORTEST_NS => {
                 let (ended, span) = (counted(steady.ended, "request"), Human(span_ns));
@@ -143,6 +145,22 @@ fn share(part: u64, whole: u64) -> Figure {
     let share = part as f64 / whole as f64;
     let (part, of) = (grouped(part), grouped(whole));
     Figure::Known(share, format!("{:.2} % ({part} of {of})", share * 100.0))
+}
+
+fn words(summary: &Summary) -> Figure {
+    let unknown = |why: &str| Figure::Unknown(why.to_owned());
+    match &summary.wer {
+        Some(Wer {
+            rate: Some(rate),
+            words,
+            ..
+        }) => Figure::Known(
+            *rate,
+            format!("{} of {}", wer::share(*rate), counted(*words, "word")),
+        ),
+        Some(wer) => unknown(wer.not_known.as_deref().unwrap_or_default()),
+        None => unknown("words were not compared; make the report with --wer"),
+    }
 }
 
 fn latency(name: &str, statistic: Statistic, figures: &Percentiles) -> Figure {

@@ -77,6 +77,8 @@ pub enum Metric {
     Success,
     /// Requests that ended, a second.
     Throughput,
+    /// Word error rate: a share of the words that were said.
+    Wer,
 }
 
 /// How a figure must compare with the limit.
@@ -166,6 +168,7 @@ impl fmt::Display for Metric {
             Metric::Errors => f.write_str("errors"),
             Metric::Success => f.write_str("success"),
             Metric::Throughput => f.write_str("throughput"),
+            Metric::Wer => f.write_str("wer"),
         }
     }
 }

@@ -111,6 +111,7 @@ fn metric(part: Part<'_>) -> Result<Metric, RequirementError> {
         "errors" => plain(Metric::Errors),
         "success" => plain(Metric::Success),
         "throughput" => plain(Metric::Throughput),
+        "wer" => plain(Metric::Wer),
         "lag" => statistic_of(&LagStatistic::ALL, name, part, place).map(Metric::Lag),
         _ => match LATENCIES.iter().find(|latency| latency.name == name) {
             Some(latency) => statistic_of(&Statistic::ALL, name, part, place)
@@ -126,7 +127,7 @@ fn metric(part: Part<'_>) -> Result<Metric, RequirementError> {
 /// Every name that can stand before the statistic.
 fn metrics() -> Vec<&'static str> {
     let latencies = LATENCIES.iter().map(|latency| latency.name);
-    let others = ["errors", "success", "lag", "throughput"];
+    let others = ["errors", "success", "lag", "throughput", "wer"];
     latencies.chain(others).collect()
 }
 
@@ -175,7 +176,7 @@ fn number(metric: Metric, part: Part<'_>) -> Result<f64, RequirementError> {
             duration_ns(text).ok().map(|ns| ns as f64),
             "a duration: write `250ms`, `1m30s`, or a bare number of seconds",
         ),
-        Metric::Errors | Metric::Success => {
+        Metric::Errors | Metric::Success | Metric::Wer => {
             (share(text), "a share: write it in percent, such as `0.5%`")
         }
         Metric::Throughput => (
@@ -277,6 +278,7 @@ mod tests {
             ),
             ("errors < 0.7%", Metric::Errors, Less, 0.007),
             ("success >= 99 %", Metric::Success, AtLeast, 0.99),
+            ("wer < 20%", Metric::Wer, Less, 0.2),
             ("throughput > 300/m", Metric::Throughput, Greater, 5.0),
             ("throughput > 7.5 / s", Metric::Throughput, Greater, 7.5),
         ];
@@ -314,6 +316,7 @@ mod tests {
             ("lag.p95 < 1s", "`lag` has no statistic `p95` (at character 5); did you mean"),
             ("  response < 1s", "`response` lacks its statistic (at character 11); write `response.p99`, or another of p50,"),
             ("errors.p95 < 1%", "`errors` has no statistics, so `p95` means nothing (at character 8); write `errors` alone"),
+            ("wer.p50 < 1%", "`wer` has no statistics, so `p50` means nothing (at character 5); write `wer` alone"),
             ("errors == 1%", "`==` is no comparison (at character 8); write <, <=, > or >="),
             ("errors =< 1%", "`=<` is no comparison"),
             ("errors < 0.01", "`0.01` is not a share (at character 10); write it in percent"),

@@ -49,7 +49,7 @@ impl JournalReader {
     pub fn open(dir: &Path) -> Result<JournalReader, TraceError> {
         let path = dir.join(JOURNAL_FILE);
         let file = match File::open(&path) {
-            Err(e) if e.kind() == ErrorKind::NotFound => {
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Err(TraceError::NoJournal(dir.display().to_string()));
             }
             opened => opened.map_err(|e| TraceError::io(&path, e))?,

@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::{JOURNAL_FILE, JournalRow, PCM_FILE, Recording, schema_of, sum_of};
 use crate::table::to_batch;
 use crate::trace::TraceError;
-use crate::trace::staging::{sibling, sync_folder};
+use crate::trace::staging::{parent, sibling, sync_folder};
 
 /// Most rows in a batch, so that a reader needs little memory for one.
 const BATCH_ROWS: usize = 64 * 1024;
@@ -68,7 +68,7 @@ impl JournalWriter<File> {
         }
         match fs::remove_dir_all(&begun) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(TraceError::io(&begun, e)),
-            _ => fs::create_dir_all(&begun).map_err(|e| TraceError::io(&begun, e))?,
+            _ => fs::create_dir_all(&begun).map_err(|e| TraceError::no_place(parent(place), e))?,
         }
         let open = |name| {
             let path = begun.join(name);

@@ -1,0 +1,337 @@
+//! Compares what was heard with what was said, turn by turn.
+
+use std::collections::HashMap;
+
+use super::align::{Edits, edits, words};
+use super::{Misheard, Wer};
+use crate::report::latencies::Place;
+use crate::report::stats::special::t_limit;
+use crate::results::beside::ClipUsed;
+use crate::results::manifest::RunManifest;
+use crate::results::row::{RequestRow, Status};
+
+/// Turns that are shown.
+const WORST: usize = 5;
+/// Characters of a transcript that a run keeps: one as long as that may have been cut.
+const KEPT_CHARS: usize = 500;
+/// Fewest clips that an interval is given for: with fewer it is hardly ever right and far too wide.
+const LEAST_CLIPS: usize = 10;
+
+/// A clip that is known to say something.
+struct Spoken {
+    clip_id: String,
+    text: String,
+    words: Vec<String>,
+    /// Edits and words of all its turns.
+    errors: u64,
+    said: u64,
+    /// The turn that was heard worst, and how many edits it took.
+    worst: Option<(u64, Misheard)>,
+}
+
+/// The turns compared so far.
+pub(in crate::report) struct WerTally {
+    clips: Vec<Spoken>,
+    places: HashMap<String, usize>,
+    /// Whether the run kept transcripts.
+    keeps_text: bool,
+    edits: Edits,
+    turns: u64,
+    exact: u64,
+    unheard: u64,
+    no_reference: u64,
+    failed: u64,
+    too_long: u64,
+}
+
+impl WerTally {
+    /// Nothing compared yet of `run`, which speaks `clips`.
+    pub(in crate::report) fn of(run: &RunManifest, clips: &[ClipUsed]) -> WerTally {
+        let spoken = clips.iter().filter_map(|clip| {
+            let text = clip.transcript.clone()?;
+            let words = words(&text);
+            (!words.is_empty()).then(|| Spoken {
+                clip_id: clip.clip_id.clone(),
+                text,
+                words,
+                errors: 0,
+                said: 0,
+                worst: None,
+            })
+        });
+        let clips: Vec<Spoken> = spoken.collect();
+        let places = (0..).zip(&clips);
+        let kept = run.spec.get("text").and_then(serde_json::Value::as_bool);
+        WerTally {
+            places: places
+                .map(|(place, clip)| (clip.clip_id.clone(), place))
+                .collect(),
+            clips,
+            keeps_text: kept != Some(false),
+            edits: Edits::default(),
+            turns: 0,
+            exact: 0,
+            unheard: 0,
+            no_reference: 0,
+            failed: 0,
+            too_long: 0,
+        }
+    }
+
+    /// Takes in a turn. One that ended well without a transcript was not understood at all; one that
+    /// failed says nothing of how the gateway hears.
+    pub(in crate::report) fn add(&mut self, row: &RequestRow) {
+        if !self.keeps_text || Place::of(row) != Place::Measured {
+            return;
+        }
+        let place = row.clip_id.as_ref().and_then(|id| self.places.get(id));
+        let Some(clip) = place.and_then(|&place| self.clips.get_mut(place)) else {
+            self.no_reference += 1;
+            return;
+        };
+        let ended_well = row.status.is_success() || row.status == Status::NoAnswer;
+        let heard = match &row.transcript {
+            Some(text) if text.chars().count() >= KEPT_CHARS => {
+                self.too_long += 1;
+                return;
+            }
+            Some(text) => text.as_str(),
+            None if ended_well => {
+                self.unheard += 1;
+                ""
+            }
+            None => {
+                self.failed += 1;
+                return;
+            }
+        };
+        let found = edits(&clip.words, &words(heard));
+        let errors = found.total();
+        self.edits += found;
+        self.turns += 1;
+        self.exact += u64::from(errors == 0);
+        clip.errors += errors;
+        clip.said += clip.words.len() as u64;
+        if errors > clip.worst.as_ref().map_or(0, |(most, _)| *most) {
+            let misheard = Misheard {
+                session_id: row.session_id.clone(),
+                copy: row.copy,
+                turn: row.turn,
+                clip_id: clip.clip_id.clone(),
+                rate: errors as f64 / clip.words.len() as f64,
+                said: clip.text.clone(),
+                heard: heard.to_owned(),
+            };
+            clip.worst = Some((errors, misheard));
+        }
+    }
+
+    /// The word error rate, with the turns that were heard worst where `texts` may be shown.
+    pub(in crate::report) fn finish(self, texts: bool) -> Wer {
+        let words: u64 = self.clips.iter().map(|clip| clip.said).sum();
+        let rate = (words > 0).then(|| self.edits.total() as f64 / words as f64);
+        let spoken = self.clips.iter().filter(|clip| clip.said > 0);
+        let counts: Vec<[u64; 2]> = spoken.map(|clip| [clip.errors, clip.said]).collect();
+        let not_known = self.not_known();
+        let mut worst: Vec<Misheard> = match texts {
+            true => self
+                .clips
+                .into_iter()
+                .filter_map(|c| c.worst)
+                .map(|(_, m)| m)
+                .collect(),
+            false => Vec::new(),
+        };
+        worst.sort_by(|a, b| {
+            b.rate
+                .total_cmp(&a.rate)
+                .then_with(|| a.clip_id.cmp(&b.clip_id))
+        });
+        worst.truncate(WORST);
+        Wer {
+            rate,
+            interval: interval(&counts),
+            substitutions: self.edits.substitutions,
+            deletions: self.edits.deletions,
+            insertions: self.edits.insertions,
+            words,
+            turns: self.turns,
+            clips: counts.len() as u64,
+            exact: self.exact,
+            unheard: self.unheard,
+            no_reference: self.no_reference,
+            failed: self.failed,
+            too_long: self.too_long,
+            not_known,
+            worst,
+        }
+    }
+
+    /// Why nothing was compared, where nothing was.
+    fn not_known(&self) -> Option<String> {
+        let why = if self.turns > 0 {
+            return None;
+        } else if !self.keeps_text {
+            "the run kept no transcripts; make it again without --no-text, of a trace that is not \
+             recorded"
+        } else if self.clips.is_empty() {
+            "no clip of the run has a transcript; give what is said to `voicelt prepare \
+             --transcripts FILE`, and make the run again"
+        } else if self.no_reference > 0 && self.failed + self.too_long == 0 {
+            "no turn speaks a clip that has a transcript; give `voicelt prepare --transcripts` more \
+             of them"
+        } else if self.failed > 0 {
+            "every turn failed before there was a transcript; see the errors"
+        } else if self.too_long > 0 {
+            "the gateway's transcripts are longer than a run keeps (500 characters)"
+        } else {
+            "no turn of the steady phase was measured"
+        };
+        Some(why.to_owned())
+    }
+}
+
+/// The 95 % interval of a ratio of sums over clusters, by linearisation (Cochran 1977, 6.4) and
+/// Student's t: what another draw of clips would give. `None` with few clips, or without an error.
+fn interval(counts: &[[u64; 2]]) -> Option<[f64; 2]> {
+    let sum = |at: usize| counts.iter().map(|count| count[at] as f64).sum::<f64>();
+    let (errors, words, clusters) = (sum(0), sum(1), counts.len() as f64);
+    if counts.len() < LEAST_CLIPS || errors == 0.0 {
+        return None;
+    }
+    let rate = errors / words;
+    let apart = |&[errors, words]: &[u64; 2]| (errors as f64 - rate * words as f64).powi(2);
+    let squares: f64 = counts.iter().map(apart).sum();
+    let deviation = (squares * clusters / (clusters - 1.0)).sqrt() / words;
+    let reach = t_limit(clusters - 1.0) * deviation;
+    Some([(rate - reach).max(0.0), rate + reach])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::row::Phase;
+    use crate::results::sample::{manifest, row, unanswered};
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    fn clip(id: &str, transcript: Option<&str>) -> ClipUsed {
+        ClipUsed {
+            clip_id: id.to_owned(),
+            file: None,
+            sample_rate_hz: 16_000,
+            speech_method: "vad".to_owned(),
+            peak_dbfs: -1.0,
+            source_path: None,
+            transcript: transcript.map(str::to_owned),
+        }
+    }
+
+    fn heard(turn: u32, clip: &str, transcript: Option<&str>) -> RequestRow {
+        RequestRow {
+            clip_id: Some(clip.to_owned()),
+            transcript: transcript.map(str::to_owned),
+            ..row(turn)
+        }
+    }
+
+    fn told(run: &RunManifest, clips: &[ClipUsed], rows: &[RequestRow], texts: bool) -> Wer {
+        let mut tally = WerTally::of(run, clips);
+        rows.iter().for_each(|row| tally.add(row));
+        tally.finish(texts)
+    }
+
+    #[test]
+    fn turns_are_compared_and_those_left_out_are_counted() {
+        let clips = [
+            clip("a", Some("One two three four.")),
+            clip("b", Some("five six")),
+            clip("c", None),
+            clip("d", Some("…")),
+        ];
+        let long = "x ".repeat(250);
+        let rows = [
+            heard(0, "a", Some("one two three four")),
+            heard(1, "a", Some("one too three")),
+            heard(2, "b", None),
+            heard(3, "c", Some("whatever")),
+            heard(4, "d", Some("whatever")),
+            RequestRow {
+                clip_id: Some("a".to_owned()),
+                ..unanswered(5, Status::Error)
+            },
+            heard(6, "a", Some(&long)),
+            RequestRow {
+                phase: Phase::Warmup,
+                ..heard(7, "a", Some("nothing of it"))
+            },
+        ];
+        let wer = told(&manifest(), &clips, &rows, true);
+        assert_eq!(
+            (wer.substitutions, wer.deletions, wer.insertions),
+            (1, 3, 0)
+        );
+        assert_eq!((wer.words, wer.turns, wer.clips), (10, 3, 2));
+        assert_eq!((wer.rate, wer.interval), (Some(0.4), None));
+        assert_eq!((wer.exact, wer.unheard), (1, 1));
+        assert_eq!((wer.no_reference, wer.failed, wer.too_long), (2, 1, 1));
+        assert_eq!(wer.not_known, None);
+        let worst: Vec<_> = wer
+            .worst
+            .iter()
+            .map(|m| (m.turn, m.rate, m.heard.as_str()))
+            .collect();
+        assert_eq!(worst, [(2, 1.0, ""), (1, 0.5, "one too three")]);
+        assert_eq!(told(&manifest(), &clips, &rows, false).worst, []);
+    }
+
+    #[test]
+    fn when_nothing_is_known_it_is_said_why_and_what_to_do() {
+        let said = |clips: &[ClipUsed], rows: &[RequestRow], text: bool| {
+            let mut run = manifest();
+            run.spec["text"] = text.into();
+            let wer = told(&run, clips, rows, true);
+            assert_eq!((wer.rate, wer.turns), (None, 0));
+            wer.not_known.unwrap()
+        };
+        let (with, without) = ([clip("a", Some("one"))], [clip("a", None)]);
+        let rows = [heard(0, "a", Some("one"))];
+        assert!(said(&without, &rows, true).contains("prepare --transcripts"));
+        assert!(said(&with, &rows, false).contains("without --no-text"));
+        assert!(said(&with, &[heard(0, "b", Some("x"))], true).contains("no turn speaks"));
+        let failed = [RequestRow {
+            clip_id: Some("a".to_owned()),
+            ..unanswered(0, Status::Timeout)
+        }];
+        assert!(said(&with, &failed, true).contains("every turn failed"));
+        assert!(said(&with, &[], true).contains("no turn of the steady phase"));
+    }
+
+    /// Clips of 4 to 12 words whose own rates lie between 0 and 0.4.
+    #[test]
+    fn the_interval_holds_the_true_rate_about_as_often_as_it_says() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let mut held = 0;
+        for _ in 0..400 {
+            let counts: Vec<[u64; 2]> = (0..40)
+                .map(|_| {
+                    let (words, rate) = (
+                        random.random_range(4..=12_u64),
+                        random.random::<f64>() * 0.4,
+                    );
+                    let errors = (0..words).filter(|_| random.random::<f64>() < rate).count();
+                    [errors as u64, words]
+                })
+                .collect();
+            let [low, high] = interval(&counts).unwrap();
+            held += u32::from(low <= 0.2 && 0.2 <= high);
+        }
+        assert!((360..=396).contains(&held), "{held} of 400");
+        assert_eq!(interval(&[[1, 5]; 9]), None, "too few clips");
+        assert_eq!(
+            interval(&[[0, 5]; 90]),
+            None,
+            "no error is no proof that there is none"
+        );
+    }
+}
