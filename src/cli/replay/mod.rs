@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Feasibility, Finished, Job, Scale, Target, Watch, conduct, find_capacity, first_start, judge,
-    number_of, planned, present, routed, survey, unreadable,
+    Feasibility, Finished, Job, Scale, Target, Watch, conduct, find_capacity, judge, number_of,
+    planned, present, routed, survey, unreadable,
 };
 use super::retention::overdue;
 use super::stderr::say;
@@ -103,7 +103,7 @@ fn replay(
     if !quiet {
         say(&announced(args, &feasibility, stream_limit));
     }
-    let first = first_start(&feasibility);
+    let first = target.first_start(feasibility.connections);
     let plan = plan(bundle, &args.shape(), first).map_err(|error| BadInput(error.into()))?;
     let mut spec = args.load.spec(
         bundle,

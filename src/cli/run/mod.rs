@@ -18,8 +18,8 @@ use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Feasibility, Finished, Job, LoadArgs, Scale, Target, Watch, conduct, find_capacity,
-    first_start, judge, number_of, present, rest, routed, survey,
+    Feasibility, Finished, Job, LoadArgs, Scale, Target, Watch, conduct, find_capacity, judge,
+    number_of, present, rest, routed, survey,
 };
 use super::stderr::say;
 use crate::replay::requests::RequestSpec;
@@ -28,7 +28,7 @@ use crate::replay::users::Users;
 use crate::replay::{Traffic, TurnTiming};
 use crate::results::manifest::{Campaign, ClosedLoop, Planned};
 use crate::trace::extent::Extent;
-use crate::units::{Human, NS_PER_S, SampleRate};
+use crate::units::{Human, NS_PER_S, RunTime, SampleRate};
 pub use args::Args;
 use behaviour::{Behaviour, Resolved};
 use scenario::Scenario;
@@ -86,13 +86,13 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     Ok(outcome.into())
 }
 
-fn users(resolved: &Resolved, feasibility: &Feasibility) -> Users {
+fn users(resolved: &Resolved, first: RunTime) -> Users {
     Users {
         stages: resolved.stages.clone(),
         think_ns: resolved.think_ns.clone(),
         requests_per_user: resolved.requests_per_user,
         seed: resolved.seed,
-        first: first_start(feasibility),
+        first,
     }
 }
 
@@ -234,7 +234,8 @@ impl Loop<'_> {
             let route = routed(&self.load, feasibility, self.target.stream_limit());
             say(&format!("{} on {route}\n", self.announced(extent)));
         }
-        let users = users(resolved, feasibility);
+        let first = self.target.first_start(feasibility.connections);
+        let users = users(resolved, first);
         let spec = self.load.spec(
             &self.speech.bundle,
             feasibility,
