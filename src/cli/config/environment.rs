@@ -1,10 +1,13 @@
 //! The variables of the environment that set a flag.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use clap::Arg;
+use clap::{Arg, Command};
 
-use super::flag::is_list;
+use super::VARIABLE;
+use super::file::nearest;
+use super::flag::{self, flags, is_list};
+use crate::cli::prometheus::TOKEN;
 
 /// Flags that mean different things in different commands: only the variable with the command's
 /// name sets them.
@@ -33,8 +36,13 @@ impl Environment {
 
     /// The variable that sets the flag of the command, and its values: of a flag that takes several,
     /// one a line.
-    pub(super) fn get(&self, words: &[String], long: &str, arg: &Arg) -> Option<(String, Vec<String>)> {
-        let name = names(words, long).find(|name| self.0.contains_key(name))?;
+    pub(super) fn get(
+        &self,
+        words: &[String],
+        long: &str,
+        arg: &Arg,
+    ) -> Option<(String, Vec<String>)> {
+        let name = names(words, long, arg).find(|name| self.0.contains_key(name))?;
         let text = self.0.get(&name)?;
         let values = match is_list(arg) {
             true => text.lines().map(str::to_owned).collect(),
@@ -42,18 +50,46 @@ impl Environment {
         };
         Some((name, values))
     }
+
+    /// Each variable that sets nothing, and what it may be meant to be; `root` is all commands.
+    pub(super) fn unused(&self, root: &Command) -> Vec<(String, String)> {
+        let mut known = BTreeSet::from([VARIABLE.to_owned(), TOKEN.to_owned()]);
+        add_known(root, &[], &mut known);
+        let unused = self.0.keys().filter(|name| !known.contains(*name));
+        let meant = |name: &String| {
+            let known = known.iter().map(String::as_str);
+            let said = match nearest(name, known) {
+                Some(nearest) => format!("is {nearest} meant?"),
+                None => "no flag has this name".to_owned(),
+            };
+            (name.clone(), said)
+        };
+        unused.map(meant).collect()
+    }
+}
+
+/// Adds the variables of `command`, which `words` name, and of all below it.
+fn add_known(command: &Command, words: &[String], known: &mut BTreeSet<String>) {
+    for (long, arg) in flags(command) {
+        known.extend(names(words, long, arg));
+    }
+    for below in command.get_subcommands() {
+        let words = [words, &[below.get_name().to_owned()]].concat();
+        add_known(below, &words, known);
+    }
 }
 
 /// The names of the variables that set a flag, the one that is looked at first at the beginning:
 /// `VOICELT_REPLAY_SPEED`, `VOICELT_SPEED`.
-pub(super) fn names(words: &[String], long: &str) -> impl Iterator<Item = String> {
+fn names(words: &[String], long: &str, arg: &Arg) -> impl Iterator<Item = String> {
     let upper = |text: &str| text.to_uppercase().replace('-', "_");
-    let flag = upper(long);
-    let command = words.iter().map(|word| upper(word)).collect::<Vec<_>>();
-    let own = (!command.is_empty()).then(|| format!("VOICELT_{}_{flag}", command.join("_")));
+    let command: String = words.iter().map(|word| upper(word) + "_").collect();
     let is_general = words.is_empty() || !OF_ONE_COMMAND.contains(&long);
-    let general = is_general.then(|| format!("VOICELT_{flag}"));
-    own.into_iter().chain(general)
+    let own = flag::names(arg).map(|flag| format!("VOICELT_{command}{}", upper(flag)));
+    let general = flag::names(arg).map(|flag| format!("VOICELT_{}", upper(flag)));
+    own.chain(general.filter(|_| is_general))
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 #[cfg(test)]
@@ -84,18 +120,51 @@ mod tests {
                     command.get_name()
                 );
             }
-            command.get_subcommands().for_each(|below| walk(below, seen));
+            command
+                .get_subcommands()
+                .for_each(|below| walk(below, seen));
         }
         walk(&command(), &mut BTreeMap::new());
     }
 
     #[test]
     fn the_variable_of_the_command_comes_first() {
-        let words = ["trace".to_owned(), "cut".to_owned()];
-        let all: Vec<_> = names(&words, "no-live").collect();
-        assert_eq!(all, ["VOICELT_TRACE_CUT_NO_LIVE", "VOICELT_NO_LIVE"]);
-        let all: Vec<_> = names(&words, "output").collect();
-        assert_eq!(all, ["VOICELT_TRACE_CUT_OUTPUT"]);
-        assert_eq!(names(&[], "quiet").collect::<Vec<_>>(), ["VOICELT_QUIET"]);
+        let root = command();
+        let all = |words: &str, wanted: &str| {
+            let words: Vec<_> = words.split_whitespace().map(str::to_owned).collect();
+            let command = flag::find(&root, &words).unwrap();
+            let (_, arg) = flags(command).find(|(long, _)| *long == wanted).unwrap();
+            names(&words, wanted, arg).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            all("trace shuffle", "seed"),
+            ["VOICELT_TRACE_SHUFFLE_SEED", "VOICELT_SEED"]
+        );
+        assert_eq!(all("trace cut", "output"), ["VOICELT_TRACE_CUT_OUTPUT"]);
+        assert_eq!(all("", "quiet")[0], "VOICELT_QUIET");
+    }
+
+    #[test]
+    fn a_variable_that_sets_nothing_is_found() {
+        let set = [
+            "VOICELT_SPEDE",
+            "VOICELT_SPEED",
+            "VOICELT_CONFIG",
+            "VOICELT_QQ",
+            "VOICELT",
+        ];
+        let environment = Environment::of(set.map(|name| (name.to_owned(), "1".to_owned())));
+        let unused = environment.unused(&command());
+        let said: Vec<_> = unused
+            .iter()
+            .map(|(name, said)| format!("{name}: {said}"))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "VOICELT_QQ: no flag has this name",
+                "VOICELT_SPEDE: is VOICELT_SPEED meant?"
+            ]
+        );
     }
 }

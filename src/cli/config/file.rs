@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use clap::{Command, ValueHint};
+use clap::{Arg, Command, ValueHint};
 use toml::de::{DeTable, DeValue};
 
-use super::flag::{arguments, flags, is_list, is_switch};
+use super::flag::{arguments, flags, is_list, is_switch, names};
 use crate::cli::exit::BadInput;
 
 /// How alike a name must be to be offered for one that is unknown, of 1.
@@ -43,7 +43,7 @@ impl ConfigFile {
         ConfigFile::parse(path, &text.map_err(BadInput)?, root)
     }
 
-    fn parse(path: &Path, text: &str, root: &Command) -> Result<ConfigFile, BadInput> {
+    pub(super) fn parse(path: &Path, text: &str, root: &Command) -> Result<ConfigFile, BadInput> {
         let line = |at: usize| 1 + text[..at.min(text.len())].matches('\n').count();
         let refused = |at: usize, what: String| {
             BadInput(anyhow!("{}, line {}: {what}", path.display(), line(at)))
@@ -104,18 +104,23 @@ impl Reading<'_> {
             }
             // A flag of all commands is set at the top.
             let own = || flags(command).filter(|(_, arg)| words.is_empty() || !arg.is_global_set());
-            let Some((long, arg)) = own().find(|(long, _)| *long == name) else {
+            let Some((long, arg)) = own().find(|(_, arg)| names(arg).any(|known| known == name))
+            else {
                 return Err(fail(unknown("setting", name, own().map(|(long, _)| long))));
             };
+            let mut read = self.settings.iter();
+            if read.any(|setting| setting.command == words && setting.flag == long) {
+                return Err(fail(format!(
+                    "`{name}` is another name of `{long}`; keep one of them"
+                )));
+            }
             let read = values(value.get_ref(), is_list(arg));
             let mut values = read.map_err(|what| fail(format!("`{name}` {what}")))?;
             if is_switch(arg) && value.get_ref().as_bool().is_none() {
                 return Err(fail(format!("`{name}` is true or false")));
             }
-            if arg.get_value_hint() == ValueHint::AnyPath {
-                for value in &mut values {
-                    *value = self.folder.join(&*value).to_string_lossy().into_owned();
-                }
+            for value in &mut values {
+                *value = self.located(long, arg, value);
             }
             arguments(long, arg, &values).map_err(|what| fail(format!("`{name}`: {what}")))?;
             self.settings.push(Setting {
@@ -126,6 +131,20 @@ impl Reading<'_> {
             });
         }
         Ok(())
+    }
+}
+
+impl Reading<'_> {
+    /// The value of a flag; if it is a path, as it is called from here.
+    fn located(&self, long: &str, arg: &Arg, value: &str) -> String {
+        let from_here = |path: &str| self.folder.join(path).to_string_lossy().into_owned();
+        match value.strip_prefix("file:") {
+            Some(path) if long == "arrivals" => format!("file:{}", from_here(path)),
+            _ if arg.get_value_hint() == ValueHint::AnyPath => from_here(value),
+            // The others are built in.
+            _ if long == "scenario" && value.ends_with(".toml") => from_here(value),
+            _ => value.to_owned(),
+        }
     }
 }
 
@@ -150,22 +169,22 @@ fn values(value: &DeValue<'_>, is_list: bool) -> Result<Vec<String>, String> {
     }
 }
 
-/// That there is no such thing, and which one is meant.
-pub(super) fn unknown<'a>(
-    kind: &str,
-    name: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> String {
+/// The one of `known` that is spelt most like `name`, if any is.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |known: &str| strsim::jaro_winkler(name, known);
-    let nearest = known
-        .clone()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    match nearest.filter(|nearest| likeness(nearest) >= ALIKE) {
+    let most = known.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    most.filter(|most| likeness(most) >= ALIKE)
+}
+
+/// That there is no such thing, and which one is meant.
+pub(super) fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<_> = known.collect();
+    match nearest(name, known.iter().copied()) {
         Some(nearest) => format!("there is no {kind} `{name}`; is `{nearest}` meant?"),
-        None => {
-            let known: Vec<_> = known.collect();
-            format!("there is no {kind} `{name}`; there are {}", known.join(", "))
-        }
+        None => format!(
+            "there is no {kind} `{name}`; there are {}",
+            known.join(", ")
+        ),
     }
 }
 
@@ -189,7 +208,8 @@ mod tests {
         let file = read(
             "quiet = true\n[replay]\nlimit = 1_0\nspeed = 1.5\nhtml = \"a.html\"\nforce = false\n\
              label = [\"a=b\", \"c=d\"]\nverbose = 2\nrequire = \"errors < 1%\"\n\
-             [trace.cut]\nwindow = \"1s..2s\"\n",
+             [trace.cut]\nwindow = \"1s..2s\"\n[run]\nscenario = \"day.toml\"\n\
+             [prepare]\narrivals = \"file:starts.csv\"\n",
         )
         .unwrap();
         assert_eq!(values_of(&file, "", "quiet"), ["true"]);
@@ -200,6 +220,11 @@ mod tests {
         assert_eq!(values_of(&file, "replay", "label"), ["a=b", "c=d"]);
         assert_eq!(values_of(&file, "replay", "require"), ["errors < 1%"]);
         assert_eq!(values_of(&file, "trace cut", "window"), ["1s..2s"]);
+        assert_eq!(values_of(&file, "run", "scenario"), ["conf/day.toml"]);
+        assert_eq!(
+            values_of(&file, "prepare", "arrivals"),
+            ["file:conf/starts.csv"]
+        );
         let words = ["trace".to_owned(), "cut".to_owned()];
         assert_eq!(file.get(&words, "window").unwrap().line, 11);
         assert_eq!(file.get(&words, "where"), None);
@@ -208,10 +233,22 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_their_line_and_what_is_meant() {
         for (text, said) in [
-            ("[replay]\nlimt = 1", "line 2: there is no setting `limt`; is `limit` meant?"),
-            ("\n[repaly]\nlimit = 1", "line 2: there is no command `repaly`; is `replay` meant?"),
-            ("[trace.qqq]\na = 1", "there is no command `qqq`; there are info, check"),
-            ("[replay]\nlimit = [1, 2]", "line 2: `limit` takes one value, not several"),
+            (
+                "[replay]\nlimt = 1",
+                "line 2: there is no setting `limt`; is `limit` meant?",
+            ),
+            (
+                "\n[repaly]\nlimit = 1",
+                "line 2: there is no command `repaly`; is `replay` meant?",
+            ),
+            (
+                "[trace.qqq]\na = 1",
+                "there is no command `qqq`; there are info, check",
+            ),
+            (
+                "[replay]\nlimit = [1, 2]",
+                "line 2: `limit` takes one value, not several",
+            ),
             ("[replay]\nforce = 1", "line 2: `force` is true or false"),
             ("[replay]\nverbose = 10", "`10` is no number up to 9"),
             ("[replay]\nuntil = 2026-01-01", "write it in quotes"),

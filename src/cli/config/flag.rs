@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command};
 
-/// Flags that are set on the command line alone.
+/// Flags that are set on the command line alone; of `config`, there is a variable.
 const NOT_SETTABLE: [&str; 3] = ["help", "version", "config"];
 
 /// The flags of `command` that can be set from elsewhere: every long one that is shown.
@@ -12,6 +12,12 @@ pub(super) fn flags(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
     let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
     let long = shown.filter_map(|arg| Some((arg.get_long()?, arg)));
     long.filter(|(long, _)| !NOT_SETTABLE.contains(long))
+}
+
+/// The long names of the flag, the usual one first.
+pub(super) fn names(arg: &Arg) -> impl Iterator<Item = &str> {
+    let others = arg.get_visible_aliases().unwrap_or_default();
+    arg.get_long().into_iter().chain(others)
 }
 
 /// The command that `words` name below `root`.
@@ -30,6 +36,15 @@ pub(super) fn is_switch(arg: &Arg) -> bool {
 pub(super) fn is_list(arg: &Arg) -> bool {
     let most = arg.get_num_args().map_or(1, |range| range.max_values());
     matches!(arg.get_action(), ArgAction::Append) || most > 1
+}
+
+/// Whether the two cannot be used together.
+pub(super) fn conflict(command: &Command, one: &Arg, other: &Arg) -> bool {
+    let excludes = |one: &Arg, other: &Arg| {
+        let excluded = command.get_arg_conflicts_with(one);
+        excluded.iter().any(|arg| arg.get_id() == other.get_id())
+    };
+    excludes(one, other) || excludes(other, one)
 }
 
 /// `values` as arguments of the command line.
@@ -55,4 +70,58 @@ pub(super) fn arguments(long: &str, arg: &Arg, values: &[String]) -> Result<Vec<
         }
     }
     Ok(arguments)
+}
+
+/// Whether what the flag takes must not be shown, or not all of it.
+fn is_secret(long: &str) -> bool {
+    long == "header"
+}
+
+/// A value as it may be shown: without what is a secret in it.
+pub(super) fn shown(long: &str, value: &str) -> String {
+    match value.split_once(':') {
+        Some((name, _)) if is_secret(long) => format!("{}: (hidden)", name.trim()),
+        None if is_secret(long) => "(hidden)".to_owned(),
+        _ => without_password(value),
+    }
+}
+
+/// A URL without who logs in there.
+fn without_password(value: &str) -> String {
+    let Some((scheme, rest)) = value.split_once("://") else {
+        return value.to_owned();
+    };
+    let host_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(host_ends);
+    match host.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://(hidden)@{host}{path}"),
+        None => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let table = [
+            (
+                "header",
+                "authorization: Bearer x",
+                "authorization: (hidden)",
+            ),
+            ("header", "Bearer x", "(hidden)"),
+            (
+                "prometheus",
+                "https://a:x@host:1/p@q",
+                "https://(hidden)@host:1/p@q",
+            ),
+            ("target", "http://host:1/a@b", "http://host:1/a@b"),
+            ("label", "a=b:c", "a=b:c"),
+        ];
+        for (long, value, expected) in table {
+            assert_eq!(shown(long, value), expected);
+        }
+    }
 }

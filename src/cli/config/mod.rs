@@ -1,5 +1,5 @@
-//! Settings from everywhere: a flag, else a variable of the environment, else `voicelt.toml`, else
-//! the default.
+//! Settings from everywhere: a flag, else a variable of the environment, else a recipe, else
+//! `voicelt.toml`, else the default.
 //!
 //! What the environment and the file say is put among the arguments of the command line, for each
 //! flag that is not there, before they are parsed: so it is checked as a flag is.
@@ -9,21 +9,21 @@ mod file;
 mod flag;
 mod layers;
 mod recipe;
+mod refusal;
 mod show;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::error::Error;
-use clap::{Command, CommandFactory, FromArgMatches};
+use clap::error::{Error, ErrorKind};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use super::exit::BadInput;
-use super::stderr::say;
 use super::{Cli, stderr};
 use environment::Environment;
 use file::ConfigFile;
-use layers::{Given, Layers};
+use layers::{Chosen, Given, Layers};
 
 /// The file that is read where no other is named.
 const FILE: &str = "voicelt.toml";
@@ -52,27 +52,41 @@ enum Config {
 pub fn run(args: &Args, file: Option<&Path>) -> anyhow::Result<ExitCode> {
     let Config::Show(args) = &args.command;
     let root = command();
-    let layers = Layers {
-        file: find(file.map(Path::to_owned), &root)?,
-        environment: Environment::of_process(),
-    };
-    show::run(args, &root, &layers)
+    show::run(args, &root, &layers(file, &root)?)
 }
 
 /// The command line as it is meant, with what the environment and the file add to it.
 ///
 /// # Errors
 /// The exit code where there is nothing to run: after help, or after what was wrong was said.
-pub fn parse(args: Vec<OsString>) -> Result<Cli, ExitCode> {
-    let root = command();
-    let environment = Environment::of_process();
-    let named = layers::config_of(&args);
-    let layers = find(named, &root).map(|file| Layers { file, environment });
-    let whole = layers.and_then(|layers| layers.complete(&root, args));
-    let (args, given) = whole.map_err(|error| stderr::fail(&error.into()))?;
-    let parsed = root.try_get_matches_from(args);
+pub(super) fn parse(args: &[OsString]) -> Result<(Cli, Vec<Given>), ExitCode> {
+    let alone = Cli::command().try_get_matches_from(args);
+    // Only what is missing may come from elsewhere; help and mistakes are as without it.
+    if let Err(error) = alone.as_ref()
+        && error.kind() != ErrorKind::MissingRequiredArgument
+    {
+        return Err(refusal::say(error, &[]));
+    }
+    let (args, chosen) = complete(args).map_err(|error| stderr::fail(&error))?;
+    let parsed = Cli::command().try_get_matches_from(args);
     let parsed = parsed.and_then(|matches| Cli::from_arg_matches(&matches));
-    parsed.map_err(|error| refuse(&error, &given))
+    match parsed {
+        Ok(cli) => Ok((cli, chosen.given)),
+        Err(error) => Err(refusal::say(&error, &chosen.given)),
+    }
+}
+
+/// Says where the flags that `error` speaks of are set, if not on the command line.
+pub(super) fn say_origins(error: &anyhow::Error, given: &[Given]) {
+    stderr::say(&refusal::notes(&format!("{error:#}"), given));
+}
+
+fn complete(args: &[OsString]) -> anyhow::Result<(Vec<OsString>, Chosen)> {
+    let parsed = lenient(args)?;
+    let file = parsed.get_one::<PathBuf>("config");
+    let root = command();
+    let layers = layers(file.map(PathBuf::as_path), &root)?;
+    Ok(layers.complete(&root, args, &parsed)?)
 }
 
 /// Our commands, with what they inherit.
@@ -82,24 +96,22 @@ fn command() -> Command {
     command
 }
 
-/// The file that is named, else the one of this folder, where there is one.
-fn find(named: Option<PathBuf>, root: &Command) -> Result<Option<ConfigFile>, BadInput> {
-    let from_environment = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty());
-    let named = named.or_else(|| from_environment().map(PathBuf::from));
-    match named {
-        Some(path) => ConfigFile::read(&path, root).map(Some),
-        None if Path::new(FILE).exists() => ConfigFile::read(Path::new(FILE), root).map(Some),
-        None => Ok(None),
-    }
+/// What is on the command line, though something that must be there may be missing.
+fn lenient(args: &[OsString]) -> Result<ArgMatches, Error> {
+    let command = Cli::command().ignore_errors(true);
+    command.try_get_matches_from(args)
 }
 
-/// Says what is wrong with the arguments, or the help that was asked for; what was not on the
-/// command line is named with where it comes from.
-fn refuse(error: &Error, given: &[Given]) -> ExitCode {
-    // Nobody listening is no reason to fail otherwise.
-    let _ = error.print();
-    for note in layers::notes(&error.to_string(), given) {
-        say(&note);
-    }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+/// The environment, and the file: the one that is named, else the one of this folder, if there is one.
+fn layers(named: Option<&Path>, root: &Command) -> Result<Layers, BadInput> {
+    let from_environment = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty());
+    let named = named.map(Path::to_owned);
+    let named = named.or_else(|| from_environment().map(PathBuf::from));
+    let usual = || Some(PathBuf::from(FILE)).filter(|path| path.exists());
+    let file = named.or_else(usual);
+    let file = file.map(|path| ConfigFile::read(&path, root));
+    Ok(Layers {
+        environment: Environment::of_process(),
+        file: file.transpose()?,
+    })
 }

@@ -32,6 +32,7 @@ use crate::units::{Human, NS_PER_S, RunTime, SampleRate};
 pub use args::Args;
 use behaviour::{Behaviour, Resolved};
 use scenario::Scenario;
+pub(crate) use scenario::text as scenario_text;
 use speech::Speech;
 
 /// What runs without a scenario are named after.
