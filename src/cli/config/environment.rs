@@ -9,6 +9,8 @@ use super::file::nearest;
 use super::flag::{self, flags, is_list};
 use crate::cli::prometheus::TOKEN;
 
+/// What our variables begin with.
+const PREFIX: &str = "VOICELT_";
 /// Flags that mean different things in different commands: only the variable with the command's
 /// name sets them.
 const OF_ONE_COMMAND: [&str; 4] = ["audio", "format", "output", "sessions"];
@@ -30,7 +32,7 @@ impl Environment {
     pub(super) fn of(all: impl IntoIterator<Item = (String, String)>) -> Environment {
         let ours = all
             .into_iter()
-            .filter(|(name, value)| name.starts_with("VOICELT_") && !value.is_empty());
+            .filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty());
         Environment(ours.collect())
     }
 
@@ -56,16 +58,32 @@ impl Environment {
         let mut known = BTreeSet::from([VARIABLE.to_owned(), TOKEN.to_owned()]);
         add_known(root, &[], &mut known);
         let unused = self.0.keys().filter(|name| !known.contains(*name));
-        let meant = |name: &String| {
-            let known = known.iter().map(String::as_str);
-            let said = match nearest(name, known) {
-                Some(nearest) => format!("is {nearest} meant?"),
-                None => "no flag has this name".to_owned(),
-            };
-            (name.clone(), said)
-        };
+        let meant = |name: &String| (name.clone(), meant(name, &known));
         unused.map(meant).collect()
     }
+}
+
+/// What a variable that is not one of `known` may be meant to be.
+fn meant(name: &str, known: &BTreeSet<String>) -> String {
+    // What all begin with would make all alike.
+    let own = |name| str::strip_prefix(name, PREFIX).unwrap_or(name);
+    let flag = format!("_{}", own(name));
+    if OF_ONE_COMMAND
+        .iter()
+        .any(|one| flag == format!("_{}", upper(one)))
+        && let Some(example) = known.iter().find(|known| known.ends_with(&flag))
+    {
+        return format!("name the command too, as in {example}");
+    }
+    match nearest(own(name), known.iter().map(|known| own(known))) {
+        Some(nearest) => format!("is {PREFIX}{nearest} meant?"),
+        None => "no flag has this name".to_owned(),
+    }
+}
+
+/// A name as variables have it.
+fn upper(text: &str) -> String {
+    text.to_uppercase().replace('-', "_")
 }
 
 /// Adds the variables of `command`, which `words` name, and of all below it.
@@ -82,11 +100,10 @@ fn add_known(command: &Command, words: &[String], known: &mut BTreeSet<String>) 
 /// The names of the variables that set a flag, the one that is looked at first at the beginning:
 /// `VOICELT_REPLAY_SPEED`, `VOICELT_SPEED`.
 fn names(words: &[String], long: &str, arg: &Arg) -> impl Iterator<Item = String> {
-    let upper = |text: &str| text.to_uppercase().replace('-', "_");
     let command: String = words.iter().map(|word| upper(word) + "_").collect();
     let is_general = words.is_empty() || !OF_ONE_COMMAND.contains(&long);
-    let own = flag::names(arg).map(|flag| format!("VOICELT_{command}{}", upper(flag)));
-    let general = flag::names(arg).map(|flag| format!("VOICELT_{}", upper(flag)));
+    let own = flag::names(arg).map(|flag| format!("{PREFIX}{command}{}", upper(flag)));
+    let general = flag::names(arg).map(|flag| format!("{PREFIX}{}", upper(flag)));
     own.chain(general.filter(|_| is_general))
         .collect::<Vec<_>>()
         .into_iter()
@@ -151,6 +168,7 @@ mod tests {
             "VOICELT_SPEED",
             "VOICELT_CONFIG",
             "VOICELT_QQ",
+            "VOICELT_FORMAT",
             "VOICELT",
         ];
         let environment = Environment::of(set.map(|name| (name.to_owned(), "1".to_owned())));
@@ -162,6 +180,7 @@ mod tests {
         assert_eq!(
             said,
             [
+                "VOICELT_FORMAT: name the command too, as in VOICELT_COMPARE_FORMAT",
                 "VOICELT_QQ: no flag has this name",
                 "VOICELT_SPEDE: is VOICELT_SPEED meant?"
             ]

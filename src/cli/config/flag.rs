@@ -7,6 +7,14 @@ use clap::{Arg, ArgAction, Command};
 /// Flags that are set on the command line alone; of `config`, there is a variable.
 const NOT_SETTABLE: [&str; 3] = ["help", "version", "config"];
 
+/// Flags of which the first, where it is set nearer, makes the second say nothing or something else.
+const OVERRULING: [(&str, &str); 4] = [
+    ("debug", "verbose"),
+    ("verbose", "debug"),
+    ("turn-timing", "barge-in"),
+    ("map", "format"),
+];
+
 /// The flags of `command` that can be set from elsewhere: every long one that is shown.
 pub(super) fn flags(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
     let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
@@ -38,13 +46,17 @@ pub(super) fn is_list(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append) || most > 1
 }
 
-/// Whether the two cannot be used together.
-pub(super) fn conflict(command: &Command, one: &Arg, other: &Arg) -> bool {
+/// Whether `flag` is out of place where the nearer `rival` is set.
+pub(super) fn gives_way(command: &Command, flag: &Arg, rival: &Arg) -> bool {
     let excludes = |one: &Arg, other: &Arg| {
         let excluded = command.get_arg_conflicts_with(one);
         excluded.iter().any(|arg| arg.get_id() == other.get_id())
     };
-    excludes(one, other) || excludes(other, one)
+    let is_overruled = || {
+        let pair = rival.get_long().zip(flag.get_long());
+        pair.is_some_and(|pair| OVERRULING.contains(&pair))
+    };
+    excludes(flag, rival) || excludes(rival, flag) || is_overruled()
 }
 
 /// `values` as arguments of the command line.

@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::environment::Environment;
 use super::file::ConfigFile;
-use super::flag::{self, arguments, conflict, flags};
+use super::flag::{self, arguments, flags, gives_way};
 use super::recipe::Recipe;
 use crate::cli::exit::BadInput;
 
@@ -130,7 +130,7 @@ impl Layers {
                     arguments(long, arg, &given.values).is_ok_and(|a| !a.is_empty());
                 let rival = higher
                     .iter()
-                    .find(|(_, other)| conflict(command, arg, other));
+                    .find(|(_, other)| gives_way(command, arg, other));
                 match rival.filter(|_| says_something) {
                     Some((rival, _)) => chosen.left_out.push((given, (*rival).to_owned())),
                     None => {
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn the_nearest_layer_sets_a_flag() {
         let file = "[replay]\nspeed = 2\nlimit = 3\nlabel = [\"a=b\", \"c=d\"]\nmessages = true\n";
-        let said = |line: &str, variables| completed(line, variables, file).0;
+        let said = |line: &str, variables: &[_]| completed(line, variables, file).0;
         assert_eq!(
             said("voicelt replay a", &[]),
             "voicelt replay a --speed=2 --limit=3 --label=a=b --label=c=d --messages"

@@ -143,9 +143,15 @@ pub(crate) fn routed(args: &LoadArgs, feasibility: &Feasibility, stream_limit: u
         limit => format!(", which takes at most {limit} streams on each"),
     };
     let (peak, connections) = (feasibility.extent.peak_sessions, feasibility.connections);
+    let share = peak.div_ceil(u64::from(connections.max(1)));
+    let counted = |count: u64, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    };
     format!(
-        "{connections} connections ({} sessions on each) to {}{limit}",
-        peak.div_ceil(u64::from(connections.max(1))),
+        "{} ({} on each) to {}{limit}",
+        counted(u64::from(connections), "connection"),
+        counted(share, "session"),
         args.to.target
     )
 }
