@@ -301,6 +301,9 @@ fn settings_are_shown_with_where_they_come_from_and_without_secrets() {
         users.split_whitespace().collect::<Vec<_>>(),
         ["run.users", "5", "scenario", "light"]
     );
+    let trace = printed(here, &[], "config show trace");
+    assert!(trace.contains("trace.cut.window ") && trace.contains("trace.info.format "));
+    assert_eq!(trace.matches("\nquiet ").count(), 1, "{trace}");
     let nothing = printed(tempfile::tempdir().unwrap().path(), &[], "config show");
     assert!(
         nothing.starts_with("file: no voicelt.toml in this folder"),

@@ -145,6 +145,26 @@ mod tests {
     }
 
     #[test]
+    fn no_variable_sets_two_flags_of_different_names() {
+        fn walk(command: &Command, words: &[String], seen: &mut BTreeMap<String, String>) {
+            for (long, arg) in flags(command) {
+                for name in names(words, long, arg) {
+                    let first = seen.entry(name.clone()).or_insert_with(|| long.to_owned());
+                    assert_eq!(first, long, "{name}");
+                }
+            }
+            for below in command.get_subcommands() {
+                walk(
+                    below,
+                    &[words, &[below.get_name().to_owned()]].concat(),
+                    seen,
+                );
+            }
+        }
+        walk(&command(), &[], &mut BTreeMap::new());
+    }
+
+    #[test]
     fn the_variable_of_the_command_comes_first() {
         let root = command();
         let all = |words: &str, wanted: &str| {

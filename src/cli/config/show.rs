@@ -154,7 +154,11 @@ impl Shown {
             if is_shown {
                 let global = words.is_empty() || arg.is_global_set();
                 let words = if global { &[] } else { words };
-                self.settings.push(setting(words, long, arg, given));
+                let setting = setting(words, long, arg, given);
+                // Those of all commands once.
+                if !self.settings.contains(&setting) {
+                    self.settings.push(setting);
+                }
             }
         }
         for (given, rival) in &chosen.left_out {
