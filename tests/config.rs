@@ -113,7 +113,7 @@ fn a_switch_is_turned_on_by_the_file_and_off_by_a_variable() {
     let error = refused(desk.path(), &["VOICELT_QUIET=maybe"], "prepare -o a.vtrace");
     assert_eq!(
         error,
-        "error: VOICELT_QUIET: `maybe` is neither true nor false\n"
+        "error: VOICELT_QUIET: `maybe` is neither true nor false; use one of them\n"
     );
 }
 

@@ -39,7 +39,7 @@ impl ConfigFile {
     pub(super) fn read(path: &Path, root: &Command) -> Result<ConfigFile, BadInput> {
         let shown = path.display();
         let text = std::fs::read_to_string(path);
-        let text = text.with_context(|| format!("settings {shown}"));
+        let text = text.with_context(|| format!("the settings file {shown}"));
         ConfigFile::parse(path, &text.map_err(BadInput)?, root)
     }
 
@@ -102,12 +102,7 @@ impl Reading<'_> {
                 self.table(subcommand, &words, below)?;
                 continue;
             }
-            // A flag of all commands is set at the top.
-            let own = || flags(command).filter(|(_, arg)| words.is_empty() || !arg.is_global_set());
-            let Some((long, arg)) = own().find(|(_, arg)| names(arg).any(|known| known == name))
-            else {
-                return Err(fail(unknown("setting", name, own().map(|(long, _)| long))));
-            };
+            let (long, arg) = settable(command, words, name).map_err(fail)?;
             let mut read = self.settings.iter();
             if read.any(|setting| setting.command == words && setting.flag == long) {
                 return Err(fail(format!(
@@ -117,7 +112,9 @@ impl Reading<'_> {
             let read = values(value.get_ref(), is_list(arg));
             let mut values = read.map_err(|what| fail(format!("`{name}` {what}")))?;
             if is_switch(arg) && value.get_ref().as_bool().is_none() {
-                return Err(fail(format!("`{name}` is true or false")));
+                return Err(fail(format!(
+                    "`{name}` is a switch; set it to true or false"
+                )));
             }
             for value in &mut values {
                 *value = self.located(long, arg, value);
@@ -131,6 +128,28 @@ impl Reading<'_> {
             });
         }
         Ok(())
+    }
+}
+
+/// The flag of the command that `name` sets in its table.
+///
+/// # Errors
+/// That there is none, or that it is set elsewhere.
+fn settable<'a>(
+    command: &'a Command,
+    words: &[String],
+    name: &str,
+) -> Result<(&'a str, &'a Arg), String> {
+    let is_here = |arg: &Arg| words.is_empty() || !arg.is_global_set();
+    match flags(command).find(|(_, arg)| names(arg).any(|known| known == name)) {
+        Some((long, arg)) if is_here(arg) => Ok((long, arg)),
+        Some((long, _)) => Err(format!(
+            "`{long}` is a setting of all commands; set it at the top of the file"
+        )),
+        None => {
+            let here = flags(command).filter(|(_, arg)| is_here(arg));
+            Err(unknown("setting", name, here.map(|(long, _)| long)))
+        }
     }
 }
 
@@ -249,11 +268,14 @@ mod tests {
                 "[replay]\nlimit = [1, 2]",
                 "line 2: `limit` takes one value, not several",
             ),
-            ("[replay]\nforce = 1", "line 2: `force` is true or false"),
+            (
+                "[replay]\nforce = 1",
+                "line 2: `force` is a switch; set it to true or false",
+            ),
             ("[replay]\nverbose = 10", "`10` is no number up to 9"),
             ("[replay]\nuntil = 2026-01-01", "write it in quotes"),
             ("[replay]\nconfig = \"x\"", "there is no setting `config`"),
-            ("[replay]\nquiet = true", "there is no setting `quiet`"),
+            ("[replay]\nquiet = true", "set it at the top of the file"),
             ("[replay\n", "line 1: "),
         ] {
             let error = read(text).unwrap_err();

@@ -70,11 +70,17 @@ pub(super) fn arguments(long: &str, arg: &Arg, values: &[String]) -> Result<Vec<
             ArgAction::SetTrue => match value.as_str() {
                 "true" | "1" => arguments.push(format!("--{long}").into()),
                 "false" | "0" => {}
-                _ => return Err(format!("`{value}` is neither true nor false")),
+                _ => {
+                    return Err(format!(
+                        "`{value}` is neither true nor false; use one of them"
+                    ));
+                }
             },
             ArgAction::Count => {
                 let times = value.parse::<u8>().ok().filter(|times| *times <= 9);
-                let times = times.ok_or_else(|| format!("`{value}` is no number up to 9"))?;
+                let times = times.ok_or_else(|| {
+                    format!("`{value}` is no number up to 9; say how often the flag is given")
+                })?;
                 let flags = (0..times).map(|_| OsString::from(format!("--{long}")));
                 arguments.extend(flags);
             }

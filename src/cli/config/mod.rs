@@ -91,7 +91,7 @@ fn complete(args: &[OsString]) -> anyhow::Result<(Vec<OsString>, Chosen)> {
 
 /// Our commands, with what they inherit.
 fn command() -> Command {
-    let mut command = Cli::command();
+    let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     command
 }

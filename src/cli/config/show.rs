@@ -117,10 +117,8 @@ fn below(command: &Command, words: &[String]) -> Vec<Vec<String>> {
     let own = words.is_empty() || !command.has_subcommands();
     let mut found: Vec<_> = own.then(|| words.to_vec()).into_iter().collect();
     for subcommand in command.get_subcommands() {
-        if subcommand.get_name() != "help" {
-            let words = [words, &[subcommand.get_name().to_owned()]].concat();
-            found.extend(below(subcommand, &words));
-        }
+        let words = [words, &[subcommand.get_name().to_owned()]].concat();
+        found.extend(below(subcommand, &words));
     }
     found
 }
