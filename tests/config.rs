@@ -252,13 +252,13 @@ fn settings_are_shown_with_where_they_come_from_and_without_secrets() {
     assert_eq!(
         config(&variables[1..], ""),
         "file: voicelt.toml\n\
-         quiet              true                                    voicelt.toml, line 1\n\
-         import.speed       2                                       VOICELT_SPEED\n\
-         replay.speed       2                                       VOICELT_SPEED\n\
-         replay.header      authorization: (hidden), x-a: (hidden)  voicelt.toml, line 3\n\
-         replay.label       a=b, c=d                                voicelt.toml, line 5\n\
-         replay.prometheus  https://(hidden)@prometheus:9090/       voicelt.toml, line 4\n\
-         doctor.header      x-b: (hidden)                           VOICELT_DOCTOR_HEADER\n\
+         quiet              true                                  voicelt.toml, line 1\n\
+         import.speed       2                                     VOICELT_SPEED\n\
+         replay.speed       2                                     VOICELT_SPEED\n\
+         replay.header      authorization:(hidden), x-a:(hidden)  voicelt.toml, line 3\n\
+         replay.label       a=b, c=d                              voicelt.toml, line 5\n\
+         replay.prometheus  https://(hidden)@prometheus:9090/     voicelt.toml, line 4\n\
+         doctor.header      x-b:(hidden)                          VOICELT_DOCTOR_HEADER\n\
          sets nothing: VOICELT_SPEDE; is VOICELT_SPEED meant?\n"
     );
     let shown: Value =

@@ -15,6 +15,13 @@ const OVERRULING: [(&str, &str); 4] = [
     ("map", "format"),
 ];
 
+/// Flags whose values hold metadata of calls, and what stands between its name and its value.
+const SECRET: [(&str, char); 3] = [
+    ("header", ':'),
+    ("consent-header", '='),
+    ("drop-header", '='),
+];
+
 /// The flags of `command` that can be set from elsewhere: every long one that is shown.
 pub(super) fn flags(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
     let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
@@ -90,17 +97,13 @@ pub(super) fn arguments(long: &str, arg: &Arg, values: &[String]) -> Result<Vec<
     Ok(arguments)
 }
 
-/// Whether what the flag takes must not be shown, or not all of it.
-fn is_secret(long: &str) -> bool {
-    long == "header"
-}
-
 /// A value as it may be shown: without what is a secret in it.
 pub(super) fn shown(long: &str, value: &str) -> String {
-    match value.split_once(':') {
-        Some((name, _)) if is_secret(long) => format!("{}: (hidden)", name.trim()),
-        None if is_secret(long) => "(hidden)".to_owned(),
-        _ => without_password(value),
+    let secret = SECRET.iter().find(|(flag, _)| *flag == long);
+    match secret.map(|(_, mark)| (mark, value.split_once(*mark))) {
+        Some((mark, Some((name, _)))) => format!("{}{mark}(hidden)", name.trim()),
+        Some((_, None)) => "(hidden)".to_owned(),
+        None => without_password(value),
     }
 }
 
@@ -127,9 +130,10 @@ mod tests {
             (
                 "header",
                 "authorization: Bearer x",
-                "authorization: (hidden)",
+                "authorization:(hidden)",
             ),
             ("header", "Bearer x", "(hidden)"),
+            ("drop-header", "x-line=payment", "x-line=(hidden)"),
             (
                 "prometheus",
                 "https://a:x@host:1/p@q",
