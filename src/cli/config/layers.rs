@@ -89,39 +89,19 @@ impl Layers {
         Ok(([before, &added, after].concat(), chosen))
     }
 
+    /// What counts of a command: of what cannot go together, the nearer.
     fn choose(&self, command: &Command, words: &[String], parsed: &ArgMatches) -> Chosen {
-        let recipe = Recipe::named(command, |long, arg| {
-            let said = is_said(parsed, arg).then(|| parsed.get_raw(arg.get_id().as_str()));
-            let said = said.flatten().and_then(Iterator::last);
-            match said {
-                Some(said) => Some((said.to_string_lossy().into_owned(), true)),
-                None => {
-                    let given = self.given(words, long, arg, None)?;
-                    let is_near = matches!(given.origin, Origin::Variable(_));
-                    Some((given.values.into_iter().last()?, is_near))
-                }
-            }
-        });
-        let mut present: Vec<(&str, &Arg)> = flags(command)
-            .filter(|(_, arg)| is_said(parsed, arg))
-            .collect();
-        // A flag that is hidden is still one that may be said.
-        let hidden = command.get_arguments().filter(|arg| arg.is_hide_set());
-        let hidden = hidden.filter(|arg| is_said(parsed, arg));
-        present.extend(hidden.filter_map(|arg| Some((arg.get_long()?, arg))));
-
+        let recipe = self.recipe(command, words, parsed);
+        let said = command.get_arguments().filter(|arg| is_said(parsed, arg));
+        let said = said.filter_map(|arg| Some((arg.get_long()?, arg)));
+        let mut present: Vec<_> = said.collect();
         let unsaid = flags(command).filter(|(_, arg)| !is_said(parsed, arg));
         let given = unsaid.filter_map(|(long, arg)| {
             let given = self.given(words, long, arg, recipe.as_ref())?;
             Some((long, arg, given))
         });
-        let (mut near, mut far) = (Vec::new(), Vec::new());
-        for given in given {
-            match given.2.origin {
-                Origin::Variable(_) => near.push(given),
-                _ => far.push(given),
-            }
-        }
+        let (near, far): (Vec<_>, Vec<_>) =
+            given.partition(|(.., given)| matches!(given.origin, Origin::Variable(_)));
         let mut chosen = Chosen::default();
         for layer in [near, far] {
             let higher = present.clone();
@@ -141,6 +121,19 @@ impl Layers {
             }
         }
         chosen
+    }
+
+    /// The recipe that the command is given, if it is given one.
+    fn recipe(&self, command: &Command, words: &[String], parsed: &ArgMatches) -> Option<Recipe> {
+        Recipe::named(command, |long, arg| {
+            if is_said(parsed, arg) {
+                let named = parsed.get_raw(arg.get_id().as_str())?.next_back()?;
+                return Some((named.to_string_lossy().into_owned(), true));
+            }
+            let given = self.given(words, long, arg, None)?;
+            let is_near = matches!(given.origin, Origin::Variable(_));
+            Some((given.values.into_iter().last()?, is_near))
+        })
     }
 
     /// What sets the flag, from the nearest layer on.
@@ -224,8 +217,7 @@ mod tests {
         let said = |line: &str, variables: &[_]| completed(line, variables, file).0;
         assert_eq!(
             said("voicelt replay a", &[]),
-            "voicelt replay a --speed=2 --limit=3 --label=a=b --label=c=d --messages"
-                .replace("--speed=2 --limit=3", "--limit=3 --speed=2")
+            "voicelt replay a --limit=3 --speed=2 --label=a=b --label=c=d --messages"
         );
         let general = ("VOICELT_SPEED", "4");
         let own = ("VOICELT_REPLAY_SPEED", "5");
