@@ -42,6 +42,7 @@ use crate::trace::TraceError;
 use crate::trace::extent::Extent;
 use crate::trace::model::{ClipRow, TraceSource};
 use crate::trace::stream::Bundle;
+use crate::units::counted;
 use crate::wire::channel::ConnectError;
 pub(crate) use args::LoadArgs;
 pub(crate) use capacity::{Scale, find_capacity};
@@ -144,10 +145,6 @@ pub(crate) fn routed(args: &LoadArgs, feasibility: &Feasibility, stream_limit: u
     };
     let (peak, connections) = (feasibility.extent.peak_sessions, feasibility.connections);
     let share = peak.div_ceil(u64::from(connections.max(1)));
-    let counted = |count: u64, what: &str| match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
-    };
     format!(
         "{} ({} on each) to {}{limit}",
         counted(u64::from(connections), "connection"),
