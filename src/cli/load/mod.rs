@@ -42,6 +42,7 @@ use crate::trace::TraceError;
 use crate::trace::extent::Extent;
 use crate::trace::model::{ClipRow, TraceSource};
 use crate::trace::stream::Bundle;
+use crate::units::counted;
 use crate::wire::channel::ConnectError;
 pub(crate) use args::LoadArgs;
 pub(crate) use capacity::{Scale, find_capacity};
@@ -143,9 +144,11 @@ pub(crate) fn routed(args: &LoadArgs, feasibility: &Feasibility, stream_limit: u
         limit => format!(", which takes at most {limit} streams on each"),
     };
     let (peak, connections) = (feasibility.extent.peak_sessions, feasibility.connections);
+    let share = peak.div_ceil(u64::from(connections.max(1)));
     format!(
-        "{connections} connections ({} sessions on each) to {}{limit}",
-        peak.div_ceil(u64::from(connections.max(1))),
+        "{} ({} on each) to {}{limit}",
+        counted(u64::from(connections), "connection"),
+        counted(share, "session"),
         args.to.target
     )
 }

@@ -22,7 +22,7 @@ use crate::replay::phases::Phases;
 use crate::replay::sketch::{SketchError, plan, sketch};
 use crate::trace::extent::Extent;
 use crate::trace::stream::Bundle;
-use crate::units::{Human, RunTime};
+use crate::units::{Human, RunTime, counted};
 pub use args::Args;
 
 /// How fine --find-capacity tells scales apart.
@@ -131,12 +131,12 @@ fn replay(
 fn announced(args: &Args, feasibility: &Feasibility, stream_limit: usize) -> String {
     let extent = &feasibility.extent;
     format!(
-        "{} sessions, {} turns, {} chunks over {}; up to {} sessions at once on {}\n",
-        extent.sessions,
-        extent.turns,
-        extent.chunks,
+        "{}, {}, {} over {}; up to {} at once on {}\n",
+        counted(extent.sessions, "session"),
+        counted(extent.turns, "turn"),
+        counted(extent.chunks, "chunk"),
         Human(extent.duration_ns),
-        extent.peak_sessions,
+        counted(extent.peak_sessions, "session"),
         routed(&args.load, feasibility, stream_limit),
     )
 }

@@ -28,10 +28,11 @@ use crate::replay::users::Users;
 use crate::replay::{Traffic, TurnTiming};
 use crate::results::manifest::{Campaign, ClosedLoop, Planned};
 use crate::trace::extent::Extent;
-use crate::units::{Human, NS_PER_S, RunTime, SampleRate};
+use crate::units::{Human, NS_PER_S, RunTime, SampleRate, counted};
 pub use args::Args;
 use behaviour::{Behaviour, Resolved};
 use scenario::Scenario;
+pub(crate) use scenario::text as scenario_text;
 use speech::Speech;
 
 /// What runs without a scenario are named after.
@@ -330,11 +331,11 @@ impl Loop<'_> {
         let purpose = purpose.and_then(|scenario| scenario.behaviour.purpose.as_deref());
         let purpose = purpose.map_or(String::new(), |purpose| format!(" ({purpose})"));
         format!(
-            "{}{purpose}: up to {} users over {}, {} clips at {} pace,",
+            "{}{purpose}: up to {} over {}, {} at {} pace,",
             self.name().unwrap_or(UNNAMED),
-            extent.peak_sessions,
+            counted(extent.peak_sessions, "user"),
             Human(extent.duration_ns),
-            self.speech.bundle.clips.len(),
+            counted(self.speech.bundle.clips.len() as u64, "clip"),
             self.resolved.call.pace
         )
     }
