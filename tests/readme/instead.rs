@@ -75,6 +75,10 @@ pub(crate) const NOT_HERE: &[(&str, &str)] = &[
     ("cargo test", "this is one of its tests"),
     ("docker compose", "needs Docker"),
     (
+        "python3 -m venv notebooks",
+        "the notebooks' own environment: .ci/run makes one and executes them",
+    ),
+    (
         "tools/speech-gateway/start",
         "installs packages: .ci/run does that",
     ),
