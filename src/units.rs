@@ -154,6 +154,27 @@ pub fn grpc_code_name(code: u32) -> Option<&'static str> {
     NAMES.get(usize::try_from(code).ok()?).copied()
 }
 
+/// `n` with its digits in groups of three.
+#[must_use]
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `n` and its noun: `1 turn`, `12 turns`.
+#[must_use]
+pub fn counted(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(n))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +218,16 @@ mod tests {
         for text in ["", "-1", "-1s", "5 parsecs", "nan", "inf", "1e30"] {
             assert_eq!(duration_ns(text), Err(DurationError(text.to_owned())));
         }
+    }
+
+    #[test]
+    fn counts_read_well() {
+        let shown = [0, 999, 1_000, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [counted(1, "turn"), counted(0, "turn")],
+            ["1 turn", "0 turns"]
+        );
     }
 
     #[test]

@@ -364,7 +364,7 @@ fn flags_with_values_that_mean_nothing() {
     $ voicelt run --scenario nowhere.toml --audio good.vtrace -t embedded
     error: --scenario nowhere.toml: No such file or directory; check the name and the folder [2]
     $ voicelt replay good.vtrace --require 'respons.p95 < 800ms'
-    error: invalid value 'respons.p95 < 800ms' for '--require <REQUIREMENT>': there is no metric `respons` (at character 1); did you mean `response`? Possible metrics: response, audible, asr, endpoint, llm_ttft, llm_total, tts, e2e, barge_in_latency, total, errors, success, lag, throughput [2]
+    error: invalid value 'respons.p95 < 800ms' for '--require <REQUIREMENT>': there is no metric `respons` (at character 1); did you mean `response`? Possible metrics: response, audible, asr, endpoint, llm_ttft, llm_total, tts, e2e, barge_in_latency, total, errors, success, lag, throughput, wer [2]
     $ voicelt replay good.vtrace --require 'response.q95 < 800ms'
     error: invalid value 'response.q95 < 800ms' for '--require <REQUIREMENT>': `response` has no statistic `q95` (at character 10); did you mean `p95`? Possible statistics: p50, p90, p95, p99, max, mean, min [2]
     $ voicelt replay good.vtrace --require 'response.p95 < 800mz'
@@ -404,4 +404,59 @@ fn flags_with_values_that_mean_nothing() {
             "{line}: {said}"
         );
     }
+}
+
+#[test]
+fn settings_that_cannot_be() {
+    let desk = Desk::new();
+    desk.write("broken.toml", b"quiet = true\n[replay\n");
+    desk.write("key.toml", b"[replay]\nsped = 2\n");
+    desk.write("command.toml", b"[repaly]\nspeed = 2\n");
+    desk.write("switch.toml", b"[replay]\nforce = \"yes\"\n");
+    desk.write("many.toml", b"[replay]\nspeed = [1, 2]\n");
+    desk.write("value.toml", b"[replay]\nspeed = \"fast\"\n");
+    desk.write("place.toml", b"[replay]\nquiet = true\n");
+    let said = desk.errors(
+        &[
+            "voicelt config show --config nowhere.toml",
+            "voicelt config show --config broken.toml",
+            "voicelt config show --config key.toml",
+            "voicelt config show --config command.toml",
+            "voicelt config show --config switch.toml",
+            "voicelt config show --config many.toml",
+            "voicelt config show --config value.toml",
+            "voicelt config show --config place.toml",
+            "VOICELT_QUIET=yes voicelt config show",
+            "VOICELT_VERBOSE=10 voicelt config show",
+            "voicelt config show traces",
+            "voicelt config show qqq",
+        ],
+        &[],
+    );
+    insta::assert_snapshot!(said, @r"
+    $ voicelt config show --config nowhere.toml
+    error: the settings file nowhere.toml: No such file or directory; check the name and the folder [2]
+    $ voicelt config show --config broken.toml
+    error: broken.toml, line 2: unclosed table, expected `]` [2]
+    $ voicelt config show --config key.toml
+    error: key.toml, line 2: there is no setting `sped`; is `speed` meant? [2]
+    $ voicelt config show --config command.toml
+    error: command.toml, line 1: there is no command `repaly`; is `replay` meant? [2]
+    $ voicelt config show --config switch.toml
+    error: switch.toml, line 2: `force` is a switch; set it to true or false [2]
+    $ voicelt config show --config many.toml
+    error: many.toml, line 2: `speed` takes one value, not several [2]
+    $ voicelt config show --config value.toml
+    error: invalid value 'fast' for '--speed <FACTOR>': a factor is a number from 0.001 to 1000 [2]
+    $ voicelt config show --config place.toml
+    error: place.toml, line 2: `quiet` is a setting of all commands; set it at the top of the file [2]
+    $ VOICELT_QUIET=yes voicelt config show
+    error: VOICELT_QUIET: `yes` is neither true nor false; use one of them [2]
+    $ VOICELT_VERBOSE=10 voicelt config show
+    error: VOICELT_VERBOSE: `10` is no number up to 9; say how often the flag is given [2]
+    $ voicelt config show traces
+    error: there is no command `traces`; is `trace` meant? [2]
+    $ voicelt config show qqq
+    error: there is no command `qqq`; there are prepare, import, record, replay, run, gateway, report, compare, runs, trace, witness, schema, doctor, config, completions, man [2]
+    ");
 }

@@ -84,12 +84,20 @@ impl Point {
     }
 }
 
+/// What a load of a search is in its unit, where one is so much as `step`, a whole part of 1.
+///
+/// Divided by the parts, since 17 × 0.1 is not 1.7.
+#[must_use]
+pub fn in_unit(load: u32, step: f64) -> f64 {
+    f64::from(load) / step.recip().round()
+}
+
 impl Curve {
     /// The curve of a search that found `bounds`, in steps of so many `unit`.
     #[must_use]
     pub fn new(unit: &str, step: f64, bounds: Bounds, mut points: Vec<Point>) -> Curve {
         points.sort_by(|a, b| a.load.total_cmp(&b.load));
-        let load = |load: Option<u32>| load.map(|load| f64::from(load) * step);
+        let load = |load: Option<u32>| load.map(|load| in_unit(load, step));
         Curve {
             schema_version: CURVE_SCHEMA.to_owned(),
             unit: unit.to_owned(),
@@ -196,6 +204,15 @@ mod tests {
         assert_eq!(probe(&[Met, Met]), Some(Probe::Met));
         assert_eq!(probe(&[Met, NotMet, NotJudged]), Some(Probe::NotMet));
         assert_eq!(probe(&[Met, NotJudged]), None);
+    }
+
+    #[test]
+    fn a_load_is_the_decimal_number_that_it_is_called() {
+        let called: Vec<String> = [1, 6, 12, 17, 19, 20]
+            .map(|load| in_unit(load, 0.1).to_string())
+            .into();
+        assert_eq!(called, ["0.1", "0.6", "1.2", "1.7", "1.9", "2"]);
+        assert_eq!(in_unit(7, 1.0).to_string(), "7");
     }
 
     #[test]

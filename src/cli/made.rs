@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::audio::Matched;
 use crate::audio::library::Pool;
 use crate::trace::extent::Extent;
-use crate::units::Human;
+use crate::units::{Human, counted};
 
 /// Files that are named with the reason they were skipped.
 const NAMED: usize = 10;
@@ -58,13 +58,14 @@ fn transcripts(matched: &Matched) -> String {
 /// How large the trace is, and what it asks of a gateway.
 pub(crate) fn trace(extent: &Extent, clips: usize) -> String {
     format!(
-        "trace     {} sessions, {} turns, {clips} clips, {} long\n\
-         load      at most {} sessions at a time; {:.1} chunks/s and {:.3} MB/s on average\n\
+        "trace     {}, {}, {}, {} long\n\
+         load      at most {} at a time; {:.1} chunks/s and {:.3} MB/s on average\n\
          peak      {} chunks/s and {:.3} MB/s\n",
-        extent.sessions,
-        extent.turns,
+        counted(extent.sessions, "session"),
+        counted(extent.turns, "turn"),
+        counted(clips as u64, "clip"),
         Human(extent.duration_ns),
-        extent.peak_sessions,
+        counted(extent.peak_sessions, "session"),
         extent.chunks_per_s(),
         extent.megabytes_per_s(),
         extent.peak_chunks_per_s,

@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod completions;
+pub mod config;
 pub mod doctor;
 pub mod duration;
 pub mod exit;
@@ -36,6 +37,8 @@ pub mod stdout;
 pub mod trace;
 pub mod witness;
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -49,6 +52,9 @@ pub struct Cli {
     /// Say nothing on standard error but errors
     #[arg(long, global = true)]
     quiet: bool,
+    /// Take settings from this file instead of voicelt.toml in this folder (or VOICELT_CONFIG)
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
@@ -81,8 +87,25 @@ enum Command {
     Witness(witness::Args),
     Schema(schema::Args),
     Doctor(doctor::Args),
+    Config(config::Args),
     Completions(completions::Args),
     Man(man::Args),
+}
+
+/// Runs what `args` ask for, with the settings of the environment and of `voicelt.toml`; what went
+/// wrong is said.
+#[must_use]
+pub fn start(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<_> = args.into_iter().collect();
+    let (cli, given) = match config::parse(&args) {
+        Ok(parsed) => parsed,
+        Err(code) => return code,
+    };
+    cli.run().unwrap_or_else(|error| {
+        let code = stderr::fail(&error);
+        config::say_origins(&error, &given);
+        code
+    })
 }
 
 impl Cli {
@@ -104,6 +127,7 @@ impl Cli {
             Command::Trace(args) => trace::run(&args, self.quiet),
             Command::Witness(args) => witness::run(&args),
             Command::Schema(args) => schema::run(&args),
+            Command::Config(args) => config::run(&args, self.config.as_deref()),
             Command::Completions(args) => completions::run(&args, Cli::command()),
             Command::Man(args) => man::run(&args, Cli::command()),
             Command::Doctor(args) => doctor::run(&args, self.quiet),

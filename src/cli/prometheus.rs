@@ -18,7 +18,7 @@ use client::{Client, Span};
 use series::{Query, usual};
 
 /// Where the token for Prometheus is taken from: never from a flag, which others could read.
-const TOKEN: &str = "VOICELT_PROMETHEUS_TOKEN";
+pub(crate) const TOKEN: &str = "VOICELT_PROMETHEUS_TOKEN";
 /// Most rows of all series.
 const MOST_ROWS: usize = 500_000;
 

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use crate::wire::channel::{Channel, ConnectError, Connector, Endpoint};
 
 /// Connections that are being opened at once before a run: few enough for a listener's backlog.
-const BATCH: usize = 32;
+pub(super) const BATCH: u32 = 32;
 /// How often a session that waits for a place looks whether the server has raised its limit, or
 /// the connection was lost; places that become free are told at once.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -236,7 +236,7 @@ impl Connections {
     }
 
     async fn open_all(&self) -> Result<(), ConnectError> {
-        for batch in self.slots.chunks(BATCH) {
+        for batch in self.slots.chunks(BATCH as usize) {
             let mut opened = JoinSet::new();
             for slot in batch {
                 let (slot, connector, balance) =

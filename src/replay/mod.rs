@@ -52,7 +52,7 @@ use std::sync::mpsc::sync_channel;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::RunClock;
+use crate::clock::{Clock, RunClock, epoch_now};
 use crate::live::gauges::Gauges;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
@@ -156,6 +156,8 @@ pub struct Gateway {
     connector: Connector,
     /// Streams that it allows on a connection; `usize::MAX` for no limit.
     pub stream_limit: usize,
+    /// How long the connection took to be ready.
+    pub connect_ns: i64,
 }
 
 impl Gateway {
@@ -165,11 +167,13 @@ impl Gateway {
     /// A gateway that cannot be reached.
     pub fn reach(endpoint: Endpoint, trust: &Trust) -> Result<Gateway, ReplayError> {
         let connector = Connector::new(endpoint, trust)?;
-        let opened = runtime()?.block_on(connector.connect(0))?;
-        let stream_limit = opened.max_streams();
+        let runtime = runtime()?;
+        let clock = RunClock::new(&epoch_now());
+        let opened = runtime.block_on(connector.connect(0))?;
         Ok(Gateway {
             connector,
-            stream_limit,
+            stream_limit: opened.max_streams(),
+            connect_ns: clock.now().0,
         })
     }
 }
@@ -412,10 +416,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, ReplayError> {
     })
 }
 
-/// Time between the run's epoch and its first session, for connections and threads to be ready.
+/// Time between the run's epoch and its first session, for threads and connections to be ready:
+/// of these each batch takes as long as the one that was opened before the run.
 #[must_use]
-pub fn lead_ns(connections: u32) -> i64 {
-    NS_PER_S / 5 + i64::from(connections) * NS_PER_MS * 2
+pub fn lead_ns(connections: u32, connect_ns: i64) -> i64 {
+    let batches = i64::from(connections.div_ceil(connections::BATCH));
+    NS_PER_S / 5 + i64::from(connections) * NS_PER_MS * 2 + batches * connect_ns
 }
 
 /// `k: v` headers as they may be shown: values of secrets are hidden.

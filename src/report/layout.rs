@@ -116,25 +116,6 @@ impl Page {
     }
 }
 
-/// `n` with its digits in groups of three.
-pub(super) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `n` and its noun: `1 turn`, `12 turns`.
-pub(super) fn counted(n: u64, noun: &str) -> String {
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(n))
-}
-
 /// `part` of `whole` in percent, rounded down so that 100 % means all.
 pub(super) fn percent(part: u64, whole: u64) -> String {
     match u128::from(part) * 1_000 / u128::from(whole.max(1)) {
@@ -148,9 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_and_shares_read_well() {
-        let shown = [0, 999, 1_000, 1_234_567].map(grouped);
-        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+    fn shares_are_rounded_down() {
         assert_eq!(percent(99_999, 100_000), "99.9 %");
         assert_eq!([percent(3, 3), percent(0, 0)], ["100 %", "0.0 %"]);
     }

@@ -2,13 +2,13 @@
 
 use super::guidance::Standing;
 use super::latencies::LATENCIES;
-use super::layout::{grouped, percent};
+use super::layout::percent;
 use super::require::Judgement;
 use super::stats::Quantile;
 use super::summary::Summary;
 use crate::results::manifest::{ExitReason, VerdictLevel};
 use crate::results::row::Status;
-use crate::units::Human;
+use crate::units::{Human, grouped};
 
 /// A short report of a run.
 #[must_use]

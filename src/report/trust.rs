@@ -1,8 +1,7 @@
 //! How far the quantiles of a latency can be trusted, in words.
 
-use super::layout::grouped;
 use super::stats::Percentiles;
-use crate::units::Human;
+use crate::units::{Human, grouped};
 
 /// Most characters of a line.
 const WIDTH: usize = 70;

@@ -283,7 +283,7 @@ fn a_hundred_thousand_rows_become_as_many_sessions() {
     );
     assert!(said.contains("          and 90 more\n"), "{said}");
     assert!(
-        said.contains("trace     99900 sessions, 99900 turns, 3 clips"),
+        said.contains("trace     99,900 sessions, 99,900 turns, 3 clips"),
         "{said}"
     );
     let trace = desk.made();

@@ -46,6 +46,7 @@ impl Desk {
     pub(crate) fn new(gateway: &str) -> Desk {
         let desk = Desk(tempfile::tempdir().unwrap());
         desk.put_audio();
+        desk.put("said.csv", "path,transcript\nhello.wav,Hello there\n");
         desk.put_logs();
         desk.put("calls.toml", RECIPE);
         desk.put("my-day.toml", &short_stages());

@@ -3,8 +3,9 @@
 /// A command as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Command {
-    /// Heading of the section it stands in.
-    pub(crate) section: String,
+    /// The line above the indented lines among which it stands: commands of one block are typed one
+    /// after the other.
+    pub(crate) block: usize,
     /// Its line, counted from 1.
     pub(crate) line: usize,
     /// The command, without its comment; lines that are continued are joined.
@@ -20,7 +21,7 @@ const PROGRAMS: [&str; 10] = [
 /// The commands of a document in Markdown: indented lines that begin with a program, outside of
 /// fenced blocks, in their order.
 pub(crate) fn commands(markdown: &str) -> Vec<Command> {
-    let mut section = String::new();
+    let mut block = 0;
     let mut fenced = false;
     let mut found = Vec::new();
     let mut lines = markdown.lines().enumerate();
@@ -28,10 +29,8 @@ pub(crate) fn commands(markdown: &str) -> Vec<Command> {
         if line.starts_with("```") {
             fenced = !fenced;
         }
-        if line.starts_with('#') && !fenced {
-            section = line.trim_start_matches('#').trim().to_owned();
-        }
         let Some(shown) = line.strip_prefix("    ").filter(|_| !fenced) else {
+            block = number + 1;
             continue;
         };
         let first = shown.split_whitespace().next().unwrap_or_default();
@@ -44,7 +43,7 @@ pub(crate) fn commands(markdown: &str) -> Vec<Command> {
             text = format!("{} {}", begun.trim_end(), without_comment(next.trim()));
         }
         found.push(Command {
-            section: section.clone(),
+            block,
             line: number + 1,
             text,
         });
@@ -66,16 +65,10 @@ fn commands_are_found_joined_and_without_their_comments() {
     let found = commands(markdown);
     let found: Vec<_> = found
         .iter()
-        .map(|command| {
-            (
-                command.section.as_str(),
-                command.line,
-                command.text.as_str(),
-            )
-        })
+        .map(|command| (command.block, command.line, command.text.as_str()))
         .collect();
     assert_eq!(
         found,
-        [("A", 3, "voicelt a --b"), ("C", 8, "voicelt d --e 'f # g'")]
+        [(2, 3, "voicelt a --b"), (7, 8, "voicelt d --e 'f # g'")]
     );
 }

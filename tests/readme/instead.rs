@@ -26,6 +26,10 @@ pub(crate) const INSTEAD: &[(&str, &str)] = &[
     ("--target 127.0.0.1:50051", "--target {served}"),
     ("--metrics-addr 0.0.0.0:9464", "--metrics-addr 127.0.0.1:0"),
     // Time.
+    (
+        "--arrivals poisson:2/s --duration 2m",
+        "--arrivals poisson:2/s --duration 2s",
+    ),
     ("--metrics-linger 30s", "--metrics-linger 100ms"),
     ("--until 1h --warmup 1m", "--until 2s --warmup 500ms"),
     ("--window 30s..2m", "--window 50ms..2m"),
@@ -52,6 +56,8 @@ pub(crate) const INSTEAD: &[(&str, &str)] = &[
         "replay calls.vtrace --find-capacity 'response.p95 < 800ms'",
         "replay calls.vtrace --find-capacity 'response.max < 1ms'",
     ),
+    // Nobody wrote down what is said in the clips of the test.
+    ("--require 'wer < 20%'", "--require 'errors < 100%'"),
     // What the trace of the test does not have, or this machine may not.
     ("--session 7f3a", "--session s000001"),
     ("| jq .kind", ""),
@@ -68,6 +74,14 @@ pub(crate) const NOT_HERE: &[(&str, &str)] = &[
     ),
     ("cargo test", "this is one of its tests"),
     ("docker compose", "needs Docker"),
+    (
+        "python3 -m venv notebooks",
+        "the notebooks' own environment: .ci/run makes one and executes them",
+    ),
+    (
+        "tools/speech-gateway/start",
+        "installs packages: .ci/run does that",
+    ),
     ("kubectl", "needs a cluster"),
     ("ls -R", "not a command of ours"),
     (

@@ -24,8 +24,8 @@ use instead::{INSTEAD, MAY_END_WITH, NOT_HERE, SHORT};
 
 const README: &str = include_str!("../../README.md");
 
-/// Sections of the README under way at a time: most of each is waiting for speech to be spoken.
-const AT_A_TIME: usize = 4;
+/// Blocks of commands under way at a time: most of each is waiting for speech to be spoken.
+const AT_A_TIME: usize = 8;
 
 /// Flags and words after which a command names what it makes.
 const MAKES: [&str; 8] = [
@@ -45,22 +45,22 @@ fn every_command_of_the_readme_does_what_it_is_shown_for() {
     let address = gateway.addr().to_string();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (tls, pem) = runtime.block_on(tls_in_front_of(gateway.addr()));
-    let mut sections = BTreeMap::new();
+    let mut blocks = BTreeMap::new();
     for command in commands(README) {
         let known = |(begin, _): &(&str, &str)| command.text.starts_with(begin);
         if !NOT_HERE.iter().any(known) {
-            let section: &mut Vec<Command> = sections.entry(command.section.clone()).or_default();
-            section.push(command);
+            let block: &mut Vec<Command> = blocks.entry(command.block).or_default();
+            block.push(command);
         }
     }
     let desk = Desk::new(&address);
     std::fs::write(desk.path().join("ca.pem"), &pem).unwrap();
-    let waiting = Mutex::new(sections.into_values());
+    let waiting = Mutex::new(blocks.into_values());
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
-                while let Some(section) = { waiting.lock().unwrap().next() } {
+                while let Some(block) = { waiting.lock().unwrap().next() } {
                     let desk = desk.copy();
                     let mut reader = Reader {
                         desk: &desk,
@@ -68,7 +68,7 @@ fn every_command_of_the_readme_does_what_it_is_shown_for() {
                         tls: format!("localhost:{tls}"),
                         served: None,
                     };
-                    for command in section {
+                    for command in block {
                         if let Err(why) = reader.follow(&command) {
                             let Command { line, text, .. } = command;
                             failures
@@ -95,7 +95,7 @@ fn what_is_run_instead_or_not_at_all_stands_in_the_readme() {
     }
 }
 
-/// Somebody who types the commands of a section one after the other.
+/// Somebody who types the commands of a block one after the other.
 struct Reader<'a> {
     desk: &'a Desk,
     gateway: &'a str,

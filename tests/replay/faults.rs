@@ -1,8 +1,11 @@
 //! Faults planted beside a replay: the verdict must find each, and cry wolf at none.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::process::Signal;
+use tokio::net::{TcpListener, TcpStream};
+use voicelt::gateway::{Embedded, GatewaySpec};
 use voicelt::results::manifest::{RunManifest, VerdictLevel};
 use voicelt::results::reader::RunDir;
 
@@ -135,4 +138,40 @@ fn too_few_descriptors_are_refused_and_when_forced_make_the_run_invalid() {
         .unwrap()
         .rows;
     assert_eq!(rows.len(), 60, "those that did not start have a row");
+}
+
+/// Carries bytes to and from `gateway`, each connection only after this long; returns the port.
+async fn far_from(gateway: SocketAddr, away: Duration) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut caller, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                tokio::time::sleep(away).await;
+                let mut server = TcpStream::connect(gateway).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut caller, &mut server).await;
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn the_first_session_waits_for_connections_that_take_long_to_open() {
+    let desk = Desk::with_trace(&["--synth", "speech-like:1s"]);
+    let gateway = Embedded::start(GatewaySpec::default()).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let away = Duration::from_millis(900);
+    let port = runtime.block_on(far_from(gateway.addr(), away));
+    let target = format!("127.0.0.1:{port}");
+    let replay = ["replay", "calls.vtrace", "-t", &target, "-o", "run"];
+    let output = desk.voicelt(&[&replay[..], &["--allow-invalid"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let rows = RunDir::open(&desk.path("run")).unwrap().requests().unwrap();
+    let start_ns = rows.rows[0].intended_start_ns;
+    assert!(
+        u128::try_from(start_ns).unwrap() > away.as_nanos(),
+        "{start_ns} ns"
+    );
+    gateway.stop().unwrap();
 }

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 
 use super::{Finished, LoadArgs, Target, rest};
 use crate::campaign::capacity::{Bounds, Probe, search};
-use crate::campaign::curve::{Curve, Point};
+use crate::campaign::curve::{Curve, Point, in_unit};
 use crate::cli::exit::{BadInput, Outcome};
 use crate::cli::outputs::{Format, write_json};
 use crate::cli::stderr::say;
@@ -66,7 +66,7 @@ pub(crate) fn find_capacity(
                 }
                 let summary = &run.told.document.ours;
                 let judged = judge(&args.find_capacity, summary, held);
-                let point = Point::of(f64::from(load) * scale.step, summary, judged);
+                let point = Point::of(in_unit(load, scale.step), summary, judged);
                 let probe = probe(&point, summary.is_invalid() && held, scale)?;
                 points.push(point);
                 probe

@@ -26,7 +26,7 @@ use crate::replay::connections::Opening;
 use crate::replay::limits::raise_open_files;
 use crate::replay::phases::Phases;
 use crate::replay::{
-    Replay, ReplayError, ReplaySpec, Stop, Traffic, TurnTiming, lead_ns, redacted, trace_ref,
+    Replay, ReplayError, ReplaySpec, Stop, Traffic, TurnTiming, redacted, trace_ref,
 };
 use crate::report::Summary;
 use crate::report::machine::document::{REQUIRE, WER};
@@ -42,7 +42,7 @@ use crate::trace::TraceError;
 use crate::trace::extent::Extent;
 use crate::trace::model::{ClipRow, TraceSource};
 use crate::trace::stream::Bundle;
-use crate::units::RunTime;
+use crate::units::counted;
 use crate::wire::channel::ConnectError;
 pub(crate) use args::LoadArgs;
 pub(crate) use capacity::{Scale, find_capacity};
@@ -144,16 +144,13 @@ pub(crate) fn routed(args: &LoadArgs, feasibility: &Feasibility, stream_limit: u
         limit => format!(", which takes at most {limit} streams on each"),
     };
     let (peak, connections) = (feasibility.extent.peak_sessions, feasibility.connections);
+    let share = peak.div_ceil(u64::from(connections.max(1)));
     format!(
-        "{connections} connections ({} sessions on each) to {}{limit}",
-        peak.div_ceil(u64::from(connections.max(1))),
+        "{} ({} on each) to {}{limit}",
+        counted(u64::from(connections), "connection"),
+        counted(share, "session"),
         args.to.target
     )
-}
-
-/// When the first session starts, since the epoch.
-pub(crate) fn first_start(feasibility: &Feasibility) -> RunTime {
-    RunTime(lead_ns(feasibility.connections))
 }
 
 impl LoadArgs {

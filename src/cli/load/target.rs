@@ -7,7 +7,8 @@ use anyhow::anyhow;
 use super::told;
 use crate::cli::exit::BadInput;
 use crate::gateway::{Embedded, GatewaySpec};
-use crate::replay::Gateway;
+use crate::replay::{Gateway, lead_ns};
+use crate::units::RunTime;
 use crate::wire::channel::{Endpoint, Trust};
 
 /// The target that is the reference gateway in this process.
@@ -92,6 +93,11 @@ impl Target {
     /// Streams that it allows on a connection; `usize::MAX` for no limit.
     pub(crate) fn stream_limit(&self) -> usize {
         self.gateway.stream_limit
+    }
+
+    /// When the first session starts, since the epoch, where so many connections are to be opened.
+    pub(crate) fn first_start(&self, connections: u32) -> RunTime {
+        RunTime(lead_ns(connections, self.gateway.connect_ns))
     }
 
     /// Whether it is the reference gateway in this process.

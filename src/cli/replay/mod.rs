@@ -10,18 +10,19 @@ use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Feasibility, Finished, Job, Scale, Target, Watch, conduct, find_capacity, first_start, judge,
-    number_of, planned, present, routed, survey, unreadable,
+    Feasibility, Finished, Job, Scale, Target, Watch, conduct, find_capacity, judge, number_of,
+    planned, present, routed, survey, unreadable,
 };
 use super::retention::overdue;
 use super::stderr::say;
 use super::{stamp, stdout};
+use crate::campaign::curve::in_unit;
 use crate::replay::Traffic;
 use crate::replay::phases::Phases;
 use crate::replay::sketch::{SketchError, plan, sketch};
 use crate::trace::extent::Extent;
 use crate::trace::stream::Bundle;
-use crate::units::{Human, RunTime};
+use crate::units::{Human, RunTime, counted};
 pub use args::Args;
 
 /// How fine --find-capacity tells scales apart.
@@ -76,7 +77,7 @@ fn capacity(
     };
     find_capacity(&args.load, target, &scale, quiet, |load| {
         let mut scaled = args.clone();
-        scaled.scale = f64::from(load) * SCALE_STEP;
+        scaled.scale = in_unit(load, SCALE_STEP);
         scaled.output = args.output.as_deref().map(|dir| number_of(dir, load));
         let extent = scaled.extent(bundle)?;
         let feasibility = survey(&scaled.load, extent, target.stream_limit())?;
@@ -103,7 +104,7 @@ fn replay(
     if !quiet {
         say(&announced(args, &feasibility, stream_limit));
     }
-    let first = first_start(&feasibility);
+    let first = target.first_start(feasibility.connections);
     let plan = plan(bundle, &args.shape(), first).map_err(|error| BadInput(error.into()))?;
     let mut spec = args.load.spec(
         bundle,
@@ -130,12 +131,12 @@ fn replay(
 fn announced(args: &Args, feasibility: &Feasibility, stream_limit: usize) -> String {
     let extent = &feasibility.extent;
     format!(
-        "{} sessions, {} turns, {} chunks over {}; up to {} sessions at once on {}\n",
-        extent.sessions,
-        extent.turns,
-        extent.chunks,
+        "{}, {}, {} over {}; up to {} at once on {}\n",
+        counted(extent.sessions, "session"),
+        counted(extent.turns, "turn"),
+        counted(extent.chunks, "chunk"),
         Human(extent.duration_ns),
-        extent.peak_sessions,
+        counted(extent.peak_sessions, "session"),
         routed(&args.load, feasibility, stream_limit),
     )
 }

@@ -18,8 +18,8 @@ use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Feasibility, Finished, Job, LoadArgs, Scale, Target, Watch, conduct, find_capacity,
-    first_start, judge, number_of, present, rest, routed, survey,
+    Feasibility, Finished, Job, LoadArgs, Scale, Target, Watch, conduct, find_capacity, judge,
+    number_of, present, rest, routed, survey,
 };
 use super::stderr::say;
 use crate::replay::requests::RequestSpec;
@@ -28,10 +28,11 @@ use crate::replay::users::Users;
 use crate::replay::{Traffic, TurnTiming};
 use crate::results::manifest::{Campaign, ClosedLoop, Planned};
 use crate::trace::extent::Extent;
-use crate::units::{Human, NS_PER_S, SampleRate};
+use crate::units::{Human, NS_PER_S, RunTime, SampleRate, counted};
 pub use args::Args;
 use behaviour::{Behaviour, Resolved};
 use scenario::Scenario;
+pub(crate) use scenario::text as scenario_text;
 use speech::Speech;
 
 /// What runs without a scenario are named after.
@@ -86,13 +87,13 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     Ok(outcome.into())
 }
 
-fn users(resolved: &Resolved, feasibility: &Feasibility) -> Users {
+fn users(resolved: &Resolved, first: RunTime) -> Users {
     Users {
         stages: resolved.stages.clone(),
         think_ns: resolved.think_ns.clone(),
         requests_per_user: resolved.requests_per_user,
         seed: resolved.seed,
-        first: first_start(feasibility),
+        first,
     }
 }
 
@@ -234,7 +235,8 @@ impl Loop<'_> {
             let route = routed(&self.load, feasibility, self.target.stream_limit());
             say(&format!("{} on {route}\n", self.announced(extent)));
         }
-        let users = users(resolved, feasibility);
+        let first = self.target.first_start(feasibility.connections);
+        let users = users(resolved, first);
         let spec = self.load.spec(
             &self.speech.bundle,
             feasibility,
@@ -329,11 +331,11 @@ impl Loop<'_> {
         let purpose = purpose.and_then(|scenario| scenario.behaviour.purpose.as_deref());
         let purpose = purpose.map_or(String::new(), |purpose| format!(" ({purpose})"));
         format!(
-            "{}{purpose}: up to {} users over {}, {} clips at {} pace,",
+            "{}{purpose}: up to {} over {}, {} at {} pace,",
             self.name().unwrap_or(UNNAMED),
-            extent.peak_sessions,
+            counted(extent.peak_sessions, "user"),
             Human(extent.duration_ns),
-            self.speech.bundle.clips.len(),
+            counted(self.speech.bundle.clips.len() as u64, "clip"),
             self.resolved.call.pace
         )
     }

@@ -70,6 +70,17 @@ impl Scenario {
     }
 }
 
+/// The text of the scenario of that name, or of that file.
+///
+/// # Errors
+/// The system's, for a file that cannot be read.
+pub(crate) fn text(named: &str) -> std::io::Result<String> {
+    match BUILT_IN.iter().find(|(name, _)| *name == named) {
+        Some((_, text)) => Ok((*text).to_owned()),
+        None => std::fs::read_to_string(named),
+    }
+}
+
 fn read(name: &str, shown: &str, text: &str) -> Result<Scenario, BadInput> {
     Ok(Scenario {
         name: name.to_owned(),

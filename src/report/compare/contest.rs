@@ -11,10 +11,9 @@ use super::resample::{DRAWS, MOST_BLOCKS, Match, difference, draw};
 use super::significance::{Judged, LIMIT, by_draws, holm};
 use super::{load, wording};
 use crate::report::clusters::BlockKind;
-use crate::report::layout::grouped;
 use crate::report::stats::Level;
 use crate::results::manifest::VerdictLevel;
-use crate::units::NS_PER_S;
+use crate::units::{NS_PER_S, grouped};
 
 /// Why runs cannot be compared.
 #[derive(Debug, thiserror::Error)]

@@ -2,9 +2,8 @@
 
 use super::gather::Input;
 use super::model::{LoadCheck, LoadItem};
-use crate::report::layout::grouped;
 use crate::results::manifest::{ClosedLoop, ExitReason, RunManifest, VerdictLevel};
-use crate::units::{Human, duration_text};
+use crate::units::{Human, duration_text, grouped};
 
 /// How far what was achieved may lie below what was offered before that is said.
 const SHORT: f64 = 0.99;

@@ -1,8 +1,7 @@
 //! The figures of a comparison in words, as text and Markdown show them.
 
 use super::model::{Against, BlockKind, Change, Difference, LoadCheck, Reading, Side, Unit};
-use crate::report::layout::{counted, grouped};
-use crate::units::Human;
+use crate::units::{Human, counted, grouped};
 
 /// A difference, cell by cell.
 pub(in crate::report) struct Cells {

@@ -6,9 +6,9 @@ use super::failures::{Failures, clock};
 use super::load::Load;
 use super::{Finding, Kind};
 use crate::report::bins::Bins;
-use crate::report::layout::{counted, grouped, percent};
+use crate::report::layout::percent;
 use crate::results::row::{RequestRow, Status};
-use crate::units::{NS_PER_S, grpc_code_name};
+use crate::units::{NS_PER_S, counted, grouped, grpc_code_name};
 
 /// Seconds that are told apart, a day and a half; of a longer run two together, and so on.
 const MOST_SECONDS: usize = 1 << 17;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::failures::{Failures, Sign, clock};
 use super::load::Load;
 use super::{Finding, Kind};
-use crate::report::layout::counted;
+use crate::units::counted;
 
 /// Said when one error says so: nobody says it by chance.
 pub(super) fn finding(failures: &mut Failures, load: &Load<'_>) -> Option<Finding> {

@@ -1,10 +1,9 @@
 //! The load did not leave when it should: what follows in a report is not the gateway's alone.
 
 use super::{Case, Finding, Kind};
-use crate::report::layout::{counted, grouped};
 use crate::results::manifest::VerdictLevel;
 use crate::results::row::TimelineRow;
-use crate::units::Human;
+use crate::units::{Human, counted, grouped};
 
 /// Seconds over which the machine's use is averaged.
 const WINDOW: usize = 10;

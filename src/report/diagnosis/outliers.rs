@@ -9,10 +9,10 @@ use super::failures::clock;
 use super::shared::{Values, is_remarkable};
 use super::{Case, Finding, Kind};
 use crate::report::latencies::Place;
-use crate::report::layout::{counted, grouped, percent};
+use crate::report::layout::percent;
 use crate::report::sketch::Sketch;
 use crate::results::row::RequestRow;
-use crate::units::{Human, NS_PER_MS};
+use crate::units::{Human, NS_PER_MS, counted, grouped};
 
 /// Slowest turns that are looked at.
 const KEPT: usize = 256;

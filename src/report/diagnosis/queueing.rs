@@ -3,10 +3,9 @@
 use super::{Finding, Kind};
 use crate::report::bins::{Bins, Merge};
 use crate::report::latencies::expects_answer;
-use crate::report::layout::grouped;
 use crate::report::sketch::Sketch;
 use crate::results::row::RequestRow;
-use crate::units::{Human, NS_PER_MS};
+use crate::units::{Human, NS_PER_MS, grouped};
 
 /// Loads that are told apart.
 const LOADS: usize = 64;

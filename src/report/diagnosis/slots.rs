@@ -4,10 +4,9 @@
 use super::failures::{Failures, Sign, clock};
 use super::load::Load;
 use super::{Case, Finding, Kind};
-use crate::report::layout::{counted, grouped};
 use crate::report::sketch::Sketch;
 use crate::results::row::{RequestRow, Status};
-use crate::units::{Human, NS_PER_MS};
+use crate::units::{Human, NS_PER_MS, counted, grouped};
 
 /// Shorter waits are not told from the time that a stream takes to open.
 const SHORTEST_NS: i64 = 100 * NS_PER_MS;

@@ -7,10 +7,10 @@ use super::broken::{Broken, YOUNGEST_NS, broken_streams};
 use super::failures::{Failures, stream_bytes};
 use super::known_limits::{KNOWN, Known, Measure};
 use super::{Finding, Kind};
-use crate::report::layout::{counted, grouped, percent};
+use crate::report::layout::percent;
 use crate::report::sketch::Sketch;
 use crate::results::row::RequestRow;
-use crate::units::{Human, NS_PER_MS, grpc_code_name};
+use crate::units::{Human, NS_PER_MS, counted, grouped, grpc_code_name};
 
 /// Fewer streams are no evidence, nor is less than three in five of those that broke off.
 const FEWEST: usize = 5;

@@ -5,10 +5,9 @@ mod surroundings;
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::counted;
 use super::stats::Quantile;
 use super::summary::Summary;
-use crate::units::{Human, NS_PER_S};
+use crate::units::{Human, NS_PER_S, counted};
 pub use surroundings::{GpuUse, Surroundings};
 
 /// The 95th percentile of `e2e` is to be below this.

@@ -10,7 +10,7 @@ use crate::report::compare::model::{
     Against, Change, Comparison, Difference, LoadCheck, Reading, Side,
 };
 use crate::report::compare::wording;
-use crate::report::layout::{counted, grouped};
+use crate::units::{counted, grouped};
 
 /// A difference is drawn as far as this share of the base on either side.
 const FARTHEST: f64 = 1.0;

@@ -6,10 +6,9 @@ use super::collect::{Collected, Distribution};
 use super::figure::{Table, put};
 use super::markup::Markup;
 use crate::report::latencies::LATENCIES;
-use crate::report::layout::{counted, grouped};
 use crate::report::sketch::Sketch;
 use crate::report::stats::Percentiles;
-use crate::units::Human;
+use crate::units::{Human, counted, grouped};
 
 /// Points of a curve.
 const MOST_POINTS: usize = 200;

@@ -1,11 +1,10 @@
 //! What a run was: its name, its verdict, its settings.
 
 use super::markup::Markup;
-use crate::report::layout::{counted, grouped};
 use crate::report::summary::Summary;
 use crate::report::text::{standing, verdict_words};
 use crate::results::manifest::{RunManifest, Verdict, VerdictLevel};
-use crate::units::{Human, duration_text};
+use crate::units::{Human, counted, duration_text, grouped};
 
 /// The run's name and what it was in a line.
 pub(super) fn heading(html: &mut Markup, summary: &Summary) {

@@ -8,9 +8,8 @@ use super::collect::Collected;
 use super::figure::{Table, put};
 use super::markup::Markup;
 use crate::report::diagnosis::clock;
-use crate::report::layout::grouped;
 use crate::results::row::TimelineRow;
-use crate::units::{Human, NS_PER_S};
+use crate::units::{Human, NS_PER_S, grouped};
 
 /// Points of a line.
 const MOST_POINTS: usize = 160;

@@ -7,8 +7,8 @@ use super::axis::{Axis, quantity};
 use super::chart::{Chart, Ink, LEFT, Layer};
 use super::figure::{Table, put};
 use super::markup::Markup;
-use crate::report::layout::counted;
 use crate::results::row::ServerRow;
+use crate::units::counted;
 
 /// Series that are drawn.
 const MOST_SERIES: usize = 8;

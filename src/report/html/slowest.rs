@@ -4,9 +4,8 @@ use super::axis::Axis;
 use super::chart::{Chart, Ink, Layer};
 use super::figure::Table;
 use super::markup::Markup;
-use crate::report::layout::counted;
 use crate::results::row::RequestRow;
-use crate::units::Human;
+use crate::units::{Human, counted};
 
 /// Height of a stage in the picture, of its units.
 const BAR: f64 = 0.62;

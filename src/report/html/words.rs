@@ -2,8 +2,8 @@
 
 use super::figure::{Columns, Table};
 use super::markup::Markup;
-use crate::report::layout::grouped;
 use crate::report::wer::{Wer, over, share};
+use crate::units::grouped;
 
 /// A part of the page with its heading.
 pub(super) fn put(html: &mut Markup, wer: &Wer) {

@@ -4,11 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{LagStatistic, Metric, Requirement, Statistic};
 use crate::report::lag::LagBasis;
-use crate::report::layout::{counted, grouped};
 use crate::report::stats::{Level, Percentiles, Quantile};
 use crate::report::summary::Summary;
 use crate::report::wer::{self, Wer};
-use crate::units::{Human, NS_PER_S};
+use crate::units::{Human, NS_PER_S, counted, grouped};
 
 /// The shortest steady phase that a rate is taken over.
 const SHORTEST_NS: i64 = NS_PER_S;

@@ -1,7 +1,8 @@
 //! The word error rate for people.
 
 use super::Wer;
-use crate::report::layout::{LABEL, Page, Tone, counted, grouped, percent};
+use crate::report::layout::{LABEL, Page, Tone, percent};
+use crate::units::{counted, grouped};
 
 /// Lines under the label `wer`.
 pub(in crate::report) fn text(page: &mut Page, wer: &Wer) {

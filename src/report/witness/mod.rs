@@ -12,11 +12,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::counted;
 use crate::results::ResultsError;
 use crate::results::manifest::ExitReason;
 use crate::results::reader::RunDir;
-use crate::units::{Human, NS_PER_MS};
+use crate::units::{Human, NS_PER_MS, counted};
 
 pub use figures::{Drift, Spread};
 use gather::Gathered;

@@ -1,8 +1,8 @@
 //! The receiver's testimony, for people.
 
 use super::{Spread, Witness};
-use crate::report::layout::{LABEL, Page, Tone, counted, grouped};
-use crate::units::Human;
+use crate::report::layout::{LABEL, Page, Tone};
+use crate::units::{Human, counted, grouped};
 
 /// The testimony as text of at most 80 columns, where the run's name is not longer.
 ///
