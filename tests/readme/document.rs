@@ -15,7 +15,7 @@ pub(crate) struct Command {
 /// The first words of what a shell is given: everything else that is indented is a drawing or
 /// output.
 const PROGRAMS: [&str; 10] = [
-    "voicelt", "(cd", "cargo", "docker", "kubectl", "ls", "python", "python3", "pip", "jupyter",
+    "voicelt", "mkdir", "cargo", "docker", "podman", "kubectl", "ls", "python", "python3", "pip",
 ];
 
 /// The commands of a document in Markdown: indented lines that begin with a program, outside of

@@ -88,7 +88,9 @@ pub(crate) const NOT_HERE: &[(&str, &str)] = &[
         "pip install",
         "the wheel is installed and tested by .ci/run",
     ),
-    ("(cd tools/python", "and built there"),
+    ("cargo install", "a build of its own too"),
+    ("tools/release/build", "and another: .ci/run does that"),
+    ("podman", "needs Podman"),
     ("python load_test.py", "the program that is compared with"),
 ];
 
