@@ -1,6 +1,7 @@
 """What can be set, from the command line."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -19,73 +20,16 @@ class Settings:
     seed: int = 1
 
 
-def read(arguments: list[str] | None = None) -> Settings:
-    """The settings of a command line; a mistake ends the program with a sentence."""
-    default = Settings()
-    parser = argparse.ArgumentParser(
-        prog="speech-gateway",
-        description="A voice gateway on the CPU: PocketSphinx hears, espeak-ng or Piper speaks",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add = parser.add_argument
-    add(
-        "--listen",
-        metavar="HOST:PORT",
-        type=_address,
-        default=default.listen,
-        help="gRPC; port 0: any",
-    )
-    add(
-        "--metrics-addr",
-        metavar="HOST:PORT",
-        type=_address,
-        default=default.metrics_addr,
-        help="Prometheus metrics; port 0: any",
-    )
-    add("--tts", choices=["espeak", "piper"], default=default.tts, help="who speaks")
-    add(
-        "--max-streams",
-        metavar="N",
-        type=_between(1, 64),
-        default=default.max_streams,
-        help="calls at a time, each with a recogniser (a process of about 150 MB) of its own",
-    )
-    add(
-        "--silence-ms",
-        metavar="MS",
-        type=_between(100, 5000),
-        default=default.silence_ms,
-        help="silence that ends an utterance",
-    )
-    add(
-        "--first-word-ms",
-        metavar="MS",
-        type=_between(0, 60_000),
-        default=default.first_word_ms,
-        help="time to the first word of the language model",
-    )
-    add(
-        "--words-per-second",
-        metavar="N",
-        type=_rate,
-        default=default.words_per_second,
-        help="speed of the language model",
-    )
-    add(
-        "--words",
-        metavar="N",
-        type=_between(1, 500),
-        default=default.words,
-        help="about how many words an answer has, besides those that were heard",
-    )
-    add("--seed", metavar="N", type=int, default=default.seed, help="what answers derive from")
-    return Settings(**vars(parser.parse_args(arguments)))
-
-
 def _address(text: str) -> str:
     host, colon, port = text.rpartition(":")
     if not (colon and host and port.isdecimal() and int(port) < 65536):
         raise argparse.ArgumentTypeError(f"`{text}` is no address; write 127.0.0.1:50051")
+    return text
+
+
+def _voice(text: str) -> str:
+    if text not in ("espeak", "piper"):
+        raise argparse.ArgumentTypeError(f"`{text}` is no voice; write espeak or piper")
     return text
 
 
@@ -111,3 +55,41 @@ def _rate(text: str) -> float:
     if 0.1 <= rate <= 10_000:
         return rate
     raise argparse.ArgumentTypeError(f"`{text}` is no number of words from 0.1 to 10000")
+
+
+# Each setting: its name, what stands for its value in the help, how that is read, and what it is.
+OPTIONS: list[tuple[str, str, Callable[[str], object], str]] = [
+    ("listen", "HOST:PORT", _address, "gRPC; port 0: any"),
+    ("metrics_addr", "HOST:PORT", _address, "Prometheus metrics; port 0: any"),
+    ("tts", "espeak|piper", _voice, "who speaks"),
+    (
+        "max_streams",
+        "N",
+        _between(1, 64),
+        "calls at a time, each with a recogniser (a process of about 150 MB) of its own",
+    ),
+    ("silence_ms", "MS", _between(100, 5000), "silence that ends an utterance"),
+    ("first_word_ms", "MS", _between(0, 60_000), "time to the first word of the language model"),
+    ("words_per_second", "N", _rate, "speed of the language model"),
+    ("words", "N", _between(1, 500), "about how many words an answer has, besides those heard"),
+    ("seed", "N", int, "what answers derive from"),
+]
+
+
+def read(arguments: list[str] | None = None) -> Settings:
+    """The settings of a command line; a mistake ends the program with a sentence."""
+    parser = argparse.ArgumentParser(
+        prog="speech-gateway",
+        description="A voice gateway on the CPU: PocketSphinx hears, espeak-ng or Piper speaks",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    default = Settings()
+    for name, metavar, kind, text in OPTIONS:
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            metavar=metavar,
+            type=kind,
+            default=getattr(default, name),
+            help=text,
+        )
+    return Settings(**vars(parser.parse_args(arguments)))
