@@ -1,9 +1,11 @@
 """Runs: finished, killed, and none."""
 
 import json
+import math
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -26,7 +28,7 @@ def test_a_finished_run_agrees_with_its_report(demo_run: Path) -> None:
         for level, share in [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("max", 1)]:
             reported = summary["latencies"][latency][f"{level}_ns"]
             if reported is not None:
-                assert run.quantile(latency, share) == reported, (latency, level)
+                assert run.quantile(latency, share) == reported / 1e6, (latency, level)
                 compared += 1
     assert compared >= 10
 
@@ -85,7 +87,7 @@ def test_of_a_killed_run_every_turn_that_started_is_there(demo_run: Path, tmp_pa
     under_way = run.requests.filter(status="interrupted")
     assert under_way.height == whole.height - 4
     assert not under_way["measured"].any()
-    assert run.quantile("response", 1) == whole.filter("measured")[:4]["response_ns"].max()
+    assert run.quantile("response", 1) == whole.filter("measured")[:4]["response_ms"].max()
 
 
 def test_a_run_that_was_really_killed_agrees_with_its_report(demo: Path, tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_a_run_that_was_really_killed_agrees_with_its_report(demo: Path, tmp_pat
     assert run.requests.height == report["turns"]["rows"] > 0
     assert run.requests.filter(status="ok").height == report["turns"]["outcomes"]["ok"]
     assert run.requests["measured"].sum() == report["measured"]["rows"] > 0
-    assert run.quantile("response", 0.5) == report["latencies"]["response"]["p50_ns"]
+    assert run.quantile("response", 0.5) == report["latencies"]["response"]["p50_ns"] / 1e6
 
 
 def test_a_run_killed_at_once_has_no_rows_but_all_columns(demo_run: Path, tmp_path: Path) -> None:
@@ -142,10 +144,31 @@ def test_requests_without_an_answer_are_longer_than_every_other(
         )
     rows.write_parquet(path / "requests.parquet")
     run = voicelt.load_run(path)
-    answered = sorted(rows["response_ns"].drop_nulls())
+    answered = sorted(run.requests["response_ms"].drop_nulls())
     assert run.quantile("response", 0.5) == answered[1]
-    assert run.quantile("response", 0.75) is None
-    assert run.quantile("e2e", 1) == rows["e2e_ns"].max()
+    assert run.quantile("response", 1) == math.inf
+    assert run.quantile("e2e", 1) == run.requests["e2e_ms"].max()
+
+
+@pytest.mark.parametrize(("share", "needed"), [(0.5, 1), (0.9, 36), (0.95, 72), (0.99, 368)])
+def test_a_quantile_needs_requests_enough(
+    share: float, needed: int, demo_run: Path, tmp_path: Path
+) -> None:
+    one = voicelt.load_run(demo_run).requests.filter("measured")[:1]
+    for count in (needed - 1, needed):
+        numbered = pl.int_range(1, count + 1, dtype=pl.Int64)
+        rows = pl.concat([one] * count) if count else one.clear()
+        run = replace(
+            voicelt.load_run(demo_run), requests=rows.with_columns(response_ns=numbered * 1_000_000)
+        )
+        expected = None if count < needed else float(math.ceil(needed * share))
+        assert run.quantile("response", share) == expected, count
+
+
+def test_a_run_is_shown_in_a_line(demo_run: Path) -> None:
+    run = voicelt.load_run(demo_run)
+    named = f"name='demo', verdict={run.verdict!r}, requests={run.requests.height}"
+    assert repr(run) == str(run) == f"Run({named}, path='{demo_run}')"
 
 
 @pytest.mark.parametrize(
@@ -178,6 +201,15 @@ def test_a_turn_that_is_in_two_parts_counts_once(demo_run: Path, tmp_path: Path)
     again = pl.read_parquet(path / "requests-00002.parquet").with_columns(status=pl.lit("error"))
     again.write_parquet(path / "requests-00003.parquet")
     assert voicelt.load_run(path).requests.filter(status="ok").height == 4
+
+
+def test_a_trace_is_no_run_and_a_run_no_trace(demo: Path, demo_run: Path) -> None:
+    for path in (demo, demo / "trace.json"):
+        with pytest.raises(voicelt.NotReadable, match=r"is a trace, not a run: .*read_trace"):
+            voicelt.load_run(path)
+    for path in (demo_run, demo_run / "run.json"):
+        with pytest.raises(voicelt.NotReadable, match=r"is a run, not a trace: .*load_run"):
+            voicelt.read_trace(path)
 
 
 def test_what_is_no_run_is_said(demo_run: Path, tmp_path: Path) -> None:

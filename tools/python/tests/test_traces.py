@@ -47,6 +47,7 @@ def test_the_demo_is_read_as_its_manifest_counts_it(demo: Path) -> None:
     assert concurrency["at_ns"][0] == trace.sessions["start_ns"][0]
     assert len(trace.pcm(0)) == 2 * trace.clips["samples"][0]
     assert trace.replies is None
+    assert repr(trace) == f"Trace(name='demo', sessions=10, turns=12, clips=8, path='{demo}')"
     with pytest.raises(ValueError, match="no clip 999"):
         trace.pcm(999)
 

@@ -8,6 +8,8 @@ from voicelt.errors import NotReadable
 
 # The major version of both formats that this package knows.
 _KNOWN_MAJOR = 1
+# What else a folder may be: the name of its manifest, what it is then, and what opens it.
+_OTHERS = (("run.json", "run", "load_run"), ("trace.json", "trace", "read_trace"))
 
 
 def manifest(path: Path, what: str, otherwise: str) -> dict[str, Any]:
@@ -16,6 +18,11 @@ def manifest(path: Path, what: str, otherwise: str) -> dict[str, Any]:
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
+        for name, other, opener in _OTHERS:
+            if path.parent.name == name or (path.parent / name).exists():
+                raise NotReadable(
+                    f"{path.parent} is a {other}, not a {what}: open it with voicelt.{opener}"
+                ) from None
         raise NotReadable(
             f"no {what} at {path.parent}: there is no {path.name} in it; {otherwise}"
         ) from None
@@ -28,7 +35,7 @@ def manifest(path: Path, what: str, otherwise: str) -> dict[str, Any]:
     if int(major) > _KNOWN_MAJOR:
         raise NotReadable(
             f"{path} has format {version}, and this voicelt knows {_KNOWN_MAJOR}.x; "
-            "install a newer one: pip install --upgrade voicelt"
+            "install a newer one"
         )
     assert isinstance(said, dict)
     return said

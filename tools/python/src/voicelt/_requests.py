@@ -1,5 +1,6 @@
 """The rows of requests: which there are, what follows from them, and their quantiles."""
 
+import math
 from typing import Any
 
 import polars as pl
@@ -83,7 +84,7 @@ def derive(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def quantile(rows: pl.DataFrame, latency: str, share: float) -> int | None:
+def quantile(rows: pl.DataFrame, latency: str, share: float) -> float | None:
     """As `Run.quantile`."""
     if latency not in (*HEADLINES, *STAGES):
         raise ValueError(f"`{latency}` is no latency; use one of {', '.join(HEADLINES + STAGES)}")
@@ -93,8 +94,18 @@ def quantile(rows: pl.DataFrame, latency: str, share: float) -> int | None:
     if latency not in HEADLINES:
         values = values.drop_nulls()
     # In hundredths of a percent: 0.07 of 100 is rank 7, whatever 0.07 is in binary.
-    rank = -(-len(values) * round(share * 10_000) // 10_000)
-    if rank == 0:
+    level = round(share * 10_000)
+    if len(values) < _fewest(level):
         return None
+    rank = max(1, -(-len(values) * level // 10_000))
     value = values.sort(nulls_last=True)[rank - 1]
-    return None if value is None else int(value)
+    return math.inf if value is None else int(value) / _NS_PER_MS
+
+
+def _fewest(level: int) -> int:
+    """The fewest values that a quantile is given for, as in the report: with fewer than
+    ln 0.025 / ln p, a 95 % confidence interval free of assumptions has no upper end. One is enough
+    up to the median and for the largest."""
+    if level <= 5_000 or level == 10_000:
+        return 1
+    return math.ceil(math.log(0.025) / math.log(level / 10_000))

@@ -46,6 +46,13 @@ class Run:
     unreadable: tuple[str, ...]
     """A message for each part of a table that could not be read."""
 
+    def __repr__(self) -> str:
+        """In a line: the manifest and the tables would fill the screen."""
+        return (
+            f"Run(name={self.manifest.get('name')!r}, verdict={self.verdict!r}, "
+            f"requests={self.requests.height}, path={str(self.path)!r})"
+        )
+
     @property
     def verdict(self) -> str | None:
         """`valid`, `degraded` or `invalid`: whether the load kept its schedule; None for a run that
@@ -59,14 +66,17 @@ class Run:
         verdict = self.manifest.get("verdict")
         return [] if verdict is None else list(verdict["reasons"])
 
-    def quantile(self, latency: str, share: float) -> int | None:
-        """A quantile of a latency over the measured requests, in nanoseconds, as the report has it.
+    def quantile(self, latency: str, share: float) -> float | None:
+        """A quantile of a latency over the measured requests, in milliseconds.
 
         `latency` is the name of a column without `_ns`, such as `response`. It is the nearest rank:
         the value at rank ⌈share · n⌉. In `response` and `audible` a request without an answer
-        counts as longer than every other; the rest are over the requests that have them. None where
-        the quantile falls among requests without an answer, or there is no request. Unlike the
-        report it is given however few the requests are.
+        counts as longer than every other, and a quantile that falls among these is infinity; the
+        rest are over the requests that have them.
+
+        None where there are too few requests for it: one is enough up to the median and for the
+        largest (`share` 1), 0.9 needs 36, 0.95 needs 72, and 0.99 needs 368. The report counts
+        requests of one call, or of one user, as fewer than they are, so it may leave out more.
         """
         return _requests.quantile(self.requests, latency, share)
 
@@ -75,7 +85,7 @@ def load_run(path: str | Path) -> Run:
     """Reads a run: its directory, its `run.json`, or `latest` for the newest finished one in
     `runs/`.
 
-    Raises `NotReadable` where there is no run, or one of a newer version.
+    Raises `NotReadable` where there is no run, one of a newer version, or a trace.
     """
     folder = Path("runs", "latest") if str(path) == "latest" else Path(path)
     if folder.name == "run.json":

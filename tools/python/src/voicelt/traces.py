@@ -32,6 +32,13 @@ class Trace:
     replies: pl.DataFrame | None
     """A row for each message of the gateway, of recorded traces."""
 
+    def __repr__(self) -> str:
+        """In a line: the manifest and the tables would fill the screen."""
+        return (
+            f"Trace(name={self.manifest.get('name')!r}, sessions={self.sessions.height}, "
+            f"turns={self.turns.height}, clips={self.clips.height}, path={str(self.path)!r})"
+        )
+
     def concurrency(self) -> pl.DataFrame:
         """How many sessions are planned to be open: a row for each instant at which the number
         changes, with `at_ns` and `sessions`, the number from then on.
@@ -75,8 +82,8 @@ class Trace:
 def read_trace(path: str | Path) -> Trace:
     """Reads a trace bundle.
 
-    Raises `NotReadable` where there is none, one of a newer version, or a damaged one. It is not
-    checked otherwise: that is what `voicelt trace check` is for.
+    Raises `NotReadable` where there is none, one of a newer version, a damaged one, or a run. It
+    is not checked otherwise: that is what `voicelt trace check` is for.
     """
     bundle = Path(path)
     said = _folder.manifest(
