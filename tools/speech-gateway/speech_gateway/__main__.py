@@ -4,13 +4,11 @@ import asyncio
 import os
 import signal
 
-from prometheus_client import start_http_server
-
 from . import settings as command_line
 from .metrics import Metrics
 from .recognisers import Recognisers
 from .service import Service, announce, server
-from .settings import Settings
+from .settings import CannotListen, Settings
 from .voices import VoiceError, voice
 
 # Calls under way may end within so long.
@@ -29,14 +27,15 @@ async def serve(settings: Settings) -> None:
     try:
         service = Service(settings, recognisers, speaker, metrics)
         gateway, port, healthy = server(service, settings.listen, settings.max_streams)
-        host, _, metrics_port = settings.metrics_addr.rpartition(":")
-        exporter, _ = start_http_server(int(metrics_port), host, metrics.registry)
+        exporter = metrics.serve(settings.metrics_addr)
         await recognisers.ready()
         await gateway.start()
         await announce(healthy, serving=True)
-        listen_host = settings.listen.rpartition(":")[0]
-        print(f"metrics on http://{host}:{exporter.server_port}/metrics", flush=True)
-        print(f"listening on {listen_host}:{port}", flush=True)
+        host, metrics_host = (
+            address.rpartition(":")[0] for address in (settings.listen, settings.metrics_addr)
+        )
+        print(f"metrics on http://{metrics_host}:{exporter.server_port}/metrics", flush=True)
+        print(f"listening on {host}:{port}", flush=True)
         await stopped.wait()
         await announce(healthy, serving=False)
         await gateway.stop(GRACE_S)
@@ -50,7 +49,7 @@ def main() -> None:
     settings = command_line.read()
     try:
         asyncio.run(serve(settings))
-    except (OSError, RuntimeError, VoiceError) as error:
+    except (OSError, CannotListen, VoiceError) as error:
         raise SystemExit(f"speech-gateway: {error}") from None
 
 

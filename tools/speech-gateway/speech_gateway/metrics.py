@@ -1,6 +1,10 @@
 """What the gateway shows to Prometheus, under the names that gateways of this protocol use."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from .settings import CannotListen
 
 _BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
 
@@ -26,6 +30,19 @@ class Metrics:
         self.active_streams = Gauge(
             "voice_gateway_active_streams", "Streams open now.", registry=self.registry
         )
+
+    def serve(self, address: str) -> WSGIServer:
+        """Shows them at `address` until the server that is given is shut down.
+
+        Raises CannotListen.
+        """
+        host, _, port = address.rpartition(":")
+        try:
+            exporter, _ = start_http_server(int(port), host, self.registry)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise CannotListen("metrics", address, "--metrics-addr", why) from None
+        return exporter
 
     def _times(self, name: str, about: str) -> Histogram:
         return Histogram(

@@ -14,7 +14,7 @@ from .metrics import Metrics
 from .protocol import Event
 from .recognisers import Recognisers
 from .session import Session
-from .settings import Settings
+from .settings import CannotListen, Settings
 from .voices import Voice
 
 # Streams that may wait to be told that there is no room.
@@ -62,7 +62,7 @@ class Service:
 def server(service: Service, listen: str, max_streams: int) -> tuple[grpc.aio.Server, int, Any]:
     """A server that is bound but not started, its port, and its health service.
 
-    Raises RuntimeError where it cannot listen.
+    Raises CannotListen.
     """
     made = grpc.aio.server(
         maximum_concurrent_rpcs=max_streams + _REFUSABLE,
@@ -79,7 +79,14 @@ def server(service: Service, listen: str, max_streams: int) -> tuple[grpc.aio.Se
     )
     healthy = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, made)
-    return made, made.add_insecure_port(listen), healthy
+    try:
+        port = made.add_insecure_port(listen)
+    except RuntimeError:
+        port = 0
+    if port == 0:
+        why = "it is taken, or is no address of this machine"
+        raise CannotListen("gRPC", listen, "--listen", why)
+    return made, port, healthy
 
 
 async def announce(healthy: Any, serving: bool) -> None:

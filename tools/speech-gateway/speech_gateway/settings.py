@@ -20,6 +20,16 @@ class Settings:
     seed: int = 1
 
 
+class CannotListen(Exception):
+    """An address that is taken, or cannot be listened on for another reason."""
+
+    def __init__(self, what: str, address: str, flag: str, why: str) -> None:
+        super().__init__(
+            f"cannot listen on {address} for {what}: {why}; "
+            f"give another address with {flag} HOST:PORT (port 0: any that is free)"
+        )
+
+
 def _address(text: str) -> str:
     host, colon, port = text.rpartition(":")
     if not (colon and host and port.isdecimal() and int(port) < 65536):
