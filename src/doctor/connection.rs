@@ -13,8 +13,9 @@ use crate::wire::channel::{Channel, ConnectError, Connector, TlsFacts};
 
 /// Most addresses of a name that are tried.
 pub const MOST_TRIED: usize = 8;
-/// Round trips that are timed.
-const PINGS: usize = 5;
+/// Round trips that are timed. More would be a flood to servers that count pings without a call: gRPC's
+/// close the connection at the fourth, and the first is that of connecting.
+const PINGS: usize = 2;
 /// How long a round trip may take.
 const PING_PATIENCE: Duration = Duration::from_secs(2);
 

@@ -47,6 +47,8 @@ pub(super) struct Crew {
     waiting: usize,
     /// First requests that are to be ordered, by the instant at which they are due.
     to_order: BinaryHeap<Reverse<(RunTime, usize)>>,
+    /// Users who stay though they would not be done thinking before they leave, by that instant.
+    to_leave: BinaryHeap<Reverse<(RunTime, usize)>>,
     /// Users think from when they have heard the answer, not from the stream's end.
     hear_out: bool,
     stopped: bool,
@@ -84,6 +86,7 @@ impl Crew {
             ready: BinaryHeap::new(),
             waiting: 0,
             to_order: BinaryHeap::new(),
+            to_leave: BinaryHeap::new(),
             hear_out,
             stopped: false,
         };
@@ -112,11 +115,20 @@ impl Crew {
             self.ready.clear();
             self.to_order.clear();
             self.waiting = 0;
-            for member in &mut self.members {
-                if member.due.take().is_some() && std::mem::take(&mut member.present) {
-                    gauges.users.fetch_sub(1, Relaxed);
+            while let Some(Reverse((_, member))) = self.to_leave.pop() {
+                self.leave(member, gauges);
+            }
+            for member in 0..self.members.len() {
+                if self.members[member].due.take().is_some() {
+                    self.leave(member, gauges);
                 }
             }
+        }
+        while let Some(Reverse((at, member))) = self.to_leave.peek().copied()
+            && at <= now
+        {
+            self.to_leave.pop();
+            self.leave(member, gauges);
         }
         while let Some(Reverse((due, member))) = self.to_order.peek().copied()
             && due.0 - AHEAD_NS <= now.0
@@ -126,6 +138,12 @@ impl Crew {
         }
         while let Ok(script) = self.scripts.try_recv() {
             self.put(script);
+        }
+    }
+
+    fn leave(&mut self, member: usize, gauges: &Gauges) {
+        if std::mem::take(&mut self.members[member].present) {
+            gauges.users.fetch_sub(1, Relaxed);
         }
     }
 
@@ -187,12 +205,13 @@ impl Crew {
         let ready = self.ready.peek().map(|Reverse((due, _))| *due);
         let to_order = self.to_order.peek();
         let to_order = to_order.map(|Reverse((due, _))| RunTime(due.0 - AHEAD_NS));
-        [ready, to_order].into_iter().flatten().min()
+        let to_leave = self.to_leave.peek().map(|Reverse((at, _))| *at);
+        [ready, to_order, to_leave].into_iter().flatten().min()
     }
 
-    /// Whether nobody is to begin anything, unless it is after what is under way.
+    /// Whether nobody is to begin anything or to leave, unless it is after what is under way.
     pub(super) fn is_over(&self) -> bool {
-        self.waiting == 0
+        self.waiting == 0 && self.to_leave.is_empty()
     }
 
     /// A request of `user` ended.
@@ -216,15 +235,19 @@ impl Crew {
             true => self.users.next_start(user, thought),
             false => None,
         };
-        if next != Some(thought) && std::mem::take(&mut member.present) {
-            gauges.users.fetch_sub(1, Relaxed);
-        }
         member.due = next;
         self.waiting += usize::from(next.is_some());
         match (next, &member.script) {
             (Some(due), Some(_)) => self.ready.push(Reverse((due, number))),
             (None, _) => member.script = None,
             (Some(_), None) => {}
+        }
+        if next != Some(thought) {
+            // Who thinks for too long is there all the same, and so is the load that was asked for.
+            match self.users.leaves(user, ended.at) {
+                Some(at) if goes_on && !self.stopped => self.to_leave.push(Reverse((at, number))),
+                _ => self.leave(number, gauges),
+            }
         }
     }
 

@@ -197,6 +197,8 @@ enum Source {
 pub struct Outcome {
     /// The run directory, its tables not merged yet.
     pub writer: RunWriter,
+    /// When the last call had ended and the last user left, since the run's epoch.
+    pub ended_ns: i64,
     /// The lag of all chunks; `None` when none was sent.
     pub lag: Option<LagSummary>,
     /// Whether the schedule was kept.
@@ -322,6 +324,7 @@ impl Replay {
                 Err(_) => Err(ReplayError::Worker),
             });
             let accounts = accounts.collect::<Vec<_>>();
+            let ended_ns = clock.now().0;
             over.store(true, Ordering::SeqCst);
             loading.join().map_err(|_| ReplayError::Worker)??;
             let accounts = accounts.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -331,6 +334,7 @@ impl Replay {
             totals.timer_error_p99_ns = calibration.map_or(0, |found| found.timer_error_p99_ns);
             Ok(Outcome {
                 writer: books.writer,
+                ended_ns,
                 lag,
                 verdict: books.watch.verdict(&totals),
                 stream_limit: accounts.iter().filter_map(|a| a.stream_limit).min(),

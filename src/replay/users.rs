@@ -56,6 +56,14 @@ impl Users {
         next.map(|presence| presence.start.max(at))
     }
 
+    /// When user `user` leaves who is there at `at`; `None` for one who is not.
+    #[must_use]
+    pub fn leaves(&self, user: u32, at: RunTime) -> Option<RunTime> {
+        let presences = self.presences(user).into_iter();
+        let mut now = presences.filter(|presence| presence.contains(&at));
+        now.next().map(|presence| presence.end)
+    }
+
     /// How long user `user` thinks after request number `request`.
     #[must_use]
     pub fn think_ns(&self, user: u32, request: u32) -> i64 {
@@ -179,6 +187,8 @@ pub(super) mod tests {
         let at = |s: i64| Some(RunTime(s * NS_PER_S));
         let seen = [9, 10, 21, 33, 34].map(next);
         assert_eq!(seen, [at(9), at(22), at(22), at(33), None]);
+        let leaves = [9, 10, 22].map(|s| users.leaves(3, RunTime(s * NS_PER_S)));
+        assert_eq!(leaves, [at(10), None, at(34)]);
     }
 
     #[test]

@@ -101,7 +101,8 @@ fn a_good_run() {
               measured in 1 turn: barge_in_latency
 
     turns     success 100 % · 1,000 of 1,000 started · 999 ok · 1 barged_in
-    load      100 of 100 sessions · 12 of 12 at once · 50,000 of 50,000 chunks
+    load      100 of 100 sessions · 12 at once (12 planned)
+              50,000 of 50,000 chunks
               offered  1.00 sessions/s, 500.0 chunks/s
               achieved 1.00 sessions/s, 500.0 chunks/s
     lag       p50 12.0 µs · p99 88.0 µs · p99.9 190 µs · max 210 µs
@@ -151,7 +152,8 @@ fn a_run_with_errors_timeouts_and_missing_answers() {
 
     turns     success 82.5 % · 400 of 400 started · 330 ok · 20 no_answer · 40 error
               10 timeout
-    load      100 of 100 sessions · 12 of 12 at once · 20,000 of 20,000 chunks
+    load      100 of 100 sessions · 12 at once (12 planned)
+              20,000 of 20,000 chunks
               offered  1.00 sessions/s, 500.0 chunks/s
               achieved 1.00 sessions/s, 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
@@ -189,7 +191,7 @@ fn a_run_in_which_nothing_was_answered() {
               ∞ no answer: a turn without one counts as longer than every other
 
     turns     success 0.0 % · 20 of 20 started · 20 no_answer
-    load      20 of 20 sessions · 12 of 12 at once · 1,000 of 1,000 chunks
+    load      20 of 20 sessions · 12 at once (12 planned) · 1,000 of 1,000 chunks
               offered  1.00 sessions/s, 500.0 chunks/s
               achieved 1.00 sessions/s, 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
@@ -231,7 +233,7 @@ fn a_killed_run() {
               – not enough data (n=77): p90 needs 36 effective, p95 72, p99 368
 
     turns     success 96.2 % · 80 of 1,000 started · 77 ok · 3 interrupted
-    load      80 of 100 sessions · 12 of 12 at once · 4,000 of 50,000 chunks
+    load      80 of 100 sessions · 12 at once (12 planned) · 4,000 of 50,000 chunks
               offered  1.00 sessions/s, 500.0 chunks/s
               achieved 1.00 sessions/s, 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
@@ -288,7 +290,8 @@ fn an_invalid_run() {
               – not enough data (n below): p90 needs 36 effective, p95 72, p99 368
 
     turns     success 100 % · 400 of 400 started · 400 ok
-    load      100 of 100 sessions · 12 of 12 at once · 20,000 of 20,000 chunks
+    load      100 of 100 sessions · 12 at once (12 planned)
+              20,000 of 20,000 chunks
               offered  1.00 sessions/s, 500.0 chunks/s
               achieved 1.00 sessions/s, 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 80.0 ms · p99.9 ≤ 140 ms · max 140 ms
@@ -349,7 +352,7 @@ fn a_run_of_too_few_turns_for_high_percentiles() {
               – not enough data (n=40): p90 needs 36 effective, p95 72, p99 368
 
     turns     success 100 % · 40 of 40 started · 40 ok
-    load      40 of 40 sessions · 12 of 12 at once · 2,000 of 2,000 chunks
+    load      40 of 40 sessions · 12 at once (12 planned) · 2,000 of 2,000 chunks
               offered  1.00 sessions/s, 500.0 chunks/s
               achieved 1.00 sessions/s, 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs

@@ -241,7 +241,8 @@ impl Summary {
         };
         let diagnosis = tally.evidence.findings(case);
         let seconds = timeline.iter().map(|row| row.second_ns);
-        let last_ns = seconds.max().max(tally.last_ns).unwrap_or(0);
+        let last_ns = seconds.max().max(tally.last_ns).max(run.ended_ns);
+        let last_ns = last_ns.unwrap_or(0);
         Summary {
             schema_version: SUMMARY_SCHEMA.to_owned(),
             run: run_facts(run, last_ns),
@@ -397,7 +398,9 @@ fn load(planned: &Planned, sessions_started: u64, timeline: &[TimelineRow]) -> L
 }
 
 fn rates(timeline: &[TimelineRow]) -> Option<Rates> {
-    let asked = |row: &TimelineRow| row.offered_starts > 0 || row.offered_chunks > 0;
+    // Users who think ask for nothing, and are the load all the same.
+    let users = |row: &TimelineRow| row.users.is_some_and(|users| users > 0);
+    let asked = |row: &TimelineRow| row.offered_starts > 0 || row.offered_chunks > 0 || users(row);
     let first = timeline.iter().position(asked)?;
     let last = timeline.iter().rposition(asked)?;
     let window = timeline.get(first..=last)?;

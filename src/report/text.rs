@@ -352,8 +352,8 @@ fn load(page: &mut Page, summary: &Summary) {
     let sessions = of(load.sessions_started, load.sessions_planned);
     let mut items = vec![(format!("{sessions} sessions"), Tone::Plain)];
     if let Some(peak) = load.peak_sessions {
-        let peak = of(peak, load.peak_sessions_planned);
-        items.push((format!("{peak} at once"), Tone::Plain));
+        let (peak, planned) = (grouped(peak), grouped(load.peak_sessions_planned));
+        items.push((format!("{peak} at once ({planned} planned)"), Tone::Plain));
     }
     if let Some(sent) = load.chunks_sent {
         items.push((

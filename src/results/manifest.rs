@@ -176,6 +176,10 @@ pub struct RunManifest {
     pub started_at: String,
     /// RFC 3339, UTC; null while running.
     pub finished_at: Option<String>,
+    /// When the last call had ended and the last user left; null while running, and where no run came
+    /// about.
+    #[serde(default)]
+    pub ended_ns: Option<i64>,
     /// The resolved settings, secrets redacted.
     pub spec: serde_json::Value,
     /// The machine that made the load.
@@ -218,6 +222,7 @@ impl RunManifest {
                 .unwrap_or_default()
                 .to_string(),
             finished_at: None,
+            ended_ns: None,
             spec: serde_json::Value::Null,
             host: Host::default(),
             labels: BTreeMap::new(),

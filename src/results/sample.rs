@@ -19,6 +19,7 @@ pub fn manifest() -> RunManifest {
         exit_reason: ExitReason::Finished,
         started_at: "2026-09-21T14:13:20Z".to_owned(),
         finished_at: Some("2026-09-21T14:15:02Z".to_owned()),
+        ended_ns: None,
         spec: serde_json::json!({ "target": "http://gateway:50051" }),
         host: Host::default(),
         labels: [("build".to_owned(), "abc".to_owned())].into(),

@@ -88,6 +88,7 @@ pub(crate) const NOT_HERE: &[(&str, &str)] = &[
         "pip install",
         "the wheel is installed and tested by .ci/run",
     ),
+    ("python3 -m venv venv", "as is its environment"),
     ("cargo install", "a build of its own too"),
     ("tools/release/build", "and another: .ci/run does that"),
     ("podman", "needs Podman"),

@@ -93,6 +93,22 @@ fn all_scenarios_run_and_every_request_that_started_has_a_row() {
 }
 
 #[test]
+fn a_user_who_thinks_until_the_end_stays_until_the_end() {
+    let desk = Desk::with_trace(&SPEECH);
+    let (_gateway, address) = desk.gateway(&QUICK);
+    let users = ["-u", "2", "-d", "4s", "--think-time", "1m"];
+    let to = ["-t", &address, "-o", "run"];
+    let output = desk.voicelt(&[&FAST[..], &users, &to].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let run = RunDir::open(&desk.path("run")).unwrap();
+    let steady = &run.manifest().summary.as_ref().unwrap()["steady"];
+    assert_eq!(steady["span_ns"], 4 * NS_PER_S, "{steady}");
+    let timeline = run.timeline().unwrap().rows;
+    let there = timeline.iter().filter(|second| second.users == Some(2));
+    assert!(there.count() >= 3, "{timeline:?}");
+}
+
+#[test]
 fn a_user_waits_for_the_answer_and_thinks_before_the_next_request() {
     let desk = Desk::with_trace(&SPEECH);
     let (_gateway, address) = desk.gateway(&QUICK);

@@ -294,6 +294,7 @@ pub(crate) fn conduct(
             )));
         }
     };
+    manifest.ended_ns = Some(outcome.ended_ns);
     outcome.writer.merge()?;
     manifest.spec["scheduling"] = serde_json::to_value(&outcome.scheduling)?;
     manifest.spec["stream_limit"] = serde_json::to_value(outcome.stream_limit)?;

@@ -217,8 +217,8 @@ fn baseline(around: &Surroundings) -> Option<Advice> {
         None => Advice::new(
             Rule::Baseline,
             false,
-            "no baseline of this target and these clips beside it; make one with \
-             voicelt run --scenario baseline"
+            "no baseline of this target and these clips beside it; make one: voicelt run \
+             --scenario baseline, with the trace as --audio and the same --target"
                 .to_owned(),
         ),
     })
@@ -228,7 +228,8 @@ fn repeats(of: u32) -> Advice {
     let is_repeated = of >= 2;
     let said = match is_repeated {
         true => format!("one of {of} runs"),
-        false => "made once: how much such runs differ by themselves is not known; see --repeat"
+        false => "made once: how much such runs differ by themselves is not known; make it \
+                  again, and compare (`run` has --repeat)"
             .to_owned(),
     };
     Advice::new(Rule::Repeats, is_repeated, said)
@@ -330,8 +331,8 @@ mod tests {
                 "Gpu Warning: GPU utilisation 90 % (rule: < 90 %)",
                 "SilentClips Warning: nothing is said in 2 of 3 clips, so that nothing is to be answered",
                 "SyntheticClips Warning: made up of the timing alone: 1 of 3 clips; a recogniser finds no words there",
-                "Baseline Warning: no baseline of this target and these clips beside it; make one with voicelt run --scenario baseline",
-                "Repeats Warning: made once: how much such runs differ by themselves is not known; see --repeat",
+                "Baseline Warning: no baseline of this target and these clips beside it; make one: voicelt run --scenario baseline, with the trace as --audio and the same --target",
+                "Repeats Warning: made once: how much such runs differ by themselves is not known; make it again, and compare (`run` has --repeat)",
                 "CoolDown Warning: less than a minute between this run and burst: after a heavy or spike run a gateway needs to cool down",
             ]
         );

@@ -99,10 +99,11 @@ mod tests {
               MET         lag.p99 < 1ms              88.0 µs
 
     guidance  e2e p95 244 ms (rule: < 3 s) · errors 0.00 % (rule: < 1 %)
-              - no baseline of this target and these clips beside it; make one with
-                voicelt run --scenario baseline
-              - made once: how much such runs differ by themselves is not known; see
-                --repeat
+              - no baseline of this target and these clips beside it; make one:
+                voicelt run --scenario baseline, with the trace as --audio and the
+                same --target
+              - made once: how much such runs differ by themselves is not known;
+                make it again, and compare (`run` has --repeat)
     ");
     }
 }
