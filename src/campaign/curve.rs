@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::capacity::{Bounds, Probe};
 use crate::report::Summary;
 use crate::report::require::{Judged, Judgement};
-use crate::units::Human;
+use crate::units::{Human, counted, grouped};
 
 /// The version of the curve's shape.
 const CURVE_SCHEMA: &str = "1.0";
+
+/// Fewer turns of a load are said to be few: so many tell a p90.
+const FEW_TURNS: u64 = 36;
 
 /// All of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +43,8 @@ pub struct Point {
     pub run: String,
     /// Largest number of sessions open at once; null where not known.
     pub peak_sessions: Option<u64>,
+    /// Turns that the response time is over.
+    pub turns: u64,
     /// Sessions started a second; null where not known.
     pub sessions_per_s: Option<f64>,
     /// Median of the response time; null where not enough turns or answers tell.
@@ -61,6 +66,7 @@ impl Point {
             load,
             run: summary.run.name.clone(),
             peak_sessions: summary.load.peak_sessions,
+            turns: response.map_or(0, |figures| figures.n),
             sessions_per_s: summary
                 .load
                 .rates
@@ -116,8 +122,8 @@ impl Curve {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{:>10}{:>9}{:>12}{:>10}{:>10}{:>9}  requirements",
-            self.unit, "at once", "sessions/s", "p50", "p95", "errors"
+            "{:>10}{:>9}{:>12}{:>8}{:>10}{:>10}{:>9}  requirements",
+            self.unit, "at once", "sessions/s", "turns", "p50", "p95", "errors"
         );
         for point in &self.points {
             text += &line(point);
@@ -137,6 +143,14 @@ impl Curve {
         if let Some(load) = self.too_much {
             let _ = write!(said, "; at {load} {unit} what is required does not hold");
         }
+        let fewest = self.points.iter().map(|point| point.turns).min();
+        if let Some(turns) = fewest.filter(|turns| *turns < FEW_TURNS) {
+            let _ = write!(
+                said,
+                "; a load had {} only, so that chance may have decided: let each last longer",
+                counted(turns, "turn")
+            );
+        }
         if let Some(load) = self.not_makeable {
             let _ = write!(
                 said,
@@ -155,7 +169,7 @@ fn line(point: &Point) -> String {
         _ => "not judged",
     };
     format!(
-        "{:>10}{:>9}{:>12}{:>10}{:>10}{:>9}  {verdict}\n",
+        "{:>10}{:>9}{:>12}{:>8}{:>10}{:>10}{:>9}  {verdict}\n",
         point.load,
         point
             .peak_sessions
@@ -163,6 +177,7 @@ fn line(point: &Point) -> String {
         point
             .sessions_per_s
             .map_or("–".to_owned(), |rate| format!("{rate:.2}")),
+        grouped(point.turns),
         human(point.response_p50_ns),
         human(point.response_p95_ns),
         point
@@ -189,6 +204,7 @@ mod tests {
             load: load.into(),
             run: format!("r-{load}"),
             peak_sessions: Some(load.into()),
+            turns: 40,
             sessions_per_s: None,
             response_p50_ns: Some(250_000_000),
             response_p95_ns: None,

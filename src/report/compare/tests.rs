@@ -103,6 +103,7 @@ fn replays_of_one_trace_are_paired() {
     tts p50          200 ms   222 ms  +11.3 %     +11.0 ms..+33.8 ms   0.002 WORSE
     total p50        1.62 s   1.62 s    0.0 %           +0 ns..+0 ns   1.000
     errors           0.00 %   3.00 %   from 0       -0.24 %..+6.24 %   0.277
+    result    6 metrics worse, 0 better.
     left out  response p99: not enough data (effective n 122 of 368 needed)
 
               95 % intervals of run less base from 2,000 draws of whole sessions or
@@ -176,6 +177,7 @@ fn users_are_not_paired_and_differences_of_the_load_are_said() {
     total p50        1.62 s   1.62 s    0.0 %           +0 ns..+0 ns   1.000
     errors           0.00 %   0.00 %    0.0 %       -0.35 %..+0.35 %   1.000
     throughput       9.81/s   9.83/s   +0.2 %       -0.06/s..+0.10/s   1.000
+    result    No difference is more than chance explains.
 
     run       same · build=abc · scenario medium · trace calls
     rows      unpaired, since users of a closed loop say what they say at their own
@@ -197,6 +199,7 @@ fn users_are_not_paired_and_differences_of_the_load_are_said() {
     total p50        1.62 s   1.62 s    0.0 %           +0 ns..+0 ns   1.000
     errors           0.00 %   0.00 %    0.0 %       -0.37 %..+0.37 %   1.000
     throughput       9.81/s   9.81/s    0.0 %       -0.09/s..+0.08/s   1.000
+    result    8 metrics better, none worse.
 
               95 % intervals of run less base from 2,000 draws of whole sessions or
               users; p is adjusted over 26 differences (Holm), and below 0.05 is

@@ -48,6 +48,11 @@ fn beside(page: &mut Page, against: &Against) {
         .differences
         .iter()
         .for_each(|difference| line(page, difference));
+    if !against.differences.is_empty() {
+        let (is_worse, words) = wording::conclusion(&against.differences);
+        let tone = if is_worse { Tone::Bad } else { Tone::Good };
+        page.words("result", &words, LABEL, tone);
+    }
     for reason in &against.left_out {
         page.words("left out", reason, LABEL, Tone::Faint);
     }

@@ -152,6 +152,25 @@ pub(in crate::report) fn load(load: &LoadCheck) -> String {
     }
 }
 
+/// Whether anything is worse, and how many differences are no chance.
+pub(in crate::report) fn conclusion(differences: &[Difference]) -> (bool, String) {
+    let count = |change| {
+        let such = differences.iter().filter(|one| one.change == change);
+        such.count() as u64
+    };
+    let (worse, better) = (count(Change::Worse), count(Change::Better));
+    let words = match (worse, better) {
+        (0, 0) => "No difference is more than chance explains.".to_owned(),
+        (0, better) => format!("{} better, none worse.", counted(better, "metric")),
+        (worse, better) => format!(
+            "{} worse, {} better.",
+            counted(worse, "metric"),
+            grouped(better)
+        ),
+    };
+    (worse > 0, words)
+}
+
 /// What the p-values are.
 pub(in crate::report) fn method(tested: u64, resamples: u32) -> String {
     format!(

@@ -10,7 +10,7 @@ use crate::report::compare::model::{
     Against, Change, Comparison, Difference, LoadCheck, Reading, Side,
 };
 use crate::report::compare::wording;
-use crate::units::{counted, grouped};
+use crate::units::grouped;
 
 /// A difference is drawn as far as this share of the base on either side.
 const FARTHEST: f64 = 1.0;
@@ -93,30 +93,11 @@ fn beside(html: &mut Markup, number: usize, against: &Against, comparison: &Comp
 
 /// How many differences are no chance.
 fn summing_up(html: &mut Markup, differences: &[Difference]) {
-    let count = |change| {
-        differences
-            .iter()
-            .filter(|one| one.change == change)
-            .count() as u64
-    };
-    let (worse, better) = (count(Change::Worse), count(Change::Better));
-    let (class, words) = match (worse, better) {
-        (0, 0) => (
-            "verdict good",
-            "No difference is more than chance explains.".to_owned(),
-        ),
-        (0, better) => (
-            "verdict good",
-            format!("{} better, none worse.", counted(better, "metric")),
-        ),
-        (worse, better) => (
-            "verdict bad",
-            format!(
-                "{} worse, {} better.",
-                counted(worse, "metric"),
-                grouped(better)
-            ),
-        ),
+    let (is_worse, words) = wording::conclusion(differences);
+    let class = if is_worse {
+        "verdict bad"
+    } else {
+        "verdict good"
     };
     html.open("div", class);
     html.element("p", "", &words);
