@@ -12,12 +12,13 @@ import contextlib
 import csv
 import json
 import os
+import queue
 import re
-import select
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -80,12 +81,22 @@ def gateway(*flags: str) -> Iterator[tuple[str, str]]:
 
 def addresses(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
     """What the gateway says of where it listens."""
-    assert process.stdout is not None
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in process.stdout or ():
+            lines.put(line)
+        lines.put("")
+
+    # Both lines may come at once, of which waiting for the pipe would see one.
+    threading.Thread(target=read, daemon=True).start()
     deadline = time.monotonic() + START_S
     for _ in range(2):
-        ready, _, _ = select.select([process.stdout], [], [], deadline - time.monotonic())
-        line = process.stdout.readline() if ready else ""
-        demand(line, f"the gateway did not start within {START_S} s")
+        try:
+            line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            line = ""
+        demand(line, f"the gateway ended, or did not start within {START_S} s")
         name, _, address = line.strip().partition(" on ")
         yield name, address
 
