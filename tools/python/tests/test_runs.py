@@ -87,7 +87,8 @@ def test_of_a_killed_run_every_turn_that_started_is_there(demo_run: Path, tmp_pa
     under_way = run.requests.filter(status="interrupted")
     assert under_way.height == whole.height - 4
     assert not under_way["measured"].any()
-    assert run.quantile("response", 1) == whole.filter("measured")[:4]["response_ms"].max()
+    slowest = whole.filter("measured")[:4]["response_ms"].max()
+    assert run.quantile("response", 1) == pytest.approx(slowest)
 
 
 def test_a_run_that_was_really_killed_agrees_with_its_report(demo: Path, tmp_path: Path) -> None:
@@ -145,9 +146,9 @@ def test_requests_without_an_answer_are_longer_than_every_other(
     rows.write_parquet(path / "requests.parquet")
     run = voicelt.load_run(path)
     answered = sorted(run.requests["response_ms"].drop_nulls())
-    assert run.quantile("response", 0.5) == answered[1]
+    assert run.quantile("response", 0.5) == pytest.approx(answered[1])
     assert run.quantile("response", 1) == math.inf
-    assert run.quantile("e2e", 1) == run.requests["e2e_ms"].max()
+    assert run.quantile("e2e", 1) == pytest.approx(run.requests["e2e_ms"].max())
 
 
 @pytest.mark.parametrize(("share", "needed"), [(0.5, 1), (0.9, 36), (0.95, 72), (0.99, 368)])
