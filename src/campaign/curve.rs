@@ -7,13 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::capacity::{Bounds, Probe};
 use crate::report::Summary;
 use crate::report::require::{Judged, Judgement};
+use crate::report::stats::Level;
 use crate::units::{Human, counted, grouped};
 
 /// The version of the curve's shape.
 const CURVE_SCHEMA: &str = "1.0";
-
-/// Fewer turns of a load are said to be few: so many tell a p90.
-const FEW_TURNS: u64 = 36;
 
 /// All of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,7 +142,8 @@ impl Curve {
             let _ = write!(said, "; at {load} {unit} what is required does not hold");
         }
         let fewest = self.points.iter().map(|point| point.turns).min();
-        if let Some(turns) = fewest.filter(|turns| *turns < FEW_TURNS) {
+        // Said of loads that do not even tell a p90.
+        if let Some(turns) = fewest.filter(|turns| *turns < Level::P90.min_rows()) {
             let _ = write!(
                 said,
                 "; a load had {} only, so that chance may have decided: let each last longer",

@@ -190,11 +190,7 @@ impl Crew {
         if !std::mem::replace(&mut member.present, true) {
             gauges.users.fetch_add(1, Relaxed);
         }
-        let goes_on = self
-            .users
-            .requests_per_user
-            .is_none_or(|most| member.requests < most);
-        if goes_on && !self.stopped {
+        if self.goes_on(number) {
             self.order(number);
         }
         Some(Arc::new(script))
@@ -207,6 +203,13 @@ impl Crew {
         let to_order = to_order.map(|Reverse((due, _))| RunTime(due.0 - AHEAD_NS));
         let to_leave = self.to_leave.peek().map(|Reverse((at, _))| *at);
         [ready, to_order, to_leave].into_iter().flatten().min()
+    }
+
+    /// Whether the member makes requests after those that have ended or are under way.
+    fn goes_on(&self, member: usize) -> bool {
+        let made = self.members[member].requests;
+        let most = self.users.requests_per_user;
+        !self.stopped && most.is_none_or(|most| made < most)
     }
 
     /// Whether nobody is to begin anything or to leave, unless it is after what is under way.
@@ -222,16 +225,14 @@ impl Crew {
             false => ended.at,
         };
         let least_ns = if ended.opened { 0 } else { RETRY_NS };
-        let Some(member) = self.members.get_mut(number) else {
+        if number >= self.members.len() {
             return;
-        };
-        let goes_on = self
-            .users
-            .requests_per_user
-            .is_none_or(|most| member.requests < most);
+        }
+        let goes_on = self.goes_on(number);
+        let member = &mut self.members[number];
         let think_ns = self.users.think_ns(user, member.requests - 1);
         let thought = RunTime(from.0 + think_ns.max(least_ns));
-        let next = match goes_on && !self.stopped {
+        let next = match goes_on {
             true => self.users.next_start(user, thought),
             false => None,
         };
@@ -245,7 +246,7 @@ impl Crew {
         if next != Some(thought) {
             // Who thinks for too long is there all the same, and so is the load that was asked for.
             match self.users.leaves(user, ended.at) {
-                Some(at) if goes_on && !self.stopped => self.to_leave.push(Reverse((at, number))),
+                Some(at) if goes_on => self.to_leave.push(Reverse((at, number))),
                 _ => self.leave(number, gauges),
             }
         }

@@ -9,7 +9,7 @@ use voicelt::gateway::{Embedded, GatewaySpec};
 use voicelt::results::manifest::{RunManifest, VerdictLevel};
 use voicelt::results::reader::RunDir;
 
-use crate::{Desk, said, until};
+use crate::{Desk, replay_into, said, until};
 
 /// Two hundred calls of a second in ten seconds.
 const CALLS: &[&str] = &[
@@ -28,15 +28,7 @@ fn manifest(desk: &Desk) -> RunManifest {
 /// Replays while the sending process is stopped for so long, and returns its exit code.
 fn stopped_for(desk: &Desk, stop: Duration) -> Option<i32> {
     let (_gateway, target) = desk.gateway(&["--slots", "200"]);
-    let run = desk.start(&[
-        "--quiet",
-        "replay",
-        "calls.vtrace",
-        "-t",
-        &target,
-        "-o",
-        "run",
-    ]);
+    let run = desk.start(&replay_into(&target, "run"));
     let dir = desk.path("run");
     // Its first part is closed after five seconds.
     until(|| dir.join("requests-00001.parquet").exists().then_some(()));

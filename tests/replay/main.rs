@@ -95,6 +95,11 @@ impl Desk {
     }
 }
 
+/// The words of a replay of the desk's trace into the folder `run`.
+pub fn replay_into<'a>(target: &'a str, run: &'a str) -> [&'a str; 7] {
+    ["--quiet", "replay", "calls.vtrace", "-t", target, "-o", run]
+}
+
 /// A command under way; killed when dropped.
 pub struct Running(Child, Option<NamedTempFile>);
 

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use voicelt::results::reader::RunDir;
 use voicelt::results::row::Status;
 
-use crate::{Desk, files, said, until};
+use crate::{Desk, files, replay_into, said, until};
 
 /// Calls of a second, five a second, for half a minute.
 const LONG: &[&str] = &[
@@ -101,15 +101,7 @@ fn ctrl_c_lets_calls_end_and_writes_everything() {
 fn a_gateway_that_dies_is_data() {
     let desk = Desk::with_trace(LONG);
     let (gateway, target) = desk.gateway(&[]);
-    let run = desk.start(&[
-        "--quiet",
-        "replay",
-        "calls.vtrace",
-        "-t",
-        &target,
-        "-o",
-        "run",
-    ]);
+    let run = desk.start(&replay_into(&target, "run"));
     until(|| files(&desk.path("run"), "started-0").first().cloned());
     drop(gateway);
     assert_eq!(run.wait(), Some(0), "failures of the gateway are rows");

@@ -8,7 +8,7 @@ use voicelt::results::reader::RunDir;
 use voicelt::results::row::{ArrivalRow, Direction, MessageRow, Status};
 use voicelt::table::{Reader, read_all};
 
-use crate::{Desk, said};
+use crate::{Desk, replay_into, said};
 
 const GATEWAY: &[&str] = &[
     "gateway",
@@ -132,15 +132,7 @@ fn the_names_of_the_trace_are_as_good_and_other_logs_are_not() {
         ("run", &["--messages", "--keep-session-ids"][..]),
         ("bare", &[]),
     ] {
-        let replay = [
-            "--quiet",
-            "replay",
-            "calls.vtrace",
-            "-t",
-            &target,
-            "-o",
-            run,
-        ];
+        let replay = replay_into(&target, run);
         let output = desk.voicelt(&[&replay[..], &["--allow-invalid"], more].concat());
         assert!(output.status.success(), "{}", said(&output));
     }

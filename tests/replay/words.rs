@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use voicelt::results::reader::RunDir;
 
-use crate::{Desk, files, said};
+use crate::{Desk, files, replay_into, said};
 
 /// A trace of two calls, of whose clips one is known to say something.
 fn desk() -> Desk {
@@ -44,15 +44,7 @@ fn json(path: &Path) -> Value {
 /// Replays into the folder `run`: the exit code, and what is printed.
 fn replay(desk: &Desk, run: &str, more: &[&str]) -> (Option<i32>, String) {
     let (_gateway, target) = desk.gateway(&[]);
-    let replay = [
-        "--quiet",
-        "replay",
-        "calls.vtrace",
-        "-t",
-        &target,
-        "-o",
-        run,
-    ];
+    let replay = replay_into(&target, run);
     let output = desk.voicelt(&[&replay[..], &["--allow-invalid"], more].concat());
     (output.status.code(), said(&output))
 }

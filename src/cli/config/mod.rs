@@ -60,14 +60,14 @@ pub fn run(args: &Args, file: Option<&Path>) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// The exit code where there is nothing to run: after help, or after what was wrong was said.
 pub(super) fn parse(args: &[OsString]) -> Result<(Cli, Vec<Given>), ExitCode> {
-    let alone = Cli::command().try_get_matches_from(args);
     // Only what is missing may come from elsewhere; help and mistakes are as without it.
-    if let Err(error) = alone.as_ref()
-        && error.kind() != ErrorKind::MissingRequiredArgument
-    {
-        return Err(refusal::say(error, &[]));
-    }
-    let (args, chosen) = complete(args).map_err(|error| stderr::fail(&error))?;
+    let said = match Cli::command().try_get_matches_from(args) {
+        Err(error) if error.kind() == ErrorKind::MissingRequiredArgument => lenient(args),
+        said => said,
+    };
+    let said = said.map_err(|error| refusal::say(&error, &[]))?;
+    let completed = complete(args, &said).map_err(|error| stderr::fail(&error.into()));
+    let (args, chosen) = completed?;
     let parsed = Cli::command().try_get_matches_from(args);
     let parsed = parsed.and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
@@ -81,12 +81,10 @@ pub(super) fn say_origins(error: &anyhow::Error, given: &[Given]) {
     stderr::say(&refusal::notes(&format!("{error:#}"), given));
 }
 
-fn complete(args: &[OsString]) -> anyhow::Result<(Vec<OsString>, Chosen)> {
-    let parsed = lenient(args)?;
-    let file = parsed.get_one::<PathBuf>("config");
+fn complete(args: &[OsString], said: &ArgMatches) -> Result<(Vec<OsString>, Chosen), BadInput> {
+    let file = said.get_one::<PathBuf>("config");
     let root = command();
-    let layers = layers(file.map(PathBuf::as_path), &root)?;
-    Ok(layers.complete(&root, args, &parsed)?)
+    layers(file.map(PathBuf::as_path), &root)?.complete(&root, args, said)
 }
 
 /// Our commands, with what they inherit.

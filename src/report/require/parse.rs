@@ -3,6 +3,8 @@
 
 use std::str::FromStr;
 
+use strsim::levenshtein;
+
 use super::{Comparison, LagStatistic, Metric, Requirement, Statistic};
 use crate::report::latencies::LATENCIES;
 use crate::units::duration_ns;
@@ -221,7 +223,8 @@ fn per_second(text: &str) -> Option<f64> {
 
 /// What could have been meant, and everything that could.
 fn possible(what: &str, written: &str, names: &[&str]) -> String {
-    let nearest = names.iter().map(|name| (edits(written, name), *name)).min();
+    let named = names.iter().map(|name| (levenshtein(written, name), *name));
+    let nearest = named.min();
     let all = names.join(", ");
     match nearest {
         Some((edits, name)) if edits * 3 <= name.chars().count().max(3) => {
@@ -229,24 +232,6 @@ fn possible(what: &str, written: &str, names: &[&str]) -> String {
         }
         _ => format!("possible {what}: {all}"),
     }
-}
-
-/// The fewest characters to put in, take out or change to make `a` of `b` (Levenshtein).
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -336,9 +321,9 @@ mod tests {
 
     #[test]
     fn edits_are_counted() {
-        assert_eq!(edits("respnse", "response"), 1);
-        assert_eq!(edits("", "abc"), 3);
-        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(levenshtein("respnse", "response"), 1);
+        assert_eq!(levenshtein("", "abc"), 3);
+        assert_eq!(levenshtein("kitten", "sitting"), 3);
     }
 
     proptest! {
