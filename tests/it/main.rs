@@ -1,0 +1,26 @@
+//! The tests of the whole program, in one program of their own: it links once, and they share what
+//! they stand on (`support`). `cargo test --test it replay::` runs one of these modules.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+mod compare;
+mod config;
+mod doctor;
+mod foreign;
+mod gateway;
+mod house;
+mod import;
+mod library;
+mod live;
+mod messages;
+mod mutations;
+mod prepare;
+mod readme;
+mod record;
+mod recover;
+mod replay;
+mod runs;
+mod speech_foreign;
+mod support;
+mod trace_edit;
+mod trace_roundtrip;
+mod trace_stream;

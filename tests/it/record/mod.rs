@@ -1,0 +1,8 @@
+//! `voicelt record`, as users run it: what passes it, what it keeps, and what it keeps when it is
+//! killed or the disk is full.
+
+mod conformance;
+mod desk;
+mod faults;
+mod raw;
+mod recording;

@@ -1,0 +1,87 @@
+//! Whatever a crash leaves becomes a bundle that is well.
+
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+use voicelt::trace::journal::{JOURNAL_FILE, JournalKind, JournalReader, JournalRow, PCM_FILE};
+use voicelt::trace::recover::finish;
+use voicelt::trace::stream::Bundle;
+use voicelt::units::NS_PER_MS;
+
+use super::caller::two_turns;
+use super::{Desk, step};
+
+/// The journal of a few calls, to be damaged.
+struct Journal {
+    rows: Vec<u8>,
+    pcm: Vec<u8>,
+}
+
+impl Journal {
+    fn new() -> Journal {
+        let calls = (0..2).map(|call| two_turns(call, call as i64 * 900 * NS_PER_MS).end());
+        let desk = Desk::new(calls.collect::<Vec<_>>().concat());
+        Journal {
+            rows: fs::read(desk.place.join(JOURNAL_FILE)).unwrap(),
+            pcm: fs::read(desk.place.join(PCM_FILE)).unwrap(),
+        }
+    }
+
+    fn put(&self, place: &Path, rows: &[u8], pcm: &[u8]) {
+        fs::create_dir(place).unwrap();
+        fs::write(place.join(JOURNAL_FILE), rows).unwrap();
+        fs::write(place.join(PCM_FILE), pcm).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn whatever_a_crash_leaves_becomes_a_bundle_that_is_well(
+        rows_kept in 0.0..1.0_f64,
+        pcm_kept in prop_oneof![Just(1.0), 0.0..1.0_f64],
+        tail in prop_oneof![
+            Just(Vec::new()),
+            (1_usize..9000).prop_map(|bytes| vec![0; bytes]),
+            prop::collection::vec(any::<u8>(), 1..200),
+        ],
+    ) {
+        thread_local!(static JOURNAL: Journal = Journal::new());
+        JOURNAL.with(|journal| {
+            let folder = tempfile::tempdir().unwrap();
+            let place = folder.path().join("a.vtrace");
+            let mut rows = journal.rows.clone();
+            rows.truncate((rows.len() as f64 * rows_kept) as usize);
+            rows.extend(tail);
+            let pcm = &journal.pcm[..(journal.pcm.len() as f64 * pcm_kept) as usize];
+            journal.put(&place, &rows, pcm);
+
+            let mut chunks = 0;
+            match JournalReader::open(&place) {
+                Err(_) => {
+                    // Cut off within the schema, which the recorder syncs before it takes calls.
+                    prop_assert!(finish(&place, step()).is_err());
+                    prop_assert_eq!(fs::read(place.join(JOURNAL_FILE)).unwrap(), rows);
+                    return Ok(());
+                }
+                Ok(mut reader) => {
+                    while let Some(batch) = reader.next_batch().unwrap() {
+                        let is_chunk = |row: &&JournalRow| {
+                            matches!(row.kind, JournalKind::Audio | JournalKind::Silence)
+                        };
+                        chunks += batch.rows.iter().filter(is_chunk).count();
+                    }
+                }
+            }
+            let finished = finish(&place, step()).unwrap();
+            let bundle = Bundle::open(&place).unwrap();
+            let extent = bundle.check().unwrap();
+            bundle.verify_clips().unwrap();
+            prop_assert_eq!(extent.chunks, chunks as u64);
+            prop_assert_eq!(extent.sessions, finished.counts.calls);
+            Ok(())
+        })?;
+    }
+}

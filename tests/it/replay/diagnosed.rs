@@ -1,0 +1,72 @@
+//! A limit on streams, planted in the gateway: the report names it, and says nothing where there is
+//! none.
+
+use voicelt::report::Summary;
+use voicelt::report::diagnosis::{Finding, Kind};
+use voicelt::results::reader::RunDir;
+
+use super::{Desk, said};
+
+/// Calls of three to five seconds, four a second.
+const CALLS: &[&str] = &[
+    "--synth",
+    "speech-like:3s",
+    "--synth",
+    "speech-like:4s",
+    "--synth",
+    "speech-like:5s",
+    "--arrivals",
+    "constant:4/s",
+    "--sessions",
+    "24",
+];
+
+/// What a replay against a gateway with these flags finds, and what `report` says of it.
+fn diagnose(gateway: &[&str]) -> (Vec<Finding>, String) {
+    let desk = Desk::with_trace(CALLS);
+    let (_gateway, target) = desk.gateway(gateway);
+    let replay = ["replay", "calls.vtrace", "-t", &target, "-o", "run"];
+    let flags = ["--quiet", "--allow-invalid", "--html", "page.html"];
+    let output = desk.voicelt(&[&replay[..], &flags].concat());
+    assert!(
+        matches!(output.status.code(), Some(0 | 99)),
+        "{}",
+        said(&output)
+    );
+    let summary = Summary::of_run(&RunDir::open(&desk.path("run")).unwrap(), None).unwrap();
+    // How busy the machine is that runs the tests is not what is asked.
+    let findings = summary.diagnosis.into_iter();
+    let findings: Vec<_> = findings
+        .filter(|finding| finding.kind != Kind::GeneratorLate)
+        .collect();
+    let page = std::fs::read_to_string(desk.path("page.html")).unwrap();
+    assert!(page.matches("<svg").count() >= 5, "charts");
+    for finding in &findings {
+        assert!(
+            page.contains(&finding.title.replace('\'', "&#39;")),
+            "{finding:?}"
+        );
+    }
+    (findings, said(&desk.voicelt(&["report", "run"])))
+}
+
+#[test]
+fn streams_that_a_proxy_cuts_off_are_said_to_be_with_their_age() {
+    let (findings, text) = diagnose(&["--cut-streams-after", "2s"]);
+    let [limit] = &findings[..] else {
+        panic!("{findings:#?}");
+    };
+    assert_eq!(limit.kind, Kind::StreamLimit);
+    assert!(
+        limit.title.starts_with("Streams are cut off 2."),
+        "{limit:?}"
+    );
+    assert!(limit.evidence.contains("UNAVAILABLE"), "{limit:?}");
+    assert!(text.contains(&limit.title), "{text}");
+}
+
+#[test]
+fn of_a_gateway_without_such_a_limit_nothing_is_said() {
+    let (findings, text) = diagnose(&[]);
+    assert_eq!(findings, [], "{text}");
+}

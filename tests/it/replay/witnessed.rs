@@ -1,0 +1,188 @@
+//! What the gateway received, by its own log, is what the plan asked for and the run says.
+
+use std::collections::BTreeMap;
+
+use rustix::process::Signal;
+use voicelt::report::witness::{Counts, Witness};
+use voicelt::results::reader::RunDir;
+use voicelt::results::row::{ArrivalRow, Direction, MessageRow, Status};
+use voicelt::table::{Reader, read_all};
+
+use super::{Desk, replay_into, said};
+
+const GATEWAY: &[&str] = &[
+    "gateway",
+    "--listen",
+    "127.0.0.1:0",
+    "--slots",
+    "200",
+    "--arrivals-log",
+    "log.parquet",
+];
+
+#[test]
+fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
+    let desk = Desk::with_trace(&[
+        "--synth",
+        "speech-like:1s",
+        "--arrivals",
+        "constant:50/s",
+        "--sessions",
+        "100",
+        "--turns",
+        "2",
+        "--answer-time",
+        "3s",
+    ]);
+    let mut gateway = desk.start(GATEWAY);
+    let target = gateway.address();
+    // Whether a busy machine kept the schedule is the verdict's business, not this test's.
+    let output = desk.voicelt(&[
+        "--quiet",
+        "replay",
+        "calls.vtrace",
+        "-t",
+        &target,
+        "-o",
+        "run",
+        "--messages",
+        "--allow-invalid",
+    ]);
+    assert!(output.status.success(), "{}", said(&output));
+    gateway.signal(Signal::INT);
+    assert_eq!(gateway.wait(), Some(0));
+
+    let run = RunDir::open(&desk.path("run")).unwrap();
+    let rows = run.requests().unwrap().rows;
+    assert_eq!(rows.len(), 200, "every turn is one row");
+    assert!(
+        rows.iter()
+            .all(|row| row.status == Status::Ok && row.chunks_sent == row.chunks_planned)
+    );
+    let mut keys: Vec<_> = rows
+        .iter()
+        .map(|row| (&row.session_id, row.copy, row.turn))
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), 200);
+
+    let log = desk.path("log.parquet");
+    let epoch: i64 = Reader::<ArrivalRow>::open(&log)
+        .unwrap()
+        .note("epoch_monotonic_ns")
+        .unwrap()
+        .parse()
+        .unwrap();
+    let offset = epoch - run.manifest().epoch.monotonic_ns;
+    let arrivals: BTreeMap<(String, u32), i64> = read_all::<ArrivalRow>(&log)
+        .unwrap()
+        .into_iter()
+        .map(|row| ((row.wire_session_id, row.seq), row.received_ns + offset))
+        .collect();
+    let messages: Vec<MessageRow> = read_all(&desk.path("run/messages.parquet")).unwrap();
+    let names: BTreeMap<_, _> = rows
+        .iter()
+        .map(|row| (row.session_id.as_str(), &row.wire_session_id))
+        .collect();
+    let is_message = |m: &&MessageRow| m.direction == Direction::Sent && m.kind != "half_close";
+    let sent: Vec<_> = messages.iter().filter(is_message).collect();
+    assert_eq!(arrivals.len(), sent.len(), "nothing lost, nothing doubled");
+    assert_eq!(
+        run.manifest().planned.chunks as usize + 100,
+        sent.len(),
+        "chunks and configurations"
+    );
+    for message in sent {
+        let name = names[message.session_id.as_str()].clone();
+        let received = arrivals[&(name, message.seq)];
+        let [intended, released, sent] =
+            [message.intended_ns, message.released_ns, message.sent_ns].map(Option::unwrap);
+        assert!(intended <= released && released <= sent, "{message:?}");
+        assert!(
+            received >= intended,
+            "{message:?} was received at {received}"
+        );
+    }
+
+    let (code, testimony) = testimony(&desk);
+    let counts = Counts {
+        sent: run.manifest().planned.chunks + 100,
+        arrived: run.manifest().planned.chunks + 100,
+        ..Counts::default()
+    };
+    assert_eq!(testimony.messages, counts, "chunks and configurations");
+    assert!(testimony.same_clock && testimony.run_ended);
+    for spread in [testimony.error, testimony.lag, testimony.transit] {
+        assert_eq!(spread.unwrap().n, run.manifest().planned.chunks);
+    }
+    assert!(
+        testimony.error.unwrap().min_ns >= 0,
+        "nothing arrives early"
+    );
+    judged_by_lateness_alone(code, &testimony);
+}
+
+#[test]
+fn the_names_of_the_trace_are_as_good_and_other_logs_are_not() {
+    let desk = Desk::with_trace(&["--synth", "speech-like:1s", "--sessions", "3"]);
+    let mut gateway = desk.start(GATEWAY);
+    let target = gateway.address();
+    for (run, more) in [
+        ("run", &["--messages", "--keep-session-ids"][..]),
+        ("bare", &[]),
+    ] {
+        let replay = replay_into(&target, run);
+        let output = desk.voicelt(&[&replay[..], &["--allow-invalid"], more].concat());
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    gateway.signal(Signal::INT);
+    assert_eq!(gateway.wait(), Some(0));
+
+    let planned = RunDir::open(&desk.path("run"))
+        .unwrap()
+        .manifest()
+        .planned
+        .chunks;
+    let (code, testimony) = testimony(&desk);
+    let counts = Counts {
+        sent: planned + 3,
+        arrived: planned + 3,
+        of_other_runs: planned + 3,
+        ..Counts::default()
+    };
+    assert_eq!(testimony.messages, counts);
+    judged_by_lateness_alone(code, &testimony);
+
+    let refused = |run: &str, log: &str, reason: &str| {
+        let output = desk.voicelt(&["witness", run, log]);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(reason), "{}", said(&output));
+    };
+    refused("bare", "log.parquet", "replay with --messages");
+    refused("run", "run/requests.parquet", "column `seq` is missing");
+    refused("run", "none.parquet", "none.parquet: No such file");
+}
+
+/// The exit code of `voicelt witness run log.parquet`, and what it says.
+fn testimony(desk: &Desk) -> (i32, Witness) {
+    let witness = ["witness", "run", "log.parquet"];
+    let output = desk.voicelt(&[&witness[..], &["--json", "said.json"]].concat());
+    let text = std::fs::read_to_string(desk.path("said.json"));
+    let text = text.unwrap_or_else(|_| panic!("{}", said(&output)));
+    let testimony: Witness = serde_json::from_str(&text).unwrap();
+    let verdict = match testimony.failures.is_empty() {
+        true => "KEPT",
+        false => "FAILED",
+    };
+    assert!(said(&output).contains(verdict), "{}", said(&output));
+    (output.status.code().unwrap(), testimony)
+}
+
+/// Whether a busy machine kept the schedule is no business of a test: that chunks were late is the
+/// only failure there may be, and the exit code tells it.
+fn judged_by_lateness_alone(code: i32, testimony: &Witness) {
+    let is_late = testimony.late * 100 > testimony.error.unwrap().n;
+    assert_eq!(code, if is_late { 4 } else { 0 }, "{testimony:?}");
+    assert_eq!(testimony.failures.len(), usize::from(is_late));
+}
