@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, PrimitiveArray, RecordBatch,
     StringArray, TimestampNanosecondArray, UInt32Array, UInt64Array,
 };
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::{Column, TableError};
 
@@ -272,7 +272,7 @@ pub(super) fn schema_of(columns: &[Column]) -> SchemaRef {
 mod tests {
     use super::*;
     use crate::table::{Row, from_batch, to_batch};
-    use arrow::array::{Float64Array, LargeStringArray};
+    use arrow_array::{Float64Array, LargeStringArray};
 
     crate::names! {
         /// A colour.

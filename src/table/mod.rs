@@ -10,8 +10,8 @@ mod cell;
 mod file;
 mod text;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, SchemaRef};
 
 pub use cell::{Cell, UtcInstant, read_column};
 pub use file::{Reader, Writer, read_all, write_all};
@@ -199,14 +199,14 @@ macro_rules! table {
                 }, )+ ]
             }
 
-            fn arrays(rows: &[Self]) -> Vec<::arrow::array::ArrayRef> {
+            fn arrays(rows: &[Self]) -> Vec<::arrow_array::ArrayRef> {
                 vec![ $(
                     <$type as $crate::table::Cell>::array(&mut rows.iter().map(|row| &row.$field)),
                 )+ ]
             }
 
             fn read(
-                batch: &::arrow::array::RecordBatch,
+                batch: &::arrow_array::RecordBatch,
                 out: &mut Vec<Self>,
             ) -> Result<(), $crate::table::TableError> {
                 $( let mut $field =
@@ -278,13 +278,13 @@ macro_rules! names {
             const NULLABLE: bool = false;
             const NAMES: &'static [&'static str] = &[ $( $text, )+ ];
 
-            fn data_type() -> ::arrow::datatypes::DataType {
-                ::arrow::datatypes::DataType::Utf8
+            fn data_type() -> ::arrow_schema::DataType {
+                ::arrow_schema::DataType::Utf8
             }
 
-            fn array(cells: &mut dyn Iterator<Item = &Self>) -> ::arrow::array::ArrayRef {
+            fn array(cells: &mut dyn Iterator<Item = &Self>) -> ::arrow_array::ArrayRef {
                 let names = cells.map(|cell| Some(cell.name()));
-                ::std::sync::Arc::new(names.collect::<::arrow::array::StringArray>())
+                ::std::sync::Arc::new(names.collect::<::arrow_array::StringArray>())
             }
 
             fn from_stored(

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
+use arrow_cast::cast;
+use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -156,7 +157,7 @@ impl TextBatch {
 }
 
 /// A column as text; instants with a zone become those of UTC, as names of zones are not known here.
-fn text_of(column: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn text_of(column: &ArrayRef) -> Result<ArrayRef, arrow_schema::ArrowError> {
     let utc = match column.data_type() {
         DataType::Timestamp(unit, Some(_)) => {
             &cast(column, &DataType::Timestamp(*unit, Some("+00:00".into())))?

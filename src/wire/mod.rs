@@ -15,15 +15,13 @@ pub mod reply;
 pub mod status;
 mod tls;
 
-/// Messages, client and server of `proto/voice_workflow.proto`.
 #[expect(
     missing_docs,
     reason = "generated; the .proto file holds the documentation"
 )]
 #[expect(clippy::allow_attributes_without_reason, reason = "generated")]
-pub mod voice_workflow {
-    tonic::include_proto!("voice_workflow");
-}
+#[rustfmt::skip]
+pub mod voice_workflow;
 
 /// The method's path.
 pub const STREAM_AUDIO_PATH: &str = "/voice_workflow.VoiceGateway/StreamAudio";

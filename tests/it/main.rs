@@ -14,6 +14,7 @@ mod live;
 mod messages;
 mod mutations;
 mod prepare;
+mod protocol;
 mod readme;
 mod record;
 mod recover;

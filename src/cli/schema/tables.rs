@@ -1,6 +1,6 @@
 //! The tables that we write, and where each is.
 
-use arrow::datatypes::DataType;
+use arrow_schema::DataType;
 
 use crate::report::runs::RunRow;
 use crate::results::row::{ArrivalRow, MessageRow, RequestRow, ServerRow, StartedRow, TimelineRow};

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use arrow::buffer::Buffer;
+use arrow_buffer::Buffer;
 use arrow_ipc::{Message, root_as_message};
 
 /// A file that is a stream of messages as far as it is well.

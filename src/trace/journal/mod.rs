@@ -14,7 +14,7 @@ mod reader;
 mod tests;
 mod writer;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef};
 
 pub use reader::{Batch, JournalReader};
 pub use writer::{JournalFile, JournalWriter};

@@ -6,10 +6,10 @@ use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow_array::RecordBatch;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::read_record_batch;
+use arrow_schema::{Schema, SchemaRef};
 
 use super::message::{Stream, Whole};
 use super::{
@@ -151,7 +151,7 @@ fn schema(message: &Whole) -> Option<Schema> {
 
 /// Names and types of the columns: where they are as expected, what a batch takes in memory is
 /// bounded by its bytes in the file.
-fn shape(schema: &Schema) -> Vec<(&str, &arrow::datatypes::DataType)> {
+fn shape(schema: &Schema) -> Vec<(&str, &arrow_schema::DataType)> {
     let fields = schema.fields().iter();
     fields.map(|f| (f.name().as_str(), f.data_type())).collect()
 }
