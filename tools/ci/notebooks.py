@@ -2,12 +2,14 @@
 
     notebooks.py VOICELT [RUN...]        fails on an error, and on outputs that are out of date
     notebooks.py --write VOICELT         puts new outputs and pictures in the place of the old ones
+    notebooks.py --only 01 ...           either, with those alone whose names begin so
 
 Needs the packages of notebooks/requirements.txt. What 01 and 02 print of the shipped runs is the
 same everywhere and must be what is committed. The other two measure: only the kinds of their
 outputs are compared.
 """
 
+import argparse
 import base64
 import io
 import json
@@ -154,34 +156,44 @@ def complaints(executed: dict[str, nbformat.NotebookNode]) -> list[str]:
 
 
 def main() -> None:
-    arguments = sys.argv[1:]
-    rewrite = arguments[:1] == ["--write"]
-    if not arguments[rewrite:]:
-        sys.exit(__doc__)
-    program, *runs = (str(Path(place).resolve()) for place in arguments[rewrite:])
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("voicelt")
+    parser.add_argument("runs", nargs="*")
+    arguments = parser.parse_args()
+    runs = [str(Path(run).resolve()) for run in arguments.runs]
     with tempfile.TemporaryDirectory() as temp:
         folder = shutil.copytree(HOME, Path(temp, "notebooks"))
         Path(temp, "traces").symlink_to(ROOT / "traces")
         shipped = folder / "data" / "build-a"
-        if not rewrite:
+        if not arguments.write:
             unanswered = pl.col("response_ns").is_null()
             first = pl.int_range(pl.len()) < 1
             runs += [killed(shipped, "unanswered", unanswered), killed(shipped, "single", first)]
         others = [(ANALYSE, {"RUN_DIR": run}) for run in runs]
         others += [(COMPARE, {"BASE_DIR": str(shipped), "RUN_DIR": run}) for run in runs]
         others += [(COMPARE, {"BASE_DIR": run, "RUN_DIR": run}) for run in runs]
+        tasks = [(name, {}) for name in REPEATABLE] + others
+        tasks = [task for task in tasks if task[0].startswith(arguments.only)]
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            tasks = [(name, {}) for name in REPEATABLE] + others
             done = list(pool.map(lambda task: execute(folder, *task), tasks))
-        executed = dict(zip(REPEATABLE, done, strict=False))
+        executed = {
+            name: it for (name, settings), it in zip(tasks, done, strict=True) if not settings
+        }
         # One after the other, since they measure.
         for name in (EXPLORE, IMPORT):
-            executed[name] = execute(folder, name, {"VOICELT": program})
-    if rewrite:
+            if name.startswith(arguments.only):
+                program = str(Path(arguments.voicelt).resolve())
+                executed[name] = execute(folder, name, {"VOICELT": program})
+    if not executed:
+        sys.exit(f"no notebook begins with {arguments.only}")
+    if arguments.write:
         write(executed)
     if found := complaints(executed):
         sys.exit("\n".join(found) + "\ntools/ci/notebooks.py --write VOICELT executes them anew")
-    print(f"{len(executed)} notebooks, and {len(others)} times on other runs: well")
+    on_others = sum(bool(settings) for _, settings in tasks)
+    print(f"{len(executed)} executed on what is shipped, and {on_others} times on other runs")
 
 
 if __name__ == "__main__":
