@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -17,8 +16,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
+
 from measure import Server
-from schedule import ROOT, machine
+from programs import built
+from schedule import machine
 
 
 def last_instant(bundle: Path) -> float:
@@ -35,9 +36,7 @@ def last_instant(bundle: Path) -> float:
 
 def main() -> None:
     times = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    subprocess.run(["cargo", "build", "--release", "--quiet", "--bin", "voicelt"], cwd=ROOT, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    voicelt, place = str(target / "release" / "voicelt"), Path(tempfile.mkdtemp(prefix="voicelt-kill-"))
+    voicelt, place = str(built("voicelt")[0]), Path(tempfile.mkdtemp(prefix="voicelt-kill-"))
     calls, live = place / "calls.vtrace", place / "live.vtrace"
     prepare = [voicelt, "--quiet", "prepare", "--synth", "speech-like:20s", "-o", str(calls)]
     shape = ["--arrivals", "constant:40/s", "--sessions", "20"]

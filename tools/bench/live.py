@@ -19,14 +19,12 @@ import pty
 import shutil
 import socket
 import statistics
-import subprocess
 import sys
 import threading
 import urllib.request
-from pathlib import Path
 
 from measure import CHUNK_NS, WARMUP_S, Run, judge_arrivals, measure, micros
-from schedule import ROOT, Bench, interleaved, machine, shown
+from schedule import Bench, interleaved, machine, shown
 
 ACCEPT = {"Accept": "application/openmetrics-text; version=1.0.0"}
 SIDES = ["nobody", "screen and metrics", "nobody again"]
@@ -122,11 +120,8 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--quick", action="store_true", help="a smoke test of short runs")
     args = parser.parse_args()
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    for package in (["--bin", "voicelt"], ["--package", "voicelt-bench"]):
-        subprocess.run(["cargo", "build", "--release", "--quiet", *package], cwd=ROOT, check=True)
     rounds, sessions = (1, 50) if args.quick else (args.rounds, args.sessions)
-    bench = Watched(WARMUP_S + (5 if args.quick else 30), target)
+    bench = Watched(WARMUP_S + (5 if args.quick else 30))
     try:
         found = interleaved(
             {name: (lambda n=n: bench.side(sessions, n == 1)) for n, name in enumerate(SIDES)}, rounds

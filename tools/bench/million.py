@@ -25,6 +25,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from programs import built
+
 RATE_HZ = 16_000
 CHUNKS = 50
 CHUNK_BYTES = 640
@@ -188,7 +190,7 @@ def main():
     parser.add_argument("--per-second", type=positive, default=1_000, help="session starts")
     parser.add_argument("--clips", type=positive, default=2_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--voicelt", default="target/release/voicelt", help="seals the bundle")
+    parser.add_argument("--voicelt", help="seals the bundle; built where none is given")
     arguments = parser.parse_args()
 
     try:
@@ -196,7 +198,8 @@ def main():
     except FileExistsError:
         sys.exit(f"{arguments.output}: exists; remove it, or choose another -o")
     write(arguments.output, arguments)
-    done = subprocess.run([arguments.voicelt, "trace", "seal", arguments.output], check=False)
+    voicelt = arguments.voicelt or built("voicelt")[0]
+    done = subprocess.run([voicelt, "trace", "seal", arguments.output], check=False)
     sys.exit(done.returncode)
 
 

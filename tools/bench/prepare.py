@@ -16,7 +16,6 @@ in a temporary folder.
 
 import argparse
 import math
-import os
 import shutil
 import statistics
 import subprocess
@@ -24,6 +23,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from programs import built
 
 FORMATS = {
     "WAV": ("wav", ["-c:a", "pcm_s16le"]),
@@ -142,16 +143,14 @@ def short_clips(arguments, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    default = Path(__file__).resolve().parents[2] / "target" / "release" / "voicelt"
-    parser.add_argument("--voicelt", default=str(default), help="the program to measure")
+    parser.add_argument("--voicelt", help="the program to measure; built where none is given")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that are counted")
     parser.add_argument("--seconds", type=int, default=600, help="length of the long file")
     parser.add_argument("--clips", type=int, default=1000, help="number of short clips")
     arguments = parser.parse_args()
-    if not os.access(arguments.voicelt, os.X_OK):
-        sys.exit(f"{arguments.voicelt} is not there: run `cargo build --release` first")
     if shutil.which("ffmpeg") is None:
         sys.exit("this benchmark needs ffmpeg")
+    arguments.voicelt = arguments.voicelt or str(built("voicelt")[0])
     with tempfile.TemporaryDirectory(prefix="voicelt-bench-") as folder:
         long_files(arguments, Path(folder))
         short_clips(arguments, Path(folder))

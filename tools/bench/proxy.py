@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from measure import SINK_CORE, TICK_S, WARMUP_S, Run, Server
-from schedule import ROOT, Bench, interleaved, machine, median, shown
+from schedule import Bench, interleaved, machine, median, shown
 
 # Of the receiver, which the proxy shares its core with.
 PINNED = ["taskset", "-c", SINK_CORE]
@@ -153,11 +153,8 @@ def main() -> None:
     binary = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if binary is None:
         sys.exit("nginx is not installed; on Debian: apt-get install nginx-light")
-    for package in (["--bin", "voicelt"], ["--package", "voicelt-bench"]):
-        subprocess.run(["cargo", "build", "--release", "--quiet", *package], cwd=ROOT, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     calls, rounds, seconds = (20, 1, WARMUP_S + 3) if args.quick else (200, args.rounds, WARMUP_S + 30)
-    bench = Bench(seconds, target)
+    bench = Bench(seconds)
     kinds: dict[str, Callable[[str], Proxy] | None] = {
         "no proxy": None,
         "voicelt record --timing-only": recorder(bench, "--timing-only"),

@@ -11,7 +11,6 @@ turns must be equal; their instants since the call's start are compared.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
@@ -22,8 +21,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+
 from measure import Server
-from schedule import ROOT, machine, shown
+from programs import built
+from schedule import machine, shown
 
 
 def record(voicelt: str, trace: Path, out: Path) -> None:
@@ -78,9 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="a smoke test; times are not judged")
     args = parser.parse_args()
-    subprocess.run(["cargo", "build", "--release", "--quiet", "--bin", "voicelt"], cwd=ROOT, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    voicelt, place = str(target / "release" / "voicelt"), Path(tempfile.mkdtemp(prefix="voicelt-bench-"))
+    voicelt, place = str(built("voicelt")[0]), Path(tempfile.mkdtemp(prefix="voicelt-bench-"))
     sessions, seconds = (6, 4) if args.quick else (50, 60)
     try:
         prepare = [voicelt, "--quiet", "prepare", "--synth", "speech-like:3s", "--turns", "2"]

@@ -26,21 +26,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from measure import CHUNK_NS, WARMUP_S, Run, judge_arrivals, lag_of, measure, micros
 
-ROOT = Path(__file__).resolve().parents[2]
+from measure import CHUNK_NS, WARMUP_S, Run, judge_arrivals, lag_of, measure, micros
+from programs import ROOT, built
+
 CLIENTS = Path(__file__).parent / "clients"
 
 
 class Bench:
     """Binaries, a place for files, and the senders."""
 
-    def __init__(self, seconds: int, target: Path) -> None:
+    def __init__(self, seconds: int) -> None:
         self.seconds = seconds
         self.place = Path(tempfile.mkdtemp(prefix="voicelt-bench-"))
-        self.voicelt, self.sink, self.baseline = (
-            target / "release" / name for name in ("voicelt", "sink", "baseline")
-        )
+        self.voicelt, self.sink, self.baseline = built("voicelt", "sink", "baseline")
         self.traces: dict[tuple[int, int, int], Path] = {}
 
     def trace(self, sessions: int, seconds: int, chunk_ms: int) -> Path:
@@ -286,11 +285,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="schedule, against, long, phases, memory")
     parser.add_argument("--output", type=Path, help="also write the tables to this file")
     args = parser.parse_args()
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    for package in (["--bin", "voicelt"], ["--package", "voicelt-bench"]):
-        subprocess.run(["cargo", "build", "--release", "--quiet", *package], cwd=ROOT, check=True)
     rounds, seconds = (1, WARMUP_S + 3) if args.quick else (args.rounds, WARMUP_S + 30)
-    bench = Bench(seconds, target)
+    bench = Bench(seconds)
     sections: dict[str, Callable[[], list[str]]] = {
         "schedule": lambda: schedule_section(
             bench, [100] if args.quick else [100, 500, 1000, 2000], rounds
