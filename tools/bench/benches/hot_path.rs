@@ -1,6 +1,7 @@
 //! What the pacer's thread does for each chunk, and what the ledger's does for each row.
 //!
-//! `cargo bench` prints times; rows a second are those of one core.
+//! `cargo bench --profile dist --package voicelt-bench --bench hot_path` prints times; rows a second
+//! are those of one core.
 
 use std::hint::black_box;
 use std::sync::Arc;
