@@ -125,7 +125,7 @@ fn faults(source: &Source) -> Vec<String> {
     if !["lib", "main"].contains(&room) && allowed_imports(room).is_none() {
         fault(
             1,
-            &format!("the room `{room}` is not in the import table of tests/house.rs"),
+            &format!("the room `{room}` is not in the import table of tests/it/house.rs"),
         );
     }
     for (line, imported) in imports(&tokens, room) {

@@ -11,7 +11,7 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| {
             panic!(
-                "{}: {e}; the packages to install are named in main.rs",
+                "{}: {e}; tests/it/foreign/mod.rs names the packages to install",
                 folder.display()
             )
         });

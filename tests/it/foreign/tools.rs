@@ -19,7 +19,7 @@ pub(crate) fn run(folder: &Path, command: &[&str]) -> Vec<u8> {
         .current_dir(folder)
         .output()
         .unwrap_or_else(|e| {
-            panic!("{program}: {e}; the packages that this suite needs are named in its main.rs")
+            panic!("{program}: {e}; tests/it/foreign/mod.rs names the packages that are needed")
         });
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {words}", command.join(" "));

@@ -76,11 +76,11 @@ pub(crate) const NOT_HERE: &[(&str, &str)] = &[
     ("docker compose", "needs Docker"),
     (
         "python3 -m venv notebooks",
-        "the notebooks' own environment: .ci/run makes one and executes them",
+        "the notebooks' own environment: .ci/nightly makes one and executes them",
     ),
     (
         "tools/speech-gateway/start",
-        "installs packages: .ci/run does that",
+        "installs packages: .ci/nightly does that",
     ),
     ("kubectl", "needs a cluster"),
     ("ls -R", "not a command of ours"),
@@ -90,7 +90,7 @@ pub(crate) const NOT_HERE: &[(&str, &str)] = &[
     ),
     ("python3 -m venv venv", "as is its environment"),
     ("cargo install", "a build of its own too"),
-    ("tools/release/build", "and another: .ci/run does that"),
+    ("tools/release/build", "and another: .ci/nightly does that"),
     ("podman", "needs Podman"),
     ("python load_test.py", "the program that is compared with"),
 ];
