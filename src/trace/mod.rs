@@ -17,6 +17,7 @@ pub mod import;
 pub mod in_order;
 pub mod journal;
 pub mod layout;
+mod lock;
 pub mod manifest;
 pub mod model;
 pub mod pace;

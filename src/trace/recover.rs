@@ -9,12 +9,13 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use rustix::fs::{FlockOperation, flock, syncfs};
+use rustix::fs::syncfs;
 use serde_json::json;
 
 use super::TraceError;
 use super::check::MAX_SESSION_ID_BYTES;
 use super::journal::{JOURNAL_FILE, JournalReader, JournalRow, Recording};
+use super::lock::Lock;
 use super::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
 use super::model::TraceSource;
 use super::recorded::{self, Call, PcmFile, Unfit};
@@ -99,8 +100,8 @@ pub fn finish(dir: &Path, step: Provenance) -> Result<Finished, TraceError> {
     Ok(Finished { bundle, counts })
 }
 
-/// Keeps a recorder or another recovery from the journal for as long as the file is open.
-fn lock(dir: &Path) -> Result<File, TraceError> {
+/// Keeps a recorder or another recovery from the journal.
+fn lock(dir: &Path) -> Result<Lock, TraceError> {
     let path = dir.join(JOURNAL_FILE);
     let journal = match File::open(&path) {
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -108,13 +109,12 @@ fn lock(dir: &Path) -> Result<File, TraceError> {
         }
         opened => opened.map_err(|e| TraceError::io(&path, e))?,
     };
-    match flock(&journal, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(journal),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(TraceError::Live {
+    Lock::take(journal).map_err(|e| match e {
+        rustix::io::Errno::WOULDBLOCK => TraceError::Live {
             path: dir.display().to_string(),
-        }),
-        Err(e) => Err(TraceError::io(&path, e.into())),
-    }
+        },
+        e => TraceError::io(&path, e.into()),
+    })
 }
 
 /// Where in the journal a call is.

@@ -8,17 +8,18 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, RenameFlags, flock, renameat_with};
+use rustix::fs::{RenameFlags, renameat_with};
 
 use super::TraceError;
 use super::journal::JOURNAL_FILE;
+use super::lock::Lock;
 
 /// A bundle that is being made.
 #[derive(Debug)]
 pub struct Staging {
     place: PathBuf,
     dir: PathBuf,
-    lock: File,
+    _lock: Lock,
 }
 
 impl Staging {
@@ -51,11 +52,12 @@ impl Staging {
         let dir = sibling(place, "tmp");
         let lock_path = sibling(place, "lock");
         let lock = File::create(&lock_path).map_err(no_place)?;
-        let locked = flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
-        if !locked || !is_at(&lock, &lock_path) {
-            return Err(TraceError::Busy {
-                path: place.display().to_string(),
-            });
+        let busy = || TraceError::Busy {
+            path: place.display().to_string(),
+        };
+        let lock = Lock::take(lock).map_err(|_| busy())?;
+        if !is_at(lock.file(), &lock_path) {
+            return Err(busy());
         }
         // Whoever left this folder is gone, or would hold the lock.
         remove(&dir)?;
@@ -63,7 +65,7 @@ impl Staging {
         Ok(Staging {
             place: place.to_owned(),
             dir,
-            lock,
+            _lock: lock,
         })
     }
 
@@ -112,7 +114,6 @@ impl Drop for Staging {
         // An abandoned bundle; where this fails, the next one made here removes it.
         let _ = fs::remove_dir_all(&self.dir);
         let _ = fs::remove_file(sibling(&self.place, "lock"));
-        let _ = flock(&self.lock, FlockOperation::Unlock);
     }
 }
 

@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use arrow_ipc::writer::StreamWriter;
-use rustix::fs::{FlockOperation, flock};
 
 use super::{JOURNAL_FILE, JournalRow, PCM_FILE, Recording, schema_of, sum_of};
 use crate::table::to_batch;
 use crate::trace::TraceError;
+use crate::trace::lock::Lock;
 use crate::trace::staging::{parent, sibling, sync_folder};
 
 /// Most rows in a batch, so that a reader needs little memory for one.
@@ -51,6 +51,7 @@ pub struct JournalWriter<F = File> {
     rows: Vec<JournalRow>,
     waiting_pcm: Vec<u8>,
     waiting_text_bytes: usize,
+    _lock: Option<Lock>,
 }
 
 impl JournalWriter<File> {
@@ -77,8 +78,10 @@ impl JournalWriter<File> {
         };
         let (journal, pcm) = (open(JOURNAL_FILE)?, open(PCM_FILE)?);
         let failed = |e: io::Error| TraceError::io(&begun, e);
-        flock(&journal, FlockOperation::NonBlockingLockExclusive).map_err(|e| failed(e.into()))?;
-        let writer = JournalWriter::begin(journal, pcm, recording).map_err(failed)?;
+        let locked = journal.try_clone().map_err(failed)?;
+        let lock = Lock::take(locked).map_err(|e| failed(e.into()))?;
+        let mut writer = JournalWriter::begin(journal, pcm, recording).map_err(failed)?;
+        writer._lock = Some(lock);
         sync_folder(&begun)?;
         fs::rename(&begun, place).map_err(|e| TraceError::io(place, e))?;
         match place.parent() {
@@ -104,6 +107,7 @@ impl<F: JournalFile> JournalWriter<F> {
             rows: Vec::new(),
             waiting_pcm: Vec::new(),
             waiting_text_bytes: 0,
+            _lock: None,
         };
         writer.journal.append(writer.encoder.get_ref())?;
         writer.encoder.get_mut().clear();
