@@ -1,115 +1,83 @@
 //! Settings of the environment, of recipes and of `voicelt.toml`, and `voicelt config show`, through
 //! the program.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// A folder with `voicelt.toml` in it.
-fn desk(config: &str) -> TempDir {
-    let desk = tempfile::tempdir().unwrap();
-    std::fs::write(desk.path().join("voicelt.toml"), config).unwrap();
+use crate::support::desk::DEMO;
+use crate::support::{Desk, Output};
+
+/// A desk with `voicelt.toml`.
+fn desk(config: &str) -> Desk {
+    let desk = Desk::new();
+    desk.write("voicelt.toml", config);
     desk
 }
 
 /// Runs the command line with these variables, `NAME=VALUE`, and none of ours besides.
-fn voicelt(here: &Path, variables: &[&str], line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_voicelt"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("VOICELT_") {
-            command.env_remove(name);
-        }
-    }
-    for variable in variables {
-        let (name, value) = variable.split_once('=').unwrap();
-        command.env(name, value);
-    }
-    let args = shlex::split(line).unwrap();
-    command.current_dir(here).args(args).output().unwrap()
+fn voicelt(desk: &Desk, variables: &[&str], line: &str) -> Output {
+    let pairs = variables.iter().map(|set| set.split_once('=').unwrap());
+    Output::of(desk.command(line).envs(pairs))
 }
 
 /// What is printed, of a command that must end well.
-fn printed(here: &Path, variables: &[&str], line: &str) -> String {
-    let output = voicelt(here, variables, line);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{line}: {said}");
-    String::from_utf8(output.stdout).unwrap()
+fn printed(desk: &Desk, variables: &[&str], line: &str) -> String {
+    voicelt(desk, variables, line).exits(0).stdout
 }
 
 /// What is said of a command line that must be refused.
-fn refused(here: &Path, variables: &[&str], line: &str) -> String {
-    let output = voicelt(here, variables, line);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{line}: {said}");
-    said
-}
-
-fn demo() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("traces/demo.vtrace")
+fn refused(desk: &Desk, variables: &[&str], line: &str) -> String {
+    voicelt(desk, variables, line).exits(2).stderr
 }
 
 /// How many sessions a replay of the demonstration would have.
-fn planned(here: &Path, variables: &[&str], flags: &str) -> String {
-    let line = format!("replay {} --plan {flags}", demo().display());
-    let plan = printed(here, variables, &line);
+fn planned(desk: &Desk, variables: &[&str], flags: &str) -> String {
+    let plan = printed(desk, variables, &format!("replay {DEMO} --plan {flags}"));
     let sessions = plan.strip_prefix("sessions").unwrap().trim_start();
     sessions.split(',').next().unwrap().to_owned()
 }
 
 /// Sessions and clips of a trace that is made.
-fn made(here: &Path, variables: &[&str], flags: &str) -> (u64, usize) {
-    let line = format!("prepare -o made.vtrace {flags}");
-    printed(here, variables, &line);
-    let manifest = std::fs::read_to_string(here.join("made.vtrace/trace.json")).unwrap();
-    let manifest: Value = serde_json::from_str(&manifest).unwrap();
-    let clips = walkdir::WalkDir::new(here.join("made.vtrace/clips")).into_iter();
-    let is_clip = |path: &Path| path.extension().is_some_and(|extension| extension == "wav");
-    let clips = clips.filter(|entry| is_clip(entry.as_ref().unwrap().path()));
-    (manifest["sessions"].as_u64().unwrap(), clips.count())
+fn made(desk: &Desk, variables: &[&str], flags: &str) -> (u64, usize) {
+    printed(desk, variables, &format!("prepare -o made.vtrace {flags}"));
+    let manifest = desk.trace("made.vtrace").manifest;
+    (manifest.sessions, desk.files("made.vtrace/clips").len())
 }
 
 #[test]
 fn each_layer_counts_more_than_the_next() {
     let desk = desk("[replay]\nlimit = 4\n");
-    let here = desk.path();
     let (general, own) = ("VOICELT_LIMIT=3", "VOICELT_REPLAY_LIMIT=2");
-    assert_eq!(planned(here, &[general, own], "--limit 1"), "1");
-    assert_eq!(planned(here, &[general, own], ""), "2");
-    assert_eq!(planned(here, &[general], ""), "3");
-    assert_eq!(planned(here, &["VOICELT_LIMIT="], ""), "4");
-    assert_eq!(planned(tempfile::tempdir().unwrap().path(), &[], ""), "10");
+    assert_eq!(planned(&desk, &[general, own], "--limit 1"), "1");
+    assert_eq!(planned(&desk, &[general, own], ""), "2");
+    assert_eq!(planned(&desk, &[general], ""), "3");
+    assert_eq!(planned(&desk, &["VOICELT_LIMIT="], ""), "4");
+    assert_eq!(planned(&Desk::new(), &[], ""), "10");
 }
 
 #[test]
 fn a_recipe_counts_more_than_the_file_and_less_than_a_variable() {
     let desk = desk("[prepare]\nsessions = 2\nsynth = [\"tone:300ms\", \"tone:400ms\"]\n");
-    let here = desk.path();
-    std::fs::write(here.join("three.toml"), "sessions = 3\n").unwrap();
+    desk.write("three.toml", "sessions = 3\n");
     let variable = "VOICELT_PREPARE_SESSIONS=4";
-    assert_eq!(made(here, &[], ""), (2, 2));
-    assert_eq!(made(here, &[], "--recipe three.toml"), (3, 2));
-    assert_eq!(made(here, &[variable], "--recipe three.toml"), (4, 2));
+    assert_eq!(made(&desk, &[], ""), (2, 2));
+    assert_eq!(made(&desk, &[], "--recipe three.toml"), (3, 2));
+    assert_eq!(made(&desk, &[variable], "--recipe three.toml"), (4, 2));
     // A list is replaced as a whole.
     assert_eq!(
-        made(here, &[variable], "--synth tone:500ms --sessions 1"),
+        made(&desk, &[variable], "--synth tone:500ms --sessions 1"),
         (1, 1)
     );
     let synth = "VOICELT_SYNTH=tone:300ms\ntone:400ms\ntone:500ms";
-    assert_eq!(made(here, &[synth], "--sessions 3"), (3, 3));
+    assert_eq!(made(&desk, &[synth], "--sessions 3"), (3, 3));
 }
 
 #[test]
 fn a_switch_is_turned_on_by_the_file_and_off_by_a_variable() {
     let desk = desk("quiet = true\n[prepare]\nsynth = \"tone:300ms\"\n");
-    let said = |variables: &[&str]| {
-        let output = voicelt(desk.path(), variables, "prepare -o a.vtrace");
-        String::from_utf8(output.stderr).unwrap()
-    };
+    let said = |variables: &[&str]| voicelt(&desk, variables, "prepare -o a.vtrace").stderr;
     assert_eq!(said(&[]), "");
     assert!(said(&["VOICELT_QUIET=false"]).contains("trace "));
-    let error = refused(desk.path(), &["VOICELT_QUIET=maybe"], "prepare -o a.vtrace");
+    let error = refused(&desk, &["VOICELT_QUIET=maybe"], "prepare -o a.vtrace");
     assert_eq!(
         error,
         "error: VOICELT_QUIET: `maybe` is neither true nor false; use one of them\n"
@@ -119,16 +87,19 @@ fn a_switch_is_turned_on_by_the_file_and_off_by_a_variable() {
 #[test]
 fn what_contradicts_something_nearer_is_left_out() {
     let desk = desk("quiet = true\n[replay]\nallow-invalid = true\n");
-    let here = desk.path();
-    assert_eq!(planned(here, &[], "-v --strict-verdict"), "10");
-    let shown = printed(here, &["VOICELT_STRICT_VERDICT=true"], "config show replay");
+    assert_eq!(planned(&desk, &[], "-v --strict-verdict"), "10");
+    let shown = printed(
+        &desk,
+        &["VOICELT_STRICT_VERDICT=true"],
+        "config show replay",
+    );
     let left_out =
         "left out: voicelt.toml, line 3: `allow-invalid` gives way to `strict-verdict`\n";
     assert!(shown.contains(left_out), "{shown}");
     // In one layer neither is nearer.
-    let line = format!("replay {} --plan", demo().display());
+    let line = format!("replay {} --plan", DEMO);
     let both = ["VOICELT_QUIET=true", "VOICELT_REPLAY_VERBOSE=1"];
-    let error = refused(here, &both, &line);
+    let error = refused(&desk, &both, &line);
     assert!(error.contains("cannot be used with '--quiet'"), "{error}");
     assert!(
         error.contains("note: --verbose is set by VOICELT_REPLAY_VERBOSE\n"),
@@ -138,40 +109,37 @@ fn what_contradicts_something_nearer_is_left_out() {
 
 #[test]
 fn paths_count_from_the_folder_of_the_file_and_what_must_be_said_may_be_said_there() {
-    let desk = tempfile::tempdir().unwrap();
-    let here = desk.path();
-    std::fs::create_dir(here.join("conf")).unwrap();
+    let desk = Desk::new();
     let config = "[trace.cut]\noutput = \"cut.vtrace\"\nwindow = \"0s..5s\"\n";
-    std::fs::write(here.join("conf/mine.toml"), config).unwrap();
-    let line = format!("trace cut {}", demo().display());
-    printed(here, &["VOICELT_CONFIG=conf/mine.toml"], &line);
-    assert!(here.join("conf/cut.vtrace/trace.json").is_file());
+    desk.write("conf/mine.toml", config);
+    let line = format!("trace cut {}", DEMO);
+    printed(&desk, &["VOICELT_CONFIG=conf/mine.toml"], &line);
+    assert!(desk.path("conf/cut.vtrace/trace.json").is_file());
     printed(
-        here,
+        &desk,
         &["VOICELT_CONFIG=no.toml"],
         &format!("--config conf/mine.toml {line}"),
     );
     printed(
-        here,
+        &desk,
         &[],
         &format!("{line} --config conf/mine.toml -o further.vtrace"),
     );
-    assert!(here.join("further.vtrace/trace.json").is_file());
-    let error = refused(here, &[], &line);
+    assert!(desk.path("further.vtrace/trace.json").is_file());
+    let error = refused(&desk, &[], &line);
     assert!(
         error.contains("required arguments were not provided"),
         "{error}"
     );
-    let error = refused(here, &["VOICELT_CONFIG=no.toml"], &line);
+    let error = refused(&desk, &["VOICELT_CONFIG=no.toml"], &line);
     assert!(error.contains("no.toml: No such file"), "{error}");
 }
 
 #[test]
 fn what_is_wrong_is_named_with_where_it_is() {
-    let wrong = |config: &str, variables: &[&str], line: &str| {
-        refused(desk(config).path(), variables, line)
-    };
-    let plan = format!("replay {} --plan", demo().display());
+    let wrong =
+        |config: &str, variables: &[&str], line: &str| refused(&desk(config), variables, line);
+    let plan = format!("replay {} --plan", DEMO);
     let config = "[replay]\nlimit = 1\nspeed = \"fast\"\n";
     for line in [plan.as_str(), "config show replay", "config show"] {
         let error = wrong(config, &[], line);
@@ -214,7 +182,7 @@ fn what_is_wrong_is_named_with_where_it_is() {
         );
     }
     // Help needs no file that can be read.
-    printed(desk("[replay\n").path(), &[], "replay --help");
+    printed(&desk("[replay\n"), &[], "replay --help");
     let error = wrong("", &[], "config show trace cutt");
     assert!(
         error.contains("there is no command `cutt`; is `cut` meant?"),
@@ -235,11 +203,8 @@ fn settings_are_shown_with_where_they_come_from_and_without_secrets() {
         "VOICELT_SPEDE=SECRET",
         "VOICELT_PROMETHEUS_TOKEN=SECRET",
     ];
-    let here = desk.path();
     let config = |variables: &[&str], line: &str| {
-        let output = voicelt(here, variables, &format!("config show {line}"));
-        let all = [output.stdout, output.stderr].concat();
-        let all = String::from_utf8(all).unwrap();
+        let all = voicelt(&desk, variables, &format!("config show {line}")).said();
         assert!(!all.contains("SECRET"), "{all}");
         all
     };
@@ -291,7 +256,7 @@ fn settings_are_shown_with_where_they_come_from_and_without_secrets() {
     );
     assert_eq!(shown["unused_variables"][0]["variable"], "VOICELT_SPEDE");
 
-    let shown = printed(here, &["VOICELT_SCENARIO=light"], "config show run");
+    let shown = printed(&desk, &["VOICELT_SCENARIO=light"], "config show run");
     let users = shown
         .lines()
         .find(|line| line.starts_with("run.users "))
@@ -300,10 +265,10 @@ fn settings_are_shown_with_where_they_come_from_and_without_secrets() {
         users.split_whitespace().collect::<Vec<_>>(),
         ["run.users", "5", "scenario", "light"]
     );
-    let trace = printed(here, &[], "config show trace");
+    let trace = printed(&desk, &[], "config show trace");
     assert!(trace.contains("trace.cut.window ") && trace.contains("trace.info.format "));
     assert_eq!(trace.matches("\nquiet ").count(), 1, "{trace}");
-    let nothing = printed(tempfile::tempdir().unwrap().path(), &[], "config show");
+    let nothing = printed(&Desk::new(), &[], "config show");
     assert!(
         nothing.starts_with("file: no voicelt.toml in this folder"),
         "{nothing}"

@@ -1,34 +1,17 @@
 //! `voicelt doctor`, as users run it, on gateways that are well and on others.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::process::Output;
-use std::time::Duration;
 
-use assert_cmd::Command;
 use serde_json::Value;
 use tokio::runtime::Runtime;
-use voicelt::gateway::{Embedded, GatewaySpec};
 
-use crate::support::tls::tls_in_front_of;
+use crate::support::Desk;
+use crate::support::front::Front;
 
-/// Runs `voicelt doctor` to its end, which must come within a minute.
-fn doctor(args: &[&str]) -> Output {
-    let mut command = Command::cargo_bin("voicelt").unwrap();
-    command.env_remove("VOICELT_TARGET");
-    command.arg("doctor").args(args);
-    command.timeout(Duration::from_secs(60)).output().unwrap()
-}
-
-/// What it says of a target as JSON, and its exit code.
-fn of(target: &str, more: &[&str]) -> (Value, Option<i32>) {
-    let args = [&["--target", target, "--format", "json"], more].concat();
-    let output = doctor(&args);
-    let said = String::from_utf8_lossy(&output.stderr);
-    let document = serde_json::from_slice(&output.stdout);
-    (
-        document.unwrap_or_else(|e| panic!("{e}: {said}")),
-        output.status.code(),
-    )
+/// What it says of a target as JSON, which it ends with this exit code.
+fn told(desk: &Desk, code: i32, target: &str, flags: &str) -> Value {
+    let output = desk.voicelt(&format!("doctor --target {target} --format json {flags}"));
+    output.exits(code).json()
 }
 
 /// The check of this name: its level, what was found, and the advice.
@@ -39,17 +22,9 @@ fn check<'a>(document: &'a Value, name: &str) -> [&'a str; 3] {
     ["level", "found", "advice"].map(|key| found[key].as_str().unwrap_or_default())
 }
 
-fn embedded(spec: GatewaySpec) -> (Embedded, String) {
-    let gateway = Embedded::start(spec).unwrap();
-    let address = gateway.addr().to_string();
-    (gateway, address)
-}
-
 #[test]
 fn a_gateway_that_is_well_passes_every_check() {
-    let output = doctor(&["--target", "embedded"]);
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{text}");
+    let output = Desk::new().voicelt("doctor --target embedded").exits(0);
     for line in [
         "ok       resolves",
         "ok       connects",
@@ -63,9 +38,9 @@ fn a_gateway_that_is_well_passes_every_check() {
         "timer",
         "open files",
     ] {
-        assert!(text.contains(line), "{line}\n{text}");
+        output.says(line);
     }
-    assert!(!text.contains("failed  "), "{text}");
+    assert!(!output.stdout.contains("failed  "), "{}", output.stdout);
 }
 
 #[test]
@@ -74,8 +49,7 @@ fn nothing_that_listens_is_told_with_what_to_do() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.local_addr().unwrap().port()
     };
-    let (document, code) = of(&format!("127.0.0.1:{port}"), &[]);
-    assert_eq!(code, Some(3), "{document:#}");
+    let document = told(&Desk::new(), 3, &format!("127.0.0.1:{port}"), "");
     let [level, found, advice] = check(&document, "connects");
     assert_eq!(level, "failed");
     assert!(found.contains("refused"), "{found}");
@@ -87,8 +61,7 @@ fn nothing_that_listens_is_told_with_what_to_do() {
 
 #[test]
 fn a_name_without_address_is_told() {
-    let (document, code) = of("no-such-gateway.invalid:50051", &[]);
-    assert_eq!(code, Some(3), "{document:#}");
+    let document = told(&Desk::new(), 3, "no-such-gateway.invalid:50051", "");
     let [level, found, _] = check(&document, "resolves");
     assert_eq!(level, "failed");
     assert!(found.contains("no-such-gateway.invalid"), "{found}");
@@ -96,21 +69,16 @@ fn a_name_without_address_is_told() {
 
 #[test]
 fn tls_is_told_from_its_absence_and_trust_from_distrust() {
-    let (gateway, clear) = embedded(GatewaySpec::default());
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, pem: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, pem).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let runtime = Runtime::new().unwrap();
-    let (port, pem) = runtime.block_on(tls_in_front_of(gateway.addr()));
-    let right = file("right.pem", &pem);
+    let desk = Desk::new();
+    let (_gateway, clear) = desk.gateway("");
+    let (front, pem) = Front::tls(&clear);
+    let port = front.port;
+    desk.write("right.pem", pem);
     let other = rcgen::generate_simple_self_signed(["elsewhere".to_owned()]).unwrap();
-    let wrong = file("wrong.pem", &other.cert.pem());
+    desk.write("wrong.pem", other.cert.pem());
 
-    let (document, code) = of(&format!("https://localhost:{port}"), &["--ca", &right]);
-    assert_eq!(code, Some(0), "{document:#}");
+    let localhost = format!("https://localhost:{port}");
+    let document = told(&desk, 0, &localhost, "--ca right.pem");
     let [level, found, _] = check(&document, "tls");
     assert_eq!(level, "ok");
     assert!(
@@ -119,7 +87,7 @@ fn tls_is_told_from_its_absence_and_trust_from_distrust() {
     );
     assert!(found.contains(" for localhost, signed by CN="), "{found}");
 
-    let told = [
+    let cases = [
         (
             format!("https://{clear}"),
             "tls",
@@ -132,12 +100,7 @@ fn tls_is_told_from_its_absence_and_trust_from_distrust() {
             "does not speak HTTP/2",
             "https://",
         ),
-        (
-            format!("https://localhost:{port}"),
-            "tls",
-            "nobody who is trusted",
-            "--ca",
-        ),
+        (localhost, "tls", "nobody who is trusted", "--ca"),
         (
             format!("https://127.0.0.1:{port}"),
             "tls",
@@ -145,30 +108,24 @@ fn tls_is_told_from_its_absence_and_trust_from_distrust() {
             "name",
         ),
     ];
-    for (target, name, what, to_do) in told {
-        let ca = if target.contains("127") {
-            &right
-        } else {
-            &wrong
+    for (target, name, what, to_do) in cases {
+        let ca = match target.contains("127") {
+            true => "--ca right.pem",
+            false => "--ca wrong.pem",
         };
-        let (document, code) = of(&target, &["--ca", ca]);
-        assert_eq!(code, Some(3), "{target}: {document:#}");
+        let document = told(&desk, 3, &target, ca);
         let [level, found, advice] = check(&document, name);
         assert_eq!(level, "failed", "{target}");
         assert!(found.contains(what), "{target}: {found}");
         assert!(advice.contains(to_do), "{target}: {advice}");
     }
-    gateway.stop().unwrap();
 }
 
 #[test]
 fn a_gateway_that_answers_with_an_error_fails_the_check_of_the_call_alone() {
-    let (gateway, address) = embedded(GatewaySpec {
-        error_rate: 1.0,
-        ..GatewaySpec::default()
-    });
-    let (document, code) = of(&address, &[]);
-    assert_eq!(code, Some(99), "{document:#}");
+    let desk = Desk::new();
+    let (_gateway, address) = desk.gateway("--error-rate 1");
+    let document = told(&desk, 99, &address, "");
     let [level, found, advice] = check(&document, "call");
     assert_eq!(level, "failed");
     assert!(
@@ -177,7 +134,6 @@ fn a_gateway_that_answers_with_an_error_fails_the_check_of_the_call_alone() {
     );
     assert!(advice.contains("log for session"), "{advice}");
     assert_eq!(check(&document, "health")[0], "ok");
-    gateway.stop().unwrap();
 }
 
 #[test]
@@ -193,8 +149,7 @@ fn a_grpc_server_of_another_kind_is_told_by_its_missing_method() {
         let server = tonic::transport::Server::builder().add_service(health);
         server.serve_with_incoming(incoming).await.unwrap();
     });
-    let (document, code) = of(&address, &[]);
-    assert_eq!(code, Some(99), "{document:#}");
+    let document = told(&Desk::new(), 99, &address, "");
     let [level, found, advice] = check(&document, "call");
     assert_eq!(level, "failed");
     assert!(found.contains("UNIMPLEMENTED"), "{found}");
@@ -208,8 +163,7 @@ fn a_server_that_accepts_and_says_nothing_is_given_up() {
     std::thread::spawn(move || {
         let _kept: Vec<_> = silent.incoming().collect();
     });
-    let (document, code) = of(&address, &["--timeout", "1s"]);
-    assert_eq!(code, Some(99), "{document:#}");
+    let document = told(&Desk::new(), 99, &address, "--timeout 1s");
     assert_eq!(check(&document, "round trip")[0], "warning");
     assert_eq!(check(&document, "streams")[0], "skipped");
     assert_eq!(check(&document, "health")[0], "warning");
@@ -221,23 +175,16 @@ fn a_server_that_accepts_and_says_nothing_is_given_up() {
 
 #[test]
 fn bad_input_is_refused_before_anything_is_looked_at() {
-    let folder = tempfile::tempdir().unwrap();
-    let text = folder.path().join("notes.txt");
-    std::fs::write(&text, "hello").unwrap();
-    let text = text.to_str().unwrap();
-    for (args, message) in [
-        (["--target", "localhost"], "use host:port"),
-        (["--audio", "/nowhere.wav"], "there is no such file"),
-        (["--audio", text], "text file"),
-        (["--timeout", "soon"], "is not a duration"),
-        (["--header", "token"], "KEY:VALUE"),
+    let desk = Desk::new();
+    desk.write("notes.txt", "hello");
+    for (flags, message) in [
+        ("--target localhost", "use host:port"),
+        ("--audio /nowhere.wav", "there is no such file"),
+        ("--audio notes.txt", "text file"),
+        ("--timeout soon", "is not a duration"),
+        ("--header token", "KEY:VALUE"),
+        ("--target https://localhost:1 --ca notes.txt", "notes.txt"),
     ] {
-        let output = doctor(&args);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-        assert!(said.contains(message), "{args:?}: {said}");
-        assert!(output.stdout.is_empty(), "{args:?}");
+        desk.voicelt(&format!("doctor {flags}")).refused(message);
     }
-    let output = doctor(&["--target", "https://localhost:1", "--ca", text]);
-    assert_eq!(output.status.code(), Some(2));
 }

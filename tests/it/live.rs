@@ -3,108 +3,39 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-use rustls_pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 use voicelt::report::Summary;
-use voicelt::results::reader::RunDir;
 
-/// How long anything here may take.
-const WAIT: Duration = Duration::from_secs(60);
+use crate::support::front::Front;
+use crate::support::{Desk, Output, Running, until};
 
-/// voicelt under way; killed when dropped.
-struct Running {
-    child: Child,
-    stderr: BufReader<ChildStderr>,
-    /// What it has said.
-    said: String,
+/// A desk with `calls.vtrace`, of so many calls of a second.
+fn desk(sessions: u32) -> Desk {
+    let arrivals = "--arrivals constant:10/s";
+    Desk::with_trace(&format!(
+        "--synth speech-like:1s --sessions {sessions} {arrivals}"
+    ))
 }
 
-impl Running {
-    fn start(place: &Path, args: &[&str]) -> Running {
-        Running::start_with(place, args, &[])
-    }
-
-    fn start_with(place: &Path, args: &[&str], env: &[(&str, &str)]) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_voicelt"))
-            .current_dir(place)
-            .args(args)
-            .envs(env.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Running {
-            stderr: BufReader::new(child.stderr.take().unwrap()),
-            child,
-            said: String::new(),
-        }
-    }
-
-    /// What stands between `before` and `after` in the next line that holds both.
-    fn says(&mut self, before: &str, after: &str) -> String {
-        loop {
-            let mut line = String::new();
-            let read = self.stderr.read_line(&mut line).unwrap();
-            assert!(read > 0, "it ended: {}", self.said);
-            self.said.push_str(&line);
-            let found = line.split_once(before).map(|(_, rest)| rest);
-            if let Some((found, _)) = found.and_then(|rest| rest.split_once(after)) {
-                return found.to_owned();
-            }
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// The exit code, and all that it said.
-    fn end(mut self) -> (Option<i32>, String) {
-        // Standard error ends with the program.
-        self.stderr.read_to_string(&mut self.said).unwrap();
-        (
-            self.child.wait().unwrap().code(),
-            std::mem::take(&mut self.said),
-        )
-    }
+/// A replay of the desk's trace, whatever the verdict.
+fn replay(target: &str) -> String {
+    format!("replay calls.vtrace -t {target} --allow-invalid")
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A folder with `calls.vtrace`, of `sessions` calls of a second.
-fn desk(sessions: &str) -> tempfile::TempDir {
-    let desk = tempfile::tempdir().unwrap();
-    let made = [
-        "--quiet",
-        "prepare",
-        "--synth",
-        "speech-like:1s",
-        "-o",
-        "calls.vtrace",
-    ];
-    let arrivals = ["--sessions", sessions, "--arrivals", "constant:10/s"];
-    let ended = Running::start(desk.path(), &[&made[..], &arrivals].concat()).end();
-    assert_eq!(ended, (Some(0), String::new()));
-    desk
+/// Something that serves metrics, and their address.
+fn start(desk: &Desk, line: &str) -> (Running, String) {
+    let mut running = desk.start(&format!("{line} --metrics-addr 127.0.0.1:0"));
+    let address = running.says("metrics are at http://", "/metrics");
+    (running, address)
 }
 
 /// The page at `address`, in OpenMetrics text.
 fn metrics(address: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(WAIT)).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
     let accept = "Accept: application/openmetrics-text;version=1.0.0";
     write!(
         stream,
@@ -125,53 +56,25 @@ fn value(page: &str, metric: &str) -> f64 {
 
 #[test]
 fn an_address_that_is_taken_is_told_before_anything_starts() {
-    let desk = desk("1");
+    let desk = desk(1);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let commands: [&[&str]; 3] = [
-        &["replay", "calls.vtrace", "-t", "embedded"],
-        &["gateway", "--listen", "127.0.0.1:0"],
-        &[
-            "record",
-            "--listen",
-            "127.0.0.1:0",
-            "--upstream",
-            "127.0.0.1:1",
-            "-o",
-            "a.vtrace",
-            "--timing-only",
-        ],
-    ];
-    for command in commands {
-        let args = [command, &["--metrics-addr", &address]].concat();
-        let (code, said) = Running::start(desk.path(), &args).end();
-        assert_eq!(code, Some(2), "{said}");
-        assert!(
-            said.contains(&format!("--metrics-addr: cannot listen on {address}")),
-            "{said}"
-        );
+    for line in [
+        "replay calls.vtrace -t embedded",
+        "gateway --listen 127.0.0.1:0",
+        "record --listen 127.0.0.1:0 --upstream 127.0.0.1:1 -o a.vtrace --timing-only",
+    ] {
+        desk.voicelt(&format!("{line} --metrics-addr {address}"))
+            .refused(&format!("--metrics-addr: cannot listen on {address}"));
     }
-    assert!(!desk.path().join("runs").exists() && !desk.path().join("a.vtrace").exists());
+    assert!(!desk.path("runs").exists() && !desk.path("a.vtrace").exists());
 }
 
 #[test]
 fn metrics_linger_with_the_final_numbers_until_ctrl_c() {
-    let desk = desk("12");
-    let args = [
-        "replay",
-        "calls.vtrace",
-        "-t",
-        "embedded",
-        "-o",
-        "run",
-        "--allow-invalid",
-        "--metrics-addr",
-        "127.0.0.1:0",
-        "--metrics-linger",
-        "1h",
-    ];
-    let mut run = Running::start(desk.path(), &args);
-    let address = run.says("metrics are at http://", "/metrics");
+    let desk = desk(12);
+    let line = format!("{} -o run --metrics-linger 1h", replay("embedded"));
+    let (mut run, address) = start(&desk, &line);
     assert_eq!(
         run.says("metrics stay at http://", " for 1h"),
         format!("{address}/metrics")
@@ -181,8 +84,8 @@ fn metrics_linger_with_the_final_numbers_until_ctrl_c() {
         page.starts_with("HTTP/1.1 200 OK\r\n") && page.ends_with("# EOF\n"),
         "{page}"
     );
-    let dir = RunDir::open(&desk.path().join("run")).unwrap();
-    let rows = dir.requests().unwrap().rows;
+    let dir = desk.run("run");
+    let rows = desk.requests("run");
     let of = |metric: &str| value(&page, &format!("voicelt_{metric}"));
     assert_eq!(of(r#"requests_total{status="ok"} "#), 12.0);
     assert_eq!(
@@ -221,36 +124,16 @@ fn metrics_linger_with_the_final_numbers_until_ctrl_c() {
             "{trace_id}"
         );
     }
-    run.signal(Signal::INT);
-    let (code, said) = run.end();
-    assert_eq!(code, Some(0), "{said}");
+    run.interrupt().exits(0);
     assert!(TcpStream::connect(&address).is_err());
 }
 
 #[test]
 fn a_gateway_counts_what_it_answers() {
-    let desk = desk("12");
-    let args = [
-        "gateway",
-        "--listen",
-        "127.0.0.1:0",
-        "--metrics-addr",
-        "127.0.0.1:0",
-    ];
-    let mut gateway = Running::start(desk.path(), &args);
-    let address = gateway.says("metrics are at http://", "/metrics");
-    let target = gateway.says("listening on ", "\n");
-    let args = [
-        "replay",
-        "calls.vtrace",
-        "-t",
-        &target,
-        "-o",
-        "run",
-        "--allow-invalid",
-    ];
-    let (code, said) = Running::start(desk.path(), &args).end();
-    assert_eq!(code, Some(0), "{said}");
+    let desk = desk(12);
+    let (mut gateway, address) = start(&desk, "gateway --listen 127.0.0.1:0");
+    let line = format!("{} -o run", replay(&gateway.address()));
+    desk.voicelt(&line).exits(0);
     let page = metrics(&address);
     let of = |metric: &str| value(&page, &format!("voice_gateway_{metric}"));
     assert_eq!(of(r#"requests_total{status="success"} "#), 12.0);
@@ -265,11 +148,7 @@ fn a_gateway_counts_what_it_answers() {
         assert_eq!(of(&format!("{time}_seconds_count ")), 12.0, "{time}");
     }
     // What the gateway says and what callers see are the same times, but for the way between them.
-    let rows = RunDir::open(&desk.path().join("run"))
-        .unwrap()
-        .requests()
-        .unwrap()
-        .rows;
+    let rows = desk.requests("run");
     let seen = rows
         .iter()
         .map(|row| row.e2e_ns.unwrap() as f64 / 1e9)
@@ -283,98 +162,52 @@ fn a_gateway_counts_what_it_answers() {
 
 #[test]
 fn a_recorder_counts_what_it_carries() {
-    let desk = desk("12");
-    let args = ["gateway", "--listen", "127.0.0.1:0"];
-    let mut gateway = Running::start(desk.path(), &args);
-    let upstream = gateway.says("listening on ", "\n");
-    let args = [
-        "record",
-        "--listen",
-        "127.0.0.1:0",
-        "--upstream",
-        &upstream,
-        "-o",
-        "a.vtrace",
-        "--timing-only",
-        "--metrics-addr",
-        "127.0.0.1:0",
-    ];
-    let mut recorder = Running::start(desk.path(), &args);
-    let address = recorder.says("metrics are at http://", "/metrics");
-    let target = recorder.says("listening on ", ", calls go on");
-    let args = [
-        "replay",
-        "calls.vtrace",
-        "-t",
-        &target,
-        "-o",
-        "run",
-        "--allow-invalid",
-    ];
-    let (code, said) = Running::start(desk.path(), &args).end();
-    assert_eq!(code, Some(0), "{said}");
-    let recorded = "voicelt_record_recorded_calls_total ";
+    let desk = desk(12);
+    let (_gateway, upstream) = desk.gateway("");
+    let line = format!("record --listen 127.0.0.1:0 --upstream {upstream} -o a.vtrace");
+    let (mut recorder, address) = start(&desk, &format!("{line} --timing-only"));
+    let line = format!("{} -o run", replay(&recorder.address()));
+    desk.voicelt(&line).exits(0);
     // What was carried is written down a moment later.
-    let page = (0..600)
-        .map(|_| {
-            std::thread::sleep(Duration::from_millis(50));
-            metrics(&address)
-        })
-        .find(|page| {
-            value(page, recorded) == 12.0 && value(page, "voicelt_record_messages_total ") > 0.0
-        })
-        .unwrap();
+    let page = until(|| {
+        let page = metrics(&address);
+        let is_recorded = value(&page, "voicelt_record_recorded_calls_total ") == 12.0
+            && value(&page, "voicelt_record_messages_total ") > 0.0;
+        is_recorded.then_some(page)
+    });
     let of = |metric: &str| value(&page, &format!("voicelt_record_{metric}"));
     assert_eq!(
         (of("calls_total "), of("active_calls "), of("stopped ")),
         (12.0, 0.0, 0.0)
     );
     assert_eq!(of(r#"lost_calls_total{reason="not_in_time"} "#), 0.0);
-    let rows = RunDir::open(&desk.path().join("run"))
-        .unwrap()
-        .requests()
-        .unwrap()
-        .rows;
+    let rows = desk.requests("run");
     let sent: u64 = rows.iter().map(|row| row.bytes_sent).sum();
     assert!(of("bytes_total ") > sent as f64);
     let pieces = of(r#"added_latency_seconds_count{direction="to_gateway"} "#);
     assert!(pieces > 0.0 && of("journal_bytes ") > 0.0);
-    recorder.signal(Signal::INT);
-    let (code, said) = recorder.end();
-    assert_eq!(code, Some(0), "{said}");
+    recorder.interrupt().exits(0);
 }
 
 #[test]
 fn without_a_terminal_there_is_a_line_now_and_then_unless_it_is_unwanted() {
-    let desk = desk("60");
-    let args = [
-        "replay",
-        "calls.vtrace",
-        "-t",
-        "embedded",
-        "--allow-invalid",
-    ];
-    let (code, said) = Running::start(desk.path(), &args).end();
-    assert_eq!(code, Some(0), "{said}");
-    let line = said
-        .lines()
-        .find(|line| line.contains(" sessions started (60 planned) · "));
+    let desk = desk(60);
+    let replay = replay("embedded");
+    let said = desk.voicelt(&replay).exits(0).stderr;
+    let mut lines = said.lines();
+    let line = lines.find(|line| line.contains(" sessions started (60 planned) · "));
     let line = line.unwrap_or_else(|| panic!("{said}"));
     assert!(
         line.contains(" requests/s, response p50 ") && !said.contains('\x1b'),
         "{said}"
     );
-    let (_, said) = Running::start(desk.path(), &[&args[..], &["--no-live"]].concat()).end();
+    let said = desk.voicelt(&format!("{replay} --no-live")).stderr;
     assert!(
         !said.contains(" planned)") && said.contains("results: "),
         "{said}"
     );
-    let (_, said) = Running::start(
-        desk.path(),
-        &[&args[..], &["--quiet", "--limit", "1"]].concat(),
-    )
-    .end();
-    assert_eq!(said, "");
+    let quiet = desk.voicelt(&format!("{replay} --quiet --limit 1"));
+    assert_eq!(quiet.stderr, "");
 }
 
 /// A Prometheus server that knows one series, of which it tells to so many requests.
@@ -417,30 +250,18 @@ fn prometheus(requests: usize) -> (String, std::thread::JoinHandle<Vec<String>>)
 
 #[test]
 fn what_the_servers_measured_is_kept_with_the_run() {
-    let desk = desk("2");
+    let desk = desk(2);
     let (url, thread) = prometheus(8);
-    let args = [
-        "replay",
-        "calls.vtrace",
-        "-t",
-        "embedded",
-        "-o",
-        "run",
-        "--allow-invalid",
-        "--prometheus",
-        &url,
-        "--prometheus-query",
-        "pods=sum(up)",
-    ];
-    let (code, said) = Running::start(desk.path(), &args).end();
-    assert_eq!(code, Some(0), "{said}");
+    let asks = format!("--prometheus {url} --prometheus-query 'pods=sum(up)'");
+    let line = format!("{} -o run {asks}", replay("embedded"));
+    let said = desk.voicelt(&line).exits(0).stderr;
     assert!(!said.contains("--prometheus"), "{said}");
     let asked = thread.join().unwrap();
     assert!(
         asked.iter().any(|head| head.contains("query=sum(up)")),
         "{asked:?}"
     );
-    let dir = RunDir::open(&desk.path().join("run")).unwrap();
+    let dir = desk.run("run");
     let rows = dir.server().unwrap();
     let values: Vec<_> = rows
         .iter()
@@ -457,95 +278,56 @@ fn what_the_servers_measured_is_kept_with_the_run() {
     assert_eq!((summary.server.len(), summary.server[0].mean), (1, 50.0));
 }
 
-/// A Prometheus server that speaks TLS with a certificate of its own, and has nothing.
-fn prometheus_with_tls(place: &Path) -> String {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(place.join("ca.pem"), made.cert.pem()).unwrap();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").unwrap());
-    let port = listener.local_addr().unwrap().port();
+/// A Prometheus server that has nothing; returns its address.
+fn empty_prometheus() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
     // It ends with the test.
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let connection = ServerConnection::new(config.clone()).unwrap();
-            let mut stream = BufReader::new(StreamOwned::new(connection, stream.unwrap()));
+            let mut stream = BufReader::new(stream.unwrap());
             let mut line = String::new();
-            // A client that does not trust the certificate says so and hangs up.
             while stream.read_line(&mut line).is_ok_and(|read| read > 2) {
                 line.clear();
             }
             let body = r#"{"status":"success","data":{"result":[]}}"#;
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n", body.len());
-            let stream = stream.get_mut();
-            let _ = write!(stream, "{head}connection: close\r\n\r\n{body}");
-            stream.conn.send_close_notify();
-            let _ = stream.flush();
+            let _ = write!(stream.get_mut(), "{head}connection: close\r\n\r\n{body}");
         }
     });
-    format!("https://localhost:{port}")
+    address
 }
 
 #[test]
 fn a_certificate_that_is_not_trusted_is_not_accepted() {
-    let desk = desk("1");
-    let url = prometheus_with_tls(desk.path());
-    let args = [
-        "replay",
-        "calls.vtrace",
-        "-t",
-        "embedded",
-        "--allow-invalid",
-        "--prometheus",
-        &url,
-    ];
-    let (code, said) = Running::start(desk.path(), &args).end();
-    assert_eq!(code, Some(0), "{said}");
-    assert!(
-        said.contains("UnknownIssuer") && said.contains("warning: --prometheus: "),
-        "{said}"
+    let desk = desk(1);
+    let (front, pem) = Front::tls(&empty_prometheus());
+    desk.write("ca.pem", pem);
+    let line = format!(
+        "{} --prometheus https://localhost:{}",
+        replay("embedded"),
+        front.port
     );
-    let ca = desk.path().join("ca.pem");
-    let trusting = [("SSL_CERT_FILE", ca.to_str().unwrap())];
-    let (_, said) = Running::start_with(desk.path(), &args, &trusting).end();
-    assert!(
-        said.contains("it has none of the series of the time of the run"),
-        "{said}"
-    );
+    desk.voicelt(&line)
+        .exits(0)
+        .says("warning: --prometheus: ")
+        .says("UnknownIssuer");
+    let mut trusting = desk.command(&line);
+    Output::of(trusting.env("SSL_CERT_FILE", "ca.pem"))
+        .says("it has none of the series of the time of the run");
 }
 
 #[test]
 fn a_prometheus_that_cannot_be_asked_costs_a_warning_and_not_the_run() {
-    let desk = desk("2");
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let url = format!("http://{closed}");
-    let args = [
-        "replay",
-        "calls.vtrace",
-        "-t",
-        "embedded",
-        "-o",
-        "run",
-        "--allow-invalid",
-    ];
-    let asked = [&args[..], &["--prometheus", &url]].concat();
-    let (code, said) = Running::start(desk.path(), &asked).end();
-    assert_eq!(code, Some(0), "{said}");
+    let desk = desk(2);
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = closed.local_addr().unwrap();
+    drop(closed);
+    let replay = format!("{} -o run", replay("embedded"));
+    let asked = desk.voicelt(&format!("{replay} --prometheus http://{address}"));
+    let said = asked.exits(0).stderr;
     assert_eq!(said.matches("warning: --prometheus: ").count(), 1, "{said}");
-    assert!(!desk.path().join("run/server.parquet").exists());
-    let wrong = [&args[..], &["--prometheus", "prometheus:9090"]].concat();
-    let (code, said) = Running::start(desk.path(), &wrong).end();
-    assert_eq!(code, Some(2), "{said}");
-    assert!(
-        said.contains("give one such as http://prometheus:9090"),
-        "{said}"
-    );
+    assert!(!desk.path("run/server.parquet").exists());
+    desk.voicelt(&format!("{replay} --prometheus prometheus:9090"))
+        .refused("give one such as http://prometheus:9090");
 }

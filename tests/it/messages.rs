@@ -3,77 +3,45 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
-use tempfile::TempDir;
+use crate::support::{Desk, Output};
 
-/// A folder to work in, with a trace `good.vtrace` and a run `run`.
-struct Desk(TempDir);
+/// A desk with a trace `good.vtrace`.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.voicelt("prepare --synth speech-like:1s -o good.vtrace")
+        .exits(0);
+    desk
+}
 
-impl Desk {
-    fn new() -> Desk {
-        let desk = Desk(tempfile::tempdir().unwrap());
-        desk.made("prepare --synth speech-like:1s -o good.vtrace");
-        desk
+/// A desk with a trace `good.vtrace`, and a run `run`.
+fn desk_with_run() -> Desk {
+    let desk = desk();
+    desk.voicelt("replay good.vtrace -t embedded -o run --allow-invalid --quiet")
+        .exits(0);
+    desk
+}
+
+/// The errors of lines of shell, each below the line and with its exit code; `hidden` is what
+/// differs from run to run.
+fn errors(desk: &Desk, lines: &[&str], hidden: &[(&str, &str)]) -> String {
+    let mut all = String::new();
+    for line in lines {
+        let output = Output::of(&mut desk.shell(line));
+        let mut said = output.stderr.lines();
+        let error = said.find(|said| said.starts_with("error: "));
+        let error = error.unwrap_or_else(|| panic!("{line} says no error: {output:?}"));
+        all += &format!("$ {line}\n{error} [{}]\n", output.code.unwrap());
     }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+    for (what, name) in hidden {
+        all = all.replace(what, name);
     }
+    all
+}
 
-    fn write(&self, name: &str, content: &[u8]) {
-        std::fs::write(self.path(name), content).unwrap();
-    }
-
-    /// Runs a line of shell in which `voicelt` is ours; its exit code and standard error.
-    fn shell(&self, line: &str) -> (Option<i32>, String) {
-        let ours = PathBuf::from(env!("CARGO_BIN_EXE_voicelt"));
-        let path = std::env::var("PATH").unwrap();
-        let output = Command::new("sh")
-            .args(["-c", line])
-            .current_dir(self.0.path())
-            .env(
-                "PATH",
-                format!("{}:{path}", ours.parent().unwrap().display()),
-            )
-            .env_remove("VOICELT_TARGET")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        (output.status.code(), said)
-    }
-
-    /// Runs a command that must succeed.
-    fn made(&self, line: &str) {
-        let (code, said) = self.shell(&format!("voicelt {line}"));
-        assert_eq!(code, Some(0), "{line}: {said}");
-    }
-
-    /// The errors of commands, each below the command and with its exit code; `hidden` is what
-    /// differs from run to run.
-    fn errors(&self, lines: &[&str], hidden: &[(&str, &str)]) -> String {
-        let mut all = String::new();
-        for line in lines {
-            let (code, said) = self.shell(line);
-            let error = said.lines().find(|said| said.starts_with("error: "));
-            let error = error.unwrap_or_else(|| panic!("{line} says no error: {said}"));
-            all += &format!("$ {line}\n{error} [{}]\n", code.unwrap());
-        }
-        for (what, name) in hidden {
-            all = all.replace(what, name);
-        }
-        all
-    }
-
-    /// The one clip of a bundle.
-    fn clip(&self, bundle: &str) -> PathBuf {
-        let files = walkdir::WalkDir::new(self.path(bundle).join("clips"));
-        let file = files.into_iter().map(Result::unwrap);
-        file.map(walkdir::DirEntry::into_path)
-            .find(|path| path.is_file())
-            .unwrap()
-    }
+/// The one clip of a bundle.
+fn clip(desk: &Desk, bundle: &str) -> PathBuf {
+    desk.files(&format!("{bundle}/clips")).remove(0)
 }
 
 /// A port that something listens on, which does `serve` with each caller.
@@ -86,12 +54,12 @@ fn server(serve: fn(std::net::TcpStream)) -> u16 {
 
 #[test]
 fn audio_that_is_none() {
-    let desk = Desk::new();
-    std::fs::create_dir(desk.path("empty")).unwrap();
-    std::fs::create_dir(desk.path("texts")).unwrap();
-    desk.write("texts/a.txt", b"hello\n");
-    desk.write("noise.pcm", &[7; 640]);
-    let said = desk.errors(
+    let desk = desk();
+    desk.folder("empty");
+    desk.write("texts/a.txt", "hello\n");
+    desk.write("noise.pcm", [7; 640]);
+    let said = errors(
+        &desk,
         &[
             "voicelt prepare empty -o a.vtrace",
             "voicelt prepare texts -o a.vtrace",
@@ -126,11 +94,11 @@ fn audio_that_is_none() {
 
 #[test]
 fn one_thing_given_for_another() {
-    let desk = Desk::new();
-    desk.made("replay good.vtrace -t embedded -o run --allow-invalid --quiet");
-    std::fs::create_dir(desk.path("empty")).unwrap();
-    std::fs::copy(desk.clip("good.vtrace"), desk.path("a.wav")).unwrap();
-    let said = desk.errors(
+    let desk = desk_with_run();
+    desk.folder("empty");
+    std::fs::copy(clip(&desk, "good.vtrace"), desk.path("a.wav")).unwrap();
+    let said = errors(
+        &desk,
         &[
             "voicelt replay nowhere.vtrace",
             "voicelt replay empty",
@@ -189,25 +157,26 @@ fn one_thing_given_for_another() {
 
 #[test]
 fn bundles_and_runs_that_are_newer_edited_or_damaged() {
-    let desk = Desk::new();
-    desk.made("prepare --synth speech-like:2s -o other.vtrace");
-    desk.made("replay good.vtrace -t embedded -o run --allow-invalid --quiet");
+    let desk = desk_with_run();
+    desk.voicelt("prepare --synth speech-like:2s -o other.vtrace")
+        .exits(0);
     let copies = "for name in newer edited halved missing rate table; do cp -r good.vtrace $name.vtrace; done
         cp -r run newer
         cp other.vtrace/turns.parquet other.vtrace/sessions.parquet edited.vtrace
         sed -i 's/\"format\": \"1.0\"/\"format\": \"2.0\"/' newer.vtrace/trace.json newer/run.json
         rm table.vtrace/turns.parquet";
-    assert_eq!(desk.shell(copies).0, Some(0));
-    let name = desk.clip("good.vtrace");
+    Output::of(&mut desk.shell(copies)).exits(0);
+    let name = clip(&desk, "good.vtrace");
     let name = name.file_name().unwrap().to_str().unwrap();
-    let pcm = std::fs::read(desk.clip("good.vtrace")).unwrap();
-    std::fs::write(desk.clip("halved.vtrace"), &pcm[..pcm.len() / 2]).unwrap();
-    std::fs::remove_file(desk.clip("missing.vtrace")).unwrap();
+    let pcm = std::fs::read(clip(&desk, "good.vtrace")).unwrap();
+    std::fs::write(clip(&desk, "halved.vtrace"), &pcm[..pcm.len() / 2]).unwrap();
+    std::fs::remove_file(clip(&desk, "missing.vtrace")).unwrap();
     let mut slow = pcm;
     slow[24..28].copy_from_slice(&8_000_u32.to_le_bytes());
     slow[28..32].copy_from_slice(&16_000_u32.to_le_bytes());
-    std::fs::write(desk.clip("rate.vtrace"), slow).unwrap();
-    let said = desk.errors(
+    std::fs::write(clip(&desk, "rate.vtrace"), slow).unwrap();
+    let said = errors(
+        &desk,
         &[
             "voicelt replay newer.vtrace -t embedded",
             "voicelt report newer",
@@ -242,10 +211,10 @@ fn bundles_and_runs_that_are_newer_edited_or_damaged() {
 
 #[test]
 fn a_disk_that_is_full() {
-    let desk = Desk::new();
-    desk.made("replay good.vtrace -t embedded -o run --allow-invalid --quiet");
+    let desk = desk_with_run();
     // No file may have more than so many blocks of 512 bytes: the disk is full for it.
-    let said = desk.errors(
+    let said = errors(
+        &desk,
         &[
             "trap '' XFSZ; ulimit -f 8; voicelt prepare --synth speech-like:5s -o full.vtrace",
             "trap '' XFSZ; ulimit -f 1; voicelt replay good.vtrace -t embedded -o full",
@@ -268,7 +237,7 @@ fn a_disk_that_is_full() {
 
 #[test]
 fn gateways_that_are_not_there_or_are_something_else() {
-    let desk = Desk::new();
+    let desk = desk();
     let http = server(|mut caller| {
         let _ = caller.read(&mut [0; 512]);
         let _ = caller.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
@@ -300,7 +269,7 @@ fn gateways_that_are_not_there_or_are_something_else() {
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let ports = [http, rude, closed].map(|port| format!(":{port}"));
     let hidden = ports.each_ref().map(|port| (port.as_str(), ":PORT"));
-    insta::assert_snapshot!(desk.errors(&lines, &hidden), @r#"
+    insta::assert_snapshot!(errors(&desk, &lines, &hidden), @r#"
     $ voicelt replay good.vtrace -t 127.0.0.1:PORT
     error: cannot connect to 127.0.0.1:PORT: Connection refused; check that the gateway runs and listens on this port, and what lies between [3]
     $ voicelt replay good.vtrace -t localhost
@@ -324,8 +293,8 @@ fn gateways_that_are_not_there_or_are_something_else() {
     $ voicelt gateway --listen 127.0.0.1
     error: --listen: cannot listen on 127.0.0.1: invalid socket address; give a free address of this machine, such as 127.0.0.1:0 [2]
     "#);
-    let (code, said) = desk.shell("voicelt replay good.vtrace -t no-such-gateway.invalid:1");
-    assert_eq!(code, Some(3), "{said}");
+    let said = desk.voicelt("replay good.vtrace -t no-such-gateway.invalid:1");
+    let said = said.exits(3).stderr;
     let known = "error: cannot resolve no-such-gateway.invalid: ";
     assert!(said.starts_with(known), "{said}");
     assert!(
@@ -336,8 +305,9 @@ fn gateways_that_are_not_there_or_are_something_else() {
 
 #[test]
 fn flags_with_values_that_mean_nothing() {
-    let desk = Desk::new();
-    let said = desk.errors(
+    let desk = desk();
+    let said = errors(
+        &desk,
         &[
             "voicelt run --scenario ligt --audio good.vtrace -t embedded",
             "voicelt run --scenario nowhere.toml --audio good.vtrace -t embedded",
@@ -396,26 +366,22 @@ fn flags_with_values_that_mean_nothing() {
         ("replay good.vtrace --speeed 2", "'--speed'"),
         ("repaly good.vtrace", "'replay'"),
     ] {
-        let (code, said) = desk.shell(&format!("voicelt {line}"));
-        assert_eq!(code, Some(2), "{line}: {said}");
-        assert!(
-            said.contains("a similar ") && said.contains(similar),
-            "{line}: {said}"
-        );
+        desk.voicelt(line).exits(2).says("a similar ").says(similar);
     }
 }
 
 #[test]
 fn settings_that_cannot_be() {
-    let desk = Desk::new();
-    desk.write("broken.toml", b"quiet = true\n[replay\n");
-    desk.write("key.toml", b"[replay]\nsped = 2\n");
-    desk.write("command.toml", b"[repaly]\nspeed = 2\n");
-    desk.write("switch.toml", b"[replay]\nforce = \"yes\"\n");
-    desk.write("many.toml", b"[replay]\nspeed = [1, 2]\n");
-    desk.write("value.toml", b"[replay]\nspeed = \"fast\"\n");
-    desk.write("place.toml", b"[replay]\nquiet = true\n");
-    let said = desk.errors(
+    let desk = desk();
+    desk.write("broken.toml", "quiet = true\n[replay\n");
+    desk.write("key.toml", "[replay]\nsped = 2\n");
+    desk.write("command.toml", "[repaly]\nspeed = 2\n");
+    desk.write("switch.toml", "[replay]\nforce = \"yes\"\n");
+    desk.write("many.toml", "[replay]\nspeed = [1, 2]\n");
+    desk.write("value.toml", "[replay]\nspeed = \"fast\"\n");
+    desk.write("place.toml", "[replay]\nquiet = true\n");
+    let said = errors(
+        &desk,
         &[
             "voicelt config show --config nowhere.toml",
             "voicelt config show --config broken.toml",

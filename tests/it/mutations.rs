@@ -1,13 +1,12 @@
 //! Damaged files: of the audio formats that can be made without foreign programs (the suite
 //! `foreign` does the same to the others), and of a trace bundle.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use assert_cmd::Command;
 use opus_pure::{Application, MAX_PACKET_BYTES, OggOpusWriter, OpusEncoder, OpusHead};
 use voicelt::trace::stream::{Bundle, SessionRows};
 
-use crate::support::mutate;
+use crate::support::{Desk, mutate};
 
 /// 0.2 s of a tone at 48 kHz, as 16-bit samples.
 fn tone() -> Vec<i16> {
@@ -113,16 +112,9 @@ fn rows(bundle: &Path) -> Option<Vec<SessionRows>> {
 /// Whatever is damaged, a bundle is refused, or holds what it held.
 #[test]
 fn trace_bundle() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let place: PathBuf = folder.path().join("a.vtrace");
-    Command::cargo_bin("voicelt")
-        .expect("the program")
-        .args(["prepare", "--quiet", "--synth=speech-like:1s"])
-        .args(["--turns=2", "--sessions=20", "--arrivals=constant:5/s"])
-        .arg("-o")
-        .arg(&place)
-        .assert()
-        .success();
+    let calls = "--turns 2 --sessions 20 --arrivals constant:5/s";
+    let desk = Desk::with_trace(&format!("--synth speech-like:1s {calls}"));
+    let place = desk.path("calls.vtrace");
     let whole = rows(&place).expect("a sealed bundle");
     assert_eq!(whole.len(), 20);
     for name in [

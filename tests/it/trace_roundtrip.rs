@@ -1,6 +1,5 @@
 //! Whatever trace can be compiled comes back from its bundle as it was.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -10,12 +9,14 @@ use voicelt::trace::arrivals::{Arrivals, Limits};
 use voicelt::trace::compile::{CompileSpec, compile};
 use voicelt::trace::extent::Extent;
 use voicelt::trace::layout::CallSpec;
-use voicelt::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
+use voicelt::trace::manifest::{Provenance, TraceManifest};
 use voicelt::trace::model::{ClipRow, Microphone, SpeechMethod};
 use voicelt::trace::pace::Pace;
 use voicelt::trace::pick::Pick;
 use voicelt::trace::staging::Staging;
 use voicelt::trace::stream::Bundle;
+
+use crate::support::sample;
 
 const MS: i64 = 1_000_000;
 
@@ -118,27 +119,15 @@ fn specs() -> impl Strategy<Value = CompileSpec> {
 
 fn manifest(name: &str, seed: Option<u64>) -> TraceManifest {
     TraceManifest {
-        format: TRACE_FORMAT.to_owned(),
-        name: name.to_owned(),
-        created_at: "2026-01-01T00:00:00Z".to_owned(),
-        tool: "voicelt 0.1.0".to_owned(),
-        source: "prepared".to_owned(),
-        contains: vec!["audio".to_owned()],
         origin_at: seed.map(|_| "2026-01-01T00:00:00Z".to_owned()),
         seed,
-        sessions: 0,
-        events: 0,
-        duration_ns: 0,
-        content_blake3: String::new(),
-        tables: BTreeMap::new(),
-        extent: None,
-        delete_after: None,
         provenance: vec![Provenance {
             step: "prepare".to_owned(),
-            tool: "voicelt 0.1.0".to_owned(),
+            tool: "a test".to_owned(),
             at: "2026-01-01T00:00:00Z".to_owned(),
             settings: serde_json::json!({ "name": name, "seed": seed }),
         }],
+        ..sample::manifest(name, "prepared")
     }
 }
 

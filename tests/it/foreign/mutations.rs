@@ -5,11 +5,8 @@ use crate::support::mutate;
 
 /// Encodes half a second with ffmpeg and decodes damaged copies of it.
 fn survives(name: &str, arguments: &str) {
-    let arguments: Vec<&str> = ["-t", "0.5"]
-        .into_iter()
-        .chain(arguments.split(' '))
-        .collect();
-    let bytes = std::fs::read(ffmpeg(&arguments, name)).expect("a readable file");
+    let file = ffmpeg(&format!("-t 0.5 {arguments}"), name);
+    let bytes = std::fs::read(file).expect("a readable file");
     mutate::survives(name, &bytes, 100);
 }
 

@@ -37,11 +37,11 @@ fn headerless_files_by_extension_and_by_name() {
         ("a.sln16", "s16le", "16000"),
         ("a.g722", "g722", "16000"),
     ] {
-        let path = ffmpeg(&["-ac", "1", "-ar", rate, "-f", format], name);
+        let path = ffmpeg(&format!("-ac 1 -ar {rate} -f {format}"), name);
         let (info, planes) = ours(&path, None);
-        let mut options = vec!["-f", format];
+        let mut options = format!("-f {format}");
         if format != "g722" {
-            options.extend(["-ar", rate, "-ac", "1"]);
+            options += &format!(" -ar {rate} -ac 1");
         }
         assert!(planes == judge(&path, &options, 1), "{name}");
         assert_eq!(
@@ -49,41 +49,22 @@ fn headerless_files_by_extension_and_by_name() {
             (rate, true)
         );
     }
-    let path = ffmpeg(&["-f", "mulaw"], "stereo.bin");
+    let path = ffmpeg("-f mulaw", "stereo.bin");
     let raw: RawFormat = "ulaw:44100:2".parse().expect("a format");
-    let theirs = judge(&path, &["-f", "mulaw", "-ar", "44100", "-ac", "2"], 2);
+    let theirs = judge(&path, "-f mulaw -ar 44100 -ac 2", 2);
     assert!(ours(&path, Some(raw)).1 == theirs);
 }
 
 #[test]
 #[ignore = "needs ffmpeg and sox"]
 fn what_only_ffmpeg_decodes_is_left_to_it() {
-    run(
-        folder(),
-        &["sox", "speech.wav", "-r", "8000", "-c", "1", "a.gsm"],
-    );
-    run(
-        folder(),
-        &[
-            "sox",
-            "speech.wav",
-            "-r",
-            "8000",
-            "-c",
-            "1",
-            "-e",
-            "gsm",
-            "gsm.wav",
-        ],
-    );
-    run(
-        folder(),
-        &["sox", "speech.wav", "-r", "8000", "-c", "1", "a.amr-nb"],
-    );
-    ffmpeg(&["-c:a", "wmav2"], "a.wma");
-    ffmpeg(&["-c:a", "libspeex"], "a.spx");
-    ffmpeg(&["-c:a", "ac3"], "a.m4a");
-    ffmpeg(&["-c:a", "pcm_s16be"], "a.au");
+    run("sox speech.wav -r 8000 -c 1 a.gsm");
+    run("sox speech.wav -r 8000 -c 1 -e gsm gsm.wav");
+    run("sox speech.wav -r 8000 -c 1 a.amr-nb");
+    ffmpeg("-c:a wmav2", "a.wma");
+    ffmpeg("-c:a libspeex", "a.spx");
+    ffmpeg("-c:a ac3", "a.m4a");
+    ffmpeg("-c:a pcm_s16be", "a.au");
     for (name, codec) in [
         ("a.gsm", "gsm"),
         ("gsm.wav", "gsm_ms"),
@@ -96,17 +77,14 @@ fn what_only_ffmpeg_decodes_is_left_to_it() {
         let path = folder().join(name);
         let (info, planes) = ours(&path, None);
         assert_eq!(info.codec, codec);
-        assert!(planes == judge(&path, &[], planes.len()), "{name}");
+        assert!(planes == judge(&path, "", planes.len()), "{name}");
     }
 }
 
 #[test]
 #[ignore = "needs ffmpeg and sox"]
 fn names_that_look_like_options_or_protocols_are_only_names() {
-    run(
-        folder(),
-        &["sox", "speech.wav", "-r", "8000", "-c", "1", "plain.gsm"],
-    );
+    run("sox speech.wav -r 8000 -c 1 plain.gsm");
     let expected = ours(&folder().join("plain.gsm"), None).1;
     for name in [
         "-y.gsm",
@@ -123,10 +101,7 @@ fn names_that_look_like_options_or_protocols_are_only_names() {
 #[test]
 #[ignore = "needs ffmpeg and sox"]
 fn a_decoder_that_is_dropped_early_leaves_no_process() {
-    run(
-        folder(),
-        &["sox", "speech.wav", "-r", "8000", "-c", "1", "dropped.gsm"],
-    );
+    run("sox speech.wav -r 8000 -c 1 dropped.gsm");
     for _ in 0..3 {
         let mut decoder = open(&folder().join("dropped.gsm"), None).expect("a decoder");
         assert!(decoder.next_block(&mut Vec::new()).expect("a block"));
@@ -142,7 +117,7 @@ fn a_decoder_that_is_dropped_early_leaves_no_process() {
 #[ignore = "needs ffmpeg and sox"]
 fn he_aac_is_left_to_ffmpeg_though_nothing_announces_it() {
     // An encoder for it is not to be had: SBR elements are put into the packets of plain AAC.
-    let plain = ffmpeg(&["-c:a", "aac", "-ac", "1", "-ar", "22050"], "core.aac");
+    let plain = ffmpeg("-c:a aac -ac 1 -ar 22050", "core.aac");
     let path = changed(&plain, "he.aac", |bytes| *bytes = with_sbr(bytes));
     let (info, _) = ours(&path, None);
     assert_eq!((info.codec.as_str(), info.rate_hz), ("he-aac", 44_100));
@@ -187,19 +162,9 @@ fn with_sbr(stream: &[u8]) -> Vec<u8> {
 #[ignore = "needs ffmpeg and sox"]
 fn files_that_were_cut_off_are_named() {
     let half = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2);
-    run(
-        folder(),
-        &[
-            "flac",
-            "--silent",
-            "--force",
-            "speech.wav",
-            "-o",
-            "whole.flac",
-        ],
-    );
-    run(folder(), &["lame", "--quiet", "speech.wav", "whole.mp3"]);
-    ffmpeg(&["-c:a", "aac", "-movflags", "+faststart"], "whole.m4a");
+    run("flac --silent --force speech.wav -o whole.flac");
+    run("lame --quiet speech.wav whole.mp3");
+    ffmpeg("-c:a aac -movflags +faststart", "whole.m4a");
     for name in ["speech.wav", "whole.flac", "whole.mp3"] {
         let path = changed(&folder().join(name), &format!("cut-{name}"), half);
         let error = decode_all(&path).expect_err(name);
@@ -212,19 +177,15 @@ fn files_that_were_cut_off_are_named() {
     let error = decode_all(&path).expect_err("half of its media");
     assert!(error.to_string().contains("cut off"), "{error}");
     // The index of this one was never written.
-    let path = changed(&ffmpeg(&["-c:a", "aac"], "late.m4a"), "cut-late.m4a", half);
+    let path = changed(&ffmpeg("-c:a aac", "late.m4a"), "cut-late.m4a", half);
     let error = decode_all(&path).expect_err("no index");
     assert!(error.to_string().contains("moov"), "{error}");
-    let path = changed(
-        &ffmpeg(&["-c:a", "pcm_s16be"], "whole.aiff"),
-        "cut.aiff",
-        half,
-    );
+    let path = changed(&ffmpeg("-c:a pcm_s16be", "whole.aiff"), "cut.aiff", half);
     let error = decode_all(&path).expect_err("half of its samples");
     assert!(error.to_string().contains("ends"), "{error}");
     // Nothing in Ogg says how long it should be.
     let path = changed(
-        &ffmpeg(&["-c:a", "libvorbis"], "whole.ogg"),
+        &ffmpeg("-c:a libvorbis", "whole.ogg"),
         "cut-whole.ogg",
         half,
     );
@@ -236,7 +197,7 @@ fn files_that_were_cut_off_are_named() {
 #[ignore = "needs ffmpeg and sox"]
 fn a_damaged_stretch_in_the_middle_is_left_out_as_ffmpeg_does() {
     for (codec, name) in [("libmp3lame", "hole.mp3"), ("aac", "hole.aac")] {
-        let path = changed(&ffmpeg(&["-c:a", codec], name), name, |bytes| {
+        let path = changed(&ffmpeg(&format!("-c:a {codec}"), name), name, |bytes| {
             let middle = bytes.len() / 2;
             bytes[middle..middle + 500].fill(0x55);
         });
@@ -252,24 +213,17 @@ fn a_damaged_stretch_in_the_middle_is_left_out_as_ffmpeg_does() {
 #[test]
 #[ignore = "needs ffmpeg and sox"]
 fn protected_and_silent_containers_are_refused() {
-    let path = changed(
-        &ffmpeg(&["-c:a", "aac"], "free.m4a"),
-        "bought.m4p",
-        |bytes| {
-            let entry = bytes
-                .windows(4)
-                .rposition(|w| w == b"mp4a")
-                .expect("a sample entry");
-            bytes[entry..entry + 4].copy_from_slice(b"drms");
-        },
-    );
+    let path = changed(&ffmpeg("-c:a aac", "free.m4a"), "bought.m4p", |bytes| {
+        let entry = bytes
+            .windows(4)
+            .rposition(|w| w == b"mp4a")
+            .expect("a sample entry");
+        bytes[entry..entry + 4].copy_from_slice(b"drms");
+    });
     assert!(matches!(decode_all(&path), Err(DecodeError::Protected)));
     for name in ["mute.mp4", "mute.mkv", "mute.avi"] {
-        let picture = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=5", "-t", "1"];
-        ffmpeg(
-            &[&picture[..], &["-map", "1:v", "-c:v", "mpeg4"]].concat(),
-            name,
-        );
+        let picture = "-f lavfi -i testsrc=size=64x64:rate=5 -t 1";
+        ffmpeg(&format!("{picture} -map 1:v -c:v mpeg4"), name);
         let error = decode_all(&folder().join(name)).expect_err(name);
         assert!(matches!(error, DecodeError::NotAudio(_)), "{name}: {error}");
     }
@@ -285,7 +239,7 @@ fn a_clip_of_30_ms_has_its_length() {
         ("libmp3lame", "tiny.mp3", 1_323),
         ("libopus", "tiny.opus", 1_440),
     ] {
-        let path = ffmpeg(&["-t", "0.030", "-c:a", codec], name);
+        let path = ffmpeg(&format!("-t 0.030 -c:a {codec}"), name);
         let planes = decode_all(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(planes[0].len(), samples, "{name}");
     }

@@ -6,24 +6,28 @@ use std::sync::OnceLock;
 
 use voicelt::audio::{RawFormat, SourceInfo, open};
 
-/// Runs a program in `folder` and returns what it wrote to its standard output.
+/// Runs a command line in `folder` and returns what it wrote to its standard output.
 ///
 /// # Panics
 /// With the program's own words when it fails, and with what to install when it is missing.
-pub(crate) fn run(folder: &Path, command: &[&str]) -> Vec<u8> {
-    let [program, args @ ..] = command else {
-        panic!("no program")
-    };
-    let output = Command::new(program)
-        .args(args)
+fn run_in(folder: &Path, line: &str) -> Vec<u8> {
+    let mut words = shlex::split(line).expect("quotes are closed").into_iter();
+    let program = words.next().expect("a program");
+    let output = Command::new(&program)
+        .args(words)
         .current_dir(folder)
         .output()
         .unwrap_or_else(|e| {
             panic!("{program}: {e}; tests/it/foreign/mod.rs names the packages that are needed")
         });
     let words = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {words}", command.join(" "));
+    assert!(output.status.success(), "{line}: {words}");
     output.stdout
+}
+
+/// Runs a command line in [`folder`].
+pub(crate) fn run(line: &str) -> Vec<u8> {
+    run_in(folder(), line)
 }
 
 /// One vector of samples a channel.
@@ -47,25 +51,13 @@ pub(crate) fn ours(path: &Path, raw: Option<RawFormat>) -> (SourceInfo, Planes) 
 }
 
 /// Decodes a file with ffmpeg, at its own rate; `input` are options for the input.
-pub(crate) fn judge(path: &Path, input: &[&str], channels: usize) -> Planes {
+pub(crate) fn judge(path: &Path, input: &str, channels: usize) -> Planes {
     let path = path.to_str().expect("test files have plain names");
-    let command = [
-        &["ffmpeg", "-nostdin", "-v", "error"],
-        input,
-        &[
-            "-i",
-            path,
-            "-map",
-            "0:a:0",
-            "-f",
-            "f32le",
-            "-c:a",
-            "pcm_f32le",
-            "-",
-        ],
-    ]
-    .concat();
-    let bytes = run(Path::new("/"), &command);
+    let path = shlex::try_quote(path).expect("no zero byte");
+    let output = "-map 0:a:0 -f f32le -c:a pcm_f32le -";
+    let bytes = run(&format!(
+        "ffmpeg -nostdin -v error {input} -i {path} {output}"
+    ));
     let (samples, _) = bytes.as_chunks::<4>();
     let samples: Vec<f32> = samples.iter().map(|&b| f32::from_le_bytes(b)).collect();
     (0..channels)
@@ -97,33 +89,19 @@ pub(crate) fn folder() -> &'static Path {
         std::fs::create_dir_all(&folder).expect("a folder for test files");
         let text = "The quick brown fox jumps over the lazy dog, and two other animals look at it \
                     from the shade of a tall tree without saying a word.";
-        run(&folder, &["espeak-ng", "-w", "voice.wav", text]);
+        run_in(&folder, &format!("espeak-ng -w voice.wav '{text}'"));
         let stereo = "aresample=44100:resampler=soxr,pan=stereo|c0=0.7*c0|c1=0.4*c0,adelay=0|11,\
                       apad,atrim=end=6";
-        let command = [
-            "ffmpeg",
-            "-v",
-            "error",
-            "-i",
-            "voice.wav",
-            "-af",
-            stereo,
-            "-c:a",
-            "pcm_s16le",
-        ];
-        run(&folder, &[&command[..], &["speech.wav"]].concat());
+        let made = format!("-i voice.wav -af '{stereo}' -c:a pcm_s16le speech.wav");
+        run_in(&folder, &format!("ffmpeg -v error {made}"));
         folder
     })
 }
 
 /// Makes a file in [`folder`] by ffmpeg from `speech.wav`.
-pub(crate) fn ffmpeg(args: &[&str], name: &str) -> PathBuf {
-    let command = [
-        &["ffmpeg", "-v", "error", "-y", "-i", "speech.wav"],
-        args,
-        &[name],
-    ]
-    .concat();
-    run(folder(), &command);
+pub(crate) fn ffmpeg(options: &str, name: &str) -> PathBuf {
+    run(&format!(
+        "ffmpeg -v error -y -i speech.wav {options} {name}"
+    ));
     folder().join(name)
 }

@@ -101,6 +101,7 @@ pub(crate) const MAY_END_WITH: &[(&str, i32)] = &[
     ("voicelt replay", 4),
     ("voicelt run ", 4),
     ("voicelt witness", 4),
+    ("voicelt report", 4),
     // What it finds wrong may be this machine.
     ("voicelt doctor", 99),
     ("voicelt compare", 4),

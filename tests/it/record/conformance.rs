@@ -1,8 +1,9 @@
 //! Clients and servers behave through the recorder as they do without it: half-closes, statuses with
 //! details, trailers, deadlines, cancellations, large and many messages, unknown fields.
 
-use super::desk::{Desk, Python};
+use super::python::Python;
 use super::raw;
+use crate::support::Desk;
 
 /// What every client must see of every server.
 const EXPECTED: &str = "\
@@ -37,7 +38,7 @@ fn tonic_sees_tonic_as_it_is() {
     pretty(&ask(&address), "directly");
     let (_server, address) = raw::serve();
     let desk = Desk::new();
-    let (recorder, listens) = desk.recorder(&address, &["--timing-only"]);
+    let (recorder, listens) = desk.recorder(&address, "--timing-only");
     pretty(&ask(&listens), "through the recorder");
     drop(recorder);
 }
@@ -56,7 +57,7 @@ fn grpcio_sees_tonic_as_it_is() {
     pretty(&Python::ask(&address), "directly");
     let (_server, address) = raw::serve();
     let desk = Desk::new();
-    let (_recorder, listens) = desk.recorder(&address, &["--timing-only"]);
+    let (_recorder, listens) = desk.recorder(&address, "--timing-only");
     pretty(&Python::ask(&listens), "through the recorder");
 }
 
@@ -67,7 +68,7 @@ fn tonic_sees_grpcio_as_it_is() {
     pretty(&ask(&address), "directly");
     let (_server, address) = Python::serve();
     let desk = Desk::new();
-    let (_recorder, listens) = desk.recorder(&address, &["--timing-only"]);
+    let (_recorder, listens) = desk.recorder(&address, "--timing-only");
     pretty(&ask(&listens), "through the recorder");
 }
 
@@ -76,6 +77,6 @@ fn tonic_sees_grpcio_as_it_is() {
 fn grpcio_sees_grpcio_as_it_is() {
     let (_server, address) = Python::serve();
     let desk = Desk::new();
-    let (_recorder, listens) = desk.recorder(&address, &["--timing-only"]);
+    let (_recorder, listens) = desk.recorder(&address, "--timing-only");
     pretty(&Python::ask(&listens), "through the recorder");
 }

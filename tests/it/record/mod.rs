@@ -2,7 +2,7 @@
 //! killed or the disk is full.
 
 mod conformance;
-mod desk;
 mod faults;
+mod python;
 mod raw;
 mod recording;

@@ -7,24 +7,12 @@ use std::path::Path;
 use voicelt::trace::model::{EventKind, ReplyKind};
 use voicelt::trace::stream::{Bundle, SessionRows};
 
-use super::desk::{Desk, said};
+use crate::replay::replay_into;
+use crate::support::Desk;
 
 /// Six calls of two turns each within three seconds, from an open microphone.
-const CALLS: &[&str] = &[
-    "prepare",
-    "-o",
-    "calls.vtrace",
-    "--synth",
-    "speech-like:1s",
-    "--turns",
-    "2",
-    "--answer-time",
-    "1500ms",
-    "--arrivals",
-    "constant:2/s",
-    "--duration",
-    "3s",
-];
+const CALLS: &str = "--synth speech-like:1s --turns 2 --answer-time 1500ms \
+                     --arrivals constant:2/s --duration 3s";
 
 /// The session's chunks: for each, the bytes that were sent and when, after its start.
 fn chunks(bundle: &Bundle, rows: &SessionRows) -> Vec<(i64, Vec<u8>)> {
@@ -61,36 +49,31 @@ fn sessions(place: &Path) -> (Bundle, BTreeMap<String, SessionRows>) {
     (bundle, sessions)
 }
 
+/// Replays `trace`, with these flags, against `target`.
+fn replay(desk: &Desk, trace: &str, target: &str, run: &str, flags: &str) {
+    let replay = replay_into(target, run).replace("calls.vtrace", trace);
+    desk.voicelt(&format!("{replay} {flags}")).exits(0);
+}
+
 /// Replays `trace` through a recorder into `live.vtrace`, which is then moved to `to`.
-fn record(desk: &Desk, trace: &str, flags: &[&str], to: &str) -> String {
-    let (_gateway, gateway) = desk.gateway(&["--slots", "50"]);
+fn record(desk: &Desk, trace: &str, flags: &str, to: &str) -> String {
+    let (_gateway, gateway) = desk.gateway("--slots 50");
     let (recorder, address) = desk.recorder(&gateway, flags);
-    let replay = [
-        "--quiet",
-        "replay",
-        trace,
-        "-t",
-        &address,
-        "--keep-session-ids",
-        "--allow-invalid",
-        "-o",
-    ];
-    desk.well(&[&replay, [format!("run-{to}").as_str()].as_slice()].concat());
-    let (code, told) = recorder.interrupt();
-    assert_eq!(code, Some(0), "{told}");
+    let run = format!("run-{to}");
+    replay(desk, trace, &address, &run, "--keep-session-ids");
+    let told = recorder.interrupt().exits(0).said();
     std::fs::rename(desk.path("live.vtrace"), desk.path(to)).unwrap();
-    desk.well(&["trace", "check", to]);
+    desk.voicelt(&format!("trace check {to}")).exits(0);
     told
 }
 
 #[test]
 fn a_recording_that_is_replayed_is_recorded_the_same_again() {
-    let desk = Desk::new();
-    desk.well(CALLS);
-    let told = record(&desk, "calls.vtrace", &["--keep", "audio,text"], "a.vtrace");
+    let desk = Desk::with_trace(CALLS);
+    let told = record(&desk, "calls.vtrace", "--keep audio,text", "a.vtrace");
     assert!(told.contains("6 of 6 are in the trace"), "{told}");
     assert!(told.contains("added     to gateway: p50"), "{told}");
-    record(&desk, "a.vtrace", &["--keep", "audio,text"], "b.vtrace");
+    record(&desk, "a.vtrace", "--keep audio,text", "b.vtrace");
 
     let (prepared, planned) = sessions(&desk.path("calls.vtrace"));
     let (first, firsts) = sessions(&desk.path("a.vtrace"));
@@ -136,14 +119,9 @@ fn a_recording_that_is_replayed_is_recorded_the_same_again() {
 
 #[test]
 fn a_recording_is_for_its_owner_alone() {
-    let desk = Desk::new();
-    desk.well(CALLS);
-    record(
-        &desk,
-        "calls.vtrace",
-        &["--keep", "audio", "--retain", "30d"],
-        "a.vtrace",
-    );
+    let desk = Desk::with_trace(CALLS);
+    let flags = "--keep audio --retain 30d";
+    record(&desk, "calls.vtrace", flags, "a.vtrace");
     let mut folders = vec![desk.path("a.vtrace")];
     while let Some(folder) = folders.pop() {
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
@@ -173,10 +151,9 @@ fn a_recording_is_for_its_owner_alone() {
 
 #[test]
 fn of_timing_alone_a_replay_sends_speech_of_the_same_lengths() {
-    let desk = Desk::new();
-    desk.well(CALLS);
-    record(&desk, "calls.vtrace", &["--timing-only"], "a.vtrace");
-    record(&desk, "a.vtrace", &["--keep", "audio,text"], "b.vtrace");
+    let desk = Desk::with_trace(CALLS);
+    record(&desk, "calls.vtrace", "--timing-only", "a.vtrace");
+    record(&desk, "a.vtrace", "--keep audio,text", "b.vtrace");
     let (prepared, planned) = sessions(&desk.path("calls.vtrace"));
     let (timing, _) = sessions(&desk.path("a.vtrace"));
     assert!(timing.clips.iter().all(|clip| clip.file.is_none()));
@@ -204,66 +181,46 @@ fn of_timing_alone_a_replay_sends_speech_of_the_same_lengths() {
 
 #[test]
 fn only_calls_that_may_be_are_recorded() {
-    let desk = Desk::new();
-    desk.well(CALLS);
-    let flags = ["--timing-only", "--consent-header", "x-consent=yes"];
-    let (_gateway, gateway) = desk.gateway(&[]);
-    let (recorder, address) = desk.recorder(&gateway, &flags);
-    let replay = |header: &str, out: &str| {
-        let args = ["replay", "calls.vtrace", "-t", &address, "--limit", "1"];
-        let more = ["--header", header, "--allow-invalid", "-o", out];
-        desk.well(&[&args[..], &more].concat());
-    };
-    replay("x-consent: no", "run1");
-    replay("x-consent: yes", "run2");
-    let (code, told) = recorder.interrupt();
-    assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains("2 passed, 1 chosen"), "{told}");
+    let desk = Desk::with_trace(CALLS);
+    let flags = "--timing-only --consent-header x-consent=yes";
+    let (_gateway, gateway) = desk.gateway("");
+    let (recorder, address) = desk.recorder(&gateway, flags);
+    for consent in ["no", "yes"] {
+        let flags = format!("--limit 1 --header 'x-consent: {consent}'");
+        replay(&desk, "calls.vtrace", &address, consent, &flags);
+    }
+    recorder.interrupt().exits(0).says("2 passed, 1 chosen");
     assert_eq!(sessions(&desk.path("live.vtrace")).1.len(), 1);
 }
 
 #[test]
 fn metadata_that_is_kept_is_sent_again() {
-    let desk = Desk::new();
-    desk.well(CALLS);
-    let (_gateway, gateway) = desk.gateway(&[]);
-    let flags = ["--timing-only", "--keep-header", "x-tenant"];
-    let record = |trace: &str, headers: &[&str], to: &str| {
-        let (recorder, address) = desk.recorder(&gateway, &flags);
-        let args = ["replay", trace, "-t", &address, "--limit", "1"];
-        let out = format!("run-{to}");
-        desk.well(&[&args[..], headers, &["--allow-invalid", "-o", &out]].concat());
-        assert_eq!(recorder.interrupt().0, Some(0));
+    let desk = Desk::with_trace(CALLS);
+    let (_gateway, gateway) = desk.gateway("");
+    let record = |trace: &str, headers: &str, to: &str| {
+        let flags = "--timing-only --keep-header x-tenant";
+        let (recorder, address) = desk.recorder(&gateway, flags);
+        let flags = format!("--limit 1 {headers}");
+        replay(&desk, trace, &address, &format!("run-{to}"), &flags);
+        recorder.interrupt().exits(0);
         std::fs::rename(desk.path("live.vtrace"), desk.path(to)).unwrap();
         let sessions = sessions(&desk.path(to)).1;
         sessions.values().next().unwrap().session.metadata.clone()
     };
-    let headers = ["--header", "x-tenant: acme", "--header", "x-phone: 1234"];
+    let headers = "--header 'x-tenant: acme' --header 'x-phone: 1234'";
     let kept = Some(r#"[["x-tenant","acme"]]"#.to_owned());
-    assert_eq!(record("calls.vtrace", &headers, "a.vtrace"), kept);
-    assert_eq!(record("a.vtrace", &[], "b.vtrace"), kept);
+    assert_eq!(record("calls.vtrace", headers, "a.vtrace"), kept);
+    assert_eq!(record("a.vtrace", "", "b.vtrace"), kept);
 }
 
 #[test]
 fn what_is_kept_must_be_said_and_nothing_is_written_over() {
     let desk = Desk::new();
-    let args = |place| {
-        let listen = [
-            "record",
-            "--listen",
-            "127.0.0.1:0",
-            "--upstream",
-            "127.0.0.1:1",
-        ];
-        [&listen[..], &["-o", place]].concat()
-    };
-    let output = desk.voicelt(&args("live.vtrace"));
-    assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("--timing-only"), "{}", said(&output));
+    let record = "record --listen 127.0.0.1:0 --upstream 127.0.0.1:1";
+    desk.voicelt(&format!("{record} -o live.vtrace"))
+        .refused("--timing-only");
     assert!(!desk.path("live.vtrace").exists());
-
-    std::fs::create_dir(desk.path("taken")).unwrap();
-    let output = desk.voicelt(&[&args("taken")[..], &["--timing-only"]].concat());
-    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(said(&output).contains("taken"), "{}", said(&output));
+    desk.folder("taken");
+    desk.voicelt(&format!("{record} -o taken --timing-only"))
+        .refused("taken");
 }

@@ -7,7 +7,7 @@ use voicelt::trace::journal::{JournalKind, JournalRow};
 use voicelt::trace::stream::Bundle;
 
 use super::caller::{Passing, two_turns};
-use super::{Desk, sent};
+use super::{Unfinished, sent};
 
 /// A row that the two calls before it have nothing to do with, and its audio.
 fn passing() -> impl Strategy<Value = Passing> {
@@ -58,8 +58,8 @@ proptest! {
         if with_calls {
             all.extend(two_turns(1, 7).end());
         }
-        let desk = Desk::new(all);
-        let (finished, sessions) = desk.finish();
+        let unfinished = Unfinished::new(all);
+        let (finished, sessions) = unfinished.finish();
         let counts = finished.counts;
         prop_assert_eq!(counts.sessions + counts.unconfigured + counts.bad_rate, counts.calls);
         prop_assert_eq!(sessions.len() as u64, counts.sessions);

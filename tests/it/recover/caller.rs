@@ -1,4 +1,4 @@
-//! Made-up calls, as they pass a recorder.
+//! Synthetic calls, as they pass a recorder.
 
 use voicelt::pcm::synth::speech_like;
 use voicelt::trace::journal::{JournalKind, JournalRow};

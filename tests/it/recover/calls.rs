@@ -9,15 +9,15 @@ use voicelt::trace::stream::{Bundle, SessionRows};
 use voicelt::units::{NS_PER_MS, NS_PER_S};
 
 use super::caller::{Caller, two_turns};
-use super::{Desk, sent};
+use super::{Unfinished, sent};
 
 #[test]
 fn a_recording_holds_what_passed_to_the_byte_and_the_nanosecond() {
     let calls: Vec<_> = (0..5)
         .map(|call| two_turns(call, 1 + call as i64 * 700 * NS_PER_MS).end())
         .collect();
-    let desk = Desk::new(calls.concat());
-    let (finished, sessions) = desk.finish();
+    let unfinished = Unfinished::new(calls.concat());
+    let (finished, sessions) = unfinished.finish();
     let expected = Counts {
         calls: 5,
         sessions: 5,
@@ -66,7 +66,7 @@ fn a_recording_holds_what_passed_to_the_byte_and_the_nanosecond() {
         );
         assert_eq!(rows.replies.last().unwrap().kind, ReplyKind::Status);
     }
-    assert!(!desk.place.join(JOURNAL_FILE).exists());
+    assert!(!unfinished.place.join(JOURNAL_FILE).exists());
     let steps: Vec<_> = finished
         .bundle
         .manifest
@@ -79,8 +79,8 @@ fn a_recording_holds_what_passed_to_the_byte_and_the_nanosecond() {
 
 #[test]
 fn speech_and_pauses_are_those_of_the_caller() {
-    let desk = Desk::new(two_turns(0, 0).end());
-    let (finished, sessions) = desk.finish();
+    let unfinished = Unfinished::new(two_turns(0, 0).end());
+    let (finished, sessions) = unfinished.finish();
     let [first, second] = &sessions[0].turns[..] else {
         panic!("{:?}", sessions[0].turns);
     };
@@ -110,7 +110,7 @@ fn speech_and_pauses_are_those_of_the_caller() {
 
 #[test]
 fn audio_that_was_not_kept_leaves_lengths_and_speech() {
-    let kept = Desk::new(two_turns(0, 0).end());
+    let kept = Unfinished::new(two_turns(0, 0).end());
     let mut caller = Caller::new(0, 0);
     caller.keeps_audio = false;
     caller.hears(JournalKind::Listening, 1, 0);
@@ -118,7 +118,7 @@ fn audio_that_was_not_kept_leaves_lengths_and_speech() {
     caller.answer();
     caller.speak(2);
     caller.answer();
-    let timed = Desk::new(caller.end());
+    let timed = Unfinished::new(caller.end());
     fs::remove_file(timed.place.join(PCM_FILE)).unwrap();
     let ((kept, kept_rows), (timed, timed_rows)) = (kept.finish(), timed.finish());
     let lengths = |bundle: &Bundle, rows: &SessionRows| -> Vec<(i64, u32)> {
@@ -166,8 +166,8 @@ fn calls_that_a_trace_cannot_hold_are_counted() {
     twice.passing.iter_mut().for_each(|(row, _)| row.call = 4);
     twice.push(JournalKind::Config).rate_hz = Some(8_000);
     passing.extend(twice.end());
-    let desk = Desk::new(passing);
-    let (finished, sessions) = desk.finish();
+    let unfinished = Unfinished::new(passing);
+    let (finished, sessions) = unfinished.finish();
     let expected = Counts {
         calls: 5,
         sessions: 3,
@@ -199,7 +199,7 @@ fn calls_that_a_trace_cannot_hold_are_counted() {
 
 #[test]
 fn a_recording_without_calls_is_a_trace_without_sessions() {
-    let (finished, sessions) = Desk::new(Vec::new()).finish();
+    let (finished, sessions) = Unfinished::new(Vec::new()).finish();
     assert_eq!(finished.counts, Counts::default());
     assert!(sessions.is_empty());
 }
@@ -212,8 +212,8 @@ fn text_is_a_turn_without_a_clip() {
         caller.passing.last_mut().unwrap().0.text = text.map(str::to_owned);
         caller.answer();
     }
-    let desk = Desk::new(caller.end());
-    let (finished, sessions) = desk.finish();
+    let unfinished = Unfinished::new(caller.end());
+    let (finished, sessions) = unfinished.finish();
     assert!(finished.bundle.clips.is_empty());
     let events = sessions[0].events.iter();
     let texts = events.filter(|event| event.kind == EventKind::Text);
@@ -238,8 +238,8 @@ fn a_caller_who_sends_no_silence_pushes_to_talk() {
     caller.push(JournalKind::HalfClose);
     caller.answer();
     caller.push(JournalKind::Cancel);
-    let desk = Desk::new(caller.passing);
-    let (finished, sessions) = desk.finish();
+    let unfinished = Unfinished::new(caller.passing);
+    let (finished, sessions) = unfinished.finish();
     assert_eq!(sessions[0].session.microphone, Microphone::PushToTalk);
     let kinds: Vec<_> = sessions[0].events.iter().map(|event| event.kind).collect();
     use EventKind::{Audio, Cancel, Config, HalfClose};

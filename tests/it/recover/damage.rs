@@ -10,7 +10,7 @@ use voicelt::trace::stream::Bundle;
 use voicelt::units::NS_PER_MS;
 
 use super::caller::two_turns;
-use super::{Desk, step};
+use super::{Unfinished, step};
 
 /// The journal of a few calls, to be damaged.
 struct Journal {
@@ -21,10 +21,10 @@ struct Journal {
 impl Journal {
     fn new() -> Journal {
         let calls = (0..2).map(|call| two_turns(call, call as i64 * 900 * NS_PER_MS).end());
-        let desk = Desk::new(calls.collect::<Vec<_>>().concat());
+        let unfinished = Unfinished::new(calls.collect::<Vec<_>>().concat());
         Journal {
-            rows: fs::read(desk.place.join(JOURNAL_FILE)).unwrap(),
-            pcm: fs::read(desk.place.join(PCM_FILE)).unwrap(),
+            rows: fs::read(unfinished.place.join(JOURNAL_FILE)).unwrap(),
+            pcm: fs::read(unfinished.place.join(PCM_FILE)).unwrap(),
         }
     }
 

@@ -9,7 +9,6 @@ mod damage;
 
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
 use voicelt::trace::journal::{JournalWriter, Recording};
 use voicelt::trace::manifest::Provenance;
 use voicelt::trace::model::{EventKind, EventRow};
@@ -17,6 +16,7 @@ use voicelt::trace::recover::{Finished, finish};
 use voicelt::trace::stream::{Bundle, SessionRows};
 use voicelt::units::NS_PER_S;
 
+use crate::support::Desk;
 use caller::Passing;
 
 fn recording() -> Recording {
@@ -54,20 +54,18 @@ fn record(place: &Path, mut passing: Vec<Passing>) {
     writer.commit().unwrap();
 }
 
-struct Desk {
-    _folder: TempDir,
+/// A desk with the recording `a.vtrace`, which is not finished.
+struct Unfinished {
+    desk: Desk,
     place: PathBuf,
 }
 
-impl Desk {
-    fn new(passing: Vec<Passing>) -> Desk {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("a.vtrace");
+impl Unfinished {
+    fn new(passing: Vec<Passing>) -> Unfinished {
+        let desk = Desk::new();
+        let place = desk.path("a.vtrace");
         record(&place, passing);
-        Desk {
-            _folder: folder,
-            place,
-        }
+        Unfinished { desk, place }
     }
 
     fn finish(&self) -> (Finished, Vec<SessionRows>) {

@@ -1,48 +1,23 @@
 //! Callers that react to answers, and replays that are shaped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use voicelt::results::reader::RunDir;
 use voicelt::results::row::{MessageRow, RequestRow, Status};
 use voicelt::table::read_all;
 use voicelt::trace::model::SessionRow;
 
-use super::{Desk, said};
+use super::replay_into;
+use crate::support::Desk;
 
 /// Four calls of two turns, whose answers have all the time in the world.
-const TALK: &[&str] = &[
-    "--synth",
-    "speech-like:1s",
-    "--arrivals",
-    "constant:4/s",
-    "--sessions",
-    "4",
-    "--turns",
-    "2",
-    "--answer-time",
-    "8s",
-    "--think-time",
-    "200ms",
-];
+const TALK: &str = "--synth speech-like:1s --arrivals constant:4/s --sessions 4 --turns 2 \
+                    --answer-time 8s --think-time 200ms";
 
 /// Replays against the embedded gateway and returns the rows, by session and turn.
-fn replay(desk: &Desk, run: &str, flags: &[&str]) -> Vec<RequestRow> {
-    let to = [
-        "--quiet",
-        "replay",
-        "calls.vtrace",
-        "-t",
-        "embedded",
-        "-o",
-        run,
-    ];
-    let output = desk.voicelt(&[&to, flags].concat());
-    assert!(output.status.success(), "{}", said(&output));
-    let mut rows = RunDir::open(&desk.path(run))
-        .unwrap()
-        .requests()
-        .unwrap()
-        .rows;
+fn replay(desk: &Desk, run: &str, flags: &str) -> Vec<RequestRow> {
+    let replay = replay_into("embedded", run);
+    desk.voicelt(&format!("{replay} {flags}")).exits(0);
+    let mut rows = desk.requests(run);
     rows.sort_by(|a, b| (&a.session_id, a.copy, a.turn).cmp(&(&b.session_id, b.copy, b.turn)));
     rows
 }
@@ -50,7 +25,7 @@ fn replay(desk: &Desk, run: &str, flags: &[&str]) -> Vec<RequestRow> {
 #[test]
 fn a_reactive_caller_speaks_after_the_heard_answer_and_its_thought() {
     let desk = Desk::with_trace(TALK);
-    let rows = replay(&desk, "run", &["--turn-timing", "reactive", "--messages"]);
+    let rows = replay(&desk, "run", "--turn-timing reactive --messages");
     assert_eq!(rows.len(), 8);
     for pair in rows.chunks(2) {
         let [first, second] = pair else {
@@ -81,7 +56,7 @@ fn a_reactive_caller_speaks_after_the_heard_answer_and_its_thought() {
 #[test]
 fn a_caller_that_barges_in_cuts_into_the_answer() {
     let desk = Desk::with_trace(TALK);
-    let rows = replay(&desk, "run", &["--barge-in", "300ms"]);
+    let rows = replay(&desk, "run", "--barge-in 300ms");
     for pair in rows.chunks(2) {
         let [first, second] = pair else {
             panic!("two turns a session")
@@ -104,23 +79,17 @@ fn a_caller_that_barges_in_cuts_into_the_answer() {
 
 #[test]
 fn scaled_and_faster_replays_send_whole_sessions_with_identities_of_their_own() {
-    let desk = Desk::with_trace(&["--synth", "speech-like:1s", "--sessions", "6"]);
-    let rows = replay(
-        &desk,
-        "run",
-        &[
-            "--scale", "2", "--speed", "4", "--warmup", "300ms", "--pacer", "portable",
-        ],
-    );
-    let plain = replay(&desk, "plain", &["--limit", "1"]);
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 6");
+    let shaped = "--scale 2 --speed 4 --warmup 300ms --pacer portable";
+    let rows = replay(&desk, "run", shaped);
+    let plain = replay(&desk, "plain", "--limit 1");
     assert_eq!(rows.len(), 12);
     let chunks = plain[0].chunks_planned;
     assert!(
         rows.iter()
             .all(|row| row.chunks_sent == chunks && row.copy < 2)
     );
-    let names: std::collections::BTreeSet<_> =
-        rows.iter().map(|row| &row.wire_session_id).collect();
+    let names: BTreeSet<_> = rows.iter().map(|row| &row.wire_session_id).collect();
     assert_eq!(names.len(), 12);
     let sessions: Vec<SessionRow> = read_all(&desk.path("calls.vtrace/sessions.parquet")).unwrap();
     let since_ns = |row: &&RequestRow| row.intended_start_ns - rows[0].intended_start_ns;
@@ -141,8 +110,8 @@ fn scaled_and_faster_replays_send_whole_sessions_with_identities_of_their_own() 
 
 #[test]
 fn a_loop_ends_and_a_plan_is_only_printed() {
-    let desk = Desk::with_trace(&["--synth", "speech-like:500ms", "--sessions", "2"]);
-    let rows = replay(&desk, "run", &["--loop", "--until", "4s", "--speed", "2"]);
+    let desk = Desk::with_trace("--synth speech-like:500ms --sessions 2");
+    let rows = replay(&desk, "run", "--loop --until 4s --speed 2");
     // Starts have phases of up to a chunk, so that the mean gap is only about half a second.
     assert!(
         (7..=9).contains(&rows.len()),
@@ -158,9 +127,8 @@ fn a_loop_ends_and_a_plan_is_only_printed() {
             .eq(0..rows.len().div_ceil(2) as u32)
     );
 
-    let output = desk.voicelt(&["replay", "calls.vtrace", "--plan", "--scale", "3"]);
-    assert!(output.status.success(), "{}", said(&output));
-    let plan = said(&output);
+    let plan = desk.voicelt("replay calls.vtrace --plan --scale 3");
+    let plan = plan.exits(0);
     for word in [
         "sessions    6,",
         "Mbit/s",
@@ -168,20 +136,19 @@ fn a_loop_ends_and_a_plan_is_only_printed() {
         "processor",
         "timer",
     ] {
-        assert!(plan.contains(word), "{word} in {plan}");
+        plan.says(word);
     }
     assert!(!desk.path("runs").exists());
 
     for (flags, word) in [
-        (&["--loop"][..], "--until"),
-        (&["--keep-session-ids", "--scale", "2"], "--scale"),
-        (&["--warmup", "1h"], "--warmup"),
-        (&["--window", "1h..2h"], "--window"),
-        (&["--speed", "0"], "0.001"),
+        ("--loop", "--until"),
+        ("--keep-session-ids --scale 2", "--scale"),
+        ("--warmup 1h", "--warmup"),
+        ("--window 1h..2h", "--window"),
+        ("--speed 0", "0.001"),
     ] {
-        let output = desk.voicelt(&[&["replay", "calls.vtrace", "-t", "embedded"], flags].concat());
-        assert_eq!(output.status.code(), Some(2), "{flags:?}");
-        assert!(said(&output).contains(word), "{}", said(&output));
+        let line = format!("replay calls.vtrace -t embedded {flags}");
+        desk.voicelt(&line).refused(word);
     }
 }
 
@@ -192,20 +159,7 @@ fn a_trace_that_does_not_say_how_long_callers_think_is_not_replayed_reactively()
     let mut turns: Vec<voicelt::trace::model::TurnRow> = read_all(&file).unwrap();
     turns[1].think_ns = None;
     voicelt::table::write_all(&file, 1024, &[], &turns).unwrap();
-    assert!(
-        desk.voicelt(&["trace", "seal", "calls.vtrace"])
-            .status
-            .success()
-    );
-    let reactive = [
-        "replay",
-        "calls.vtrace",
-        "--turn-timing",
-        "reactive",
-        "-t",
-        "embedded",
-    ];
-    let output = desk.voicelt(&reactive);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("think_ns"), "{}", said(&output));
+    desk.voicelt("trace seal calls.vtrace").exits(0);
+    desk.voicelt("replay calls.vtrace --turn-timing reactive -t embedded")
+        .refused("think_ns");
 }

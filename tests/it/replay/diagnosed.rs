@@ -3,56 +3,39 @@
 
 use voicelt::report::Summary;
 use voicelt::report::diagnosis::{Finding, Kind};
-use voicelt::results::reader::RunDir;
 
-use super::{Desk, said};
+use super::replay_into;
+use crate::support::Desk;
 
 /// Calls of three to five seconds, four a second.
-const CALLS: &[&str] = &[
-    "--synth",
-    "speech-like:3s",
-    "--synth",
-    "speech-like:4s",
-    "--synth",
-    "speech-like:5s",
-    "--arrivals",
-    "constant:4/s",
-    "--sessions",
-    "24",
-];
+const CALLS: &str = "--synth speech-like:3s --synth speech-like:4s --synth speech-like:5s \
+                     --arrivals constant:4/s --sessions 24";
 
 /// What a replay against a gateway with these flags finds, and what `report` says of it.
-fn diagnose(gateway: &[&str]) -> (Vec<Finding>, String) {
+fn diagnose(gateway: &str) -> (Vec<Finding>, String) {
     let desk = Desk::with_trace(CALLS);
     let (_gateway, target) = desk.gateway(gateway);
-    let replay = ["replay", "calls.vtrace", "-t", &target, "-o", "run"];
-    let flags = ["--quiet", "--allow-invalid", "--html", "page.html"];
-    let output = desk.voicelt(&[&replay[..], &flags].concat());
-    assert!(
-        matches!(output.status.code(), Some(0 | 99)),
-        "{}",
-        said(&output)
-    );
-    let summary = Summary::of_run(&RunDir::open(&desk.path("run")).unwrap(), None).unwrap();
+    let replay = replay_into(&target, "run");
+    let output = desk.voicelt(&format!("{replay} --html page.html"));
+    assert!(matches!(output.code, Some(0 | 99)), "{}", output.said());
+    let summary = Summary::of_run(&desk.run("run"), None).unwrap();
     // How busy the machine is that runs the tests is not what is asked.
     let findings = summary.diagnosis.into_iter();
     let findings: Vec<_> = findings
         .filter(|finding| finding.kind != Kind::GeneratorLate)
         .collect();
-    let page = std::fs::read_to_string(desk.path("page.html")).unwrap();
+    let page = desk.read("page.html");
     assert!(page.matches("<svg").count() >= 5, "charts");
     for finding in &findings {
-        assert!(
-            page.contains(&finding.title.replace('\'', "&#39;")),
-            "{finding:?}"
-        );
+        let title = finding.title.replace('\'', "&#39;");
+        assert!(page.contains(&title), "{finding:?}");
     }
-    (findings, said(&desk.voicelt(&["report", "run"])))
+    (findings, desk.voicelt("report run").said())
 }
 
 #[test]
 fn streams_that_a_proxy_cuts_off_are_said_to_be_with_their_age() {
-    let (findings, text) = diagnose(&["--cut-streams-after", "2s"]);
+    let (findings, text) = diagnose("--cut-streams-after 2s");
     let [limit] = &findings[..] else {
         panic!("{findings:#?}");
     };
@@ -67,6 +50,6 @@ fn streams_that_a_proxy_cuts_off_are_said_to_be_with_their_age() {
 
 #[test]
 fn of_a_gateway_without_such_a_limit_nothing_is_said() {
-    let (findings, text) = diagnose(&[]);
+    let (findings, text) = diagnose("");
     assert_eq!(findings, [], "{text}");
 }

@@ -1,25 +1,22 @@
 //! Replays of recorded calls: every chunk is an event of its own, and leaves at the instant and with
 //! the size that it had.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
-use rustix::process::Signal;
 use voicelt::pcm::synth::speech_like;
 use voicelt::report::Summary;
-use voicelt::results::reader::RunDir;
 use voicelt::results::row::{ArrivalRow, MessageRow, RequestRow, Status};
 use voicelt::table::read_all;
-use voicelt::trace::manifest::{TRACE_FORMAT, TraceManifest};
+use voicelt::trace::manifest::TraceManifest;
 use voicelt::trace::model::{
-    ClipRow, EventKind, EventRow, Microphone, ReplyKind, ReplyRow, SessionRow, SpeechMethod,
-    TurnRow,
+    ClipRow, EventKind, EventRow, Microphone, ReplyKind, ReplyRow, SessionRow, TurnRow,
 };
 use voicelt::trace::stream::SessionRows;
 use voicelt::trace::writer::{BundleWriter, ClipAudio};
 use voicelt::units::SampleRate;
 
-use super::{Desk, said};
+use super::replay_into;
+use crate::support::{Desk, sample};
 
 const MS: i64 = 1_000_000;
 /// Sizes of the chunks, in turn: a caller that sends what it has.
@@ -158,18 +155,11 @@ fn clip(speech_ms: u64, after_ms: u64) -> (ClipRow, Vec<i16>) {
     }
     let bytes: Vec<u8> = audio.iter().flat_map(|s| s.to_le_bytes()).collect();
     let row = ClipRow {
-        clip: 0,
         clip_id: blake3::hash(&bytes).to_hex().to_string(),
-        file: None,
-        sample_rate_hz: 16_000,
         samples,
         speech_start_samples: speech.start,
         speech_end_samples: speech.end,
-        speech_method: SpeechMethod::Energy,
-        peak_dbfs: -10.0,
-        rms_dbfs: -20.0,
-        source_path: None,
-        transcript: None,
+        ..sample::clip()
     };
     (row, audio)
 }
@@ -194,22 +184,8 @@ fn record(
         writer.session(rows.clone()).unwrap();
     }
     let manifest = TraceManifest {
-        format: TRACE_FORMAT.to_owned(),
-        name: "calls".to_owned(),
-        created_at: "2026-01-01T00:00:00Z".to_owned(),
-        tool: "a test".to_owned(),
-        source: "recorded".to_owned(),
-        contains: vec!["audio".to_owned()],
-        origin_at: None,
-        seed: None,
-        sessions: 0,
-        events: 0,
-        duration_ns: 0,
-        content_blake3: String::new(),
-        tables: BTreeMap::new(),
-        extent: None,
         delete_after: Some("2026-01-31T00:00:00Z".to_owned()),
-        provenance: Vec::new(),
+        ..sample::manifest("calls", "recorded")
     };
     writer.finish(&manifest).unwrap();
     rows
@@ -234,8 +210,7 @@ fn two_calls(clips: &[ClipRow]) -> Vec<Call> {
 }
 
 fn rows(desk: &Desk) -> Vec<RequestRow> {
-    let run = RunDir::open(&desk.path("run")).unwrap();
-    let mut rows = run.requests().unwrap().rows;
+    let mut rows = desk.requests("run");
     rows.sort_by(|a, b| (&a.session_id, a.turn).cmp(&(&b.session_id, b.turn)));
     rows
 }
@@ -259,20 +234,16 @@ fn sent<'a>(messages: &'a [MessageRow], session: &str) -> Vec<&'a MessageRow> {
 /// Replays two recorded calls, with their audio or without, and compares all that left and all that
 /// arrived with what was recorded.
 fn every_chunk_as_recorded(with_audio: bool) {
-    let desk = Desk(tempfile::tempdir().unwrap());
+    let desk = Desk::new();
     let clips = [clip(700, 100), clip(900, 300)];
     let recorded = record(&desk, &clips, with_audio, two_calls);
-    let (gateway, target) = desk.gateway(&["--arrivals-log", "log.parquet"]);
-    let to = ["replay", "calls.vtrace", "-t", &target, "-o", "run"];
-    // Whether a busy machine kept the schedule is the verdict's business, not this test's.
-    let how = ["--messages", "--keep-session-ids", "--allow-invalid"];
-    let output = desk.voicelt(&[&to[..], &how, &["--json", "run.json"]].concat());
-    gateway.signal(Signal::INT);
-    assert_eq!(gateway.wait(), Some(0));
-    let said = said(&output);
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains("deleted after 2026-01-31"), "{said}");
-    assert!(said.contains("beside the recorded calls"), "{said}");
+    let (gateway, target) = desk.gateway("--arrivals-log log.parquet");
+    let how = "--messages --keep-session-ids --allow-invalid --json run.json";
+    desk.voicelt(&format!("replay calls.vtrace -t {target} -o run {how}"))
+        .exits(0)
+        .says("deleted after 2026-01-31")
+        .says("beside the recorded calls");
+    gateway.interrupt().exits(0);
 
     let messages: Vec<MessageRow> = read_all(&desk.path("run/messages.parquet")).unwrap();
     let arrivals: Vec<ArrivalRow> = read_all(&desk.path("log.parquet")).unwrap();
@@ -312,8 +283,7 @@ fn every_chunk_as_recorded(with_audio: bool) {
         assert_eq!(row.chunks_sent, row.chunks_planned);
         assert_eq!((&row.transcript, &row.response_text), (&None, &None));
     }
-    let summary = std::fs::read_to_string(desk.path("run.json")).unwrap();
-    let summary: Summary = serde_json::from_str(&summary).unwrap();
+    let summary: Summary = serde_json::from_str(&desk.read("run.json")).unwrap();
     let response = &summary.recorded["response"];
     let measured = summary.measured.answered;
     assert_eq!(response.difference.n, measured);
@@ -333,7 +303,7 @@ fn a_call_of_which_only_the_timing_was_kept_is_sent_as_it_was_timed() {
 #[test]
 fn a_reactive_caller_waits_for_the_answer_and_for_the_end_of_the_room_s_noise() {
     const THINK_NS: i64 = 200 * MS;
-    let desk = Desk(tempfile::tempdir().unwrap());
+    let desk = Desk::new();
     // The noise after the speech belongs to the clip: short in one call, long in the other.
     let clips = [clip(600, 900), clip(700, 9_000), clip(800, 900)];
     record(&desk, &clips, true, |clips| {
@@ -347,18 +317,11 @@ fn a_reactive_caller_waits_for_the_answer_and_for_the_end_of_the_room_s_noise() 
         calls.into()
     });
     // The gateway's answers, and how long they are, follow from the sessions' names.
-    let to = [
-        "--quiet",
-        "replay",
-        "calls.vtrace",
-        "-t",
-        "embedded",
-        "--keep-session-ids",
-        "-o",
-        "run",
-    ];
-    let output = desk.voicelt(&[&to[..], &["--turn-timing", "reactive"]].concat());
-    assert!(output.status.success(), "{}", said(&output));
+    let replay = replay_into("embedded", "run");
+    desk.voicelt(&format!(
+        "{replay} --keep-session-ids --turn-timing reactive"
+    ))
+    .exits(0);
     let rows = rows(&desk);
     let [long, after_long, short, after_short] = &rows[..] else {
         panic!("two calls of two turns: {rows:?}")
@@ -378,16 +341,15 @@ fn a_reactive_caller_waits_for_the_answer_and_for_the_end_of_the_room_s_noise() 
 
 #[test]
 fn a_recorded_caller_whose_thought_is_not_known_is_not_replayed_reactively() {
-    let desk = Desk(tempfile::tempdir().unwrap());
+    let desk = Desk::new();
     record(&desk, &[clip(700, 0), clip(900, 0)], true, two_calls);
-    let reactive = ["--turn-timing", "reactive", "-t", "embedded"];
-    let output = desk.voicelt(&[&["replay", "calls.vtrace"], &reactive[..]].concat());
-    assert_eq!(output.status.code(), Some(2));
+    let output = desk.voicelt("replay calls.vtrace --turn-timing reactive -t embedded");
+    let output = output.exits(2);
     for word in [
         "session first, turn 1",
         "think_ns",
         "--turn-timing recorded",
     ] {
-        assert!(said(&output).contains(word), "{}", said(&output));
+        output.says(word);
     }
 }

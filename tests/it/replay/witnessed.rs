@@ -2,57 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use rustix::process::Signal;
 use voicelt::report::witness::{Counts, Witness};
-use voicelt::results::reader::RunDir;
 use voicelt::results::row::{ArrivalRow, Direction, MessageRow, Status};
 use voicelt::table::{Reader, read_all};
 
-use super::{Desk, replay_into, said};
+use super::replay_into;
+use crate::support::Desk;
 
-const GATEWAY: &[&str] = &[
-    "gateway",
-    "--listen",
-    "127.0.0.1:0",
-    "--slots",
-    "200",
-    "--arrivals-log",
-    "log.parquet",
-];
+const GATEWAY: &str = "--slots 200 --arrivals-log log.parquet";
 
 #[test]
 fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
-    let desk = Desk::with_trace(&[
-        "--synth",
-        "speech-like:1s",
-        "--arrivals",
-        "constant:50/s",
-        "--sessions",
-        "100",
-        "--turns",
-        "2",
-        "--answer-time",
-        "3s",
-    ]);
-    let mut gateway = desk.start(GATEWAY);
-    let target = gateway.address();
-    // Whether a busy machine kept the schedule is the verdict's business, not this test's.
-    let output = desk.voicelt(&[
-        "--quiet",
-        "replay",
-        "calls.vtrace",
-        "-t",
-        &target,
-        "-o",
-        "run",
-        "--messages",
-        "--allow-invalid",
-    ]);
-    assert!(output.status.success(), "{}", said(&output));
-    gateway.signal(Signal::INT);
-    assert_eq!(gateway.wait(), Some(0));
+    let desk = Desk::with_trace(
+        "--synth speech-like:1s --arrivals constant:50/s --sessions 100 --turns 2 --answer-time 3s",
+    );
+    let (gateway, target) = desk.gateway(GATEWAY);
+    let replay = replay_into(&target, "run");
+    desk.voicelt(&format!("{replay} --messages")).exits(0);
+    gateway.interrupt().exits(0);
 
-    let run = RunDir::open(&desk.path("run")).unwrap();
+    let run = desk.run("run");
     let rows = run.requests().unwrap().rows;
     assert_eq!(rows.len(), 200, "every turn is one row");
     assert!(
@@ -125,25 +94,15 @@ fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
 
 #[test]
 fn the_names_of_the_trace_are_as_good_and_other_logs_are_not() {
-    let desk = Desk::with_trace(&["--synth", "speech-like:1s", "--sessions", "3"]);
-    let mut gateway = desk.start(GATEWAY);
-    let target = gateway.address();
-    for (run, more) in [
-        ("run", &["--messages", "--keep-session-ids"][..]),
-        ("bare", &[]),
-    ] {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 3");
+    let (gateway, target) = desk.gateway(GATEWAY);
+    for (run, flags) in [("run", "--messages --keep-session-ids"), ("bare", "")] {
         let replay = replay_into(&target, run);
-        let output = desk.voicelt(&[&replay[..], &["--allow-invalid"], more].concat());
-        assert!(output.status.success(), "{}", said(&output));
+        desk.voicelt(&format!("{replay} {flags}")).exits(0);
     }
-    gateway.signal(Signal::INT);
-    assert_eq!(gateway.wait(), Some(0));
+    gateway.interrupt().exits(0);
 
-    let planned = RunDir::open(&desk.path("run"))
-        .unwrap()
-        .manifest()
-        .planned
-        .chunks;
+    let planned = desk.run("run").manifest().planned.chunks;
     let (code, testimony) = testimony(&desk);
     let counts = Counts {
         sent: planned + 3,
@@ -154,29 +113,24 @@ fn the_names_of_the_trace_are_as_good_and_other_logs_are_not() {
     assert_eq!(testimony.messages, counts);
     judged_by_lateness_alone(code, &testimony);
 
-    let refused = |run: &str, log: &str, reason: &str| {
-        let output = desk.voicelt(&["witness", run, log]);
-        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-        assert!(said(&output).contains(reason), "{}", said(&output));
-    };
-    refused("bare", "log.parquet", "replay with --messages");
-    refused("run", "run/requests.parquet", "column `seq` is missing");
-    refused("run", "none.parquet", "none.parquet: No such file");
+    for (files, reason) in [
+        ("bare log.parquet", "replay with --messages"),
+        ("run run/requests.parquet", "column `seq` is missing"),
+        ("run none.parquet", "none.parquet: No such file"),
+    ] {
+        desk.voicelt(&format!("witness {files}")).refused(reason);
+    }
 }
 
 /// The exit code of `voicelt witness run log.parquet`, and what it says.
 fn testimony(desk: &Desk) -> (i32, Witness) {
-    let witness = ["witness", "run", "log.parquet"];
-    let output = desk.voicelt(&[&witness[..], &["--json", "said.json"]].concat());
-    let text = std::fs::read_to_string(desk.path("said.json"));
-    let text = text.unwrap_or_else(|_| panic!("{}", said(&output)));
-    let testimony: Witness = serde_json::from_str(&text).unwrap();
-    let verdict = match testimony.failures.is_empty() {
+    let output = desk.voicelt("witness run log.parquet --json said.json");
+    let testimony: Witness = serde_json::from_str(&desk.read("said.json")).unwrap();
+    output.says(match testimony.failures.is_empty() {
         true => "KEPT",
         false => "FAILED",
-    };
-    assert!(said(&output).contains(verdict), "{}", said(&output));
-    (output.status.code().unwrap(), testimony)
+    });
+    (output.code.unwrap(), testimony)
 }
 
 /// Whether a busy machine kept the schedule is no business of a test: that chunks were late is the

@@ -1,4 +1,10 @@
 //! What the tests stand on.
 
+pub(crate) mod desk;
+pub(crate) mod front;
 pub(crate) mod mutate;
-pub(crate) mod tls;
+pub(crate) mod program;
+pub(crate) mod sample;
+
+pub(crate) use desk::Desk;
+pub(crate) use program::{Output, Running, until};
