@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 
 use super::exit::{BadInput, Outcome};
-use super::stdout;
+use super::{stamp, stdout};
 use crate::report::machine::document::DocumentError;
 use crate::report::machine::{Document, csv, junit, raw};
 use crate::report::require::Requirement;
@@ -89,7 +89,7 @@ impl Told {
     ) -> Result<Told, DocumentError> {
         let run = RunDir::open(dir)?;
         let may_be_invalid = may_be_invalid(&run);
-        let document = Document::of_run(&run, lag, asked, !may_be_invalid, wer)?;
+        let document = Document::of_run(&run, lag, asked, !may_be_invalid, wer, &stamp::zone())?;
         let outcome = Outcome::of(&document.ours, may_be_invalid);
         Ok(Told {
             run,

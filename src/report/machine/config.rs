@@ -22,6 +22,13 @@ pub(super) fn config(
         }
     };
     let spec_ns = |name: &str| run.spec.get(name).and_then(Value::as_i64);
+    let target = run.spec.get("target").and_then(Value::as_str);
+    put("target_url", target.map(Value::from));
+    put(
+        "use_ssl",
+        target.map(|target| target.starts_with("https://").into()),
+    );
+    put("audio_dir", run.spec.get("audio").cloned());
     let rates: BTreeSet<u32> = clips.iter().map(|clip| clip.sample_rate_hz).collect();
     put(
         "request_timeout",
@@ -44,7 +51,15 @@ pub(super) fn config(
             Some(ramps(users, |before, stage| stage < before).into()),
         );
         put("think_time", Some(think(users).into()));
-        put("requests_per_user", Some(users.requests_per_user.into()));
+        put(
+            "requests_per_user",
+            Some(users.requests_per_user.unwrap_or(0).into()),
+        );
+        let length_ns = users
+            .stages
+            .iter()
+            .map(|stage| stage.ramp_ns + stage.hold_ns);
+        put("total_duration", Some(seconds(length_ns.sum()).into()));
         put("chunk_size", run.spec.get("chunk_bytes").cloned());
         put(
             "chunk_delay",
@@ -116,7 +131,10 @@ mod tests {
             "hold_time": 300.0,
             "ramp_down_time": 10.0,
             "think_time": 1.5,
-            "requests_per_user": null,
+            "requests_per_user": 0,
+            "total_duration": 340.0,
+            "target_url": "http://gateway:50051",
+            "use_ssl": false,
         });
         assert_eq!(Value::Object(config), expected);
     }
@@ -134,7 +152,12 @@ mod tests {
         };
         let languages = ["de-DE", "en-US"].map(str::to_owned).into();
         let config = config(&manifest(), &[clip(8_000), clip(8_000)], &languages);
-        let expected = json!({ "target": "http://gateway:50051", "sample_rate": 8_000 });
+        let expected = json!({
+            "target": "http://gateway:50051",
+            "target_url": "http://gateway:50051",
+            "use_ssl": false,
+            "sample_rate": 8_000,
+        });
         assert_eq!(Value::Object(config), expected);
     }
 }

@@ -1,12 +1,12 @@
 //! The JSON document of a run. Its fields are described in `DATA.md`.
 
-use std::collections::BTreeMap;
-
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::config::config;
-use super::original::{Latencies, OriginalTally, Totals};
+use super::original::{Figures, OriginalTally, Totals};
 use crate::report::guidance::{Surroundings, advise};
 use crate::report::require::{Metric, Requirement, RequirementError, judge, merged};
 use crate::report::summary::Summary;
@@ -46,10 +46,9 @@ pub enum DocumentError {
 pub struct Document {
     /// As the Python load test had it: over every request.
     pub summary: Totals,
-    /// As the Python load test had it: over every request that has the latency, in seconds.
-    pub latency: Latencies,
-    /// As the Python load test had it: requests that were no success, by message.
-    pub errors: BTreeMap<String, u64>,
+    /// As the Python load test had them, in seconds, and the same over every request.
+    #[serde(flatten)]
+    pub figures: Figures,
     /// The resolved settings, with those of the Python load test by its names.
     pub config: Map<String, Value>,
     /// Ours.
@@ -62,7 +61,8 @@ impl Document {
     ///
     /// `lag` is as for [`Summary::of_run`]. What was required of the run when it was made must hold,
     /// and what is `asked` now; a run that is `held` to its verdict is not judged when that is invalid.
-    /// Words are compared where that is asked now, was when the run was made, or is required.
+    /// Words are compared where that is asked now, was when the run was made, or is required. `zone`
+    /// is of the local time in which the Python load test said when it had ended.
     ///
     /// # Errors
     /// Tables or requirements that cannot be read.
@@ -72,6 +72,7 @@ impl Document {
         asked: &[Requirement],
         held: bool,
         wer: WerAsked,
+        zone: &TimeZone,
     ) -> Result<Document, DocumentError> {
         let manifest = run.manifest();
         let requirements = merged(remembered(manifest)?, asked);
@@ -92,12 +93,12 @@ impl Document {
         ours.requirements = judge(&requirements, &ours, held);
         ours.guidance = advise(&ours, &around);
         let config = config(manifest, &around.clips, &tally.languages);
-        let summary = tally.totals(&manifest.started_at, ours.run.elapsed_ns);
-        let (latency, errors) = tally.finish();
+        let elapsed_ns = ours.run.elapsed_ns;
+        let ended_ns = manifest.epoch.realtime_ns.saturating_add(elapsed_ns);
+        let ended = Timestamp::from_nanosecond(ended_ns.into()).unwrap_or_default();
         Ok(Document {
-            summary,
-            latency,
-            errors,
+            summary: tally.totals(ended, zone, elapsed_ns),
+            figures: tally.finish(),
             config,
             ours,
         })
@@ -134,9 +135,10 @@ mod tests {
     const DESCRIBED: &str = include_str!("../../../DATA.md");
 
     /// Objects whose names are data.
-    const NAMED_BY_DATA: [&str; 10] = [
+    const NAMED_BY_DATA: [&str; 11] = [
         "latency",
-        "errors",
+        "latency_all",
+        "errors_all",
         "config",
         "run.labels",
         "turns.outcomes",
@@ -173,6 +175,7 @@ mod tests {
         let mut run = manifest();
         run.spec = serde_json::json!({
             "target": "http://gateway:50051",
+            "audio": "calls",
             "timeout_ns": 30 * NS_PER_S,
             "phases": [["steady", 40 * NS_PER_S]],
             "require": ["response.p90 < 800ms", "errors < 1%"],
@@ -228,7 +231,8 @@ mod tests {
             texts: true,
         };
         let run = RunDir::open(&dir).unwrap();
-        let mut document = Document::of_run(&run, None, &asked, true, words).unwrap();
+        let mut document =
+            Document::of_run(&run, None, &asked, true, words, &TimeZone::UTC).unwrap();
         document.ours.diagnosis = vec![Finding {
             kind: Kind::StreamLimit,
             title: "a title".to_owned(),
@@ -286,7 +290,7 @@ mod tests {
     /// The fields that the tables of the description name.
     fn described() -> BTreeSet<String> {
         let tables = DESCRIBED.split("\n## One record a request").next().unwrap();
-        let originals = tables.split("| `max_users`").next().unwrap();
+        let originals = tables.split("\nSettings of `load_test.py`").next().unwrap();
         let ours = tables.split("## Ours").nth(1).unwrap();
         let lines = originals.lines().chain(ours.lines());
         let names = lines.filter_map(|line| line.strip_prefix("| `")?.split('`').next());
@@ -326,6 +330,10 @@ mod tests {
             "request_timeout",
             "sample_rate",
             "language_code",
+            "target_url",
+            "use_ssl",
+            "audio_dir",
+            "total_duration",
         ];
         for name in known {
             assert!(document.config.contains_key(name), "{name}");
@@ -341,7 +349,7 @@ mod tests {
         let number = |value: &Value| value.as_f64().unwrap();
 
         let summary = &report["summary"];
-        assert_eq!(summary["timestamp"], "2026-09-21T14:13:20Z");
+        assert_eq!(summary["timestamp"], "2026-09-21T14:14:01.520000");
         assert_eq!(number(&summary["total_requests"]), 400.0);
         let parts = ["successful_requests", "failed_requests", "timeout_requests"];
         let parts = parts.map(|name| number(&summary[name]));
@@ -363,13 +371,14 @@ mod tests {
             let ascending = ascending.map(|statistic| number(&latency[statistic]));
             assert!(ascending.is_sorted(), "{name}: {ascending:?}");
             assert!(number(&latency["mean"]) > 0.0 && number(&latency["stddev"]) >= 0.0);
-            assert!(number(&latency["count"]) >= 388.0, "{name}");
+            assert_eq!(number(&latency["count"]), 388.0, "{name}");
         }
         assert_eq!(number(&report["latency"]["asr"]["median"]), 1.25);
 
-        let errors = report["errors"].as_object().unwrap();
-        assert_eq!(errors.values().map(number).sum::<f64>(), 12.0);
-        assert_eq!(number(&errors["ASR failed"]), 10.0);
+        let errors = report["errors"].as_array().unwrap();
+        let counts: f64 = errors.iter().map(|error| number(&error["count"])).sum();
+        assert_eq!(counts, number(&summary["failed_requests"]));
+        assert_eq!(errors[0]["message"], "ASR failed");
         let config = &report["config"];
         let times = ["ramp_up_time", "hold_time", "ramp_down_time", "think_time"];
         assert_eq!(
@@ -377,6 +386,13 @@ mod tests {
             [10.0, 120.0, 5.0, 2.0]
         );
         assert_eq!(config["max_users"], 5);
+        assert_eq!(number(&config["total_duration"]), 135.0);
+        assert_eq!(config["requests_per_user"], 0);
+        assert_eq!(config["target_url"], "http://gateway:50051");
+        assert_eq!(
+            (&config["use_ssl"], &config["audio_dir"]),
+            (&false.into(), &"calls".into())
+        );
     }
 
     #[test]
@@ -385,8 +401,8 @@ mod tests {
         let text = serde_json::to_string(&document).unwrap();
         let read: Document = serde_json::from_str(&text).unwrap();
         assert_eq!(
-            (&read.ours, &read.errors),
-            (&document.ours, &document.errors)
+            (&read.ours, &read.figures),
+            (&document.ours, &document.figures)
         );
         assert_eq!(read.config, document.config);
     }

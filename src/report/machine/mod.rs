@@ -10,5 +10,6 @@ pub mod junit;
 mod original;
 pub mod raw;
 mod seconds;
+mod spread;
 
 pub use document::Document;

@@ -1,17 +1,19 @@
 //! The figures that the Python load test gave, by its names, in seconds.
 //!
 //! It knew no steady phase: its figures are over every request of a run, whatever its phase, and a
-//! latency is over the requests that have it. Quantiles are nearest ranks and are given for any number
-//! of requests; those of the summary are the ones to rely on.
+//! latency is over the successes that have it. Beside it is the same over every request. Quantiles are
+//! given for any number of requests; those of the summary are the ones to rely on.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::seconds::seconds;
-use crate::report::stats::Level;
+use super::spread::{OriginalSpread, Spread, Values};
 use crate::results::row::{RequestRow, Status};
-use crate::units::NS_PER_S;
 
 /// Most messages that are told apart.
 const MOST_MESSAGES: usize = 10_000;
@@ -21,7 +23,7 @@ const OTHERS: &str = "(other messages)";
 /// How the requests of a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
-    /// When the run began: RFC 3339, UTC.
+    /// When the run ended, in local time without a zone.
     pub timestamp: String,
     /// From the run's epoch to the last instant known.
     pub total_duration_seconds: f64,
@@ -39,74 +41,27 @@ pub struct Totals {
     pub requests_per_second: f64,
 }
 
-/// A latency over every request that has it, in seconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    /// Requests that have it; all else is null without any.
+/// Requests that failed with the same message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Their error, or else their status.
+    pub message: String,
+    /// How many they are.
     pub count: u64,
-    /// Smallest.
-    pub min: Option<f64>,
-    /// Largest.
-    pub max: Option<f64>,
-    /// Mean.
-    pub mean: Option<f64>,
-    /// Median.
-    pub median: Option<f64>,
-    /// 90th percentile.
-    pub p90: Option<f64>,
-    /// 95th percentile.
-    pub p95: Option<f64>,
-    /// 99th percentile.
-    pub p99: Option<f64>,
-    /// Standard deviation of a sample; null with fewer than two.
-    pub stddev: Option<f64>,
 }
 
-impl Spread {
-    fn of(mut values: Vec<i64>) -> Spread {
-        values.sort_unstable();
-        let count = values.len() as u64;
-        let at = |level: Level| {
-            let rank = usize::try_from(level.rank(count)).unwrap_or(usize::MAX);
-            values.get(rank - 1).map(|ns| seconds(*ns))
-        };
-        let n = count as f64;
-        let mean = (count > 0).then(|| values.iter().map(|ns| *ns as f64).sum::<f64>() / n);
-        let stddev = mean.filter(|_| count > 1).map(|mean| {
-            let squares = values.iter().map(|ns| (*ns as f64 - mean).powi(2));
-            (squares.sum::<f64>() / (n - 1.0)).sqrt()
-        });
-        let in_seconds = |ns: f64| ns / NS_PER_S as f64;
-        Spread {
-            count,
-            min: values.first().map(|ns| seconds(*ns)),
-            max: values.last().map(|ns| seconds(*ns)),
-            mean: mean.map(in_seconds),
-            median: at(Level::P50),
-            p90: at(Level::P90),
-            p95: at(Level::P95),
-            p99: at(Level::P99),
-            stddev: stddev.map(in_seconds),
-        }
-    }
-}
+/// A latency of a request, if it has it.
+type Latency = fn(&RequestRow) -> Option<i64>;
 
-/// The latencies of the Python load test.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Latencies {
-    /// Final transcript to first audio.
-    pub e2e: Spread,
-    /// Start of the request to final transcript.
-    pub asr: Spread,
-    /// Final transcript to first text of the language model.
-    pub llm_ttft: Spread,
-    /// Final transcript to last text of the language model.
-    pub llm_total: Spread,
-    /// First text of the language model to first audio.
-    pub tts: Spread,
-    /// Start to end of the request.
-    pub total_duration: Spread,
-}
+/// The latencies of the Python load test, by its names.
+const LATENCIES: [(&str, Latency); 6] = [
+    ("e2e", |row| row.e2e_ns),
+    ("asr", |row| row.asr_ns),
+    ("llm_ttft", |row| row.llm_ttft_ns),
+    ("llm_total", |row| row.llm_total_ns),
+    ("tts", |row| row.tts_ns),
+    ("total_duration", |row| row.total_ns),
+];
 
 /// How the Python load test would have called the outcome of a request.
 #[must_use]
@@ -125,19 +80,30 @@ pub(super) fn message(row: &RequestRow) -> Option<&str> {
     failed.then(|| row.error.as_deref().unwrap_or(row.status.name()))
 }
 
+/// Latencies and messages of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// As the Python load test had it: by name, over the successes that have it; none where none has.
+    pub latency: BTreeMap<String, OriginalSpread>,
+    /// As the Python load test had it: failures by message, the most frequent first.
+    pub errors: Vec<Failure>,
+    /// Ours: by the same names, over every request that has it.
+    pub latency_all: BTreeMap<String, Spread>,
+    /// Ours: requests that were no success, timeouts among them, by message.
+    pub errors_all: BTreeMap<String, u64>,
+}
+
 /// The figures under construction, request by request.
 #[derive(Debug, Default)]
 pub(super) struct OriginalTally {
     successes: u64,
     timeouts: u64,
     others: u64,
-    messages: BTreeMap<String, u64>,
-    e2e: Vec<i64>,
-    asr: Vec<i64>,
-    llm_ttft: Vec<i64>,
-    llm_total: Vec<i64>,
-    tts: Vec<i64>,
-    total: Vec<i64>,
+    /// Messages of failures.
+    failures: BTreeMap<String, u64>,
+    /// Messages of timeouts, which the Python load test did not list.
+    late: BTreeMap<String, u64>,
+    latencies: [Values; LATENCIES.len()],
     /// The languages of the callers.
     pub(super) languages: BTreeSet<String>,
 }
@@ -151,34 +117,29 @@ impl OriginalTally {
             _ => self.others += 1,
         }
         if let Some(message) = message(row) {
-            let is_full =
-                self.messages.len() >= MOST_MESSAGES && !self.messages.contains_key(message);
-            let message = if is_full { OTHERS } else { message };
-            match self.messages.get_mut(message) {
-                Some(count) => *count += 1,
-                None => {
-                    self.messages.insert(message.to_owned(), 1);
-                }
-            }
+            let messages = match row.status {
+                Status::Timeout => &mut self.late,
+                _ => &mut self.failures,
+            };
+            count(messages, message);
         }
         if !row.language_code.is_empty() && !self.languages.contains(&row.language_code) {
             self.languages.insert(row.language_code.clone());
         }
-        self.e2e.extend(row.e2e_ns);
-        self.asr.extend(row.asr_ns);
-        self.llm_ttft.extend(row.llm_ttft_ns);
-        self.llm_total.extend(row.llm_total_ns);
-        self.tts.extend(row.tts_ns);
-        self.total.extend(row.total_ns);
+        for (values, (_, value)) in self.latencies.iter_mut().zip(LATENCIES) {
+            values.add(row.status.is_success(), value(row));
+        }
     }
 
-    /// The outcomes of a run that began at `timestamp` and went on for so long.
-    pub(super) fn totals(&self, timestamp: &str, elapsed_ns: i64) -> Totals {
+    /// The outcomes of a run that ended at this instant of the wall clock, by the clocks of `zone`, and
+    /// went on for so long.
+    pub(super) fn totals(&self, ended: Timestamp, zone: &TimeZone, elapsed_ns: i64) -> Totals {
         let total = self.successes + self.timeouts + self.others;
         let duration = seconds(elapsed_ns);
         let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+        let ended = zone.to_datetime(ended);
         Totals {
-            timestamp: timestamp.to_owned(),
+            timestamp: ended.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
             total_duration_seconds: duration,
             total_requests: total,
             successful_requests: self.successes,
@@ -189,17 +150,39 @@ impl OriginalTally {
         }
     }
 
-    /// The latencies, and the requests that were no success by their message.
-    pub(super) fn finish(self) -> (Latencies, BTreeMap<String, u64>) {
-        let latencies = Latencies {
-            e2e: Spread::of(self.e2e),
-            asr: Spread::of(self.asr),
-            llm_ttft: Spread::of(self.llm_ttft),
-            llm_total: Spread::of(self.llm_total),
-            tts: Spread::of(self.tts),
-            total_duration: Spread::of(self.total),
-        };
-        (latencies, self.messages)
+    /// What there is to say of latencies and messages.
+    pub(super) fn finish(self) -> Figures {
+        let mut figures = Figures::default();
+        for (values, (name, _)) in self.latencies.into_iter().zip(LATENCIES) {
+            let (successes, all) = values.finish();
+            if let Some(successes) = successes {
+                figures.latency.insert(name.to_owned(), successes);
+            }
+            figures.latency_all.insert(name.to_owned(), all);
+        }
+        let failures = self.failures.iter().map(|(message, count)| Failure {
+            message: message.clone(),
+            count: *count,
+        });
+        figures.errors = failures.collect();
+        figures.errors.sort_by_key(|failure| Reverse(failure.count));
+        figures.errors_all = self.failures;
+        for (message, count) in self.late {
+            *figures.errors_all.entry(message).or_default() += count;
+        }
+        figures
+    }
+}
+
+/// Counts a message, as itself or as one of too many.
+fn count(messages: &mut BTreeMap<String, u64>, message: &str) {
+    let is_full = messages.len() >= MOST_MESSAGES && !messages.contains_key(message);
+    let message = if is_full { OTHERS } else { message };
+    match messages.get_mut(message) {
+        Some(count) => *count += 1,
+        None => {
+            messages.insert(message.to_owned(), 1);
+        }
     }
 }
 
@@ -208,7 +191,6 @@ mod tests {
     use super::*;
     use crate::results::row::Phase;
     use crate::results::sample::{row, unanswered};
-    use crate::units::NS_PER_MS;
 
     fn tally(rows: &[RequestRow]) -> OriginalTally {
         let mut tally = OriginalTally::default();
@@ -231,11 +213,13 @@ mod tests {
         let late = unanswered(3, Status::Timeout);
         let rows = [row(0), warm_up, failed.clone(), failed, silent, late];
         let tally = tally(&rows);
-        let totals = tally.totals("2026-09-21T14:13:20Z", 3_000_000_000);
+        let ended = "2026-09-21T14:13:20.0123456Z".parse().unwrap();
+        let berlin = TimeZone::fixed(jiff::tz::offset(2));
+        let totals = tally.totals(ended, &berlin, 3_000_000_000);
         assert_eq!(
             totals,
             Totals {
-                timestamp: "2026-09-21T14:13:20Z".to_owned(),
+                timestamp: "2026-09-21T16:13:20.012345".to_owned(),
                 total_duration_seconds: 3.0,
                 total_requests: 6,
                 successful_requests: 2,
@@ -245,30 +229,29 @@ mod tests {
                 requests_per_second: 2.0,
             }
         );
-        let (latencies, messages) = tally.finish();
+        let figures = tally.finish();
+        let failure = |message: &str, count| Failure {
+            message: message.to_owned(),
+            count,
+        };
+        assert_eq!(
+            figures.errors,
+            [failure("ASR failed", 2), failure("no_answer", 1)],
+            "the most frequent first, and timeouts are counted elsewhere"
+        );
         let expected = [("ASR failed", 2), ("no_answer", 1), ("timeout", 1)];
         let expected = expected.map(|(message, count)| (message.to_owned(), count));
-        assert_eq!(messages, expected.into());
-        assert_eq!(
-            (latencies.e2e.count, latencies.total_duration.count),
-            (2, 6)
-        );
+        assert_eq!(figures.errors_all, expected.into());
+        let counts = |name| (figures.latency[name].count, figures.latency_all[name].count);
+        assert_eq!((counts("e2e"), counts("total_duration")), ((2, 2), (2, 6)));
     }
 
     #[test]
-    fn the_spread_is_that_of_a_sample_by_nearest_ranks() {
-        let of = |ms: &[i64]| Spread::of(ms.iter().map(|ms| ms * NS_PER_MS).collect());
-        let spread = of(&[4, 2, 4, 4, 5, 5, 7, 9]);
-        assert_eq!(
-            (spread.count, spread.min, spread.max),
-            (8, Some(0.002), Some(0.009))
-        );
-        assert_eq!((spread.median, spread.p90), (Some(0.004), Some(0.009)));
-        assert!((spread.mean.unwrap() - 0.005).abs() < 1e-12);
-        let stddev = (32.0_f64 / 7.0).sqrt() / 1e3;
-        assert!((spread.stddev.unwrap() - stddev).abs() < 1e-12);
-        assert_eq!(of(&[]), Spread::default());
-        assert_eq!((of(&[3]).p99, of(&[3]).stddev), (Some(0.003), None));
+    fn a_latency_that_no_success_has_is_left_out_as_before() {
+        let figures = tally(&[unanswered(0, Status::Timeout)]).finish();
+        assert!(figures.latency.is_empty() && figures.errors.is_empty());
+        assert_eq!(figures.latency_all["total_duration"].count, 1);
+        assert_eq!(figures.latency_all["e2e"], Spread::default());
     }
 
     #[test]
@@ -279,13 +262,15 @@ mod tests {
             failed.error = Some(format!("request {n} failed"));
             tally.add(&failed);
         }
-        let (_, messages) = tally.finish();
+        let figures = tally.finish();
+        let messages = figures.errors_all;
         assert_eq!((messages.len(), messages[OTHERS]), (MOST_MESSAGES + 1, 5));
+        assert_eq!(figures.errors.len(), MOST_MESSAGES + 1);
     }
 
     #[test]
     fn no_request_gives_zeros_and_no_division() {
-        let totals = OriginalTally::default().totals("", 0);
+        let totals = OriginalTally::default().totals(Timestamp::UNIX_EPOCH, &TimeZone::UTC, 0);
         assert_eq!(
             (totals.success_rate, totals.requests_per_second),
             (0.0, 0.0)

@@ -27,8 +27,10 @@ pub enum WriteError {
 struct Record<'a> {
     /// Number of the user; null in a replay, which has none.
     worker_id: Option<u32>,
-    /// Session as the gateway saw it, and turn.
-    request_id: String,
+    /// Its number among the requests of its user; in a replay, among all.
+    request_id: u64,
+    /// Ours: session as the gateway saw it, and turn.
+    request_name: String,
     /// The file that was spoken, else the id of its clip; null for text.
     audio_file: Option<&'a str>,
     /// Wall clock, seconds since 1970-01-01 UTC.
@@ -59,13 +61,14 @@ struct Around {
 }
 
 impl Around {
-    fn record<'a>(&'a self, row: &'a RequestRow) -> Record<'a> {
+    fn record<'a>(&'a self, row: &'a RequestRow, request_id: u64) -> Record<'a> {
         let clip = row.clip_id.as_deref();
         let file = clip.map(|id| self.files.get(id).map_or(id, String::as_str));
         let at = |ns: i64| seconds(self.epoch_ns.saturating_add(ns));
         Record {
             worker_id: row.user,
-            request_id: format!("{}-{}", row.wire_session_id, row.turn),
+            request_id,
+            request_name: format!("{}-{}", row.wire_session_id, row.turn),
             audio_file: file,
             start_time: at(row.started_ns.unwrap_or(row.intended_start_ns)),
             end_time: row.closed_ns.map(at),
@@ -101,11 +104,16 @@ pub fn write<'a>(
             files: named.collect(),
         };
         let mut written = Ok(());
+        // Those of a user come one after the other, in files that are finished and in others.
+        let mut made: HashMap<Option<u32>, u64> = HashMap::new();
         run.for_each_request(|row| {
             if written.is_ok() {
+                let number = made.entry(row.user).or_default();
+                let record = around.record(&row, *number);
+                *number += 1;
                 written = out
                     .write_all(before.as_bytes())
-                    .and_then(|()| Ok(serde_json::to_writer(&mut *out, &around.record(&row))?));
+                    .and_then(|()| Ok(serde_json::to_writer(&mut *out, &record)?));
                 before = ",\n";
             }
         })?;
@@ -170,7 +178,8 @@ mod tests {
             records[0],
             json!({
                 "worker_id": 3,
-                "request_id": "01234567-call-0-0-0",
+                "request_id": 0,
+                "request_name": "01234567-call-0-0-0",
                 "audio_file": "greetings/hello.mp3",
                 "start_time": 1_790_000_000.0,
                 "end_time": 1_790_000_001.62,
@@ -194,6 +203,21 @@ mod tests {
             (&Value::Null, &Value::Null)
         );
         assert_eq!(records[2]["status"], "timeout");
+    }
+
+    #[test]
+    fn requests_are_numbered_user_by_user_from_0_in_each_run() {
+        let of_user = |turn, user| RequestRow { user, ..row(turn) };
+        let users = [Some(1), Some(2), Some(1), Some(1), Some(2)];
+        let rows: Vec<_> = (0..).zip(users).map(|(n, user)| of_user(n, user)).collect();
+        let (_dir, run) = run_of(&rows);
+        let (_dir, replay) = run_of(&[row(0), row(1)]);
+        let records = written(&[&run, &replay, &run]);
+        let numbers: Vec<_> = records
+            .iter()
+            .map(|r| r["request_id"].as_u64().unwrap())
+            .collect();
+        assert_eq!(numbers, [0, 0, 1, 2, 1, 0, 1, 0, 0, 1, 2, 1]);
     }
 
     #[test]
