@@ -44,7 +44,7 @@ pub struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Write a JSON array with one record a request to FILE, in the words of the Python load test
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, alias = "output-raw", value_name = "FILE")]
     pub raw_json: Option<PathBuf>,
     /// Write every column of the requests to FILE, a line each
     #[arg(long, value_name = "FILE")]
@@ -224,7 +224,10 @@ fn json(runs: &[Told]) -> anyhow::Result<String> {
 
 /// Opens `path` for writing and leaves it as it was: pipes and devices are not opened, as that may
 /// wait for a reader.
-fn can_be_written(path: &Path) -> anyhow::Result<()> {
+///
+/// # Errors
+/// A folder, and what the system refuses.
+pub(super) fn can_be_written(path: &Path) -> anyhow::Result<()> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(anyhow!("it is a folder")),
         Ok(found) if !found.is_file() => Ok(()),

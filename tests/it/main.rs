@@ -13,6 +13,7 @@ mod library;
 mod live;
 mod messages;
 mod mutations;
+mod original;
 mod prepare;
 mod protocol;
 mod readme;

@@ -84,9 +84,9 @@ fn audio_that_is_none() {
     $ voicelt prepare nowhere -o a.vtrace
     error: none of 1 files could be converted: nowhere: there is no file or folder of this name [2]
     $ voicelt run --audio empty -t embedded
-    error: No audio files found in empty; give WAV, FLAC, MP3, Opus or other audio files, a folder that holds some, or --raw FORMAT:RATE:CHANNELS for files without header [2]
+    error: No WAV files found in empty, nor audio of other formats; name a folder that holds some, or make test audio there with `voicelt run --create-test-audio --audio-dir empty` [2]
     $ voicelt run --audio nowhere -t embedded
-    error: --audio nowhere: there is no such folder, file or trace [2]
+    error: --audio nowhere: there is no such folder, file or trace; name one, or make test audio there with `voicelt run --create-test-audio --audio-dir nowhere` [2]
     $ voicelt run -t embedded
     error: say what users say with --audio: a folder of audio, or a trace such as calls.vtrace [2]
     "#);

@@ -1,8 +1,11 @@
 //! What a flag takes, and how a value of the environment or of a file is said as a flag.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::{Arg, ArgAction, Command};
+
+use crate::cli::load::is_report;
 
 /// Flags that are set on the command line alone; of `config`, there is a variable.
 const NOT_SETTABLE: [&str; 3] = ["help", "version", "config"];
@@ -64,6 +67,15 @@ pub(super) fn gives_way(command: &Command, flag: &Arg, rival: &Arg) -> bool {
         pair.is_some_and(|pair| OVERRULING.contains(&pair))
     };
     excludes(flag, rival) || excludes(rival, flag) || is_overruled()
+}
+
+/// The flag that this one stands for, by its values: `--output` of a run is either of two.
+pub(super) fn stands_for<'a>(long: &'a str, values: &[String]) -> &'a str {
+    match values.last() {
+        Some(path) if long == "output" && is_report(Path::new(path)) => "json",
+        Some(_) if long == "output" => "run-dir",
+        _ => long,
+    }
 }
 
 /// `values` as arguments of the command line.

@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::environment::Environment;
 use super::file::ConfigFile;
-use super::flag::{self, arguments, flags, gives_way};
+use super::flag::{self, arguments, flags, gives_way, stands_for};
 use super::recipe::Recipe;
 use crate::cli::exit::BadInput;
 
@@ -94,7 +94,9 @@ impl Layers {
         let recipe = self.recipe(command, words, parsed);
         let said = command.get_arguments().filter(|arg| is_said(parsed, arg));
         let said = said.filter_map(|arg| Some((arg.get_long()?, arg)));
-        let mut present: Vec<_> = said.collect();
+        let mut present: Vec<_> = said
+            .map(|(long, arg)| (arg, stands_for(long, &said_values(parsed, arg))))
+            .collect();
         let unsaid = flags(command).filter(|(_, arg)| !is_said(parsed, arg));
         let given = unsaid.filter_map(|(long, arg)| {
             let given = self.given(words, long, arg, recipe.as_ref())?;
@@ -108,13 +110,17 @@ impl Layers {
             for (long, arg, given) in layer {
                 let says_something =
                     arguments(long, arg, &given.values).is_ok_and(|a| !a.is_empty());
-                let rival = higher
-                    .iter()
-                    .find(|(_, other)| gives_way(command, arg, other));
+                let meant = stands_for(long, &given.values);
+                let rival = higher.iter().find(|(other, other_meant)| {
+                    gives_way(command, arg, other) || meant == *other_meant
+                });
                 match rival.filter(|_| says_something) {
-                    Some((rival, _)) => chosen.left_out.push((given, (*rival).to_owned())),
+                    Some((rival, _)) => {
+                        let rival = rival.get_long().unwrap_or_default().to_owned();
+                        chosen.left_out.push((given, rival));
+                    }
                     None => {
-                        present.extend(says_something.then_some((long, arg)));
+                        present.extend(says_something.then_some((arg, meant)));
                         chosen.given.push(given);
                     }
                 }
@@ -182,6 +188,14 @@ fn innermost(mut parsed: &ArgMatches) -> (Vec<String>, &ArgMatches) {
     (words, parsed)
 }
 
+/// The values of a flag that is on the command line.
+fn said_values(parsed: &ArgMatches, arg: &Arg) -> Vec<String> {
+    let values = parsed.get_raw(arg.get_id().as_str()).into_iter().flatten();
+    values
+        .map(|value| value.to_string_lossy().into_owned())
+        .collect()
+}
+
 /// Whether the flag is on the command line.
 fn is_said(parsed: &ArgMatches, arg: &Arg) -> bool {
     parsed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
@@ -244,17 +258,55 @@ mod tests {
             ("voicelt replay a -v", vec!["quiet for verbose".to_owned()])
         );
         let (args, left_out) = completed(
-            "voicelt run --find-capacity errors<1% --output b",
+            "voicelt run --find-capacity errors<1% --output b.json",
             &[("VOICELT_ALLOW_INVALID", "true")],
             file,
         );
         assert!(
-            args.ends_with("--output b --allow-invalid --quiet"),
+            args.ends_with("--output b.json --allow-invalid --quiet"),
             "{args}"
         );
         assert_eq!(left_out.len(), 3, "{left_out:?}");
         let (args, _) = completed("voicelt record --timing-only", &[], file);
         assert_eq!(args, "voicelt record --timing-only --quiet");
+    }
+
+    #[test]
+    fn an_output_is_out_of_place_beside_a_nearer_flag_for_the_same() {
+        let file = "[run]\njson = \"a.json\"\nrun-dir = \"kept\"\n[replay]\noutput = \"b.json\"\n";
+        let variable = ("VOICELT_RUN_OUTPUT", "c.json");
+        for (line, variables, expected, left_out) in [
+            (
+                "voicelt run -o d.json",
+                &[][..],
+                "--run-dir=kept",
+                "json for output",
+            ),
+            (
+                "voicelt run -o dir",
+                &[],
+                "--json=a.json",
+                "run-dir for output",
+            ),
+            (
+                "voicelt run",
+                &[variable],
+                "--output=c.json --run-dir=kept",
+                "json for output",
+            ),
+            (
+                "voicelt run --json e.json",
+                &[variable],
+                "--run-dir=kept",
+                "output for json",
+            ),
+            ("voicelt replay a --json e.json", &[], "", "output for json"),
+            ("voicelt replay a --run-dir dir", &[], "--output=b.json", ""),
+        ] {
+            let (args, left) = completed(line, variables, file);
+            assert_eq!(args, format!("{line} {expected}").trim_end(), "{line}");
+            assert_eq!(left.join(" "), left_out, "{line}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is said of any load on the command line: where it goes, how it is made, and what is kept.
 
+use super::place::PlaceArgs;
 use super::target::TargetArgs;
 use crate::cli::duration::DurationArg;
 use crate::cli::live::LiveArgs;
@@ -113,6 +114,8 @@ pub(crate) struct LoadArgs {
     /// Exit 4 when the schedule was not kept with the embedded gateway too
     #[arg(long, conflicts_with = "allow_invalid", help_heading = "Results")]
     pub(crate) strict_verdict: bool,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
     #[command(flatten)]
     pub(crate) outputs: OutputArgs,
     #[command(flatten)]

@@ -1,9 +1,12 @@
-//! Where a run is kept, and on which machine it was made.
+//! Where a run and its report are kept, and on which machine it was made.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 
+use super::LoadArgs;
+use crate::cli::exit::BadInput;
+use crate::cli::outputs::can_be_written;
 use crate::cli::stamp;
 use crate::clock::{Clock, RunClock, epoch_in};
 use crate::results::ResultsError;
@@ -16,6 +19,59 @@ use crate::units::NS_PER_MS;
 const MAY_BE_LATE_NS: i64 = 50 * NS_PER_MS;
 /// How often the beginning is put off for a disk that gets slower and slower.
 const TRIES: usize = 5;
+
+/// Where the results of a run go.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct PlaceArgs {
+    /// Where results go: the JSON report where PATH ends in .json (as --json), else the run directory
+    /// (as --run-dir)
+    #[arg(short, long, value_name = "PATH", help_heading = "Results")]
+    output: Option<PathBuf>,
+    /// Run directory to make; runs/NAME-TIME when not given, by the scenario or trace
+    #[arg(long, value_name = "RUNDIR", help_heading = "Results")]
+    pub(crate) run_dir: Option<PathBuf>,
+}
+
+/// Whether `--output` with this path is the JSON report.
+pub(crate) fn is_report(output: &Path) -> bool {
+    let name = output.as_os_str().as_encoded_bytes();
+    name.to_ascii_lowercase().ends_with(b".json")
+}
+
+impl LoadArgs {
+    /// These arguments with `--output` as what it stands for.
+    ///
+    /// # Errors
+    /// [`BadInput`] where that is given already, and for a report that cannot be written.
+    pub(crate) fn placed(&self) -> Result<LoadArgs, BadInput> {
+        let mut placed = self.clone();
+        let Some(output) = placed.place.output.take() else {
+            return Ok(placed);
+        };
+        let shown = output.display();
+        let (taken, flag, what) = match is_report(&output) {
+            true => (&mut placed.outputs.json, "--json", "the JSON report"),
+            false => (&mut placed.place.run_dir, "--run-dir", "the run directory"),
+        };
+        if let Some(other) = taken {
+            return Err(BadInput(anyhow!(
+                "--output {shown} and {flag} {} both name {what} (--output is the report where it ends in .json, else the directory); leave one of them out",
+                other.display()
+            )));
+        }
+        if is_report(&output) {
+            can_be_written(&output)
+                .with_context(|| {
+                    format!(
+                        "--output: the JSON report {shown} cannot be written (for a run directory of such a name say --run-dir)"
+                    )
+                })
+                .map_err(BadInput)?;
+        }
+        *taken = Some(output);
+        Ok(placed)
+    }
+}
 
 /// `runs/TRACE-TIME`, with a number where that is taken.
 pub(super) fn default_dir(trace: &str) -> PathBuf {

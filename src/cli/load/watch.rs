@@ -25,6 +25,7 @@ use crate::units::RunTime;
 pub(crate) struct Watch {
     quiet: bool,
     shows: bool,
+    line_every: u64,
     /// How much is said of requests.
     verbosity: u8,
     metrics: Served,
@@ -40,6 +41,7 @@ impl Watch {
         Ok(Watch {
             quiet,
             shows: !quiet && !args.live.no_live,
+            line_every: args.live.line_every(),
             verbosity: if quiet { 0 } else { args.verbosity() },
             server: args.server.source()?,
             metrics: args.metrics.listen(quiet)?,
@@ -68,7 +70,10 @@ impl Watch {
             if self.shows {
                 // A screen would be torn by the lines of -v.
                 let screen = self.verbosity == 0;
-                scope.spawn(move || live::show(&sheet, gauges, &clock, screen, &shown_until));
+                let line_every = self.line_every;
+                scope.spawn(move || {
+                    live::show(&sheet, gauges, &clock, screen, line_every, &shown_until);
+                });
             }
             scope.spawn(move || verbose::print(&lines));
             // Dropped when the run has ended, however it does.

@@ -75,7 +75,9 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     let served = std::thread::scope(|scope| {
         if !quiet && !args.live.no_live {
             let (gauges, delays) = (&gauges, &delays);
-            scope.spawn(move || live::draw(&shown_until, || shown::line(gauges, delays)));
+            let line_every = args.live.line_every();
+            let line = move || shown::line(gauges, delays);
+            scope.spawn(move || live::draw(&shown_until, line_every, line));
         }
         let served = proxy.serve(sink.tap(), &delays, &stop);
         drop(done);

@@ -20,9 +20,6 @@ pub struct Args {
     /// The trace bundle
     #[arg(value_name = "TRACE")]
     pub(super) trace: PathBuf,
-    /// Run directory to make; runs/TRACE-TIME when not given
-    #[arg(short, long, visible_alias = "run-dir", value_name = "RUNDIR")]
-    pub(super) output: Option<PathBuf>,
     /// Print what the replay will ask of this machine, and stop
     #[arg(long)]
     pub(super) plan: bool,

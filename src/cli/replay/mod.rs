@@ -34,6 +34,10 @@ const SCALE_STEP: f64 = 0.1;
 /// [`BadInput`], [`super::exit::Unreachable`], or our own failure.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     args.check()?;
+    let args = &Args {
+        load: args.load.placed()?,
+        ..args.clone()
+    };
     args.load.outputs.check()?;
     let bundle = Arc::new(Bundle::open(&args.trace).map_err(unreadable)?);
     if let Some(warning) = overdue(&bundle, stamp::now()).filter(|_| !quiet) {
@@ -78,7 +82,8 @@ fn capacity(
     find_capacity(&args.load, target, &scale, quiet, |load| {
         let mut scaled = args.clone();
         scaled.scale = in_unit(load, SCALE_STEP);
-        scaled.output = args.output.as_deref().map(|dir| number_of(dir, load));
+        let dir = args.load.place.run_dir.as_deref();
+        scaled.load.place.run_dir = dir.map(|dir| number_of(dir, load));
         let extent = scaled.extent(bundle)?;
         let feasibility = survey(&scaled.load, extent, target.stream_limit())?;
         if let Err(why) = feasibility.judge(scaled.load.force) {
@@ -115,7 +120,7 @@ fn replay(
     spec.keep_session_ids = args.keep_session_ids;
     let job = Job {
         name: bundle.manifest.name.clone(),
-        dir: args.output.clone(),
+        dir: args.load.place.run_dir.clone(),
         bundle: bundle.clone(),
         traffic: Traffic::Plan(plan),
         spec,

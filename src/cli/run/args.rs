@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::behaviour::Behaviour;
+use super::test_audio::TestAudioArgs;
 use crate::cli::load::LoadArgs;
-use crate::cli::outputs::OutputArgs;
 
 /// Let virtual users call a gateway in a closed loop: each waits for the answer, thinks, and makes
 /// the next request.
@@ -20,14 +20,13 @@ pub struct Args {
     pub(super) scenario: Option<String>,
     #[command(flatten)]
     pub(super) behaviour: Behaviour,
+    #[command(flatten)]
+    pub(super) test_audio: TestAudioArgs,
 
     /// Make the run so many times and report how far they lie apart
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100), conflicts_with = "find_capacity", help_heading = "Campaign")]
     pub(super) repeat: u32,
 
-    /// Run directory to make; runs/SCENARIO-TIME when not given
-    #[arg(short = 'o', long, value_name = "RUNDIR", help_heading = "Results")]
-    pub(super) run_dir: Option<PathBuf>,
     /// Write what the users did as a trace, which replays it in an open loop
     #[arg(
         long,
@@ -36,26 +35,8 @@ pub struct Args {
         help_heading = "Results"
     )]
     pub(super) emit_trace: Option<PathBuf>,
-    /// As --json.
-    #[arg(long, hide = true, value_name = "FILE", conflicts_with = "json")]
-    output: Option<PathBuf>,
-    /// As --raw-json.
-    #[arg(long, hide = true, value_name = "FILE", conflicts_with = "raw_json")]
-    output_raw: Option<PathBuf>,
     #[command(flatten)]
     pub(super) load: LoadArgs,
-}
-
-impl Args {
-    /// The files of `--output` and `--output-raw`, as older commands have them.
-    pub(super) fn name_outputs(&self, outputs: &mut OutputArgs) {
-        if let Some(file) = &self.output {
-            outputs.json = Some(file.clone());
-        }
-        if let Some(file) = &self.output_raw {
-            outputs.raw_json = Some(file.clone());
-        }
-    }
 }
 
 const EXAMPLES: &str = "\

@@ -53,8 +53,8 @@ pub(super) struct Behaviour {
     #[arg(long, value_name = "D|A..B", help_heading = "Users")]
     #[serde(deserialize_with = "text")]
     think_time: Option<Span<DurationArg>>,
-    /// Requests after which a user leaves [default: no limit]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Users")]
+    /// Requests after which a user leaves; 0 for no limit [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Users")]
     requests_per_user: Option<u32>,
     /// Utterances of a request, in one stream with an open microphone [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Users")]
@@ -182,7 +182,7 @@ impl Behaviour {
             think_ns: self
                 .think_time
                 .map_or(THINK_NS..=THINK_NS, |span| span.map(ns)),
-            requests_per_user: self.requests_per_user,
+            requests_per_user: self.requests_per_user.filter(|limit| *limit > 0),
             turns,
             pick: self.pick.unwrap_or(Pick::RoundRobin),
             call,

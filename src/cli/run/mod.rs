@@ -6,6 +6,7 @@ mod emit;
 mod repeated;
 mod scenario;
 mod speech;
+mod test_audio;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -60,13 +61,15 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         Some(scenario) => args.behaviour.clone().or(scenario.behaviour.clone())?,
         None => args.behaviour.clone(),
     };
+    if args.test_audio.instead(behaviour.audio.as_deref())? {
+        return Ok(ExitCode::SUCCESS);
+    }
     let resolved = behaviour.resolve()?;
+    let mut load = args.load.placed()?;
+    load.timeout = load.timeout.or(behaviour.timeout);
+    load.outputs.check()?;
     let speech = Speech::find(&audio(&behaviour)?, quiet)?;
     speech.check(&resolved)?;
-    let mut load = args.load.clone();
-    load.timeout = load.timeout.or(behaviour.timeout);
-    args.name_outputs(&mut load.outputs);
-    load.outputs.check()?;
     let watch = Watch::begin(&load, quiet)?;
     let target = Target::open(&load.to)?;
     let looped = Loop {
@@ -164,7 +167,7 @@ impl Loop<'_> {
             Some(number) => number_of(path, number),
             None => path.clone(),
         };
-        let dir = self.args.run_dir.as_ref().map(numbered);
+        let dir = self.load.place.run_dir.as_ref().map(numbered);
         let feasibility = self.survey(&self.resolved)?;
         let finished = self.make(&self.resolved, &feasibility, campaign, dir)?;
         if let Some(place) = self.args.emit_trace.as_ref().map(numbered) {
@@ -206,7 +209,7 @@ impl Loop<'_> {
                 say(&format!("{users} users: {why}\n"));
                 return Ok(None);
             }
-            let dir = self.args.run_dir.as_deref();
+            let dir = self.load.place.run_dir.as_deref();
             let dir = dir.map(|dir| number_of(dir, users));
             self.make(&resolved, &feasibility, None, dir).map(Some)
         })
@@ -322,6 +325,7 @@ impl Loop<'_> {
             "chunk_interval_ns": chunk.map(|(_, interval_ns)| interval_ns),
             "language_code": call.language_code,
             "seed": self.resolved.seed,
+            "audio": self.speech.named,
         })
     }
 

@@ -1,12 +1,13 @@
 //! What users say: the clips of a trace, or of audio that is prepared on the fly.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
 use tempfile::TempDir;
 
 use super::behaviour::Resolved;
+use super::test_audio;
 use crate::audio::spec::ConvertSpec;
 use crate::cli::exit::BadInput;
 use crate::cli::load::unreadable;
@@ -19,6 +20,8 @@ use crate::trace::stream::Bundle;
 
 /// Clips, and the folder that they are in only for this run.
 pub(super) struct Speech {
+    /// As `--audio` has it.
+    pub(super) named: PathBuf,
     pub(super) bundle: Arc<Bundle>,
     _prepared: Option<TempDir>,
 }
@@ -34,15 +37,9 @@ impl Speech {
             if let Some(warning) = overdue(&bundle, stamp::now()).filter(|_| !quiet) {
                 say(&format!("warning: {warning}\n"));
             }
-            return Speech::of(bundle, None);
+            return Speech::of(audio, bundle, None);
         }
-        if !audio.exists() {
-            return Err(BadInput(anyhow!(
-                "--audio {}: there is no such folder, file or trace",
-                audio.display()
-            ))
-            .into());
-        }
+        test_audio::there(audio)?;
         let folder = tempfile::Builder::new().prefix("voicelt-run-").tempdir()?;
         let stem = audio.canonicalize()?;
         let stem = stem.file_stem().unwrap_or_default().to_string_lossy();
@@ -51,7 +48,8 @@ impl Speech {
             inputs: vec![audio.to_owned()],
             ..ConvertSpec::default()
         };
-        let said = make(&convert, &CompileSpec::default(), &place, quiet)?;
+        let said = make(&convert, &CompileSpec::default(), &place, quiet);
+        let said = said.map_err(|error| test_audio::refused(audio, error))?;
         if !quiet {
             say(said
                 .lines()
@@ -59,10 +57,11 @@ impl Speech {
                 .map_or(String::new(), |files| format!("{files}\n"))
                 .as_str());
         }
-        Speech::of(Bundle::open(&place).map_err(unreadable)?, Some(folder))
+        let bundle = Bundle::open(&place).map_err(unreadable)?;
+        Speech::of(audio, bundle, Some(folder))
     }
 
-    fn of(bundle: Bundle, prepared: Option<TempDir>) -> anyhow::Result<Speech> {
+    fn of(audio: &Path, bundle: Bundle, prepared: Option<TempDir>) -> anyhow::Result<Speech> {
         bundle.find_clips().map_err(unreadable)?;
         if bundle.clips.is_empty() {
             return Err(BadInput(anyhow!(
@@ -72,6 +71,7 @@ impl Speech {
             .into());
         }
         Ok(Speech {
+            named: audio.to_owned(),
             bundle: Arc::new(bundle),
             _prepared: prepared,
         })
