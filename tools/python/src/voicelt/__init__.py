@@ -5,11 +5,15 @@ and `LoadTestRunner` runs load tests as `load_test.py` did.
 """
 
 from voicelt.builder import Clip, TraceBuilder
+from voicelt.collector import LoadTestCollector
 from voicelt.config import LoadTestConfig, TestScenario
 from voicelt.errors import BadInput, CommandFailed, NotReadable, TargetUnreachable, VoiceltError
-from voicelt.load_test import LoadTestCollector, LoadTestRunner
+from voicelt.load_test import LoadTestRunner, run_load_test
 from voicelt.runs import Run, load_run
 from voicelt.traces import Trace, read_trace
+
+ResultsCollector = LoadTestCollector
+"""Its name in `load_test.py`."""
 
 __all__ = [
     "BadInput",
@@ -19,6 +23,7 @@ __all__ = [
     "LoadTestConfig",
     "LoadTestRunner",
     "NotReadable",
+    "ResultsCollector",
     "Run",
     "TargetUnreachable",
     "TestScenario",
@@ -27,4 +32,5 @@ __all__ = [
     "VoiceltError",
     "load_run",
     "read_trace",
+    "run_load_test",
 ]

@@ -22,7 +22,7 @@ def find() -> str:
             )
         return found
     installed = Path(sysconfig.get_path("scripts")) / "voicelt"
-    found = shutil.which(installed) or shutil.which("voicelt")
+    found = shutil.which(str(installed)) or shutil.which("voicelt")
     if found is None:
         raise VoiceltError(
             f"there is no command `voicelt`, neither at {installed} nor on the PATH; "

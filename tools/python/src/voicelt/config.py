@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
 
 # Clips are 16 kHz, mono, 16 bits.
@@ -42,6 +43,12 @@ class Settings(TypedDict, total=False):
     language_code: str
     chunk_size: int
     chunk_delay: float
+    use_ssl: bool
+    output_file: str | Path | None
+    csv_file: str | Path | None
+    live_stats_interval: float
+    verbose: bool
+    debug: bool
 
 
 def _scenario(
@@ -71,24 +78,23 @@ _SCENARIOS: dict[TestScenario, dict[str, Any]] = {
 class LoadTestConfig:
     """What a load test does; durations are in seconds.
 
-    Without a scenario the defaults are those of `voicelt run`, but for the pace, which is that of
-    `load_test.py`: 4,096 bytes every 10 ms, over 11 times as fast as speech. For speech as fast as
-    it is spoken: `chunk_size=640, chunk_delay=0.02`.
+    The defaults are those of `load_test.py`, and so is the pace: 4,096 bytes every 10 ms, over 11
+    times as fast as speech. For speech as fast as it is spoken: `chunk_size=640, chunk_delay=0.02`.
     """
 
     target_url: str = "localhost:50051"
     """`host:port`, a URL, or `embedded` for the reference gateway."""
-    audio_dir: str = "./audio"
+    audio_dir: str | Path = "./test_audio"
     """A folder of audio in any format, or a trace."""
-    max_users: int = 1
-    ramp_up_time: float = 0.0
-    hold_time: float = 30.0
+    max_users: int = 10
+    ramp_up_time: float = 10.0
+    hold_time: float = 60.0
     """How long all users are there."""
-    ramp_down_time: float = 0.0
+    ramp_down_time: float = 5.0
     think_time: float = 1.0
-    requests_per_user: int | None = None
-    """None: no limit."""
-    request_timeout: float = 30.0
+    requests_per_user: int | None = 0
+    """0 or None: no limit."""
+    request_timeout: float = 60.0
     """From the end of speech to the first audio."""
     sample_rate: int = _SAMPLE_RATE
     """Hz; nothing else than 16000 is possible, since audio is converted to it."""
@@ -99,13 +105,30 @@ class LoadTestConfig:
     """Seconds from one chunk to the next."""
     scenario: TestScenario | None = None
     """The scenario that the report names; its numbers are those above, whatever it is."""
+    use_ssl: bool = False
+    """Whether a `target_url` without `https://` is over TLS all the same."""
+    output_file: str | Path | None = None
+    """Where the report is written when the test has ended, as JSON."""
+    csv_file: str | Path | None = None
+    """Where a line for each request is written when the test has ended."""
+    live_stats_interval: float = 5.0
+    """From one line on standard error to the next while the test goes on, in whole seconds."""
+    verbose: bool = False
+    """Whether requests that failed are told as they end."""
+    debug: bool = False
+    """Whether all requests are."""
+
+    @property
+    def total_duration(self) -> float:
+        """How long users are there, ramps included."""
+        return self.ramp_up_time + self.hold_time + self.ramp_down_time
 
     @classmethod
     def from_scenario(
         cls,
         scenario: TestScenario,
         target_url: str = "localhost:50051",
-        audio_dir: str = "./audio",
+        audio_dir: str | Path = "./test_audio",
         **overrides: Unpack[Settings],
     ) -> Self:
         """The settings of a scenario, with `overrides` in their place."""
@@ -113,8 +136,16 @@ class LoadTestConfig:
         return cls(target_url=target_url, audio_dir=audio_dir, scenario=scenario, **settings)
 
     def to_dict(self) -> dict[str, Any]:
-        """Every setting by its name, fit for JSON."""
-        return asdict(self) | {"scenario": self.scenario and self.scenario.value}
+        """Every setting by its name, and `total_duration`, fit for JSON."""
+        settings = asdict(self) | {
+            "scenario": self.scenario and self.scenario.value,
+            "requests_per_user": self.requests_per_user or 0,
+            "total_duration": self.total_duration,
+        }
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in settings.items()
+        }
 
     def arguments(self) -> list[str]:
         """The flags of `voicelt run` that say the same.
@@ -126,24 +157,41 @@ class LoadTestConfig:
                 f"sample_rate is {self.sample_rate}; leave it at {_SAMPLE_RATE}: audio of any rate "
                 "is converted to that"
             )
-        limit = self.requests_per_user
-        scenario = self.scenario
-        # The command could not tell a scenario's limit to go away.
-        if scenario is not None and limit is None and "requests_per_user" in _SCENARIOS[scenario]:
-            scenario = None
+        limit = self.requests_per_user or 0
+        if limit < 0:
+            raise ValueError(f"requests_per_user is {limit}; give a number, or 0 for no limit")
         return [
-            *([] if scenario is None else ["--scenario", scenario.value]),
-            *["--target", self.target_url, "--audio", str(self.audio_dir)],
+            *([] if self.scenario is None else ["--scenario", self.scenario.value]),
+            *["--target", self._target(), "--audio", str(self.audio_dir)],
             *["--users", str(self.max_users)],
             *["--ramp-up", _duration("ramp_up_time", self.ramp_up_time)],
             *["--duration", _duration("hold_time", self.hold_time)],
             *["--ramp-down", _duration("ramp_down_time", self.ramp_down_time)],
             *["--think-time", _duration("think_time", self.think_time)],
-            *([] if limit is None else ["--requests-per-user", str(limit)]),
+            *["--requests-per-user", str(limit)],
             *["--timeout", _duration("request_timeout", self.request_timeout)],
             *["--language", self.language_code],
+            *([] if self.csv_file is None else ["--csv", str(self.csv_file)]),
+            *["--live-interval", _whole_seconds("live_stats_interval", self.live_stats_interval)],
             *_pace(self.chunk_size, self.chunk_delay),
         ]
+
+    def _target(self) -> str:
+        """The target as a URL where that says more."""
+        if not self.use_ssl or self.target_url.startswith("https://"):
+            return self.target_url
+        if "://" in self.target_url or self.target_url == "embedded":
+            raise ValueError(
+                f"use_ssl is set, and target_url is {self.target_url}, which is without TLS; "
+                "give host:port or an https:// URL"
+            )
+        return f"https://{self.target_url}"
+
+
+def _whole_seconds(name: str, seconds: float) -> str:
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"{name} is {seconds}; give a number of seconds, over 0")
+    return f"{max(1, round(seconds))}s"
 
 
 def _duration(name: str, seconds: float) -> str:

@@ -1,53 +1,24 @@
 """The programmatic interface of `load_test.py`, with `voicelt run` behind it."""
 
 import asyncio
-import json
+import contextlib
+import itertools
 import signal
 import sys
 import tempfile
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from voicelt import _binary
-from voicelt.config import LoadTestConfig
+from voicelt.collector import LoadTestCollector
+from voicelt.config import LoadTestConfig, Settings, TestScenario
 from voicelt.errors import command_failed
-from voicelt.runs import Run, load_run
 
 # Exit codes of runs that have results: well, not to be trusted, a check not met, and stopped.
 _WITH_RESULTS = (0, 4, 99, 130, 143)
 _READ_BYTES = 65_536
-
-
-@dataclass(frozen=True)
-class LoadTestCollector:
-    """What came of a load test."""
-
-    exit_code: int
-    """0; 4: the load did not keep its schedule, so that figures are not to be trusted; 99: no
-    request was answered; 130 or 143: stopped by a signal, and the results are of what was done."""
-    run_dir: Path
-    """The run directory, for `voicelt report` and `load_run`."""
-    _report: dict[str, Any] = field(repr=False)
-    _raw: str = field(repr=False)
-
-    def generate_report(self) -> dict[str, Any]:
-        """The report: `summary`, `latency`, `errors` and `config`, and more. DATA.md has every
-        field."""
-        return self._report
-
-    def save_report(self, path: str | Path) -> None:
-        """Writes the report to `path` as JSON."""
-        text = json.dumps(self._report, indent=2, ensure_ascii=False)
-        Path(path).write_text(text + "\n", encoding="utf-8")
-
-    def save_raw_results(self, path: str | Path) -> None:
-        """Writes an array with a record for each request to `path` as JSON."""
-        Path(path).write_text(self._raw, encoding="utf-8")
-
-    def load(self) -> Run:
-        """The run, for polars."""
-        return load_run(self.run_dir)
 
 
 class LoadTestRunner:
@@ -63,6 +34,9 @@ class LoadTestRunner:
         self.config = config
         self.run_dir = None if run_dir is None else Path(run_dir)
         self.quiet = quiet
+        self.collector = LoadTestCollector()
+        """What `run` returns; live figures are there while it runs, and what there is of a test
+        that was cancelled or failed."""
 
     async def run(self) -> LoadTestCollector:
         """Runs the load test to its end.
@@ -74,25 +48,60 @@ class LoadTestRunner:
         `CommandFailed` with what the command said. A gateway that fails is no error: that is in
         the report.
         """
-        settings = self.config.arguments()
-        with tempfile.TemporaryDirectory() as place:
+        settings, program = self.config.arguments(), _binary.find()
+        output_file = self.config.output_file
+        if output_file is not None:
+            _check_writable(Path(output_file), "output_file")
+        with tempfile.TemporaryDirectory() as place, self._place() as run_dir:
             report, raw = Path(place) / "report.json", Path(place) / "raw.json"
             command = [
-                *[_binary.find(), "run", *settings],
-                *["--json", str(report), "--raw-json", str(raw)],
-                *([] if self.run_dir is None else ["--run-dir", str(self.run_dir)]),
-                *(["--quiet"] if self.quiet else []),
+                *[program, "run", *settings, *self._verbosity()],
+                *["--json", str(report), "--raw-json", str(raw), "--run-dir", str(run_dir)],
             ]
-            exit_code, said = await self._run(command)
+            self.collector._begin(run_dir)
+            try:
+                exit_code, said = await self._run(command)
+            finally:
+                self.collector._fill(report, raw)
             if exit_code not in _WITH_RESULTS or not report.exists():
-                raise command_failed(command, exit_code, said)
-            said_of_run = json.loads(report.read_text(encoding="utf-8"))
-            return LoadTestCollector(
-                exit_code=exit_code,
-                run_dir=self.run_dir or Path("runs", said_of_run["run"]["name"]),
-                _report=said_of_run,
-                _raw=raw.read_text(encoding="utf-8"),
-            )
+                failed = command_failed(command, exit_code, said)
+                if (run_dir / "run.json").exists():
+                    failed.add_note(f"what was done is in {run_dir}: voicelt report {run_dir}")
+                raise failed
+        if output_file is not None:
+            self.collector.save_report(output_file, self.config)
+        return self.collector
+
+    def _verbosity(self) -> list[str]:
+        if self.quiet:
+            return ["--quiet"]
+        if self.config.debug:
+            return ["--debug"]
+        return ["--verbose"] if self.config.verbose else []
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[Path]:
+        """The run directory: a new one in `runs/`, known before the command begins, if it is not
+        given. It goes away where nothing came of it."""
+        if self.run_dir is not None:
+            yield self.run_dir
+            return
+        name = "run" if self.config.scenario is None else self.config.scenario.value
+        base = Path("runs", f"{name}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}")
+        is_first = not base.parent.exists()
+        for number in itertools.count(1):
+            run_dir = base if number == 1 else base.with_name(f"{base.name}-{number}")
+            with contextlib.suppress(FileExistsError):
+                run_dir.mkdir(parents=True)
+                break
+        try:
+            yield run_dir
+        finally:
+            # Folders with something in them stay.
+            with contextlib.suppress(OSError):
+                run_dir.rmdir()
+                if is_first:
+                    base.parent.rmdir()
 
     async def _run(self, command: list[str]) -> tuple[int, str]:
         """The exit code of the command, and what it said on standard error."""
@@ -115,6 +124,7 @@ class LoadTestRunner:
         finally:
             _interrupt(process)
             await listening
+            self.collector.exit_code = process.returncode
 
     async def _listen(self, process: asyncio.subprocess.Process) -> str:
         """What the command says until it ends, shown as it comes."""
@@ -132,3 +142,28 @@ def _interrupt(process: asyncio.subprocess.Process) -> None:
     """Lets the command end with its results written; nothing where it has ended."""
     if process.returncode is None:
         process.send_signal(signal.SIGINT)
+
+
+def _check_writable(path: Path, name: str) -> None:
+    """Raises `ValueError` for a file that could not be written when the test has ended."""
+    try:
+        if not path.exists():
+            path.touch()
+            path.unlink()
+        elif path.is_dir() or path.is_file():
+            with path.open("ab"):
+                pass
+    except OSError as error:
+        raise ValueError(f"{name} is {path}, which cannot be written: {error.strerror}") from None
+
+
+async def run_load_test(
+    scenario: TestScenario = TestScenario.BASELINE,
+    target_url: str = "localhost:50051",
+    audio_dir: str | Path = "./test_audio",
+    **overrides: Unpack[Settings],
+) -> LoadTestCollector:
+    """Runs a scenario, with `overrides` in place of its settings; with an `output_file` among them
+    the report is written to it. Raises what `LoadTestRunner.run` does."""
+    config = LoadTestConfig.from_scenario(scenario, target_url, audio_dir, **overrides)
+    return await LoadTestRunner(config).run()
