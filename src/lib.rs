@@ -80,6 +80,7 @@ pub mod campaign;
 pub mod cli;
 pub mod clock;
 pub mod doctor;
+pub mod fence;
 pub mod gateway;
 pub mod live;
 pub mod pcm;

@@ -1,6 +1,5 @@
 //! One file to its clips, block by block: decode, choose channels, resample, quantise, write.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::clip::{Clip, ClipWriter, Extent};
@@ -12,6 +11,7 @@ use super::normalize::Waiting;
 use super::raw::RawFormat;
 use super::resample::Resampler;
 use super::spec::{Channel, ChannelChoice, ConvertSpec, Normalize};
+use crate::fence::fenced;
 use crate::pcm::PcmError;
 use crate::pcm::dither::Quantizer;
 use crate::trace::model::ClipRow;
@@ -92,14 +92,12 @@ pub(super) fn convert(
         }
     };
     // What a panic leaves behind is never used again, but for temporary files, which it removes.
-    let made = catch_unwind(AssertUnwindSafe(|| {
-        clips_of(&mut decoder, job, spec, folder, heard)
-    }));
+    let made = fenced(|| clips_of(&mut decoder, job, spec, folder, heard));
     let clips = match made {
-        Ok(Ok(clips)) => Ok(clips),
-        Ok(Err(Failure::Skip(reason))) => Err(reason),
-        Ok(Err(Failure::Fatal(error))) => return Err(error),
-        Err(_) => Err("the conversion failed on its content".to_owned()),
+        Some(Ok(clips)) => Ok(clips),
+        Some(Err(Failure::Skip(reason))) => Err(reason),
+        Some(Err(Failure::Fatal(error))) => return Err(error),
+        None => Err("the conversion failed on its content".to_owned()),
     };
     let info = Some(decoder.info().clone());
     Ok(Outcome { info, clips })

@@ -7,7 +7,6 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::error::DecodeError;
@@ -21,6 +20,7 @@ use super::resample::{MAX_RATE_HZ, MIN_RATE_HZ};
 use super::sample_format::SampleFormat;
 use super::sniff::{self, Content};
 use super::wav::{self, WavCodec, WavHeader};
+use crate::fence::fenced;
 
 /// The most channels that are decoded.
 pub const MAX_CHANNELS: u16 = 64;
@@ -140,8 +140,7 @@ impl Decoder {
 /// A decoder that panics has met a file that it does not understand.
 fn without_panic<T>(decode: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
     // What a panic leaves behind is never used again: a decoder that failed has ended.
-    catch_unwind(AssertUnwindSafe(decode))
-        .unwrap_or_else(|_| Err(DecodeError::damaged("the decoder failed on its content")))
+    fenced(decode).unwrap_or_else(|| Err(DecodeError::damaged("the decoder failed on its content")))
 }
 
 fn open_file(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError> {

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
@@ -13,6 +12,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use super::{Row, TableError, to_batch};
+use crate::fence::fenced;
 
 /// Rows that are turned into columns, and back, at a time.
 const BATCH_ROWS: usize = 8192;
@@ -194,7 +194,7 @@ pub(super) fn guarded<T>(
     path: &Path,
     read: impl FnOnce() -> Result<T, TableError>,
 ) -> Result<T, TableError> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+    fenced(read).unwrap_or_else(|| {
         Err(TableError::Parquet {
             path: path.display().to_string(),
             reason: "damaged beyond what the reader can follow".to_owned(),

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::TraceError;
 use super::extent::Extent;
-use super::journal::JOURNAL_FILE;
+use super::journal::has_journal;
 
 /// The version of the bundle's format; readers refuse a newer major version.
 pub const TRACE_FORMAT: &str = "1.0";
@@ -82,7 +82,7 @@ impl TraceManifest {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Err(match dir.join(JOURNAL_FILE).is_file() {
+                return Err(match has_journal(dir) {
                     true => TraceError::Unfinished(dir.display().to_string()),
                     false => TraceError::not_a_bundle(dir),
                 });
@@ -118,20 +118,27 @@ impl TraceManifest {
     }
 }
 
-/// Refuses a format whose major version is newer than ours.
+/// Refuses a format of a trace whose major version is newer than ours.
 ///
 /// # Errors
 /// A newer, or unreadable, version.
 pub fn refuse_newer(dir: &Path, format: &str) -> Result<(), TraceError> {
-    let major = format
-        .split('.')
-        .next()
-        .and_then(|major| major.parse::<u32>().ok());
-    match major {
-        Some(0 | 1) => Ok(()),
+    refuse_newer_than(TRACE_FORMAT, dir, format)
+}
+
+/// Refuses a format whose major version is newer than that of `known`.
+///
+/// # Errors
+/// A newer, or unreadable, version.
+pub(super) fn refuse_newer_than(known: &str, path: &Path, format: &str) -> Result<(), TraceError> {
+    let major = |version: &str| version.split('.').next()?.parse::<u32>().ok();
+    let known = major(known).unwrap_or(0);
+    match major(format) {
+        Some(major) if major <= known => Ok(()),
         _ => Err(TraceError::Newer {
-            path: dir.display().to_string(),
+            path: path.display().to_string(),
             format: format.to_owned(),
+            known,
         }),
     }
 }

@@ -83,13 +83,15 @@ pub enum TraceError {
     },
     /// The bundle was made by a newer version.
     #[error(
-        "{path} has trace format {format}; this voicelt reads up to 1.x: update voicelt, or make the trace again with this version"
+        "{path} has trace format {format}; this voicelt reads up to {known}.x: update voicelt, or make the trace again with this version"
     )]
     Newer {
-        /// The bundle.
+        /// The bundle, or the journal of a recording.
         path: String,
         /// Its format.
         format: String,
+        /// The newest major version that is understood.
+        known: u32,
     },
     /// A table cannot be read or written.
     #[error(transparent)]
@@ -138,8 +140,30 @@ pub enum TraceError {
         "{0} holds no recording to recover (no journal.arrows); name the folder that the recorder wrote to"
     )]
     NoJournal(String),
+    /// The rows of a recording are gone, and its audio is there.
+    #[error(
+        "{0} is missing, and without it nobody knows whose the audio beside it is; put it back, from a copy; nothing was changed"
+    )]
+    NoRows(String),
+    /// The audio of a recording is gone.
+    #[error(
+        "{path} is missing, and with it {bytes} bytes of the calls' audio; put it back, from a copy, beside journal.arrows; nothing was changed"
+    )]
+    NoAudio {
+        /// Where it was looked for.
+        path: String,
+        /// Its bytes that calls speak of.
+        bytes: u64,
+    },
+    /// What is left of a recording's journal lies in a bundle that would be replaced.
+    #[error(
+        "{0} holds the journal of a recording that could not be read whole (journal.arrows, journal.pcm); move these files away, or choose another -o"
+    )]
+    HoldsJournal(String),
     /// The journal of a recording cannot be read from its beginning.
-    #[error("{path}: damaged ({reason}); nothing can be recovered from it")]
+    #[error(
+        "{path}: damaged ({reason}); nothing can be recovered from it, and it is left as it is"
+    )]
     Journal {
         /// The file.
         path: String,

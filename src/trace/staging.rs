@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{RenameFlags, renameat_with};
 
 use super::TraceError;
-use super::journal::JOURNAL_FILE;
+use super::journal::has_journal;
 use super::lock::Lock;
 
 /// A bundle that is being made.
@@ -31,10 +31,14 @@ impl Staging {
     pub fn begin(place: &Path) -> Result<Staging, TraceError> {
         finish_swap(place)?;
         let path = place.display().to_string();
-        if place.join(JOURNAL_FILE).is_file() {
-            return Err(TraceError::Unfinished(path));
+        let is_bundle = place.join("trace.json").is_file();
+        if has_journal(place) {
+            return Err(match is_bundle {
+                true => TraceError::HoldsJournal(path),
+                false => TraceError::Unfinished(path),
+            });
         }
-        if place.symlink_metadata().is_ok() && !place.join("trace.json").is_file() {
+        if place.symlink_metadata().is_ok() && !is_bundle {
             return Err(TraceError::Taken { path });
         }
         Staging::beside(place)

@@ -12,22 +12,23 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 #[rustfmt::skip]
 const ROOMS: &[(&str, &[&str])] = &[
     ("units",    &[]),
-    ("table",    &[]),
+    ("fence",    &[]),
+    ("table",    &["fence"]),
     ("clock",    &["units"]),
     ("pcm",      &["units"]),
     ("results",  &["units", "table"]),
-    ("trace",    &["units", "table", "pcm"]),
+    ("trace",    &["units", "fence", "table", "pcm"]),
     ("wire",     &["units"]),
     ("live",     &["units", "clock"]),
-    ("audio",    &["units", "table", "pcm", "trace"]),
+    ("audio",    &["units", "fence", "table", "pcm", "trace"]),
     ("report",   &["units", "table", "results"]),
     ("campaign", &["units", "report"]),
     ("gateway",  &["units", "table", "clock", "pcm", "wire", "results", "live"]),
     ("record",   &["units", "table", "clock", "pcm", "wire", "trace", "live"]),
     ("replay",   &["units", "table", "clock", "pcm", "wire", "trace", "results", "live"]),
     ("doctor",   &["units", "table", "clock", "wire", "results", "replay"]),
-    ("cli",      &["units", "table", "clock", "pcm", "wire", "trace", "results", "live", "audio",
-                   "report", "campaign", "gateway", "record", "replay", "doctor"]),
+    ("cli",      &["units", "fence", "table", "clock", "pcm", "wire", "trace", "results", "live",
+                   "audio", "report", "campaign", "gateway", "record", "replay", "doctor"]),
 ];
 
 /// Macros stand at the crate's root; this is the room that each belongs to.
@@ -36,6 +37,7 @@ const MACROS: &[(&str, &str)] = &[("names", "table")];
 /// Rooms and files that compute: no runtime, no clock, so that they are tested by equality.
 const SYNCHRONOUS: &[&str] = &[
     "units.rs",
+    "fence.rs",
     "table/",
     "pcm/",
     "audio/",

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use rustix::termios::tcgetwinsize;
 
 use crate::cli::stderr::{hold, release, release_in_panic};
+use crate::fence;
 use crate::live::screen::Size;
 
 /// Another screen than the one with the shell's history, without a cursor.
@@ -42,7 +43,7 @@ impl Terminal {
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
-                if UP.swap(false, SeqCst) {
+                if !fence::is_up() && UP.swap(false, SeqCst) {
                     write(&stderr(), LEAVE);
                     release_in_panic();
                 }

@@ -23,12 +23,13 @@ use super::stderr::say;
 use super::trace::recover::private_files;
 use crate::clock::wall_ns;
 use crate::record::{
-    Delays, Describe, Keep, Proxy, RecordError, RecorderGauges, Sink, Stop, Stopped, Written,
+    Delays, Describe, Keep, Made, Proxy, RecordError, RecorderGauges, Sink, Stop, Stopped, Written,
     recorder_metrics,
 };
 use crate::replay::limits::raise_open_files;
 use crate::trace::journal::Recording;
 use crate::trace::manifest::Provenance;
+use crate::trace::recover::Finished;
 
 /// How long calls may go on after the first signal.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(5);
@@ -98,9 +99,11 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Whether every trace was made, and the disk took all of it.
+/// Whether every trace was made of all of its journal, and the disk took all of it.
 fn is_well(written: &Written) -> bool {
-    let is_made = written.traces.iter().all(|made| made.result.is_ok());
+    let is_whole = |finished: &Finished| !finished.damage.costs();
+    let is_made = |made: &Made| made.result.as_ref().is_ok_and(is_whole);
+    let is_made = written.traces.iter().all(is_made);
     is_made && !matches!(written.stopped, Some(Stopped::Failed(_)))
 }
 

@@ -64,7 +64,10 @@ pub(super) fn summary(written: &Written, gauges: &RecorderGauges, delays: &Delay
 fn trace(made: &Made) -> String {
     let place = made.place.display();
     match &made.result {
-        Ok(finished) => format!("trace     {place}\n{}", what_became(&finished.counts)),
+        Ok(finished) => format!(
+            "trace     {place}\n{}",
+            what_became(&finished.counts, &finished.damage)
+        ),
         Err(error) => format!(
             "failed    {place}: {error}\n          \
              what was recorded is there; when that is mended, run `voicelt trace recover {place}`\n"

@@ -8,6 +8,7 @@ use super::bad;
 use crate::cli::retention::overdue;
 use crate::cli::stderr::say;
 use crate::cli::{stamp, stdout};
+use crate::trace::journal::has_journal;
 use crate::trace::stream::Bundle;
 
 /// Check the manifest, every row, the seal and the audio of every clip; exit code 2 if one is wrong
@@ -35,6 +36,13 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<()> {
     let extent = bundle.verify().map_err(bad)?;
     if let Some(warning) = overdue(&bundle, stamp::now()) {
         say(&format!("warning: {warning}\n"));
+    }
+    if has_journal(&bundle.dir) {
+        say(&format!(
+            "warning: {0} holds journal.arrows and journal.pcm of a recording that could not be read whole; \
+             put back from a copy what is damaged and run `voicelt trace recover {0}`, or remove the two\n",
+            bundle.dir.display()
+        ));
     }
     let well = format!(
         "{}: well, with {} sessions and {} clips; content {}\n",

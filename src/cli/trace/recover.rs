@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use rustix::fs::Mode;
 use serde_json::json;
 
@@ -11,13 +11,18 @@ use crate::cli::prepare::of_trace;
 use crate::cli::stamp::{self, TOOL};
 use crate::cli::stdout;
 use crate::trace::manifest::Provenance;
-use crate::trace::recover::{Counts, finish};
+use crate::trace::recover::{Counts, Damage, Finished, finish};
+use crate::units::Human;
 
 /// Make a trace, in its place, of a recording that was broken off
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A recorder that is stopped by Ctrl-C or SIGTERM makes the trace itself; this is for one that was
-killed, or lost its power. At most its last second is missing.
+A recorder that is stopped by Ctrl-C, SIGTERM or SIGHUP makes the trace itself; this is for one
+that was killed, or lost its power. At most its last second is missing.
+
+Where the journal is damaged, what is whole becomes the trace, what is missing is said, and the
+journal stays in the folder. Put back from a copy what is damaged, and recover again; or remove
+journal.arrows and journal.pcm. Exit code 1 when something of the calls is missing.
 
 Example:
   voicelt trace recover calls.vtrace")]
@@ -30,7 +35,7 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// [`BadInput`](crate::cli::exit::BadInput) for what is no recording, or one that goes on or cannot be
-/// read; otherwise our own failure.
+/// read; otherwise our own failure, and a journal of which something is missing.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     private_files();
     let step = Provenance {
@@ -39,13 +44,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         at: stamp::now().to_string(),
         settings: json!({}),
     };
-    let finished = finish(&args.recording, step).map_err(of_trace)?;
+    let Finished { counts, damage, .. } = finish(&args.recording, step).map_err(of_trace)?;
+    let recording = args.recording.display();
+    let in_part = if damage.costs() { " in part" } else { "" };
     let said = format!(
-        "{}: recovered\n{}",
-        args.recording.display(),
-        what_became(&finished.counts)
+        "{recording}: recovered{in_part}\n{}",
+        what_became(&counts, &damage)
     );
-    stdout::print(&said).context("could not write to standard output")
+    stdout::print(&said).context("could not write to standard output")?;
+    match damage.costs() {
+        true => bail!(
+            "{recording}: the journal is damaged, and what it held there is missing in the trace; \
+             it is kept in {recording}: put back from a copy what is damaged, and recover again"
+        ),
+        false => Ok(()),
+    }
 }
 
 /// From now on, files that this process makes are for its user alone: they hold calls.
@@ -54,7 +67,7 @@ pub(crate) fn private_files() {
 }
 
 /// What of a recording is in its trace, and what is not.
-pub(crate) fn what_became(counts: &Counts) -> String {
+pub(crate) fn what_became(counts: &Counts, damage: &Damage) -> String {
     let mut text = format!(
         "calls     {} of {} are in the trace\n",
         counts.sessions, counts.calls
@@ -82,15 +95,54 @@ pub(crate) fn what_became(counts: &Counts) -> String {
         ),
         (counts.messages_lost, "messages lost while recording"),
         (
-            counts.journal_bytes_lost,
-            "bytes at the journal's end were not whole",
+            damage.calls_lost,
+            "calls lost: they began where the journal is damaged",
         ),
+        (
+            damage.calls_cut,
+            "calls end early: the rest of them is damaged",
+        ),
+        (damage.turns_lost, "turns lost with them"),
     ];
     for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:9} {count} {what}", "");
+        line(&mut text, "", format_args!("{count} {what}"));
+    }
+    if damage.is_any() {
+        say_damage(&mut text, damage);
     }
     text
+}
+
+fn say_damage(text: &mut String, damage: &Damage) {
+    if damage.more_may_be_lost {
+        line(text, "", format_args!("more calls and turns may be lost"));
+    }
+    line(
+        text,
+        "damaged",
+        format_args!(
+            "{} bytes of journal.arrows in {} places, {} bytes of audio in {} chunks",
+            damage.journal_bytes, damage.places, damage.audio_bytes, damage.chunks
+        ),
+    );
+    if let Some(from_ns) = damage.from_ns {
+        let (from, span) = (Human(from_ns), Human(damage.span_ns));
+        let what = match damage.span_ns {
+            0 => format!("something is missing from {from} after its start on"),
+            _ => format!("{span} of the recording, from {from} after its start on"),
+        };
+        line(text, "missing", format_args!("{what}"));
+    }
+    line(
+        text,
+        "kept",
+        format_args!("journal.arrows and journal.pcm, in the trace's folder"),
+    );
+}
+
+fn line(text: &mut String, name: &str, what: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{name:9} {what}");
 }
 
 #[cfg(test)]
@@ -105,7 +157,7 @@ mod tests {
             bad_rate: 1,
             ..Counts::default()
         };
-        let said = what_became(&counts);
+        let said = what_became(&counts, &Damage::default());
         let expected = "calls     2 of 3 are in the trace\n          \
                         1 calls left out: their sample rate is none that audio can have\n";
         assert_eq!(said, expected);

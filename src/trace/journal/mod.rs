@@ -3,30 +3,37 @@
 //! While a recording goes on, its folder holds two files. `journal.arrows` is a stream of Arrow
 //! batches with one row per message of the calls; its schema's metadata says what the recording is
 //! ([`Recording`]) and in which format. `journal.pcm` is the audio of all calls, end to end; a row
-//! says where its own is. Each second the audio is synced, then a batch is written, then the stream
-//! is synced (`writer`). What a crash leaves is the longest prefix of whole batches whose audio is
-//! there (`reader`). Each batch ends in a row of kind `sum`, which no caller sees: the hash of the
-//! other rows, by which blocks that never reached the disk are noticed.
+//! says where its own is. Four times a second the audio is synced, then a batch is written, then the
+//! stream is synced (`writer`). Each batch ends in a row of kind `sum`, which no caller sees: a hash
+//! of the other rows, and what the batches before it hold (`sum`). By it damage is noticed, and a
+//! reader goes on with the next whole batch behind it (`reader`).
 
 mod message;
 mod reader;
+mod sum;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
+
 use arrow_schema::{Schema, SchemaRef};
 
-pub use reader::{Batch, JournalReader};
+pub use reader::{Batch, Gap, JournalReader};
+pub use sum::{Passed, audio_sum};
 pub use writer::{JournalFile, JournalWriter};
 
+use super::TraceError;
 use crate::table::Row;
 
 /// The stream of rows, in the recording's folder.
 pub const JOURNAL_FILE: &str = "journal.arrows";
 /// The audio, in the recording's folder.
 pub const PCM_FILE: &str = "journal.pcm";
-/// The version of the journal's format; a reader accepts no other major version.
-pub const JOURNAL_FORMAT: &str = "1.0";
+/// The version of the journal's format; a reader accepts no newer major version.
+pub const JOURNAL_FORMAT: &str = "2.0";
 
 /// The schema's key for [`JOURNAL_FORMAT`].
 const FORMAT_KEY: &str = "voicelt.journal_format";
@@ -71,7 +78,8 @@ crate::names! {
         Closed = "closed",
         /// So many messages of this call, as `bytes` says, were lost before this instant.
         Lost = "lost",
-        /// The end of a batch: `text` is the hash of its other rows. The writer adds it.
+        /// The end of a batch: `text` is a hash of its other rows, and as JSON, where the batch begins,
+        /// what the batches before it hold, and what is recorded. The writer adds it.
         Sum = "sum",
     }
 }
@@ -98,6 +106,9 @@ crate::table! {
         pub text: Option<String> [""],
         /// Sample rate of both ways, of a configuration; null otherwise.
         pub rate_hz: Option<u32> ["Hz"],
+        /// First four bytes of the BLAKE3 of the audio, as a little-endian number; null where it is not
+        /// kept, and in journals before format 2.0.
+        pub audio_sum: Option<u32> [""],
     }
 }
 
@@ -115,12 +126,13 @@ impl JournalRow {
             session_id: None,
             text: None,
             rate_hz: None,
+            audio_sum: None,
         }
     }
 }
 
 /// What a recording is, as its journal and later its bundle say.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Recording {
     /// Name of the trace.
     pub name: String,
@@ -136,6 +148,29 @@ pub struct Recording {
     pub settings: serde_json::Value,
 }
 
+/// Whether the folder `dir` holds a journal, or what is left of one.
+#[must_use]
+pub fn has_journal(dir: &Path) -> bool {
+    [JOURNAL_FILE, PCM_FILE]
+        .iter()
+        .any(|name| dir.join(name).is_file())
+}
+
+/// Opens the rows of the journal in the folder `dir`.
+///
+/// # Errors
+/// A folder without them, or the system's.
+pub(super) fn open_rows(dir: &Path) -> Result<File, TraceError> {
+    let path = dir.join(JOURNAL_FILE);
+    File::open(&path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => match dir.join(PCM_FILE).is_file() {
+            true => TraceError::NoRows(path.display().to_string()),
+            false => TraceError::NoJournal(dir.display().to_string()),
+        },
+        _ => TraceError::io(&path, error),
+    })
+}
+
 /// The schema of the stream, with the format and `recording` in its metadata.
 fn schema_of(recording: &Recording) -> serde_json::Result<SchemaRef> {
     let metadata = [
@@ -144,46 +179,4 @@ fn schema_of(recording: &Recording) -> serde_json::Result<SchemaRef> {
     ];
     let fields = JournalRow::schema().fields().clone();
     Ok(Schema::new_with_metadata(fields, metadata).into())
-}
-
-/// The row that ends a batch which begins at byte `at` of the stream.
-fn sum_of(rows: &[JournalRow], at: u64) -> JournalRow {
-    let mut hash = blake3::Hasher::new();
-    hash.update(&at.to_le_bytes());
-    for row in rows {
-        feed(&mut hash, row);
-    }
-    JournalRow {
-        text: Some(hash.finalize().to_hex().to_string()),
-        ..JournalRow::new(0, 0, JournalKind::Sum)
-    }
-}
-
-/// Each number as a little-endian word; a null as a 0 byte and a value as a 1 byte before it; text
-/// as its length and its bytes.
-fn feed(hash: &mut blake3::Hasher, row: &JournalRow) {
-    let mut words = |words: &[u64]| {
-        for word in words {
-            hash.update(&word.to_le_bytes());
-        }
-    };
-    words(&[row.call, row.at_ns as u64, u64::from(row.bytes)]);
-    for maybe in [
-        row.offset,
-        row.voiced.map(u64::from),
-        row.rate_hz.map(u64::from),
-    ] {
-        words(&[u64::from(maybe.is_some()), maybe.unwrap_or(0)]);
-    }
-    let texts = [
-        Some(row.kind.name()),
-        row.session_id.as_deref(),
-        row.text.as_deref(),
-    ];
-    for text in texts {
-        hash.update(&[u8::from(text.is_some())]);
-        let text = text.unwrap_or_default();
-        hash.update(&(text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    }
 }

@@ -1,84 +1,106 @@
-//! Reads what there is of a journal, whatever became of its end: cut off, blank, or anything else.
+//! Reads what there is of a journal, whatever became of it: cut off, blank, overwritten, or with a
+//! piece missing. Behind damage it goes on with the next batch that is whole.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::read_record_batch;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef};
 
 use super::message::{Stream, Whole};
+use super::sum::{Fits, Passed, fits};
+use super::writer::BATCH_ROWS;
 use super::{
-    FORMAT_KEY, JOURNAL_FILE, JournalKind, JournalRow, PCM_FILE, RECORDING_KEY, Recording, sum_of,
+    FORMAT_KEY, JOURNAL_FILE, JOURNAL_FORMAT, JournalKind, JournalRow, RECORDING_KEY, Recording,
+    open_rows,
 };
+use crate::fence::fenced;
 use crate::table::{Row, from_batch};
 use crate::trace::TraceError;
-use crate::trace::manifest::refuse_newer;
+use crate::trace::manifest::refuse_newer_than;
 
 /// The rows that were committed together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// Where in the stream it begins, for [`JournalReader::go_to`].
+    /// Where in the stream it begins, for [`JournalReader::batch_at`].
     pub at: u64,
     /// Its rows.
     pub rows: Vec<JournalRow>,
+    /// What is missing between it and the batch before it.
+    pub gap: Option<Gap>,
 }
 
-/// A journal that is read batch by batch, to the end of the last whole one.
+/// A stretch of the stream that holds no whole batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// Its bytes, as far as they are known.
+    pub bytes: u64,
+    /// What it held; unknown before format 2.0.
+    pub held: Option<Passed>,
+}
+
+/// A journal that is read batch by batch.
 #[derive(Debug)]
 pub struct JournalReader {
     path: PathBuf,
     stream: Stream,
     schema: SchemaRef,
     recording: Recording,
-    /// Bytes of audio that are there.
-    pcm_bytes: u64,
-    /// Where the next batch begins.
+    /// Where the next batch is, if none is missing.
     at: u64,
+    /// Where it began when it was written.
+    next_at: u64,
+    /// Where the last one that was read is, and where it began when it was written.
+    last: Option<[u64; 2]>,
+    /// What the batches that were read hold, with what those that are missing held.
+    passed: Passed,
+}
+
+/// A whole batch, and where what follows it begins.
+struct Found {
+    rows: Vec<JournalRow>,
+    sum: Fits,
+    at: u64,
+    end: u64,
 }
 
 impl JournalReader {
-    /// Opens the journal in the folder `dir`.
+    /// Opens the journal in the folder `dir`. What is recorded stands at its beginning, and since
+    /// format 2.0 in every batch, so that a damaged beginning costs nothing.
     ///
     /// # Errors
-    /// A folder without a journal, a journal whose beginning is damaged, or a newer format.
+    /// A folder without a journal, a journal that does not say what is recorded, or a newer format.
     pub fn open(dir: &Path) -> Result<JournalReader, TraceError> {
         let path = dir.join(JOURNAL_FILE);
-        let file = match File::open(&path) {
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Err(TraceError::NoJournal(dir.display().to_string()));
-            }
-            opened => opened.map_err(|e| TraceError::io(&path, e))?,
-        };
+        let file = open_rows(dir)?;
         let stream = Stream::new(file).map_err(|e| TraceError::io(&path, e))?;
-        let first = stream.message(0).map_err(|e| TraceError::io(&path, e))?;
-        let damaged = |reason: &str| TraceError::Journal {
-            path: path.display().to_string(),
-            reason: reason.to_owned(),
+        let head = stream.schema().map_err(|e| TraceError::io(&path, e))?;
+        let begun = begun(&path, head.as_ref());
+        let (schema, at) = match (&begun, &head) {
+            (Ok((schema, _)), Some(head)) => (schema.clone(), head.end),
+            _ => (JournalRow::schema(), 0),
         };
-        let first = first.ok_or_else(|| damaged("it does not begin with a whole schema"))?;
-        let schema = schema(&first).ok_or_else(|| damaged("its schema cannot be read"))?;
-        let note = |key: &str| schema.metadata().get(key).map_or("", String::as_str);
-        refuse_newer(&path, note(FORMAT_KEY))?;
-        if shape(&schema) != shape(&JournalRow::schema()) {
-            return Err(damaged("its columns are not those of a journal"));
-        }
-        let recording = serde_json::from_str(note(RECORDING_KEY));
-        let recording = recording.map_err(|e| damaged(&e.to_string()))?;
-        // A recording that keeps no audio can do without the file.
-        let pcm = fs::metadata(dir.join(PCM_FILE));
-        Ok(JournalReader {
+        let mut reader = JournalReader {
             stream,
-            schema: schema.into(),
-            recording,
-            pcm_bytes: pcm.map_or(0, |pcm| pcm.len()),
-            at: first.end,
+            schema,
+            recording: Recording::default(),
+            at,
+            next_at: at,
+            last: None,
+            passed: Passed::default(),
             path,
-        })
+        };
+        let first = reader.find()?;
+        reader.recording = match (first.map(|first| first.sum), begun) {
+            (Some(Fits::Whole(sum)), _) => {
+                refuse_newer_than(JOURNAL_FORMAT, &reader.path, &sum.format)?;
+                sum.recording
+            }
+            (_, begun) => begun?.1,
+        };
+        Ok(reader)
     }
 
     /// What was recorded.
@@ -87,71 +109,145 @@ impl JournalReader {
         &self.recording
     }
 
-    /// Bytes of the stream behind the last batch that was read: after the end, those that are lost.
+    /// Bytes of the stream behind the last batch that was read: after the end, those that hold none.
     #[must_use]
     pub fn bytes_left(&self) -> u64 {
         self.stream.bytes().saturating_sub(self.at)
     }
 
-    /// Goes to the batch that begins at `at`, as one that was read said.
-    pub fn go_to(&mut self, at: u64) {
-        self.at = at;
-    }
-
-    /// The next batch; `None` where there is no further whole one whose audio is there.
+    /// The next whole batch, and what is missing before it; `None` where there is no further one.
     ///
     /// # Errors
     /// The system's.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, TraceError> {
-        let message = self.stream.message(self.at);
+        let Some(found) = self.find()? else {
+            return Ok(None);
+        };
+        let (at, before) = match &found.sum {
+            Fits::Whole(sum) => (sum.at, Some(sum.before)),
+            Fits::Here => (found.at, None),
+        };
+        // As they were written and as they are: bytes may be overwritten, or gone.
+        let bytes = [
+            at.saturating_sub(self.next_at),
+            found.at.saturating_sub(self.at),
+        ];
+        let bytes = bytes.into_iter().max().unwrap_or(0);
+        let gap = (bytes > 0).then(|| Gap {
+            bytes,
+            held: before.map(|before| before.since(self.passed)),
+        });
+        self.passed = before.unwrap_or(self.passed);
+        found.rows.iter().for_each(|row| self.passed.add(row));
+        self.next_at = at + (found.end - found.at);
+        self.at = found.end;
+        self.last = Some([found.at, at]);
+        Ok(Some(Batch {
+            at: found.at,
+            rows: found.rows,
+            gap,
+        }))
+    }
+
+    /// The rows of the batch at `at`, as one that was read said.
+    ///
+    /// # Errors
+    /// The system's, or a journal that was changed meanwhile.
+    pub fn batch_at(&self, at: u64) -> Result<Vec<JournalRow>, TraceError> {
+        let found = self.look(at)?.ok_or_else(|| TraceError::Journal {
+            path: self.path.display().to_string(),
+            reason: format!("what is at byte {at} changed while it was read"),
+        })?;
+        Ok(found.rows)
+    }
+
+    /// The next whole batch: where it ought to be, or else the first that was written behind the last
+    /// one that was read, and lies behind its beginning: its length may be what is damaged. One that
+    /// was written before is there a second time.
+    fn find(&self) -> Result<Option<Found>, TraceError> {
+        let mut place = Some(self.at);
+        let mut next = self.last.map_or(0, |[at, _]| at);
+        while let Some(at) = place {
+            if let Some(found) = self.look(at)? {
+                let is_behind = match (&found.sum, self.last) {
+                    (Fits::Whole(sum), Some([_, last])) => sum.at > last,
+                    _ => true,
+                };
+                if is_behind {
+                    return Ok(Some(found));
+                }
+            }
+            place = self
+                .stream
+                .next_place(next + 1)
+                .map_err(|e| TraceError::io(&self.path, e))?;
+            next = place.unwrap_or(next);
+        }
+        Ok(None)
+    }
+
+    /// The batch that begins at `at`, if there is one whose sum agrees.
+    fn look(&self, at: u64) -> Result<Option<Found>, TraceError> {
+        let message = self.stream.batch(at, &self.schema, BATCH_ROWS + 1);
         let Some(message) = message.map_err(|e| TraceError::io(&self.path, e))? else {
             return Ok(None);
         };
-        let Some(rows) = self.rows(&message) else {
-            return Ok(None);
-        };
-        let batch = Batch { at: self.at, rows };
-        self.at = message.end;
-        Ok(Some(batch))
+        Ok(self.rows(&message, at).map(|(rows, sum)| Found {
+            rows,
+            sum,
+            at,
+            end: message.end,
+        }))
     }
 
-    /// The rows of a batch, if its sum agrees and its audio is there.
-    fn rows(&self, message: &Whole) -> Option<Vec<JournalRow>> {
+    fn rows(&self, message: &Whole, at: u64) -> Option<(Vec<JournalRow>, Fits)> {
         let batch = self.decode(message)?;
         let mut rows: Vec<JournalRow> = from_batch(&batch).ok()?;
-        let sum = rows.pop()?;
-        let has_its_audio = |row: &JournalRow| {
-            let end = row
-                .offset
-                .map(|offset| offset.checked_add(row.bytes.into()));
-            end.is_none_or(|end| end.is_some_and(|end| end <= self.pcm_bytes))
-        };
-        let is_whole = sum == sum_of(&rows, self.at) && rows.iter().all(has_its_audio);
+        let sum = fits(&rows.pop()?, &rows, at)?;
         let is_sum = |row: &JournalRow| row.kind == JournalKind::Sum;
-        (is_whole && !rows.iter().any(is_sum)).then_some(rows)
+        (!rows.iter().any(is_sum)).then_some((rows, sum))
     }
 
     fn decode(&self, message: &Whole) -> Option<RecordBatch> {
-        // Damage that the library did not foresee may make it panic; it is damage all the same.
-        let decode = || {
+        // The header was checked; what the library does not foresee all the same is damage, too.
+        fenced(|| {
             let header = message.header()?;
             let batch = header.header_as_record_batch()?;
             let (schema, none) = (self.schema.clone(), HashMap::new());
             let version = header.version();
             read_record_batch(&message.body, batch, schema, &none, None, &version).ok()
-        };
-        catch_unwind(AssertUnwindSafe(decode)).ok()?
+        })?
     }
 }
 
-fn schema(message: &Whole) -> Option<Schema> {
-    let decode = || try_fb_to_schema(message.header()?.header_as_schema()?).ok();
-    catch_unwind(AssertUnwindSafe(decode)).ok()?
+/// What the beginning says: the columns, and what is recorded.
+fn begun(path: &Path, head: Option<&Whole>) -> Result<(SchemaRef, Recording), TraceError> {
+    let damaged = |reason: &str| TraceError::Journal {
+        path: path.display().to_string(),
+        reason: reason.to_owned(),
+    };
+    let head = head.ok_or_else(|| damaged("it does not begin with a whole schema"))?;
+    let found = schema(head).ok_or_else(|| damaged("its schema cannot be read"))?;
+    let note = |key: &str| found.metadata().get(key).map_or("", String::as_str);
+    refuse_newer_than(JOURNAL_FORMAT, path, note(FORMAT_KEY))?;
+    let own = JournalRow::schema();
+    let first: Schema = Schema::new(&own.fields()[..own.fields().len() - 1]);
+    // The first format had no sums of the audio, which are the last column. Batches are read by
+    // columns of ours, whatever else is damaged in those of the file.
+    let known = [own, first.into()];
+    let schema = known.into_iter().find(|own| shape(own) == shape(&found));
+    let schema = schema.ok_or_else(|| damaged("its columns are not those of a journal"))?;
+    let recording = serde_json::from_str(note(RECORDING_KEY));
+    let recording = recording.map_err(|e| damaged(&e.to_string()))?;
+    Ok((schema, recording))
 }
 
-/// Names and types of the columns: where they are as expected, what a batch takes in memory is
-/// bounded by its bytes in the file.
-fn shape(schema: &Schema) -> Vec<(&str, &arrow_schema::DataType)> {
+fn schema(message: &Whole) -> Option<Schema> {
+    fenced(|| try_fb_to_schema(message.header()?.header_as_schema()?).ok())?
+}
+
+/// Names and types of the columns.
+fn shape(schema: &Schema) -> Vec<(&str, &DataType)> {
     let fields = schema.fields().iter();
     fields.map(|f| (f.name().as_str(), f.data_type())).collect()
 }

@@ -6,14 +6,17 @@ use std::path::Path;
 
 use arrow_ipc::writer::StreamWriter;
 
-use super::{JOURNAL_FILE, JournalRow, PCM_FILE, Recording, schema_of, sum_of};
+use super::sum::{Passed, Sum, audio_sum};
+use super::{JOURNAL_FILE, JOURNAL_FORMAT, JournalRow, PCM_FILE, Recording, schema_of};
 use crate::table::to_batch;
 use crate::trace::TraceError;
 use crate::trace::lock::Lock;
 use crate::trace::staging::{parent, sibling, sync_folder};
 
 /// Most rows in a batch, so that a reader needs little memory for one.
-const BATCH_ROWS: usize = 64 * 1024;
+pub(super) const BATCH_ROWS: usize = 64 * 1024;
+/// Text in a batch after which no further row is put into it.
+const BATCH_TEXT_BYTES: usize = 16 << 20;
 
 /// A file that a journal is appended to.
 pub trait JournalFile: Write {
@@ -46,6 +49,9 @@ impl JournalFile for File {
 pub struct JournalWriter<F = File> {
     /// Encodes into memory, so that a batch is written whole or cut off whole.
     encoder: StreamWriter<Vec<u8>>,
+    recording: Recording,
+    /// What the committed batches hold.
+    passed: Passed,
     journal: Appended<F>,
     pcm: Appended<F>,
     rows: Vec<JournalRow>,
@@ -102,6 +108,8 @@ impl<F: JournalFile> JournalWriter<F> {
         let encoder = StreamWriter::try_new(Vec::new(), &schema).map_err(io::Error::other)?;
         let mut writer = JournalWriter {
             encoder,
+            recording: recording.clone(),
+            passed: Passed::default(),
             journal: Appended::to(journal),
             pcm: Appended::to(pcm),
             rows: Vec::new(),
@@ -115,8 +123,10 @@ impl<F: JournalFile> JournalWriter<F> {
         Ok(writer)
     }
 
-    /// Takes in a row, and the audio that is to be kept of it. Its `offset` is set here.
+    /// Takes in a row, and the audio that is to be kept of it. Its `offset` and `audio_sum` are set
+    /// here.
     pub fn append(&mut self, mut row: JournalRow, pcm: Option<&[u8]>) {
+        row.audio_sum = pcm.map(audio_sum);
         row.offset = pcm.map(|pcm| {
             let offset = self.pcm.kept + self.waiting_pcm.len() as u64;
             self.waiting_pcm.extend_from_slice(pcm);
@@ -157,9 +167,10 @@ impl<F: JournalFile> JournalWriter<F> {
         self.waiting_text_bytes = 0;
         self.encoder.get_mut().clear();
         match committed {
-            Ok(()) => {
+            Ok(passed) => {
                 self.pcm.keep();
                 self.journal.keep();
+                self.passed = passed;
                 Ok(())
             }
             Err(source) => {
@@ -170,9 +181,11 @@ impl<F: JournalFile> JournalWriter<F> {
         }
     }
 
-    fn write(&mut self, mut rows: Vec<JournalRow>) -> io::Result<()> {
+    /// What the batches hold with these rows.
+    fn write(&mut self, mut rows: Vec<JournalRow>) -> io::Result<Passed> {
+        let mut passed = self.passed;
         if rows.is_empty() {
-            return Ok(());
+            return Ok(passed);
         }
         self.journal.cut()?;
         self.pcm.cut()?;
@@ -180,15 +193,33 @@ impl<F: JournalFile> JournalWriter<F> {
             self.pcm.append(&self.waiting_pcm)?;
         }
         while !rows.is_empty() {
-            let rest = rows.split_off(rows.len().min(BATCH_ROWS));
-            let at = self.journal.kept + self.encoder.get_ref().len() as u64;
-            rows.push(sum_of(&rows, at));
+            let rest = rows.split_off(of_a_batch(&rows));
+            let sum = Sum {
+                format: JOURNAL_FORMAT.to_owned(),
+                at: self.journal.kept + self.encoder.get_ref().len() as u64,
+                before: passed,
+                recording: self.recording.clone(),
+            };
+            rows.iter().for_each(|row| passed.add(row));
+            rows.push(sum.row(&rows)?);
             let encoded = self.encoder.write(&to_batch(&rows));
             encoded.map_err(io::Error::other)?;
             rows = rest;
         }
-        self.journal.append(self.encoder.get_ref())
+        self.journal.append(self.encoder.get_ref())?;
+        Ok(passed)
     }
+}
+
+/// How many of `rows` go into the next batch.
+fn of_a_batch(rows: &[JournalRow]) -> usize {
+    let mut text_bytes = 0;
+    let fits = |row: &&JournalRow| {
+        let is_room = text_bytes < BATCH_TEXT_BYTES;
+        text_bytes += row.text.as_ref().map_or(0, String::len);
+        is_room
+    };
+    rows.iter().take(BATCH_ROWS).take_while(fits).count()
 }
 
 /// A file and how much of it counts.

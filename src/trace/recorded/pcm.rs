@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::call::{Sent, What};
 use crate::pcm::speech;
 use crate::trace::TraceError;
-use crate::trace::journal::PCM_FILE;
+use crate::trace::journal::{JournalRow, PCM_FILE, audio_sum};
 use crate::units::SampleRate;
 
 /// Seconds of audio in which speech is looked for at a time.
@@ -21,6 +21,7 @@ pub(crate) struct PcmFile {
     path: PathBuf,
     /// A recording that keeps no audio can do without it.
     file: Option<File>,
+    bytes: u64,
 }
 
 impl PcmFile {
@@ -34,7 +35,44 @@ impl PcmFile {
             Err(e) if e.kind() == ErrorKind::NotFound => None,
             opened => Some(opened.map_err(|e| TraceError::io(&path, e))?),
         };
-        Ok(PcmFile { path, file })
+        let metadata = file.as_ref().map(File::metadata).transpose();
+        let metadata = metadata.map_err(|e| TraceError::io(&path, e))?;
+        Ok(PcmFile {
+            bytes: metadata.map_or(0, |metadata| metadata.len()),
+            path,
+            file,
+        })
+    }
+
+    /// Where it is, or would be.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is there.
+    pub(crate) fn is_there(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Whether it holds the audio of `row` as that was recorded; so it does of a row without audio.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn holds(&self, row: &JournalRow) -> Result<bool, TraceError> {
+        let Some(offset) = row.offset else {
+            return Ok(true);
+        };
+        let end = offset.checked_add(row.bytes.into());
+        let (Some(file), true) = (&self.file, end.is_some_and(|end| end <= self.bytes)) else {
+            return Ok(false);
+        };
+        let Some(sum) = row.audio_sum else {
+            return Ok(true);
+        };
+        let mut pcm = vec![0; row.bytes as usize];
+        let read = file.read_exact_at(&mut pcm, offset);
+        read.map_err(|e| TraceError::io(&self.path, e))?;
+        Ok(audio_sum(&pcm) == sum)
     }
 
     /// Appends the samples of a chunk to `out`; one that is not kept is silence.

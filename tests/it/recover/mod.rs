@@ -6,6 +6,7 @@ mod caller;
 mod calls;
 mod command;
 mod damage;
+mod lost;
 
 use std::path::{Path, PathBuf};
 
