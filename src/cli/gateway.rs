@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::duration::DurationArg;
 use super::exit::BadInput;
 use super::metrics::MetricsArgs;
+use super::signals::Ends;
+use super::stderr::say;
 use crate::gateway::metrics::gateway_metrics;
 use crate::gateway::{Distribution, Gateway, GatewayError, GatewayReport, GatewaySpec, ModelSpec};
 
@@ -92,7 +93,7 @@ impl GatewayArgs {
     }
 }
 
-/// Serves until Ctrl-C or SIGTERM, lets calls end for a short while, and prints the counts; a
+/// Serves until a signal ends it, lets calls end for a short while, and says the counts; a
 /// second signal ends it at once.
 ///
 /// # Errors
@@ -115,7 +116,6 @@ pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
     Ok(ended)
 }
 
-#[expect(clippy::print_stderr, reason = "progress of a command")]
 async fn listen(addr: &str, gateway: Gateway) -> anyhow::Result<ExitCode> {
     let bound = TcpListener::bind(addr).await;
     let listener = bound.map_err(|error| {
@@ -124,39 +124,36 @@ async fn listen(addr: &str, gateway: Gateway) -> anyhow::Result<ExitCode> {
         ))
     })?;
     let shutdown = CancellationToken::new();
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut ends = Ends::listen()?;
     // Whoever reads this may send a signal at once.
-    eprintln!("listening on {}", listener.local_addr()?);
+    say(&format!("listening on {}\n", listener.local_addr()?));
     let mut serving = Box::pin(gateway.serve(listener, shutdown.clone()));
     loop {
-        let code = tokio::select! {
+        let outcome = tokio::select! {
             report = &mut serving => {
-                print_report(&report?);
+                say_report(&report?);
                 return Ok(ExitCode::SUCCESS);
             }
-            _ = interrupt.recv() => 130,
-            _ = terminate.recv() => 143,
+            outcome = ends.next() => outcome,
         };
         if shutdown.is_cancelled() {
-            return Ok(ExitCode::from(code));
+            return Ok(outcome.into());
         }
-        eprintln!("stopping: calls under way may end; once more to stop at once");
+        say("stopping: calls under way may end; once more to stop at once\n");
         shutdown.cancel();
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the end of a command")]
-fn print_report(report: &GatewayReport) {
-    eprintln!(
-        "{} streams ({} cut off), {} answers, {} errors, {} messages received",
+fn say_report(report: &GatewayReport) {
+    say(&format!(
+        "{} streams ({} cut off), {} answers, {} errors, {} messages received\n",
         report.streams, report.cut_off, report.answers, report.errors, report.messages
-    );
+    ));
     if report.arrivals_logged + report.arrivals_lost > 0 {
-        eprintln!(
-            "arrivals: {} logged, {} lost",
+        say(&format!(
+            "arrivals: {} logged, {} lost\n",
             report.arrivals_logged, report.arrivals_lost
-        );
+        ));
     }
 }
 

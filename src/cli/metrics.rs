@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::duration::DurationArg;
 use super::exit::BadInput;
+use super::signals::Ends;
 use super::stderr::say;
 use crate::live::exporter::Exporter;
 use crate::live::prometheus::Page;
@@ -75,7 +75,7 @@ impl Served {
         }
     }
 
-    /// Waits for as long as was asked for, or until Ctrl-C or SIGTERM.
+    /// Waits for as long as was asked for, or until a signal ends it.
     ///
     /// # Errors
     /// A system without a thread or a signal to give.
@@ -95,11 +95,9 @@ impl Served {
             .build()?;
         let linger = Duration::from_nanos(serving.linger.ns.unsigned_abs());
         runtime.block_on(async {
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            let mut terminate = signal(SignalKind::terminate())?;
+            let mut ends = Ends::listen()?;
             tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+                _ = ends.next() => {}
                 () = tokio::time::sleep(linger) => {}
             }
             Ok(())

@@ -29,6 +29,7 @@ pub mod schema;
 mod settings;
 mod shape;
 mod share;
+mod signals;
 mod size;
 mod span;
 mod stamp;

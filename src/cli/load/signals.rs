@@ -1,19 +1,18 @@
-//! Ctrl-C and SIGTERM while a load is made, and between two.
+//! Signals while a load is made, and between two.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use crate::cli::exit::Outcome;
+use crate::cli::signals::Ends;
 use crate::cli::stderr::say;
 use crate::replay::Stop;
 
 /// Time that calls under way are given after Ctrl-C.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Ctrl-C and SIGTERM: the first stops arrivals and gives calls a drain time, the second ends them.
+/// The first signal stops arrivals and gives calls a drain time, the second ends them.
 pub(super) struct Signals {
     got: Arc<AtomicU8>,
     _runtime: tokio::runtime::Runtime,
@@ -26,24 +25,19 @@ impl Signals {
             .enable_all()
             .build()?;
         let guard = runtime.enter();
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+        let mut ends = Ends::listen()?;
         drop(guard);
         let got = Arc::new(AtomicU8::new(0));
         let (seen, stop) = (got.clone(), stop.clone());
         runtime.spawn(async move {
-            let outcome = tokio::select! {
-                _ = interrupt.recv() => Outcome::Interrupted,
-                _ = terminate.recv() => Outcome::Terminated,
-            };
+            let outcome = ends.next().await;
             seen.store(outcome.code(), Ordering::SeqCst);
             stop.stop_arrivals();
             if !quiet {
                 say("\nstopping: no further calls; those under way have 5 s to end (again to end them now)\n");
             }
             tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+                _ = ends.next() => {}
                 () = tokio::time::sleep(DRAIN) => {}
             }
             stop.stop_calls();
@@ -73,11 +67,9 @@ pub(crate) fn rest(time: Duration) -> anyhow::Result<Option<Outcome>> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+        let mut ends = Ends::listen()?;
         Ok(tokio::select! {
-            _ = interrupt.recv() => Some(Outcome::Interrupted),
-            _ = terminate.recv() => Some(Outcome::Terminated),
+            outcome = ends.next() => Some(outcome),
             () = tokio::time::sleep(time) => None,
         })
     })

@@ -18,6 +18,7 @@ pub use args::Args;
 use super::exit::BadInput;
 use super::live;
 use super::prepare::of_trace;
+use super::signals::Ends;
 use super::stamp;
 use super::stderr::say;
 use super::trace::recover::private_files;
@@ -34,7 +35,7 @@ use crate::trace::recover::Finished;
 /// How long calls may go on after the first signal.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Records until Ctrl-C or SIGTERM and says what came of it.
+/// Records until a signal ends it and says what came of it.
 ///
 /// # Errors
 /// [`BadInput`] for what the user can mend, otherwise our own failure.
@@ -92,7 +93,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         say(&shown::summary(&written, &gauges, &delays));
     }
     metrics.linger()?;
-    // Ctrl-C and SIGTERM are how a recording ends.
+    // A signal is how a recording ends.
     Ok(match well {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
@@ -162,22 +163,17 @@ fn name_of(place: &Path) -> String {
 /// The first signal lets calls end, the second ends them.
 fn watch_signals(runtime: &tokio::runtime::Runtime, stop: &Stop) -> anyhow::Result<()> {
     let guard = runtime.enter();
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut ends = Ends::listen()?;
     // A limit of file sizes must read as a full disk does, and not end the calls.
     let _too_large = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     drop(guard);
     let stop = stop.clone();
     runtime.spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        ends.next().await;
         stop.arrivals.cancel();
         say("\nstopping: calls under way have 5 s to end (again to end them now)\n");
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = ends.next() => {}
             () = tokio::time::sleep(DRAIN) => {}
         }
         stop.calls.cancel();
