@@ -12,7 +12,7 @@ use super::stderr::say;
 use super::stdout;
 use crate::report::runs::{RunRow, table};
 use crate::results::ResultsError;
-use crate::results::reader::{LATEST, RunDir};
+use crate::results::reader::LATEST;
 use crate::table::{ROW_GROUP_ROWS, write_all};
 
 /// List the runs of a folder, the newest first.
@@ -36,15 +36,20 @@ Examples:
   voicelt runs archive/2026 --format json
   voicelt runs --parquet runs.parquet";
 
-/// Lists the runs; what is no run, or cannot be read, is named on standard error.
+/// Lists the runs; what is no run, or is damaged, is named on standard error.
 ///
 /// # Errors
 /// [`BadInput`] for a folder that cannot be read; otherwise a failure to write.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     let mut rows = Vec::new();
     for dir in folders(&args.dir)? {
-        match RunDir::open(&dir).and_then(|run| RunRow::of(&run)) {
-            Ok(row) => rows.push(row),
+        match RunRow::of_dir(&dir) {
+            Ok(row) => {
+                if let Some(damage) = row.damage.as_ref().filter(|_| !quiet) {
+                    say(&format!("damaged: {damage}\n"));
+                }
+                rows.push(row);
+            }
             Err(ResultsError::NoRun { path, why, .. }) if !quiet => {
                 say(&format!("left out: {path}: {why}\n"));
             }

@@ -165,7 +165,8 @@ impl TurnRecord {
     }
 }
 
-/// The row of a turn; `None` where nothing was handed over.
+/// The row of a turn; `None` where nothing was handed over, and for a turn that had not started when
+/// the user ended the run: it has no outcome, like those of sessions that did not begin.
 pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
     let TurnRecord {
         script,
@@ -176,6 +177,9 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         end,
     } = record;
     let heard = heard.as_ref()?;
+    if progress.started_ns.is_none() && *end == Some(End::Interrupted) {
+        return None;
+    }
     let session = &script.rows.session;
     let planned = script.turn(*turn);
     let clip = planned.clip.map(|clip| &run.bundle.clips[clip as usize]);

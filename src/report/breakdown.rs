@@ -39,7 +39,7 @@ pub struct ErrorCount {
 pub struct Share {
     /// Its address or name.
     pub name: String,
-    /// Turns it took.
+    /// Turns it took, less those in flight and those that we cancelled.
     pub turns: u64,
     /// Successes among them.
     pub successes: u64,
@@ -59,7 +59,7 @@ pub struct ErrorTally {
 impl ErrorTally {
     /// Takes in a turn.
     pub fn add(&mut self, row: &RequestRow) {
-        if row.status.is_success() {
+        if row.status.is_success() || row.status.is_in_flight() {
             return;
         }
         if let Some(message) = &row.error {
@@ -105,7 +105,9 @@ pub struct ShareTally {
 impl ShareTally {
     /// Takes in a turn of a cluster of turns that are alike, if it is known who took it.
     pub fn add(&mut self, name: Option<&str>, row: &RequestRow, cluster: u32) {
-        let Some(name) = name else { return };
+        let Some(name) = name.filter(|_| row.status.is_judged()) else {
+            return;
+        };
         if !self.by_name.contains_key(name) {
             self.by_name.insert(name.to_owned(), Default::default());
         }

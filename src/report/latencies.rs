@@ -94,7 +94,7 @@ impl Place {
     #[must_use]
     pub fn in_steady(row: &RequestRow) -> Place {
         match row {
-            row if stopped_while_speaking(row) => Place::Stopped,
+            row if is_stopped(row) => Place::Stopped,
             row if !expects_answer(row) => Place::NoSpeech,
             row if row.early_endpoint => Place::CutOff,
             row if row.overlapped => Place::Overlapped,
@@ -165,9 +165,9 @@ pub fn expects_answer(row: &RequestRow) -> bool {
     row.intended_end_of_speech_ns.is_some()
 }
 
-fn stopped_while_speaking(row: &RequestRow) -> bool {
-    let by_us = matches!(row.status, Status::Interrupted | Status::Cancelled);
-    by_us && row.end_of_speech_sent_ns.is_none()
+fn is_stopped(row: &RequestRow) -> bool {
+    let is_cancelled = row.status == Status::Cancelled;
+    row.status.is_in_flight() || is_cancelled && row.end_of_speech_sent_ns.is_none()
 }
 
 #[cfg(test)]
@@ -215,18 +215,21 @@ mod tests {
             },
         ];
         let selection = select(&rows);
-        assert_eq!((selection.rows, selection.answered), (3, 1));
+        assert_eq!((selection.rows, selection.answered), (2, 1));
         let measured = rows.iter().filter(|row| Place::of(row) == Place::Measured);
-        assert!(measured.map(|row| row.turn).eq([0, 1, 7]));
+        assert!(measured.map(|row| row.turn).eq([0, 1]));
         let left_out = [
             selection.warmup,
             selection.drain,
             selection.cut_off,
             selection.overlapped,
             selection.no_speech,
-            selection.stopped,
         ];
-        assert_eq!(left_out, [1; 6]);
+        assert_eq!(left_out, [1; 5]);
+        assert_eq!(
+            selection.stopped, 2,
+            "cancelled while speaking, and in flight"
+        );
     }
 
     #[test]

@@ -7,7 +7,6 @@ use super::require::Judgement;
 use super::stats::Quantile;
 use super::summary::Summary;
 use crate::results::manifest::{ExitReason, VerdictLevel};
-use crate::results::row::Status;
 use crate::units::{Human, grouped};
 
 /// A short report of a run.
@@ -35,7 +34,9 @@ fn heading(summary: &Summary) -> String {
     let target = run.target.as_deref().unwrap_or("target not known");
     let ended = match run.exit_reason {
         ExitReason::Finished => "",
-        ExitReason::Running => ", killed or still running",
+        ExitReason::Running => ", still running",
+        ExitReason::Killed => ", killed",
+        ExitReason::Unknown => ", killed or still running elsewhere",
         ExitReason::Interrupted => ", interrupted",
         ExitReason::Failed => ", failed",
     };
@@ -106,13 +107,16 @@ fn cell(quantile: Quantile) -> String {
 
 fn turns(summary: &Summary) -> String {
     let turns = &summary.turns;
-    let cancelled = turns.outcomes.get(Status::Cancelled.name()).unwrap_or(&0);
+    let in_flight = match turns.in_flight {
+        0 => String::new(),
+        turns => format!(", {} in flight", grouped(turns)),
+    };
     let mut part = format!(
-        "{} of {} turns started, {} succeeded ({})\n",
+        "{} of {} turns started, {} succeeded ({}){in_flight}\n",
         grouped(turns.started),
         grouped(turns.planned),
         grouped(turns.successes),
-        percent(turns.successes, turns.rows.saturating_sub(*cancelled))
+        percent(turns.successes, turns.judged())
     );
     for error in &summary.error_breakdown.top {
         part.push_str(&format!(
@@ -156,7 +160,7 @@ pub(super) fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::report::require::judge;
-    use crate::results::row::RequestRow;
+    use crate::results::row::{RequestRow, Status};
     use crate::results::sample::{manifest, row, unanswered};
 
     #[test]

@@ -1,16 +1,19 @@
 //! Many runs at a glance: a line a run.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::layout::percent;
 use super::summary::Summary;
 use crate::results::ResultsError;
-use crate::results::manifest::{ExitReason, RunManifest, VerdictLevel};
+use crate::results::manifest::{RunManifest, VerdictLevel};
 use crate::results::reader::RunDir;
-use crate::units::Human;
+use crate::units::{Human, grouped};
 
+/// Parts that a share is shown of.
+const MILLION: u64 = 1_000_000;
 /// Columns of the text, from left to right.
 const HEADER: [&str; 9] = [
     "started", "run", "load", "turns", "p50", "p95", "errors", "verdict", "labels",
@@ -18,7 +21,7 @@ const HEADER: [&str; 9] = [
 
 crate::table! {
     /// One row per run.
-    #[derive(Serialize)]
+    #[derive(Default, Serialize)]
     pub struct RunRow in "runs" {
         /// Name of the run directory.
         pub name: String [""],
@@ -26,7 +29,8 @@ crate::table! {
         pub run_id: String [""],
         /// When it began: RFC 3339, UTC.
         pub started_at: String [""],
-        /// How it stands: running (or killed), finished, interrupted, failed.
+        /// How it stands: running, finished, interrupted, failed, killed; unknown where only the machine
+        /// that made it can tell whether it is running.
         pub exit_reason: String [""],
         /// What was called; null when the settings do not say.
         pub target: Option<String> [""],
@@ -46,20 +50,47 @@ crate::table! {
         pub response_p50_ns: Option<i64> ["ns"],
         /// 95th percentile of the response time; null where not enough turns, or answers, tell.
         pub response_p95_ns: Option<i64> ["ns"],
-        /// Share of the turns that were no success, the cancelled aside; null without any.
+        /// Share of the turns that were no success, those in flight and the cancelled aside; null without
+        /// any.
         pub errors: Option<f64> [""],
+        /// Turns that were under way when the run ended, or still are; null in files of before.
+        pub in_flight: Option<u64> [""],
         /// Whether the schedule was kept: valid, degraded, invalid; null when the run did not end.
         pub verdict: Option<String> [""],
+        /// What is missing or damaged, so that figures are of a part, or there are none; null where nothing
+        /// is.
+        pub damage: Option<String> [""],
     }
 }
 
 impl RunRow {
+    /// The line of the run in the folder `dir`: a run that is damaged has one, too, with the reason.
+    ///
+    /// # Errors
+    /// No run, or one of a newer version.
+    pub fn of_dir(dir: &Path) -> Result<RunRow, ResultsError> {
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        match RunDir::open(dir) {
+            Ok(run) => Ok(RunRow::of(&run).unwrap_or_else(|damage| RunRow {
+                damage: Some(damage.to_string()),
+                ..RunRow::without_figures(run.manifest())
+            })),
+            Err(damage @ (ResultsError::Damaged { .. } | ResultsError::Io { .. })) => Ok(RunRow {
+                name: name.into_owned(),
+                damage: Some(damage.to_string()),
+                ..RunRow::default()
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The line of a run: from the summary that was kept when it ended, else from its rows as they
     /// are now.
     ///
     /// # Errors
     /// Rows that cannot be read.
     pub fn of(run: &RunDir) -> Result<RunRow, ResultsError> {
+        run.check_tables()?;
         let manifest = run.manifest();
         let kept = manifest.summary.clone();
         let kept = kept.and_then(|summary| serde_json::from_value(summary).ok());
@@ -72,7 +103,26 @@ impl RunRow {
 
     fn from_summary(manifest: &RunManifest, summary: &Summary) -> RunRow {
         let response = summary.latencies.get("response");
+        let judged = summary.turns.judged();
+        let failed = judged.saturating_sub(summary.turns.successes);
+        RunRow {
+            turns: summary.turns.rows,
+            response_p50_ns: response.and_then(|figures| figures.p50_ns),
+            response_p95_ns: response.and_then(|figures| figures.p95_ns),
+            errors: (judged > 0).then(|| failed as f64 / judged as f64),
+            in_flight: Some(summary.turns.in_flight),
+            damage: summary.unreadable.first().cloned(),
+            ..RunRow::without_figures(manifest)
+        }
+    }
+
+    /// What `run.json` says of a run.
+    fn without_figures(manifest: &RunManifest) -> RunRow {
         let closed_loop = manifest.closed_loop.as_ref();
+        let target = manifest
+            .spec
+            .get("target")
+            .and_then(serde_json::Value::as_str);
         let verdict = manifest
             .verdict
             .as_ref()
@@ -85,18 +135,15 @@ impl RunRow {
             name: manifest.name.clone(),
             run_id: manifest.run_id.clone(),
             started_at: manifest.started_at.clone(),
-            exit_reason: standing(manifest.exit_reason).to_owned(),
-            target: summary.run.target.clone(),
+            exit_reason: manifest.exit_reason.name().to_owned(),
+            target: target.map(str::to_owned),
             trace: manifest.trace.name.clone(),
             scenario: closed_loop.and_then(|of| of.scenario.clone()),
             users: closed_loop.map(|of| of.users),
             pace: closed_loop.map(|of| of.pace.clone()),
             labels: labels(&manifest.labels),
-            turns: summary.turns.rows,
-            response_p50_ns: response.and_then(|figures| figures.p50_ns),
-            response_p95_ns: response.and_then(|figures| figures.p95_ns),
-            errors: summary.turns.success_rate.map(|rate| 1.0 - rate),
             verdict: verdict.map(str::to_owned),
+            ..RunRow::default()
         }
     }
 
@@ -107,12 +154,12 @@ impl RunRow {
             (None, Some(users)) => format!("{users} users"),
             _ => self.trace.clone(),
         };
-        let failed = self
-            .errors
-            .map(|share| (share * self.turns as f64).round() as u64);
-        let verdict = match self.exit_reason.as_str() {
-            "finished" => self.verdict.clone().unwrap_or_default(),
-            standing => standing.to_owned(),
+        let in_flight = self.in_flight.filter(|turns| *turns > 0);
+        let verdict = match (self.exit_reason.as_str(), in_flight) {
+            _ if self.damage.is_some() => "damaged".to_owned(),
+            ("finished", _) => self.verdict.clone().unwrap_or_default(),
+            (standing, Some(turns)) => format!("{standing}, {} in flight", grouped(turns)),
+            (standing, None) => standing.to_owned(),
         };
         let labels: BTreeMap<String, String> =
             serde_json::from_str(&self.labels).unwrap_or_default();
@@ -122,24 +169,18 @@ impl RunRow {
             started.replace('T', " "),
             self.name.clone(),
             load,
-            self.turns.to_string(),
+            match self.damage.is_some() && self.turns == 0 {
+                true => "–".to_owned(),
+                false => self.turns.to_string(),
+            },
             human(self.response_p50_ns),
             human(self.response_p95_ns),
-            failed.map_or("–".to_owned(), |failed| {
-                percent(failed, self.turns.max(1))
+            self.errors.map_or("–".to_owned(), |share| {
+                percent((share * MILLION as f64).round() as u64, MILLION)
             }),
             verdict,
             labels.collect::<Vec<_>>().join(" "),
         ]
-    }
-}
-
-fn standing(reason: ExitReason) -> &'static str {
-    match reason {
-        ExitReason::Running => "running",
-        ExitReason::Finished => "finished",
-        ExitReason::Interrupted => "interrupted",
-        ExitReason::Failed => "failed",
     }
 }
 
@@ -173,7 +214,7 @@ pub fn table(rows: &[RunRow]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::manifest::ClosedLoop;
+    use crate::results::manifest::{ClosedLoop, ExitReason};
     use crate::results::row::Status;
     use crate::results::sample::{manifest, row, unanswered};
 

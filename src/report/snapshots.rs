@@ -51,7 +51,7 @@ fn failed(turn: u32, status: Status, code: u32, message: &str) -> RequestRow {
 /// A run killed after 8 s, with three turns under way and one part of its rows damaged.
 fn killed() -> Summary {
     let mut run = plan_of(1_000);
-    run.exit_reason = ExitReason::Running;
+    run.exit_reason = ExitReason::Killed;
     run.finished_at = None;
     run.verdict = None;
     let under_way = |turn| RequestRow {
@@ -215,7 +215,7 @@ fn a_killed_run() {
     run       calls-20260921-141320 · ran 9.22 s
               trace calls → http://gateway:50051
     labels    build=abc
-    ended     KILLED, or still running: 3 turns had started and not ended
+    ended     KILLED: 3 turns were in flight
     verdict   NONE: it is given when a run ends
 
     latency                                  p50      p90      p95      p99      max
@@ -232,7 +232,7 @@ fn a_killed_run() {
               95 % interval p50 229 ms..247 ms · p95 268 ms..276 ms · effective n 77
               – not enough data (n=77): p90 needs 36 effective, p95 72, p99 368
 
-    turns     success 96.2 % · 80 of 1,000 started · 77 ok · 3 interrupted
+    turns     success 100 % · 80 of 1,000 started · 77 ok · 3 in flight
     load      80 of 100 sessions · 12 at once (12 planned) · 4,000 of 50,000 chunks
               offered  1.00 sessions/s, 500.0 chunks/s
               achieved 1.00 sessions/s, 500.0 chunks/s
@@ -310,7 +310,7 @@ fn an_invalid_run() {
 fn an_empty_run() {
     insta::assert_snapshot!(render(&empty(), false), @r"
     run       calls-20260921-141320 · trace calls → http://gateway:50051
-    ended     INTERRUPTED by a signal: 0 turns had started and not ended
+    ended     INTERRUPTED by a signal: 0 turns were in flight
     verdict   NONE: it is given when a run ends
 
     latency                                  p50      p90      p95      p99      max

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::results::manifest::RunManifest;
-use crate::results::row::{Phase, RequestRow, Status};
+use crate::results::row::{Phase, RequestRow};
 use crate::units::NS_PER_S;
 
 /// The outcomes of the steady phase.
@@ -11,7 +11,7 @@ use crate::units::NS_PER_S;
 pub struct Steady {
     /// How long it was; null where `run.json` does not say, and in a run that ended before it.
     pub span_ns: Option<i64>,
-    /// Requests that belong to it, less those that we cancelled.
+    /// Requests that belong to it, less those in flight and those that we cancelled.
     pub requests: u64,
     /// Successes among them.
     pub successes: u64,
@@ -95,7 +95,7 @@ impl SteadyTally {
     pub(super) fn add(&mut self, row: &RequestRow) {
         let start_ns = row.intended_start_ns;
         self.first_ns = Some(self.first_ns.map_or(start_ns, |first| first.min(start_ns)));
-        if row.phase == Phase::Steady && row.status != Status::Cancelled {
+        if row.phase == Phase::Steady && row.status.is_judged() {
             self.counts.requests += 1;
             self.counts.successes += u64::from(row.status.is_success());
         }
@@ -119,6 +119,7 @@ impl SteadyTally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::row::Status;
     use crate::results::sample::{manifest, row, unanswered};
     use serde_json::json;
 

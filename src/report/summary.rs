@@ -80,7 +80,7 @@ pub struct Summary {
     /// What is likely wrong; empty when nothing shows.
     #[serde(default)]
     pub diagnosis: Vec<Finding>,
-    /// One message for each file of the run that could not be read.
+    /// One message for each file of the run that could not be read, or is not as it was written.
     pub unreadable: Vec<String>,
     /// What was required, and what became of it.
     #[serde(default)]
@@ -131,9 +131,13 @@ pub struct Turns {
     pub rows: u64,
     /// Turns that started.
     pub started: u64,
+    /// Turns among them that were under way when the run ended, or still are: no successes and no
+    /// errors.
+    #[serde(default)]
+    pub in_flight: u64,
     /// Successes: `ok` and `barged_in`.
     pub successes: u64,
-    /// Successes over all rows but the cancelled; null without any.
+    /// Successes over all rows but the cancelled and those in flight; null without any.
     pub success_rate: Option<f64>,
     /// Turns whose clip has speech, so that an answer is expected.
     pub answer_expected: u64,
@@ -159,7 +163,7 @@ pub struct Measured {
     pub overlapped: u64,
     /// Left out: the clip has no speech, so that no answer is expected.
     pub no_speech: u64,
-    /// Left out: stopped by us before the caller is known to have finished speaking.
+    /// Left out: in flight, or cancelled by us before the caller is known to have finished speaking.
     pub stopped: u64,
     /// Left out: in the warm-up.
     #[serde(default)]
@@ -200,6 +204,16 @@ pub struct Rates {
     pub offered_chunks_per_s: f64,
     /// Chunks a second, as sent.
     pub achieved_chunks_per_s: f64,
+}
+
+impl Turns {
+    /// Turns that shares of successes and errors are over: neither in flight nor cancelled by us.
+    #[must_use]
+    pub fn judged(&self) -> u64 {
+        let statuses = Status::ALL.iter().filter(|status| status.is_judged());
+        let counts = statuses.filter_map(|status| self.outcomes.get(status.name()));
+        counts.sum()
+    }
 }
 
 impl Summary {
@@ -274,7 +288,7 @@ impl Summary {
     /// have it.
     ///
     /// # Errors
-    /// Tables that cannot be read; damaged parts of an unfinished run are listed instead.
+    /// Tables that are missing or cannot be read; damaged parts of an unfinished run are listed instead.
     pub fn of_run(run: &RunDir, lag: Option<LagSummary>) -> Result<Summary, ResultsError> {
         Summary::of_run_with(run, lag, |_| {})
     }
@@ -288,6 +302,10 @@ impl Summary {
         lag: Option<LagSummary>,
         mut each: impl FnMut(&RequestRow),
     ) -> Result<Summary, ResultsError> {
+        run.check_tables()?;
+        // They are read for their words elsewhere, but a report of a damaged run is none.
+        run.clips()?;
+        let server = run.server()?;
         let mut tally = Tally::of(run.manifest());
         let unreadable = run.for_each_request(|row| {
             tally.add(&row);
@@ -298,10 +316,8 @@ impl Summary {
         let mut summary = Summary::of_tally(run.manifest(), tally, &timeline.rows, lag);
         summary.unreadable = unreadable;
         summary.unreadable.extend(timeline.unreadable);
-        match run.server() {
-            Ok(rows) => summary.server = server::series(&rows),
-            Err(damage) => summary.unreadable.push(damage.to_string()),
-        }
+        summary.unreadable.extend(run.changed_tables());
+        summary.server = server::series(&server);
         Ok(summary)
     }
 
@@ -313,18 +329,12 @@ impl Summary {
     }
 
     /// Whether no request was answered, over all phases; a run of nothing but clips without
-    /// speech that went well lacks no answer.
+    /// speech that went well lacks no answer, and one of nothing but turns in flight may yet have some.
     #[must_use]
     pub fn nothing_answered(&self) -> bool {
         let turns = &self.turns;
-        turns.answered == 0 && (turns.answer_expected > 0 || turns.successes == 0)
-    }
-
-    /// Turns that had started and not ended when the run was stopped.
-    #[must_use]
-    pub fn unfinished(&self) -> u64 {
-        let name = Status::Interrupted.name();
-        self.turns.outcomes.get(name).copied().unwrap_or(0)
+        let is_open = turns.judged() == 0 && turns.in_flight > 0;
+        turns.answered == 0 && !is_open && (turns.answer_expected > 0 || turns.successes == 0)
     }
 
     /// The latency to show first: `audible` where its median lies more than 50 ms from that of

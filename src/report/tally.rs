@@ -109,11 +109,13 @@ impl Tally {
     pub(super) fn turns(&self, planned: u64) -> Turns {
         let of = |status: &Status| self.outcomes.get(status.name()).copied().unwrap_or(0);
         let outcomes = Status::ALL.iter();
-        let judged = self.rows - of(&Status::Cancelled);
+        let unjudged = Status::ALL.iter().filter(|status| !status.is_judged());
+        let judged = self.rows - unjudged.map(of).sum::<u64>();
         Turns {
             planned,
             rows: self.rows,
             started: self.started,
+            in_flight: of(&Status::Interrupted),
             successes: self.successes,
             success_rate: (judged > 0).then(|| self.successes as f64 / judged as f64),
             answer_expected: self.answer_expected,

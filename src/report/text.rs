@@ -78,12 +78,27 @@ fn heading(page: &mut Page, summary: &Summary) {
 pub(super) fn standing(summary: &Summary) -> Option<String> {
     let how = match summary.run.exit_reason {
         ExitReason::Finished => return None,
-        ExitReason::Running => "KILLED, or still running",
+        ExitReason::Running => "STILL RUNNING",
+        ExitReason::Killed => "KILLED",
+        ExitReason::Unknown => "KILLED, or still running elsewhere",
         ExitReason::Interrupted => "INTERRUPTED by a signal",
         ExitReason::Failed => "FAILED by an error of voicelt's own",
     };
-    let unfinished = counted(summary.unfinished(), "turn");
-    Some(format!("{how}: {unfinished} had started and not ended"))
+    let in_flight = counted(summary.turns.in_flight, "turn");
+    let verb = if summary.run.exit_reason == ExitReason::Running {
+        "are"
+    } else {
+        "were"
+    };
+    Some(format!("{how}: {in_flight} {verb} in flight"))
+}
+
+/// The status of turns as reports call it.
+pub(super) fn outcome(status: Status) -> &'static str {
+    match status {
+        Status::Interrupted => "in flight",
+        other => other.name(),
+    }
 }
 
 /// The verdict in a sentence that begins with its name and a colon.
@@ -285,8 +300,7 @@ fn recorded(page: &mut Page, summary: &Summary) {
 
 fn turns(page: &mut Page, summary: &Summary) {
     let turns = &summary.turns;
-    let cancelled = turns.outcomes.get(Status::Cancelled.name()).unwrap_or(&0);
-    let judged = turns.rows.saturating_sub(*cancelled);
+    let judged = turns.judged();
     let success = match judged {
         0 => ("success –".to_owned(), Tone::Plain),
         _ => (
@@ -305,13 +319,13 @@ fn turns(page: &mut Page, summary: &Summary) {
     ];
     for status in Status::ALL.iter().rev() {
         let count = turns.outcomes.get(status.name()).copied().unwrap_or(0);
-        let tone = if status.is_success() {
+        let tone = if status.is_success() || status.is_in_flight() {
             Tone::Plain
         } else {
             Tone::Bad
         };
         if count > 0 {
-            items.push((format!("{} {status}", grouped(count)), tone));
+            items.push((format!("{} {}", grouped(count), outcome(*status)), tone));
         }
     }
     page.items("turns", &items);
@@ -451,7 +465,13 @@ fn shares(page: &mut Page, label: &str, shares: &[Share]) {
 
 fn what_to_check(page: &mut Page, summary: &Summary) {
     if summary.turns.rows == 0 {
-        let text = "No turn is on record: the run was stopped before its first turn.";
+        let text = match summary.run.exit_reason {
+            ExitReason::Running => "No turn is on record yet; they are written every second.",
+            ExitReason::Killed | ExitReason::Unknown => {
+                "No turn is on record: none had started a second before the end."
+            }
+            _ => "No turn is on record: the run was stopped before its first turn.",
+        };
         page.words("check", text, LABEL, Tone::Plain);
         return;
     }

@@ -59,6 +59,12 @@ pub enum ResultsError {
         /// The directory.
         path: String,
     },
+    /// A table that the run must have is not there.
+    #[error("{path} is missing; restore it from a copy, as without it the run cannot be judged")]
+    MissingTable {
+        /// Its file.
+        path: String,
+    },
     /// The run was made without a row for each message.
     #[error("{path} holds no messages.parquet; replay with --messages to keep a row of each")]
     NoMessages {

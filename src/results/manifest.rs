@@ -17,7 +17,7 @@ pub const TOOL: &str = concat!("voicelt ", env!("CARGO_PKG_VERSION"));
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExitReason {
-    /// Under way, or killed before it could say otherwise.
+    /// Under way.
     Running,
     /// Ran to its end.
     Finished,
@@ -25,6 +25,37 @@ pub enum ExitReason {
     Interrupted,
     /// Stopped by a failure of our own.
     Failed,
+    /// Killed before it could say so; `run.json` never says it, a reader finds out.
+    Killed,
+    /// Under way or killed: it was made elsewhere, or by an earlier version; `run.json` never says it.
+    Unknown,
+}
+
+impl ExitReason {
+    /// Its name, as in `run.json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            ExitReason::Running => "running",
+            ExitReason::Finished => "finished",
+            ExitReason::Interrupted => "interrupted",
+            ExitReason::Failed => "failed",
+            ExitReason::Killed => "killed",
+            ExitReason::Unknown => "unknown",
+        }
+    }
+}
+
+/// The process that makes a run, by which a reader knows whether it still does.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// When it was started, in ticks since the system was: field 22 of `/proc/PID/stat`. Numbers are
+    /// used again.
+    pub started_ticks: u64,
+    /// The namespace that the number counts in, as a container has one of its own.
+    pub pid_namespace: String,
 }
 
 /// Whether the generator kept the schedule.
@@ -184,6 +215,9 @@ pub struct RunManifest {
     pub spec: serde_json::Value,
     /// The machine that made the load.
     pub host: Host,
+    /// The process that makes it; null where the system does not tell.
+    #[serde(default)]
+    pub process: Option<Process>,
     /// `--label k=v`.
     pub labels: BTreeMap<String, String>,
     /// The trace that was replayed.
@@ -201,6 +235,10 @@ pub struct RunManifest {
     pub calibration: Option<Calibration>,
     /// What the plan asked for.
     pub planned: Planned,
+    /// BLAKE3 of the file of each table that the run must have, by its name: `clips` from the beginning
+    /// on, the others when it has ended; empty in runs of before.
+    #[serde(default)]
+    pub tables: BTreeMap<String, String>,
     /// Our own part; null while running.
     pub verdict: Option<Verdict>,
     /// The summary that `report` shows; null while running.
@@ -225,6 +263,7 @@ impl RunManifest {
             ended_ns: None,
             spec: serde_json::Value::Null,
             host: Host::default(),
+            process: None,
             labels: BTreeMap::new(),
             trace,
             closed_loop: None,
@@ -232,6 +271,7 @@ impl RunManifest {
             epoch,
             calibration: None,
             planned: Planned::default(),
+            tables: BTreeMap::new(),
             verdict: None,
             summary: None,
         }

@@ -5,10 +5,14 @@ pub mod error;
 pub mod lag;
 pub mod latency;
 pub mod manifest;
+mod merge;
+mod parts;
 pub mod reader;
 pub mod row;
 #[doc(hidden)]
 pub mod sample;
+pub mod standing;
+pub mod tables;
 mod unfinished;
 pub mod writer;
 

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use super::ResultsError;
 use super::manifest::{RUN_FORMAT, RunManifest};
 use super::row::{MessageRow, RequestRow, ServerRow, TimelineRow};
-use super::unfinished::{Unfinished, finished, parts, stream};
+use super::standing::standing;
+use super::tables::has_messages;
+use super::unfinished::{Unfinished, finished, load, parts, stream};
 use crate::table::{Row, read_all};
 
 /// The word that stands for the newest finished run.
@@ -44,7 +46,8 @@ pub fn resolve(run: &Path, runs_dir: &Path) -> PathBuf {
 }
 
 impl RunDir {
-    /// Opens the run at `path`, which is its directory or its `run.json`.
+    /// Opens the run at `path`, which is its directory or its `run.json`. One that nobody makes any
+    /// more is `killed`, whatever its `run.json` says.
     ///
     /// # Errors
     /// No run there, a `run.json` that cannot be understood, or one of a newer major version.
@@ -53,7 +56,8 @@ impl RunDir {
             Some(name) if name == MANIFEST => path.parent().unwrap_or(Path::new("")),
             _ => path,
         };
-        let manifest = read_manifest(&path.join(MANIFEST))?;
+        let mut manifest = read_manifest(&path.join(MANIFEST))?;
+        manifest.exit_reason = standing(&manifest);
         Ok(RunDir {
             path: path.to_owned(),
             manifest,
@@ -80,14 +84,17 @@ impl RunDir {
         let parts = parts(&self.path, MessageRow::TABLE)?;
         let finished = finished(&self.path, MessageRow::TABLE);
         let files = match finished.exists() {
-            true => vec![finished],
-            false => parts,
+            true => vec![finished.clone()],
+            false => parts.files,
         };
         match files.is_empty() {
+            false => Ok(files),
+            true if has_messages(&self.manifest) => Err(ResultsError::MissingTable {
+                path: finished.display().to_string(),
+            }),
             true => Err(ResultsError::NoMessages {
                 path: self.path.display().to_string(),
             }),
-            false => Ok(files),
         }
     }
 
@@ -150,31 +157,9 @@ impl RunDir {
         }
     }
 
-    /// The rows of the finished table, or of its parts where there is none yet.
     fn load<R: Row>(&self) -> Result<Loaded<R>, ResultsError> {
-        let parts = parts(&self.path, R::TABLE)?;
-        let finished = finished(&self.path, R::TABLE);
-        let mut loaded = Loaded {
-            rows: Vec::new(),
-            unreadable: Vec::new(),
-        };
-        // Parts beside the finished table are what an interrupted merge left behind.
-        if !finished.exists() {
-            for part in parts {
-                match read_all(&part) {
-                    Ok(rows) => loaded.rows.extend(rows),
-                    Err(damage) => loaded.unreadable.push(damage.to_string()),
-                }
-            }
-            // A run that ends while it is read takes its parts away.
-            if loaded.unreadable.is_empty() || !finished.exists() {
-                return Ok(loaded);
-            }
-        }
-        Ok(Loaded {
-            rows: read_all(&finished)?,
-            unreadable: Vec::new(),
-        })
+        let (rows, unreadable) = load(&self.path)?;
+        Ok(Loaded { rows, unreadable })
     }
 }
 
@@ -323,6 +308,26 @@ mod tests {
         let unreadable = listed.visit(run.manifest(), &mut |row| rows.push(row));
         let ok = Status::Ok;
         assert_eq!(turns(&rows), [(0, ok), (1, ok), (2, ok)]);
+        assert_eq!(unreadable.unwrap(), Vec::<String>::new());
+        assert_eq!(turns(&run.requests().unwrap().rows), turns(&rows));
+    }
+
+    #[test]
+    fn parts_that_are_folded_while_they_are_read_give_each_turn_once() {
+        let dir = sample_dir();
+        let (one, two) = (sample::row(0), sample::row(1));
+        put(dir.path(), "requests-00001.parquet", &[one.clone()]);
+        put(dir.path(), "requests-00002.parquet", &[two.clone()]);
+        put(dir.path(), "started-00001.parquet", &[started(2)]);
+        let run = RunDir::open(dir.path()).unwrap();
+        let listed = Unfinished::list(dir.path()).unwrap().unwrap();
+        fs::remove_file(dir.path().join("requests-00002.parquet")).unwrap();
+        put(dir.path(), "requests-00001-00002.parquet", &[one, two]);
+        // The fold has not removed its first part yet.
+        let mut rows = Vec::new();
+        let unreadable = listed.visit(run.manifest(), &mut |row| rows.push(row));
+        let ok = Status::Ok;
+        assert_eq!(turns(&rows), [(0, ok), (1, ok), (2, Status::Interrupted)]);
         assert_eq!(unreadable.unwrap(), Vec::<String>::new());
         assert_eq!(turns(&run.requests().unwrap().rows), turns(&rows));
     }

@@ -23,7 +23,7 @@ crate::names! {
     pub enum Status {
         /// Its session ended before it could start.
         NotStarted = "not_started",
-        /// We were killed or told to stop.
+        /// In flight when we were killed or told to stop, or still under way: no success and no error.
         Interrupted = "interrupted",
         /// We cancelled it after the drain time.
         Cancelled = "cancelled",
@@ -45,6 +45,20 @@ impl Status {
     #[must_use]
     pub fn is_success(self) -> bool {
         matches!(self, Status::Ok | Status::BargedIn)
+    }
+
+    /// Whether the request was under way when the run ended, or still is: nobody knows how it would
+    /// have ended, and so it is no success and no error.
+    #[must_use]
+    pub fn is_in_flight(self) -> bool {
+        self == Status::Interrupted
+    }
+
+    /// Whether the request counts among those that shares of successes and errors are over: neither in
+    /// flight nor cancelled by us.
+    #[must_use]
+    pub fn is_judged(self) -> bool {
+        !self.is_in_flight() && self != Status::Cancelled
     }
 }
 

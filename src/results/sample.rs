@@ -17,6 +17,7 @@ pub fn manifest() -> RunManifest {
         name: "calls-20260921-141320".to_owned(),
         tool: "voicelt 0.1.0".to_owned(),
         exit_reason: ExitReason::Finished,
+        process: None,
         started_at: "2026-09-21T14:13:20Z".to_owned(),
         finished_at: Some("2026-09-21T14:15:02Z".to_owned()),
         ended_ns: None,
@@ -44,6 +45,7 @@ pub fn manifest() -> RunManifest {
             peak_bytes_per_s: 64_000,
             duration_ns: 102 * NS_PER_S,
         },
+        tables: std::collections::BTreeMap::new(),
         verdict: Some(Verdict {
             level: VerdictLevel::Valid,
             reasons: Vec::new(),

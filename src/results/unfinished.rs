@@ -5,14 +5,15 @@
 //! started is counted. Rows are handed on one by one; what is held of each is a hash.
 
 use std::collections::HashSet;
-use std::fs;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::ResultsError;
 use super::manifest::RunManifest;
+use super::parts::{Listed, MOST_LOOKS, list};
 use super::row::{Phase, RequestRow, StartedRow, Status};
-use crate::table::{Reader, Row, TableError, UtcInstant};
+use crate::table::{Reader, Row, TableError, UtcInstant, read_all};
 
 /// Rows held at a time where they are not all held.
 const STREAM_ROWS: usize = 1024;
@@ -20,10 +21,9 @@ const STREAM_ROWS: usize = 1024;
 /// The parts of a run's turns, as they were listed at one time.
 #[derive(Debug)]
 pub(super) struct Unfinished {
-    started: Vec<PathBuf>,
-    requests: Vec<PathBuf>,
-    /// The finished table, which takes the parts' place when the run ends.
-    finished: PathBuf,
+    dir: PathBuf,
+    started: Listed,
+    requests: Listed,
 }
 
 impl Unfinished {
@@ -34,10 +34,10 @@ impl Unfinished {
         let requests = parts(dir, RequestRow::TABLE)?;
         let finished = finished(dir, RequestRow::TABLE);
         // Last: parts are removed only after the table is there, so that none was missed.
-        Ok((!finished.exists()).then_some(Unfinished {
+        Ok((!finished.exists()).then(|| Unfinished {
+            dir: dir.to_owned(),
             started,
             requests,
-            finished,
         }))
     }
 
@@ -46,47 +46,112 @@ impl Unfinished {
     /// # Errors
     /// A finished table that appeared meanwhile and cannot be read.
     pub(super) fn visit(
-        &self,
+        self,
         run: &RunManifest,
         each: &mut dyn FnMut(RequestRow),
     ) -> Result<Vec<String>, ResultsError> {
         // Of a million turns two have the same hash once in forty million runs.
         let mut seen: HashSet<u64> = HashSet::new();
-        let mut unreadable = Vec::new();
-        for part in &self.requests {
-            let read = stream(part, |row: RequestRow| {
-                if seen.insert(key(&row.session_id, row.copy, row.turn)) {
-                    each(row);
-                }
-            });
-            unreadable.extend(read.err().map(|damage| damage.to_string()));
-        }
-        for part in &self.started {
-            // What is known of the ends must be whole before anything counts as under way.
-            if self.has_ended(&unreadable) {
-                break;
+        let mut once = |row: RequestRow| {
+            if seen.insert(key(&row.session_id, row.copy, row.turn)) {
+                each(row);
             }
-            let read = stream(part, |start: StartedRow| {
-                if seen.insert(key(&start.session_id, start.copy, start.turn)) {
-                    each(interrupted(run, start));
+        };
+        let (mut listed, mut looks) = (self, 0);
+        loop {
+            let Looked {
+                unreadable,
+                is_outdated,
+            } = listed.look(run, &mut once);
+            looks += 1;
+            if !is_outdated || looks == MOST_LOOKS {
+                return Ok(unreadable);
+            }
+            let dir = listed.dir;
+            listed = match Unfinished::list(&dir)? {
+                Some(again) => again,
+                None => {
+                    stream(&finished(&dir, RequestRow::TABLE), once)?;
+                    return Ok(Vec::new());
                 }
-            });
-            unreadable.extend(read.err().map(|damage| damage.to_string()));
+            };
         }
-        if self.has_ended(&unreadable) {
-            unreadable.clear();
-            stream(&self.finished, |row: RequestRow| {
-                if seen.insert(key(&row.session_id, row.copy, row.turn)) {
-                    each(row);
-                }
-            })?;
-        }
-        Ok(unreadable)
     }
 
-    /// Whether parts are unreadable because the run has ended and taken them away.
-    fn has_ended(&self, unreadable: &[String]) -> bool {
-        !unreadable.is_empty() && self.finished.exists()
+    /// Hands the turns to `once`, which takes each but once, as far as they are there.
+    fn look(&self, run: &RunManifest, once: &mut dyn FnMut(RequestRow)) -> Looked {
+        let mut looked = Looked::of(&self.requests);
+        looked.unreadable.extend(self.started.missing.clone());
+        for part in &self.requests.files {
+            looked.take(stream(part, &mut *once));
+        }
+        for part in &self.started.files {
+            // What is known of the ends must be whole before anything counts as under way.
+            if looked.is_outdated {
+                break;
+            }
+            looked.take(stream(part, |start| once(under_way(run, start))));
+        }
+        let has_ended = || finished(&self.dir, RequestRow::TABLE).exists();
+        looked.is_outdated |= !looked.unreadable.is_empty() && has_ended();
+        looked
+    }
+}
+
+/// What became of reading parts.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    /// One message for each part that could not be read.
+    pub(super) unreadable: Vec<String>,
+    /// Whether a part is gone, as there is another that holds its rows.
+    pub(super) is_outdated: bool,
+}
+
+impl Looked {
+    /// Parts of which one may be missing, before any is read.
+    fn of(parts: &Listed) -> Looked {
+        Looked {
+            unreadable: parts.missing.iter().cloned().collect(),
+            is_outdated: false,
+        }
+    }
+
+    /// Takes in what became of reading a part.
+    pub(super) fn take(&mut self, read: Result<(), TableError>) {
+        if let Err(damage) = read {
+            self.is_outdated |= is_gone(&damage);
+            self.unreadable.push(damage.to_string());
+        }
+    }
+}
+
+fn is_gone(damage: &TableError) -> bool {
+    matches!(damage, TableError::Io { source, .. } if source.kind() == ErrorKind::NotFound)
+}
+
+/// The rows of the finished `table` in `dir`, or of its parts where there is none yet, and one message
+/// for each part that could not be read.
+///
+/// # Errors
+/// A directory or a finished table that cannot be read.
+pub(super) fn load<R: Row>(dir: &Path) -> Result<(Vec<R>, Vec<String>), ResultsError> {
+    let mut looks = 0;
+    loop {
+        let parts = parts(dir, R::TABLE)?;
+        let finished = finished(dir, R::TABLE);
+        // Parts beside the finished table are what an interrupted end left behind.
+        if finished.exists() {
+            return Ok((read_all(&finished)?, Vec::new()));
+        }
+        let (mut rows, mut looked) = (Vec::new(), Looked::of(&parts));
+        for part in parts.files {
+            looked.take(read_all(&part).map(|read| rows.extend(read)));
+        }
+        looked.is_outdated |= !looked.unreadable.is_empty() && finished.exists();
+        looks += 1;
+        if !looked.is_outdated || looks == MOST_LOOKS {
+            return Ok((rows, looked.unreadable));
+        }
     }
 }
 
@@ -95,27 +160,15 @@ pub(super) fn finished(dir: &Path, table: &str) -> PathBuf {
     dir.join(format!("{table}.parquet"))
 }
 
-/// The numbered parts of `table` in `dir`, in order; files under other names (a part or a merge
-/// that is being written) are none of them.
-pub(super) fn parts(dir: &Path, table: &str) -> Result<Vec<PathBuf>, ResultsError> {
-    let io = |source| ResultsError::Io {
+/// The parts of `table` in `dir`.
+///
+/// # Errors
+/// A directory that cannot be read.
+pub(super) fn parts(dir: &Path, table: &str) -> Result<Listed, ResultsError> {
+    list(dir, table).map_err(|source| ResultsError::Io {
         path: dir.display().to_string(),
         source,
-    };
-    let mut numbered = Vec::new();
-    for entry in fs::read_dir(dir).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let name = entry.file_name();
-        let number = name.to_str().and_then(|name| {
-            let number = name.strip_prefix(table)?.strip_prefix('-')?;
-            number.strip_suffix(".parquet")?.parse::<u64>().ok()
-        });
-        if let Some(number) = number {
-            numbered.push((number, entry.path()));
-        }
-    }
-    numbered.sort();
-    Ok(numbered.into_iter().map(|(_, path)| path).collect())
+    })
 }
 
 /// Hands each row of the file `path` to `each`, without holding them all.
@@ -135,7 +188,7 @@ fn key(session_id: &str, copy: u32, turn: u32) -> u64 {
 }
 
 /// The request row of a turn of which nothing but its start is known.
-fn interrupted(run: &RunManifest, start: StartedRow) -> RequestRow {
+fn under_way(run: &RunManifest, start: StartedRow) -> RequestRow {
     let wire_session_id = run.wire_session_id(&start.session_id, start.copy);
     RequestRow {
         run_id: run.run_id.clone(),

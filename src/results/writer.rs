@@ -1,205 +1,19 @@
 //! Writes a run directory while the run goes on: nothing that was closed is lost by a crash.
 //!
-//! Tables grow as parts (`requests-00001.parquet`, …), written under a temporary name and renamed
-//! when whole. At the end they become one sorted table; [`super::reader`] reads either.
+//! Tables grow by parts (`parts`). At the end they become one sorted table; [`super::reader`] reads
+//! either.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::ResultsError;
 use super::manifest::RunManifest;
+use super::parts::Parts;
 use super::row::{MessageRow, RequestRow, StartedRow, TimelineRow};
-use crate::table::{ROW_GROUP_ROWS, Reader, Row, TableError, Writer, write_all};
 
 /// Version of the tables, in each file's key-values.
 const SCHEMA_VERSION: &str = "1.0";
-/// Parts that are merged at a time, well below the usual limit of open files.
-const MERGE_WAYS: usize = 64;
-/// Rows read ahead from each part while merging.
-const MERGE_BATCH_ROWS: usize = 256;
-/// Rows of a table that are held before a part is closed early.
-const PART_ROWS: usize = 64 * 1024;
-
-/// A row that has an order in its finished table.
-trait Ordered: Row {
-    fn key(&self) -> (i64, u32);
-}
-
-impl Ordered for RequestRow {
-    fn key(&self) -> (i64, u32) {
-        (self.intended_start_ns, self.turn)
-    }
-}
-
-impl Ordered for TimelineRow {
-    fn key(&self) -> (i64, u32) {
-        (self.second_ns, 0)
-    }
-}
-
-impl Ordered for MessageRow {
-    fn key(&self) -> (i64, u32) {
-        let at_ns = self.sent_ns.or(self.received_ns);
-        (at_ns.unwrap_or_default(), self.seq)
-    }
-}
-
-/// One table that grows by parts.
-struct Parts<R> {
-    dir: PathBuf,
-    notes: Vec<(String, String)>,
-    rows: Vec<R>,
-    closed: Vec<PathBuf>,
-    made: usize,
-}
-
-impl<R: Row> Parts<R> {
-    fn new(dir: &Path, notes: &[(String, String)]) -> Self {
-        Parts {
-            dir: dir.to_owned(),
-            notes: notes.to_vec(),
-            rows: Vec::new(),
-            closed: Vec::new(),
-            made: 0,
-        }
-    }
-
-    fn push(&mut self, row: R, sort: impl Fn(&mut [R])) -> Result<(), TableError> {
-        self.rows.push(row);
-        if self.rows.len() >= PART_ROWS {
-            self.close(sort)?;
-        }
-        Ok(())
-    }
-
-    /// Closes a part, if there is anything for it. Rows stay in memory until it is whole.
-    fn close(&mut self, sort: impl Fn(&mut [R])) -> Result<(), TableError> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
-        sort(&mut self.rows);
-        let path = self.next_part();
-        let temporary = path.with_extension("tmp");
-        write_all(&temporary, ROW_GROUP_ROWS, &self.notes, &self.rows)?;
-        rename(&temporary, &path)?;
-        self.rows.clear();
-        self.closed.push(path);
-        Ok(())
-    }
-
-    fn next_part(&mut self) -> PathBuf {
-        self.made += 1;
-        self.dir
-            .join(format!("{}-{:05}.parquet", R::TABLE, self.made))
-    }
-
-    fn remove(&mut self) -> Result<(), TableError> {
-        for part in self.closed.drain(..) {
-            fs::remove_file(&part).map_err(|source| TableError::Io {
-                path: part.display().to_string(),
-                source,
-            })?;
-        }
-        Ok(())
-    }
-}
-
-impl<R: Ordered> Parts<R> {
-    fn push_sorted(&mut self, row: R) -> Result<(), TableError> {
-        self.push(row, |rows| rows.sort_by_key(Ordered::key))
-    }
-
-    fn close_sorted(&mut self) -> Result<(), TableError> {
-        self.close(|rows| rows.sort_by_key(Ordered::key))
-    }
-
-    /// Makes one table of all parts and removes them.
-    fn finish(&mut self) -> Result<(), TableError> {
-        self.close_sorted()?;
-        let whole = self.dir.join(format!("{}.parquet", R::TABLE));
-        let temporary = whole.with_extension("tmp");
-        let mut level = self.closed.clone();
-        while level.len() > MERGE_WAYS {
-            let mut merged = Vec::new();
-            for (k, group) in level.chunks(MERGE_WAYS).enumerate() {
-                let name = format!("{}-merge-{}-{k}.tmp", R::TABLE, level.len());
-                let path = self.dir.join(name);
-                merge::<R>(group, &path, &self.notes)?;
-                merged.push(path);
-            }
-            // What was merged before this pass was only a stage; the parts stay until the end.
-            for stage in level.iter().filter(|path| !self.closed.contains(path)) {
-                let _ = fs::remove_file(stage);
-            }
-            level = merged;
-        }
-        merge::<R>(&level, &temporary, &self.notes)?;
-        rename(&temporary, &whole)?;
-        for stage in level.iter().filter(|path| !self.closed.contains(path)) {
-            let _ = fs::remove_file(stage);
-        }
-        self.remove()
-    }
-}
-
-/// Merges sorted files into one.
-fn merge<R: Ordered>(
-    parts: &[PathBuf],
-    to: &Path,
-    notes: &[(String, String)],
-) -> Result<(), TableError> {
-    let mut readers = Vec::new();
-    let mut heads: Vec<std::vec::IntoIter<R>> = Vec::new();
-    let mut next = BinaryHeap::new();
-    let mut waiting: Vec<Option<R>> = Vec::new();
-    for part in parts {
-        readers.push(Reader::<R>::open_with(part, MERGE_BATCH_ROWS)?);
-        heads.push(Vec::new().into_iter());
-        waiting.push(None);
-    }
-    let mut pull = |k: usize| -> Result<Option<R>, TableError> {
-        loop {
-            if let Some(row) = heads[k].next() {
-                return Ok(Some(row));
-            }
-            match readers[k].next_rows()? {
-                Some(rows) => heads[k] = rows.into_iter(),
-                None => return Ok(None),
-            }
-        }
-    };
-    for (k, slot) in waiting.iter_mut().enumerate() {
-        *slot = pull(k)?;
-        if let Some(row) = slot {
-            next.push(Reverse((row.key(), k)));
-        }
-    }
-    let mut writer = Writer::create(to, ROW_GROUP_ROWS, notes)?;
-    let mut out = Vec::new();
-    while let Some(Reverse((_, k))) = next.pop() {
-        out.extend(waiting[k].take());
-        waiting[k] = pull(k)?;
-        if let Some(row) = &waiting[k] {
-            next.push(Reverse((row.key(), k)));
-        }
-        if out.len() >= 8192 {
-            writer.write(&out)?;
-            out.clear();
-        }
-    }
-    writer.write(&out)?;
-    writer.close()
-}
-
-fn rename(from: &Path, to: &Path) -> Result<(), TableError> {
-    fs::rename(from, to).map_err(|source| TableError::Io {
-        path: to.display().to_string(),
-        source,
-    })
-}
 
 /// A run directory being written.
 pub struct RunWriter {
@@ -268,7 +82,7 @@ impl RunWriter {
     /// # Errors
     /// The system's, when a part had to be closed.
     pub fn request(&mut self, row: RequestRow) -> Result<(), ResultsError> {
-        Ok(self.requests.push_sorted(row)?)
+        Ok(self.requests.push(row)?)
     }
 
     /// A turn started.
@@ -276,7 +90,7 @@ impl RunWriter {
     /// # Errors
     /// As for [`RunWriter::request`].
     pub fn started(&mut self, row: StartedRow) -> Result<(), ResultsError> {
-        Ok(self.started.push(row, |_| {})?)
+        Ok(self.started.push(row)?)
     }
 
     /// A second has passed.
@@ -284,7 +98,7 @@ impl RunWriter {
     /// # Errors
     /// As for [`RunWriter::request`].
     pub fn second(&mut self, row: TimelineRow) -> Result<(), ResultsError> {
-        Ok(self.timeline.push_sorted(row)?)
+        Ok(self.timeline.push(row)?)
     }
 
     /// A message was sent or received; dropped unless messages are kept.
@@ -293,21 +107,21 @@ impl RunWriter {
     /// As for [`RunWriter::request`].
     pub fn message(&mut self, row: MessageRow) -> Result<(), ResultsError> {
         match &mut self.messages {
-            Some(parts) => Ok(parts.push_sorted(row)?),
+            Some(parts) => Ok(parts.push(row)?),
             None => Ok(()),
         }
     }
 
-    /// Closes a part of each table that has rows; called every few seconds.
+    /// Closes a part of each table that has rows; called every second.
     ///
     /// # Errors
     /// The system's; the rows stay in memory and go into the next part.
     pub fn close_parts(&mut self) -> Result<(), ResultsError> {
-        self.started.close(|_| {})?;
-        self.requests.close_sorted()?;
-        self.timeline.close_sorted()?;
+        self.started.close()?;
+        self.requests.close()?;
+        self.timeline.close()?;
         if let Some(messages) = &mut self.messages {
-            messages.close_sorted()?;
+            messages.close()?;
         }
         Ok(())
     }
@@ -322,7 +136,6 @@ impl RunWriter {
         if let Some(messages) = &mut self.messages {
             messages.finish()?;
         }
-        self.started.rows.clear();
         Ok(self.started.remove()?)
     }
 }
@@ -364,8 +177,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let dir = place.path().join("run");
         let mut writer = RunWriter::create(&dir, &manifest(), false).unwrap();
-        // More parts than are merged at a time, so that there is more than one pass.
-        let count = MERGE_WAYS as u32 * 2 + 3;
+        let count = 40;
         for n in 0..count {
             let at_ns = i64::from((n * 37) % count);
             writer.request(row_at(n, at_ns)).unwrap();

@@ -189,6 +189,16 @@ pub fn write_all<R: Row>(
     writer.close()
 }
 
+/// The BLAKE3 of the file `path`, in hex.
+///
+/// # Errors
+/// The system's.
+pub fn blake3_of(path: &Path) -> std::io::Result<String> {
+    let mut hash = blake3::Hasher::new();
+    hash.update_reader(File::open(path)?)?;
+    Ok(hash.finalize().to_hex().to_string())
+}
+
 /// Runs `read`; the Parquet library's panics on damaged files become errors.
 pub(super) fn guarded<T>(
     path: &Path,

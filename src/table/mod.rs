@@ -14,7 +14,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
 
 pub use cell::{Cell, UtcInstant, read_column};
-pub use file::{Reader, Writer, read_all, write_all};
+pub use file::{Reader, Writer, blake3_of, read_all, write_all};
 pub use text::{TextBatch, TextReader, TextRows, texts};
 
 /// Most rows in a Parquet row group, for tables that are read whole.

@@ -1,14 +1,13 @@
 //! The seal of a bundle: what `trace.json` says of the tables, so that an edit is noticed.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 
 use super::TraceError;
 use super::extent::Extent;
 use super::manifest::{TRACE_FORMAT, TraceManifest};
 use super::model::{ClipRow, EventRow, ReplyRow, SessionRow, TurnRow};
-use crate::table::Row;
+use crate::table::{Row, blake3_of};
 
 /// The table that only recorded traces have.
 pub(super) const REPLIES_FILE: &str = "replies.parquet";
@@ -60,10 +59,8 @@ fn table_hashes(dir: &Path) -> Result<BTreeMap<String, String>, TraceError> {
     let hashed = tables.into_iter().chain(replies).map(|table| {
         let name = format!("{table}.parquet");
         let path = dir.join(&name);
-        let mut hash = blake3::Hasher::new();
-        let read = File::open(&path).and_then(|file| hash.update_reader(file).map(|_| ()));
-        read.map_err(|source| TraceError::io(&path, source))?;
-        Ok((name, hash.finalize().to_hex().to_string()))
+        let hash = blake3_of(&path).map_err(|source| TraceError::io(&path, source))?;
+        Ok((name, hash))
     });
     hashed.collect()
 }

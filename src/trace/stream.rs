@@ -65,6 +65,14 @@ impl Bundle {
     /// As for [`Bundle::open`], edits aside.
     pub fn open_unsealed(dir: &Path) -> Result<Bundle, TraceError> {
         let mut bundle = Bundle::read(dir)?;
+        // Replies are no part of the content, and not every trace has them.
+        for table in bundle.manifest.tables.keys() {
+            let path = dir.join(table);
+            if !path.exists() {
+                let path = path.display().to_string();
+                return Err(TraceError::Missing { path });
+            }
+        }
         if has_sealed_files(dir, &bundle.manifest) {
             bundle.sealed = true;
             bundle.extent = bundle.manifest.extent;

@@ -34,10 +34,14 @@ fn runs_are_listed_the_newest_first_and_others_are_named() {
         .skip(1)
         .map(|l| l.split("  ").nth(1).unwrap().trim())
         .collect();
-    assert_eq!(names, ["new", "old"], "{shown}");
+    assert_eq!(names, ["new", "old", "damaged"], "{shown}");
+    let last = shown.lines().last().unwrap();
+    assert!(last.contains("  damaged  "), "{shown}");
     assert!(said.contains("notes") && said.contains("damaged"), "{said}");
     let rows: Vec<RunRow> = read_all(&desk.path("runs.parquet")).unwrap();
-    assert_eq!((rows.len(), &*rows[0].name), (2, "new"));
+    assert_eq!((rows.len(), &*rows[0].name), (3, "new"));
+    let damage = rows[2].damage.as_ref().unwrap();
+    assert!(damage.contains("requests.parquet"), "{damage}");
     assert_eq!(rows[0].response_p50_ns, Some(249_000_000));
 
     let output = desk.voicelt("--quiet runs --format json");

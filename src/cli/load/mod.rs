@@ -36,6 +36,8 @@ use crate::results::ResultsError;
 use crate::results::manifest::{
     Campaign, ClosedLoop, ExitReason, Planned, RunManifest, VerdictLevel,
 };
+use crate::results::standing::this_process;
+use crate::results::tables::tables_in;
 use crate::results::writer::{RunWriter, write_manifest};
 use crate::table::write_all;
 use crate::trace::TraceError;
@@ -254,6 +256,7 @@ pub(crate) fn conduct(
     let mut manifest = RunManifest {
         spec: shown,
         host: host(),
+        process: this_process(),
         labels: args.labels.iter().cloned().collect(),
         closed_loop: job.closed_loop,
         campaign: job.campaign,
@@ -273,6 +276,7 @@ pub(crate) fn conduct(
         &[],
         &clips(&bundle, keep_text),
     )?;
+    manifest.tables = tables_in(&dir)?;
     begin(&dir, &mut manifest)?;
 
     let gauges = Arc::new(Gauges::default());
@@ -306,6 +310,7 @@ pub(crate) fn conduct(
     manifest.verdict = Some(outcome.verdict);
     write_manifest(&dir, &manifest)?;
     watch.fetch(&dir, &manifest);
+    manifest.tables = tables_in(&dir)?;
     let words = args.outputs.words();
     let told = Told::of(&dir, outcome.lag, &[], words, |_| may_be_invalid)?;
     let summary = told.summary().clone();

@@ -11,7 +11,7 @@ use crate::report::summary::{Load, Summary};
 use crate::results::ResultsError;
 use crate::results::manifest::RunManifest;
 use crate::results::reader::RunDir;
-use crate::results::row::{Phase, RequestRow, Status, TimelineRow};
+use crate::results::row::{Phase, RequestRow, TimelineRow};
 
 /// The latencies that are compared, and at which quantiles; in the order of reports.
 pub(super) const COMPARED: [(&str, &[Level]); 7] = [
@@ -107,7 +107,7 @@ impl Sieve {
     }
 
     fn add(&mut self, row: &RequestRow) {
-        let counts = row.phase == Phase::Steady && row.status != Status::Cancelled;
+        let counts = row.phase == Phase::Steady && row.status.is_judged();
         let closed_ns = row.closed_ns.filter(|_| row.started_ns.is_some());
         let value = |latency: Option<&Latency>| match latency {
             Some(latency) if latency.unanswered_counts => (latency.of)(row).unwrap_or(NEVER),
@@ -150,6 +150,7 @@ fn key(row: &RequestRow) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::row::Status;
     use crate::results::sample::{manifest, row, unanswered};
 
     #[test]

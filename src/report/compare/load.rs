@@ -141,7 +141,9 @@ pub(super) fn warnings(base: &Input, run: &Input) -> Vec<String> {
         }
         let ended = match input.manifest.exit_reason {
             ExitReason::Finished => None,
-            ExitReason::Running => Some("was killed, or is under way"),
+            ExitReason::Running => Some("is under way"),
+            ExitReason::Killed => Some("was killed"),
+            ExitReason::Unknown => Some("was killed, or is under way elsewhere"),
             ExitReason::Interrupted => Some("was stopped before its end"),
             ExitReason::Failed => Some("ended by an error of voicelt's own"),
         };

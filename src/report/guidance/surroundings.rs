@@ -40,20 +40,14 @@ pub struct Surroundings {
     pub repeats: u32,
     /// Names of runs against the same target so close that one of the two had no rest before it.
     pub too_close: Vec<String>,
-    /// Why the clips could not be read; null where they could.
-    pub damaged: Option<String>,
 }
 
 impl Surroundings {
-    /// Looks around `run`. What cannot be read is taken as not there, and a table of clips is then
-    /// told as damaged; that of the servers is the summary's to tell.
+    /// Looks around `run`. What cannot be read is taken as not there: it is the summary's to tell.
     #[must_use]
     pub fn of(run: &RunDir) -> Surroundings {
         let manifest = run.manifest();
-        let (clips, damaged) = match run.clips() {
-            Ok(clips) => (clips, None),
-            Err(damage) => (Vec::new(), Some(damage.to_string())),
-        };
+        let clips = run.clips().unwrap_or_default();
         let others = run.neighbours();
         let others: Vec<&RunDir> = others
             .iter()
@@ -76,7 +70,6 @@ impl Surroundings {
             repeats: manifest.campaign.as_ref().map_or(1, |campaign| campaign.of),
             too_close: too_close.map(name).collect(),
             clips,
-            damaged,
         }
     }
 }
@@ -265,13 +258,12 @@ mod tests {
     }
 
     #[test]
-    fn damaged_clips_are_told_and_no_reason_to_know_nothing() {
+    fn damaged_clips_are_no_reason_to_know_nothing() {
         let place = tempfile::tempdir().unwrap();
         let run = scenario_run("a", None, "10:00:00", "10:01:00");
         put(place.path(), &run, &["x"]);
         fs::write(place.path().join("a/clips.parquet"), "cut off").unwrap();
         let around = around(place.path(), "a");
-        assert!(around.damaged.unwrap().contains("clips.parquet"));
         assert_eq!((around.clips.len(), around.repeats), (0, 1));
     }
 

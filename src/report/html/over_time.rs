@@ -8,7 +8,7 @@ use super::collect::Collected;
 use super::figure::{Table, put};
 use super::markup::Markup;
 use crate::report::diagnosis::clock;
-use crate::results::row::TimelineRow;
+use crate::results::row::{Status, TimelineRow};
 use crate::units::{Human, NS_PER_S, grouped};
 
 /// Points of a line.
@@ -63,12 +63,13 @@ impl Span {
     }
 }
 
-/// The counts of `code=count,…`, as a timeline has them.
+/// The counts of `code=count,…`, as a timeline has them; those of before count turns in flight, too.
 fn failures(text: &str) -> impl Iterator<Item = (&str, u64)> {
-    text.split(',').filter_map(|pair| {
+    let counts = text.split(',').filter_map(|pair| {
         let (kind, count) = pair.rsplit_once('=')?;
         Some((kind, count.parse().ok()?))
-    })
+    });
+    counts.filter(|(kind, _)| *kind != Status::Interrupted.name())
 }
 
 /// The seconds together in at most `most` spans.

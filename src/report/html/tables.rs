@@ -7,7 +7,7 @@ use crate::report::latencies::{LATENCIES, Latency};
 use crate::report::layout::percent;
 use crate::report::stats::Percentiles;
 use crate::report::summary::Summary;
-use crate::report::text::{cell, footnotes, shown};
+use crate::report::text::{cell, footnotes, outcome, shown};
 use crate::report::yardstick;
 use crate::results::row::Status;
 use crate::units::{Human, grouped};
@@ -34,8 +34,7 @@ pub(super) fn headline(html: &mut Markup, summary: &Summary) {
         }
     }
     let turns = &summary.turns;
-    let cancelled = turns.outcomes.get(Status::Cancelled.name()).unwrap_or(&0);
-    let judged = turns.rows.saturating_sub(*cancelled);
+    let judged = turns.judged();
     let success = match judged {
         0 => "–".to_owned(),
         _ => percent(turns.successes, judged),
@@ -182,7 +181,7 @@ pub(super) fn outcomes(html: &mut Markup, summary: &Summary) {
     let rows = met.map(|status| {
         let count = count(status);
         vec![
-            status.name().to_owned(),
+            outcome(*status).to_owned(),
             grouped(count),
             percent(count, turns.rows),
         ]

@@ -89,7 +89,6 @@ impl Document {
             }
         })?;
         ours.wer = words.map(|words| words.finish(wer.texts));
-        ours.unreadable.extend(around.damaged.clone());
         ours.requirements = judge(&requirements, &ours, held);
         ours.guidance = advise(&ours, &around);
         let config = config(manifest, &around.clips, &tally.languages);

@@ -27,7 +27,7 @@ pub struct Totals {
     pub timestamp: String,
     /// From the run's epoch to the last instant known.
     pub total_duration_seconds: f64,
-    /// All requests: the sum of the next three.
+    /// All requests but those in flight: the sum of the next three.
     pub total_requests: u64,
     /// Successes.
     pub successful_requests: u64,
@@ -69,6 +69,8 @@ pub(super) fn outcome(status: Status) -> &'static str {
     match status {
         status if status.is_success() => "success",
         Status::Timeout => "timeout",
+        // It knew none of these: a run that was killed had no results.
+        Status::Interrupted => "in_flight",
         _ => "error",
     }
 }
@@ -76,7 +78,7 @@ pub(super) fn outcome(status: Status) -> &'static str {
 /// Why a request was no success: its error, or else its status; `None` for a success.
 #[must_use]
 pub(super) fn message(row: &RequestRow) -> Option<&str> {
-    let failed = !row.status.is_success();
+    let failed = !row.status.is_success() && !row.status.is_in_flight();
     failed.then(|| row.error.as_deref().unwrap_or(row.status.name()))
 }
 
@@ -114,6 +116,7 @@ impl OriginalTally {
         match outcome(row.status) {
             "success" => self.successes += 1,
             "timeout" => self.timeouts += 1,
+            "in_flight" => {}
             _ => self.others += 1,
         }
         if let Some(message) = message(row) {

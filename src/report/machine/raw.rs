@@ -1,4 +1,5 @@
-//! One record a request, as the Python load test wrote them: its names, seconds, its three outcomes.
+//! One record a request, as the Python load test wrote them: its names, seconds, its three outcomes,
+//! and `in_flight` for what had not ended.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -42,9 +43,9 @@ struct Record<'a> {
     llm_total: Option<f64>,
     tts_latency: Option<f64>,
     e2e_latency: Option<f64>,
-    /// `success`, `timeout` or `error`.
+    /// `success`, `timeout`, `error` or `in_flight`.
     status: &'static str,
-    /// Null for a success.
+    /// Null for a success, and in flight.
     error_message: Option<&'a str>,
     /// Null where none came or text was not kept.
     transcript: Option<&'a str>,

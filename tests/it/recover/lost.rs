@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use proptest::prelude::*;
 use voicelt::trace::TraceError;
@@ -15,7 +14,8 @@ use voicelt::trace::stream::{Bundle, SessionRows};
 use voicelt::units::NS_PER_S;
 
 use super::caller::{Caller, Passing};
-use super::{Desk, sent, step};
+use super::{Unfinished, sent, step};
+use crate::support::{Desk, Output};
 
 const FILES: [&str; 2] = [JOURNAL_FILE, PCM_FILE];
 
@@ -32,7 +32,7 @@ fn short(call: u64) -> Vec<Passing> {
 
 /// A journal, and which bytes of its two files each call has.
 struct Journal {
-    desk: Desk,
+    desk: Unfinished,
     calls: HashMap<u64, [Vec<Range<usize>>; 2]>,
     /// The bundle of it as it is.
     whole: Whole,
@@ -70,7 +70,7 @@ fn copy(from: &Path, to: &Path) {
 
 impl Journal {
     fn new(calls: u64) -> Journal {
-        let desk = Desk::new((0..calls).flat_map(short).collect());
+        let desk = Unfinished::new((0..calls).flat_map(short).collect());
         let mut reader = JournalReader::open(&desk.place).unwrap();
         let bytes = fs::metadata(desk.place.join(JOURNAL_FILE)).unwrap().len();
         let mut calls = HashMap::<u64, [Vec<Range<usize>>; 2]>::new();
@@ -216,68 +216,51 @@ fn what_is_missing_in_the_middle_is_counted() {
     assert_eq!(settings["damage"]["calls_lost"], 3);
 }
 
-/// `voicelt` on `place`: its exit code, and what it said.
-fn voicelt(args: &[&str], place: &Path) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_voicelt"));
-    told(command.args(args).arg(place))
-}
-
-fn told(command: &mut Command) -> (Option<i32>, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    let said = String::from_utf8([stdout, stderr].concat()).unwrap();
-    assert!(!said.contains("panicked"), "{said}");
-    (status.code(), said)
+/// `voicelt trace` on `a.vtrace` of the desk: a panic of a library is not heard of.
+fn trace(desk: &Desk, verb: &str) -> Output {
+    let output = desk.voicelt(&format!("trace {verb} a.vtrace"));
+    assert!(!output.said().contains("panicked"), "{}", output.said());
+    output
 }
 
 #[test]
 fn a_recording_without_its_audio_is_recovered_when_that_is_back() {
-    let journal = Journal::new(3);
-    let folder = tempfile::tempdir().unwrap();
-    let place = journal.damaged(folder.path(), PCM_FILE, |_| {});
-    let (pcm, aside) = (place.join(PCM_FILE), folder.path().join("aside"));
+    let (journal, desk) = (Journal::new(3), Desk::new());
+    let place = journal.damaged(&desk.path(""), PCM_FILE, |_| {});
+    let (pcm, aside) = (place.join(PCM_FILE), desk.path("aside"));
     fs::rename(&pcm, &aside).unwrap();
-    let (code, said) = voicelt(&["trace", "recover"], &place);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("journal.pcm is missing"), "{said}");
+    trace(&desk, "recover").refused("journal.pcm is missing");
     assert_eq!(fs::read_dir(&place).unwrap().count(), 1, "as it was");
 
     // Half of it: a trace of what is whole, and the journal beside it.
     let audio = fs::read(&aside).unwrap();
     fs::write(&pcm, &audio[..audio.len() / 2]).unwrap();
     for _ in 0..2 {
-        let (code, said) = voicelt(&["trace", "recover"], &place);
-        assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains("3 of 3 are in the trace"), "{said}");
-        assert!(said.contains("2 calls end early"), "{said}");
-        assert!(said.contains("error: "), "{said}");
-        let (code, said) = voicelt(&["trace", "check"], &place);
-        assert_eq!(code, Some(0), "{said}");
-        assert!(said.contains("warning: "), "{said}");
-        assert!(said.contains("journal.arrows"), "{said}");
+        trace(&desk, "recover")
+            .exits(1)
+            .says("3 of 3 are in the trace")
+            .says("2 calls end early")
+            .says("error: ");
+        trace(&desk, "check")
+            .exits(0)
+            .says("warning: ")
+            .says("journal.arrows");
     }
     let said = Staging::begin(&place).unwrap_err();
     assert!(matches!(said, TraceError::HoldsJournal(_)), "{said}");
 
     fs::rename(&aside, &pcm).unwrap();
-    let (code, said) = voicelt(&["trace", "recover"], &place);
-    assert_eq!(code, Some(0), "{said}");
+    trace(&desk, "recover").exits(0);
     assert_eq!(read(&place), [None, None]);
     assert_eq!(contents(&place), journal.whole);
 }
 
 #[test]
 fn audio_without_its_rows_is_left_alone() {
-    let journal = Journal::new(1);
-    let folder = tempfile::tempdir().unwrap();
-    let place = journal.damaged(folder.path(), PCM_FILE, |_| {});
+    let (journal, desk) = (Journal::new(1), Desk::new());
+    let place = journal.damaged(&desk.path(""), PCM_FILE, |_| {});
     fs::remove_file(place.join(JOURNAL_FILE)).unwrap();
-    let (code, said) = voicelt(&["trace", "recover"], &place);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("journal.arrows is missing"), "{said}");
+    trace(&desk, "recover").refused("journal.arrows is missing");
     let said = Staging::begin(&place).unwrap_err();
     assert!(matches!(said, TraceError::Unfinished(_)), "{said}");
     assert_eq!(fs::read_dir(&place).unwrap().count(), 1);
@@ -286,7 +269,6 @@ fn audio_without_its_rows_is_left_alone() {
 #[test]
 fn headers_that_lie_are_damage_and_no_panic() {
     let journal = Journal::new(40);
-    let folder = tempfile::tempdir().unwrap();
     let mut reader = JournalReader::open(&journal.desk.place).unwrap();
     let batches = std::iter::from_fn(|| reader.next_batch().unwrap());
     let starts: Vec<usize> = batches.map(|batch| batch.at as usize).collect();
@@ -298,18 +280,17 @@ fn headers_that_lie_are_damage_and_no_panic() {
     assert!(words < 4 * (starts.len() - 1), "each word has its turn");
     // Each word of a header in a batch of its own, but for the first and the last.
     for (round, bit) in [(0, 51), (1, 51), (2, 51), (3, 51), (0, 3), (1, 20), (2, 63)] {
-        let folder = folder.path().join(format!("{round}-{bit}"));
-        fs::create_dir(&folder).unwrap();
-        let place = journal.damaged(&folder, JOURNAL_FILE, |bytes| {
+        let desk = Desk::new();
+        let place = journal.damaged(&desk.path(""), JOURNAL_FILE, |bytes| {
             for (number, start) in starts.iter().enumerate().skip(1).step_by(2) {
                 let word = (round * starts.len() / 2 + number / 2) % words;
                 bytes[start + 8 + word * 8 + bit / 8] ^= 1 << (bit % 8);
             }
         });
         let before = read(&place);
-        let (code, said) = voicelt(&["trace", "recover"], &place);
-        assert!(matches!(code, Some(0 | 1)), "{said}");
-        if code == Some(1) {
+        let output = trace(&desk, "recover");
+        assert!(matches!(output.code, Some(0 | 1)), "{}", output.said());
+        if output.code == Some(1) {
             assert_eq!(read(&place), before);
         }
     }
@@ -317,19 +298,13 @@ fn headers_that_lie_are_damage_and_no_panic() {
 
 #[test]
 fn a_full_disk_costs_a_recovery_and_nothing_else() {
-    let journal = Journal::new(4);
-    let folder = tempfile::tempdir().unwrap();
-    let place = journal.damaged(folder.path(), PCM_FILE, |_| {});
+    let (journal, desk) = (Journal::new(4), Desk::new());
+    let place = journal.damaged(&desk.path(""), PCM_FILE, |_| {});
     let before = read(&place);
-    let voicelt = env!("CARGO_BIN_EXE_voicelt");
-    let line = format!("trap '' XFSZ; ulimit -f 4; exec {voicelt} trace recover a.vtrace");
-    let mut shell = Command::new("sh");
-    let (code, said) = told(shell.current_dir(&folder).args(["-c", &line]));
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("make room"), "{said}");
+    let line = "trap '' XFSZ; ulimit -f 4; exec voicelt trace recover a.vtrace";
+    Output::of(&mut desk.shell(line)).exits(1).says("make room");
     assert_eq!(read(&place), before);
-    let left: Vec<_> = fs::read_dir(&folder).unwrap().collect();
-    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(desk.names("", ""), ["a.vtrace"]);
     finish(&place, step()).unwrap();
     assert_eq!(contents(&place), journal.whole);
 }
@@ -337,7 +312,7 @@ fn a_full_disk_costs_a_recovery_and_nothing_else() {
 #[test]
 fn a_recording_that_is_whole_has_no_damage() {
     let rows = [JournalRow::new(0, 5, JournalKind::Opened)];
-    let desk = Desk::new(rows.into_iter().map(|row| (row, None)).collect());
+    let desk = Unfinished::new(rows.into_iter().map(|row| (row, None)).collect());
     let (finished, _) = desk.finish();
     assert_eq!(finished.damage, Damage::default());
     assert_eq!(finished.counts.unconfigured, 1);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use voicelt::results::manifest::RunManifest;
 use voicelt::results::reader::RunDir;
-use voicelt::results::row::RequestRow;
+use voicelt::results::row::{RequestRow, TimelineRow};
 use voicelt::table::write_all;
 use voicelt::trace::Trace;
 
@@ -95,8 +95,9 @@ impl Desk {
     pub(crate) fn put_run(&self, name: &str, manifest: &RunManifest, rows: &[RequestRow]) {
         let manifest = serde_json::to_string(manifest).unwrap();
         self.write(&format!("{name}/run.json"), manifest);
-        let table = self.path(name).join("requests.parquet");
-        write_all(&table, 1_024, &[], rows).unwrap();
+        let table = |table| self.path(name).join(format!("{table}.parquet"));
+        write_all(&table("requests"), 1_024, &[], rows).unwrap();
+        write_all::<TimelineRow>(&table("timeline"), 1_024, &[], &[]).unwrap();
     }
 
     /// voicelt with the arguments of a command line, and none of the settings of whoever tests.

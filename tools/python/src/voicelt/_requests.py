@@ -70,12 +70,14 @@ def every_turn(requests: Table, started: Table, manifest: dict[str, Any]) -> pl.
 def derive(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with the columns that `Run` describes."""
     status = pl.col("status")
-    stopped = status.is_in(["interrupted", "cancelled"]) & pl.col("end_of_speech_sent_ns").is_null()
+    in_flight = status == "interrupted"
+    cancelled = status == "cancelled"
+    stopped = in_flight | (cancelled & pl.col("end_of_speech_sent_ns").is_null())
     return rows.with_columns(
         *((pl.col(f"{name}_ns") / _NS_PER_MS).alias(f"{name}_ms") for name in _MILLISECONDS),
         *((pl.col(f"{name}_ns") / _NS_PER_S).alias(f"{name}_s") for name in _SECONDS),
         answered=pl.col("first_audio_ns").is_not_null(),
-        success=status.is_in(["ok", "barged_in"]),
+        success=pl.when(~in_flight & ~cancelled).then(status.is_in(["ok", "barged_in"])),
         measured=(pl.col("phase") == "steady")
         & ~stopped
         & pl.col("intended_end_of_speech_ns").is_not_null()

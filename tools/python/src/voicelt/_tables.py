@@ -9,6 +9,9 @@ import polars as pl
 
 from voicelt.errors import NotReadable
 
+# How often parts are listed again that became one meanwhile.
+_MOST_LOOKS = 16
+
 
 @dataclass(frozen=True)
 class Table:
@@ -27,23 +30,29 @@ class Table:
 
         Raises `NotReadable` for a finished file that cannot be read.
         """
-        frames: list[pl.DataFrame] = []
-        unreadable: list[str] = []
-        # Parts are listed before the file is looked for: they go away only when it is there.
-        listed = parts(folder, name)
         finished = folder / f"{name}.parquet"
-        if not finished.exists():
-            for part in listed:
+        for look in range(_MOST_LOOKS):
+            frames: list[pl.DataFrame] = []
+            unreadable: list[str] = []
+            # Parts are listed before the file is looked for: they go away only when it is there.
+            listed = parts(folder, name)
+            gone = False
+            if not finished.exists():
+                for part in listed:
+                    try:
+                        frames.append(pl.read_parquet(part))
+                    except (OSError, pl.exceptions.PolarsError) as error:
+                        gone |= isinstance(error, FileNotFoundError)
+                        unreadable.append(f"{part}: {error}")
+            # A run that ends while it is read takes its parts away.
+            if finished.exists():
                 try:
-                    frames.append(pl.read_parquet(part))
+                    return cls(pl.read_parquet(finished), finished=True)
                 except (OSError, pl.exceptions.PolarsError) as error:
-                    unreadable.append(f"{part}: {error}")
-        # A run that ends while it is read takes its parts away.
-        if finished.exists():
-            try:
-                return cls(pl.read_parquet(finished), finished=True)
-            except (OSError, pl.exceptions.PolarsError) as error:
-                raise NotReadable(f"{finished} is damaged: {error}") from error
+                    raise NotReadable(f"{finished} is damaged: {error}") from error
+            # One that goes on makes one part of many; then there is another that holds their rows.
+            if not gone or look == _MOST_LOOKS - 1:
+                break
         frame = pl.concat(frames) if frames else None
         return cls(frame, finished=False, unreadable=tuple(unreadable))
 
@@ -53,12 +62,19 @@ class Table:
 
 
 def parts(folder: Path, name: str) -> list[Path]:
-    """The numbered parts of the table `name`, in order; files under other names, such as a part
-    that is being written, are none of them."""
-    pattern = re.compile(rf"{name}-(\d+)\.parquet")
-    numbered = [
-        (int(found[1]), path)
+    """The parts of the table `name`, in order, such as `requests-00001.parquet`, or those that hold
+    several, such as `requests-00001-00016.parquet`; without those that another one covers. Files
+    under other names, such as a part that is being written, are none of them."""
+    pattern = re.compile(rf"{name}-(\d+)(?:-(\d+))?\.parquet")
+    spans = [
+        (int(found[1]), -int(found[2] or found[1]), path)
         for path in folder.iterdir()
         if (found := pattern.fullmatch(path.name)) is not None
     ]
-    return [path for _, path in sorted(numbered)]
+    kept: list[Path] = []
+    covered = 0
+    for _, last, path in sorted(spans):
+        if -last > covered:
+            covered = -last
+            kept.append(path)
+    return kept

@@ -20,10 +20,11 @@ class Run:
     - `NAME_ms` for every `NAME_ns` that is a latency or a lag: milliseconds, floating point;
     - `intended_start_s`, `started_s`, `closed_s`: seconds since the run's epoch, floating point;
     - `answered`: audio came;
-    - `success`: the status is `ok` or `barged_in`;
+    - `success`: the status is `ok` or `barged_in`; null for a request that is in flight
+      (`interrupted`) or that we cancelled, which is neither a success nor an error;
     - `measured`: the headline figures of the report are over this request: it is of the steady
       phase, its clip has speech, the caller was neither cut off nor overlapped by the answer
-      before, nor stopped by us while speaking.
+      before, nor stopped by us while speaking, and the request is not in flight.
 
     A turn whose row is missing, since the run was killed or goes on, has status `interrupted` and
     little else. Other tables are as on disk, and None where the run has none.
