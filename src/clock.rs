@@ -2,6 +2,10 @@
 //!
 //! Run times count from a [`RunClock`]'s epoch on the system's monotonic clock, the one that
 //! absolute timers use too; a stepped wall clock changes nothing.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the only place that reads a clock"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

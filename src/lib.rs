@@ -77,6 +77,11 @@
 
 pub mod audio;
 pub mod campaign;
+#[expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_types,
+    reason = "the room where arguments are parsed and errors end"
+)]
 pub mod cli;
 pub mod clock;
 pub mod doctor;

@@ -226,6 +226,9 @@ mod tests {
     /// Rates no one plans for: GSM and old sound cards, video clocks, primes.
     const ODD_RATES: [u32; 5] = [12_000, 24_000, 37_800, 44_056, 8_011];
 
+    /// The middle second of a second and a half.
+    const MIDDLE: std::ops::Range<usize> = 4_000..20_000;
+
     fn convert(from_hz: u32, input: &[f32]) -> Vec<f32> {
         let mut resampler = Resampler::new(from_hz, TO).unwrap();
         let mut out = Vec::new();
@@ -250,12 +253,12 @@ mod tests {
 
     /// Gain of the tone in dB and the level of everything else, relative to the tone put in.
     fn measure(hz: f64, rate: u32) -> (f64, f64) {
-        let out = convert(rate, &tone(hz, rate, 3.0));
-        // The middle two seconds, away from the clip's own edges: whole periods of whole hertz.
-        let middle = &out[8_000..40_000];
+        let out = convert(rate, &tone(hz, rate, 1.5));
+        // The middle second, away from the clip's own edges: whole periods of whole hertz.
+        let middle = &out[MIDDLE];
         let (mut sin, mut cos) = (0.0, 0.0);
         for (n, &sample) in middle.iter().enumerate() {
-            let angle = 2.0 * PI * hz * (n + 8_000) as f64 / f64::from(TO);
+            let angle = 2.0 * PI * hz * (n + MIDDLE.start) as f64 / f64::from(TO);
             sin += f64::from(sample) * angle.sin() * 2.0 / middle.len() as f64;
             cos += f64::from(sample) * angle.cos() * 2.0 / middle.len() as f64;
         }
@@ -263,7 +266,7 @@ mod tests {
             .iter()
             .enumerate()
             .map(|(n, &sample)| {
-                let angle = 2.0 * PI * hz * (n + 8_000) as f64 / f64::from(TO);
+                let angle = 2.0 * PI * hz * (n + MIDDLE.start) as f64 / f64::from(TO);
                 (f64::from(sample) - sin * angle.sin() - cos * angle.cos()).powi(2)
             })
             .sum::<f64>()
@@ -300,8 +303,8 @@ mod tests {
                 0.99 * nyquist,
             ] {
                 if hz < nyquist {
-                    let out = convert(rate, &tone(hz, rate, 3.0));
-                    let middle = &out[8_000..40_000];
+                    let out = convert(rate, &tone(hz, rate, 1.5));
+                    let middle = &out[MIDDLE];
                     let power = middle.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>();
                     let level = db((2.0 * power / middle.len() as f64).sqrt() / 0.5);
                     assert!(level < -120.0, "{hz} Hz at {rate}: {level:.1} dB");
@@ -313,7 +316,7 @@ mod tests {
     #[test]
     fn the_length_is_rounded_for_clips_of_any_length() {
         for rate in RATES.into_iter().chain(ODD_RATES) {
-            for samples in [0_u64, 1, 2, 3, 100, 4_409, 4_410, 44_100, 100_003] {
+            for samples in [0_u64, 1, 2, 3, 100, 4_409, 4_410, 50_003] {
                 let out = convert(rate, &vec![0.1; samples as usize]);
                 let exact = samples as f64 * f64::from(TO) / f64::from(rate);
                 assert_eq!(
@@ -328,8 +331,8 @@ mod tests {
     #[test]
     fn an_impulse_lands_where_it_should() {
         for rate in RATES.into_iter().chain(ODD_RATES) {
-            for at in [0, 50, 4_410, 30_000] {
-                let mut input = vec![0.0; 40_000];
+            for at in [0, 50, 4_410, 12_000] {
+                let mut input = vec![0.0; 16_000];
                 input[at] = 1.0;
                 let out = convert(rate, &input);
                 let peak = (0..out.len()).max_by(|&a, &b| out[a].abs().total_cmp(&out[b].abs()));

@@ -229,6 +229,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn the_split_into_pieces_changes_nothing(cuts in proptest::collection::vec(0_usize..60_000, 0..40)) {
             let pcm = call(&[400, 550, 900, 210, 300, 700, 100]);

@@ -234,12 +234,12 @@ mod tests {
     use crate::replay::shelf::tests::bundle;
     use crate::replay::sketch::plan;
 
-    /// Chunks of the 10-minute call, those that are cut in two counted twice.
-    const CHUNKS: usize = 36_000;
+    /// Chunks of the 2-minute call, those that are cut in two counted twice.
+    const CHUNKS: usize = 7_200;
 
-    /// A loader of one call of 10 minutes, with room for about 16 s of it.
+    /// A loader of one call of 2 minutes, with room for about 16 s of it.
     fn loader() -> (tempfile::TempDir, Loader, UnboundedReceiver<Arc<Script>>) {
-        let (dir, bundle, _) = bundle(600, true);
+        let (dir, bundle, _) = bundle(120, true);
         let plan = plan(&bundle, &Shape::default(), RunTime(0)).unwrap();
         let (loader, mut receivers) = Loader::new(plan, bundle, 600_000, 1, false);
         (dir, loader, receivers.remove(0))

@@ -122,6 +122,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn bounds_hold(seconds in prop::collection::vec(
             prop::collection::vec(-1_000_000_i64..50_000_000, 1..300), 1..20,

@@ -7,8 +7,8 @@ use voicelt::results::row::RequestRow;
 use voicelt::results::sample::{manifest, row};
 use voicelt::units::NS_PER_MS;
 
+use crate::replay::replay_into;
 use crate::support::Desk;
-use crate::support::desk::DEMO;
 
 /// Puts a run of the sample's trace there, answered so much later, as `change` says.
 fn put(desk: &Desk, name: &str, later_ms: i64, change: impl FnOnce(&mut RunManifest)) {
@@ -18,7 +18,7 @@ fn put(desk: &Desk, name: &str, later_ms: i64, change: impl FnOnce(&mut RunManif
         ..manifest()
     };
     change(&mut run);
-    let rows = (0..1_000).map(|turn| {
+    let rows = (0..300).map(|turn| {
         let mut row = row(turn);
         let later = later_ms * NS_PER_MS;
         row.first_audio_ns = row.first_audio_ns.map(|ns| ns + later);
@@ -60,17 +60,16 @@ fn difference<'a>(comparison: &'a Value, metric: &str) -> &'a Value {
 }
 
 #[test]
-fn two_replays_of_the_demo_are_paired_turn_by_turn() {
-    let desk = Desk::new();
-    for run in ["one", "two"] {
-        let flags = "-t embedded --limit 4 --quiet";
-        desk.voicelt(&format!("replay {DEMO} -o {run} {flags}"))
-            .exits(0);
+fn two_replays_of_a_trace_are_paired_turn_by_turn() {
+    let desk = Desk::with_trace("--synth speech-like:500ms --sessions 4");
+    let runs = ["one", "two"].map(|run| desk.start(&replay_into("embedded", run)));
+    for run in runs {
+        run.wait().exits(0);
     }
     let output = desk.voicelt("compare one two --json both.json").exits(0);
     output
-        .says("paired, since both are replays of trace demo: ")
-        .says("load      the same: audio demo, sessions 4");
+        .says("paired, since both are replays of trace calls: ")
+        .says("load      the same: audio calls, sessions 4");
     let text = output.said();
     assert!(
         text.lines().all(|line| line.chars().count() <= 80),

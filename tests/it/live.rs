@@ -193,7 +193,9 @@ fn a_recorder_counts_what_it_carries() {
 fn without_a_terminal_there_is_a_line_now_and_then_unless_it_is_unwanted() {
     let desk = desk(60);
     let replay = replay("embedded");
-    let said = desk.voicelt(&replay).exits(0).stderr;
+    let [watched, not_watched] =
+        ["", "--no-live"].map(|flag| desk.start(&format!("{replay} {flag}")));
+    let said = watched.wait().exits(0).stderr;
     let mut lines = said.lines();
     let line = lines.find(|line| line.contains(" sessions started (60 planned) · "));
     let line = line.unwrap_or_else(|| panic!("{said}"));
@@ -201,7 +203,7 @@ fn without_a_terminal_there_is_a_line_now_and_then_unless_it_is_unwanted() {
         line.contains(" requests/s, response p50 ") && !said.contains('\x1b'),
         "{said}"
     );
-    let said = desk.voicelt(&format!("{replay} --no-live")).stderr;
+    let said = not_watched.wait().stderr;
     assert!(
         !said.contains(" planned)") && said.contains("results: "),
         "{said}"

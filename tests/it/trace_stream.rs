@@ -220,7 +220,7 @@ fn a_session_without_bounds_is_refused_before_it_fills_the_memory() {
     let sealed = Sealed::new();
     sealed.rewrite::<TurnRow>(|rows| {
         let first = rows[0].clone();
-        let endless = (0..400_000).map(|turn| TurnRow {
+        let endless = (0..303_000).map(|turn| TurnRow {
             turn,
             ..first.clone()
         });

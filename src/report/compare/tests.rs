@@ -336,7 +336,7 @@ fn too_little_data_is_left_out_and_says_so() {
 #[test]
 fn identical_runs_rarely_differ_and_slower_ones_do() {
     let (mut alarms, mut missed) = (0, 0);
-    for seed in 0..8 {
+    for seed in 0..4 {
         let base = of(&named("base"), &turns(600, 3 * seed, 1.0));
         let same = of(&named("same"), &turns(600, 3 * seed + 1, 1.0));
         let slow = of(&named("slow"), &turns(600, 3 * seed + 2, 1.1));
@@ -349,7 +349,7 @@ fn identical_runs_rarely_differ_and_slower_ones_do() {
         missed += u32::from(!differs(slow));
     }
     assert!(
-        alarms <= 2 && missed <= 1,
+        alarms <= 1 && missed == 0,
         "{alarms} alarms, {missed} missed"
     );
 }

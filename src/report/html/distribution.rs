@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn the_band_holds_where_turns_of_a_session_are_alike() {
-        let seeds = 400;
+        let seeds = 150;
         for alike in [0.0, 0.5, 0.9] {
             let covered = (0..seeds).filter(|seed| {
                 let mut rng = ChaCha8Rng::seed_from_u64(*seed);

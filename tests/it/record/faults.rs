@@ -6,7 +6,7 @@ use voicelt::trace::stream::Bundle;
 use crate::replay::replay_into;
 use crate::support::{Desk, Running, until};
 
-/// Calls of a few seconds, ten at a time.
+/// Thirty calls of two seconds, ten at a time.
 const CALLS: &str = "--synth speech-like:2s --arrivals constant:5/s --duration 6s";
 
 #[test]

@@ -10,9 +10,9 @@ use voicelt::trace::stream::{Bundle, SessionRows};
 use crate::replay::replay_into;
 use crate::support::Desk;
 
-/// Six calls of two turns each within three seconds, from an open microphone.
-const CALLS: &str = "--synth speech-like:1s --turns 2 --answer-time 1500ms \
-                     --arrivals constant:2/s --duration 3s";
+/// Six calls of two turns each within a second, from an open microphone.
+const CALLS: &str = "--synth speech-like:600ms --turns 2 --answer-time 1s \
+                     --arrivals constant:6/s --sessions 6";
 
 /// The session's chunks: for each, the bytes that were sent and when, after its start.
 fn chunks(bundle: &Bundle, rows: &SessionRows) -> Vec<(i64, Vec<u8>)> {

@@ -103,12 +103,18 @@ impl Caller {
     }
 }
 
-/// A caller who has spoken twice, and was answered.
-pub(crate) fn two_turns(call: u64, at_ns: i64) -> Caller {
+/// A caller who has spoken, and was answered.
+pub(crate) fn one_turn(call: u64, at_ns: i64) -> Caller {
     let mut caller = Caller::new(call, at_ns);
     caller.hears(JournalKind::Listening, 1, 0);
     caller.speak(call * 2 + 1);
     caller.answer();
+    caller
+}
+
+/// A caller who has spoken twice, and was answered.
+pub(crate) fn two_turns(call: u64, at_ns: i64) -> Caller {
+    let mut caller = one_turn(call, at_ns);
     caller.speak(call * 2 + 2);
     caller.answer();
     caller

@@ -7,9 +7,9 @@ use voicelt::report::diagnosis::{Finding, Kind};
 use super::replay_into;
 use crate::support::Desk;
 
-/// Calls of three to five seconds, four a second.
-const CALLS: &str = "--synth speech-like:3s --synth speech-like:4s --synth speech-like:5s \
-                     --arrivals constant:4/s --sessions 24";
+/// Calls of two to three seconds, eight a second.
+const CALLS: &str = "--synth speech-like:2s --synth speech-like:2500ms --synth speech-like:3s \
+                     --arrivals constant:8/s --sessions 24";
 
 /// What a replay against a gateway with these flags finds, and what `report` says of it.
 fn diagnose(gateway: &str) -> (Vec<Finding>, String) {
@@ -35,13 +35,13 @@ fn diagnose(gateway: &str) -> (Vec<Finding>, String) {
 
 #[test]
 fn streams_that_a_proxy_cuts_off_are_said_to_be_with_their_age() {
-    let (findings, text) = diagnose("--cut-streams-after 2s");
+    let (findings, text) = diagnose("--cut-streams-after 1s");
     let [limit] = &findings[..] else {
         panic!("{findings:#?}");
     };
     assert_eq!(limit.kind, Kind::StreamLimit);
     assert!(
-        limit.title.starts_with("Streams are cut off 2."),
+        limit.title.starts_with("Streams are cut off 1."),
         "{limit:?}"
     );
     assert!(limit.evidence.contains("UNAVAILABLE"), "{limit:?}");

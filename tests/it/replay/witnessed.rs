@@ -12,9 +12,9 @@ use crate::support::Desk;
 const GATEWAY: &str = "--slots 200 --arrivals-log log.parquet";
 
 #[test]
-fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
+fn every_chunk_of_fifty_sessions_arrives_and_the_log_agrees() {
     let desk = Desk::with_trace(
-        "--synth speech-like:1s --arrivals constant:50/s --sessions 100 --turns 2 --answer-time 3s",
+        "--synth speech-like:1s --arrivals constant:50/s --sessions 50 --turns 2 --answer-time 3s",
     );
     let (gateway, target) = desk.gateway(GATEWAY);
     let replay = replay_into(&target, "run");
@@ -23,7 +23,7 @@ fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
 
     let run = desk.run("run");
     let rows = run.requests().unwrap().rows;
-    assert_eq!(rows.len(), 200, "every turn is one row");
+    assert_eq!(rows.len(), 100, "every turn is one row");
     assert!(
         rows.iter()
             .all(|row| row.status == Status::Ok && row.chunks_sent == row.chunks_planned)
@@ -34,7 +34,7 @@ fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
         .collect();
     keys.sort_unstable();
     keys.dedup();
-    assert_eq!(keys.len(), 200);
+    assert_eq!(keys.len(), 100);
 
     let log = desk.path("log.parquet");
     let epoch: i64 = Reader::<ArrivalRow>::open(&log)
@@ -58,7 +58,7 @@ fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
     let sent: Vec<_> = messages.iter().filter(is_message).collect();
     assert_eq!(arrivals.len(), sent.len(), "nothing lost, nothing doubled");
     assert_eq!(
-        run.manifest().planned.chunks as usize + 100,
+        run.manifest().planned.chunks as usize + 50,
         sent.len(),
         "chunks and configurations"
     );
@@ -76,8 +76,8 @@ fn every_chunk_of_a_hundred_sessions_arrives_and_the_log_agrees() {
 
     let (code, testimony) = testimony(&desk);
     let counts = Counts {
-        sent: run.manifest().planned.chunks + 100,
-        arrived: run.manifest().planned.chunks + 100,
+        sent: run.manifest().planned.chunks + 50,
+        arrived: run.manifest().planned.chunks + 50,
         ..Counts::default()
     };
     assert_eq!(testimony.messages, counts, "chunks and configurations");

@@ -82,6 +82,8 @@ impl Healthy {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn nothing_is_said_of_a_healthy_run(healthy in healthy()) {
         let (rows, timeline) = healthy.run();
