@@ -16,7 +16,7 @@ pub enum Outcome {
     Untrusted,
     /// The target could not be reached.
     Unreachable,
-    /// Stopped by SIGTERM; partial results are written.
+    /// Stopped by SIGTERM or SIGHUP; partial results are written.
     Terminated,
     /// Stopped by Ctrl-C; partial results are written.
     Interrupted,

@@ -27,6 +27,7 @@ pub mod summary;
 mod tally;
 pub mod text;
 mod trust;
+pub mod turns;
 pub mod wer;
 pub mod witness;
 pub mod yardstick;

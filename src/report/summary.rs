@@ -17,6 +17,7 @@ use super::server::{self, ServerSeries};
 use super::stats::{Percentiles, Quantile};
 use super::steady::Steady;
 use super::tally::Tally;
+use super::turns::Turns;
 use super::wer::Wer;
 use super::yardstick::Paired;
 use crate::results::ResultsError;
@@ -25,7 +26,7 @@ use crate::results::manifest::{
     ClosedLoop, ExitReason, Planned, RunManifest, Verdict, VerdictLevel,
 };
 use crate::results::reader::RunDir;
-use crate::results::row::{RequestRow, Status, TimelineRow};
+use crate::results::row::{RequestRow, TimelineRow};
 use crate::units::{NS_PER_MS, NS_PER_S};
 
 /// The version of the summary's shape.
@@ -122,34 +123,6 @@ pub struct RunFacts {
     pub allow_invalid: bool,
 }
 
-/// What became of the turns of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Turns {
-    /// Planned.
-    pub planned: u64,
-    /// Rows of the run.
-    pub rows: u64,
-    /// Turns that started.
-    pub started: u64,
-    /// Turns among them that were under way when the run ended, or still are: no successes and no
-    /// errors.
-    #[serde(default)]
-    pub in_flight: u64,
-    /// Successes: `ok` and `barged_in`.
-    pub successes: u64,
-    /// Successes over all rows but the cancelled and those in flight; null without any.
-    pub success_rate: Option<f64>,
-    /// Turns whose clip has speech, so that an answer is expected.
-    pub answer_expected: u64,
-    /// Turns among them that were answered with audio.
-    pub answered: u64,
-    /// Turns that began before the answer to the one before had ended.
-    #[serde(default)]
-    pub overlapped: u64,
-    /// Rows by status.
-    pub outcomes: BTreeMap<String, u64>,
-}
-
 /// The requests that headline figures are over: the steady phase, less those left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
@@ -204,16 +177,6 @@ pub struct Rates {
     pub offered_chunks_per_s: f64,
     /// Chunks a second, as sent.
     pub achieved_chunks_per_s: f64,
-}
-
-impl Turns {
-    /// Turns that shares of successes and errors are over: neither in flight nor cancelled by us.
-    #[must_use]
-    pub fn judged(&self) -> u64 {
-        let statuses = Status::ALL.iter().filter(|status| status.is_judged());
-        let counts = statuses.filter_map(|status| self.outcomes.get(status.name()));
-        counts.sum()
-    }
 }
 
 impl Summary {
@@ -429,6 +392,7 @@ fn rates(timeline: &[TimelineRow]) -> Option<Rates> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::row::Status;
     use crate::results::sample::{manifest, row, second, unanswered};
 
     #[test]

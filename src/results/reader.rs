@@ -316,8 +316,16 @@ mod tests {
     fn parts_that_are_folded_while_they_are_read_give_each_turn_once() {
         let dir = sample_dir();
         let (one, two) = (sample::row(0), sample::row(1));
-        put(dir.path(), "requests-00001.parquet", &[one.clone()]);
-        put(dir.path(), "requests-00002.parquet", &[two.clone()]);
+        put(
+            dir.path(),
+            "requests-00001.parquet",
+            std::slice::from_ref(&one),
+        );
+        put(
+            dir.path(),
+            "requests-00002.parquet",
+            std::slice::from_ref(&two),
+        );
         put(dir.path(), "started-00001.parquet", &[started(2)]);
         let run = RunDir::open(dir.path()).unwrap();
         let listed = Unfinished::list(dir.path()).unwrap().unwrap();

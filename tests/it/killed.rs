@@ -98,11 +98,13 @@ fn a_terminal_that_is_closed_ends_a_run_in_order() {
 #[test]
 fn a_second_signal_ends_calls_at_once_and_they_are_no_errors() {
     // A call of two turns, half a minute each.
-    let desk = Desk::with_trace("--synth speech-like:30s --synth-clips 2 --turns 2");
+    let desk = Desk::with_trace("--synth speech-like:30s --turns 2 --sessions 1");
     let (_gateway, target) = desk.gateway("");
-    let run = desk.start(&replay_into(&target, "run --limit 1"));
+    let line = format!("replay calls.vtrace -t {target} -o run --no-live");
+    let mut run = desk.start(&line);
     until(|| desk.names("run", "started-0").pop());
     run.signal(Signal::HUP);
+    run.says("stopping: ", "\n");
     run.signal(Signal::INT);
     run.wait().exits(143);
     let rows = desk.requests("run");

@@ -55,7 +55,7 @@ pub(super) struct Sum {
 /// What the end of a batch says, if the batch is as it was written.
 pub(super) enum Fits {
     /// What it says of itself.
-    Whole(Sum),
+    Whole(Box<Sum>),
     /// Format 1: it says no more than that it was written here.
     Here,
 }

@@ -67,7 +67,8 @@ fn a_gateway_that_dies_is_data() {
     let desk = Desk::with_trace(LONG);
     let (gateway, target) = desk.gateway("");
     let run = desk.start(&replay_into(&target, "run"));
-    until(|| desk.names("run", "started-0").pop());
+    let ended = desk.path("run/requests-00002.parquet");
+    until(|| ended.exists().then_some(()));
     drop(gateway);
     // Failures of the gateway are rows.
     run.wait().exits(0);
