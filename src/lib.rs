@@ -84,6 +84,7 @@ pub mod campaign;
 )]
 pub mod cli;
 pub mod clock;
+pub mod conversation;
 pub mod doctor;
 pub mod fence;
 pub mod gateway;

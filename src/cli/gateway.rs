@@ -53,6 +53,9 @@ pub struct GatewayArgs {
     /// Share of answers that are an ERROR event instead, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub error_rate: f64,
+    /// Share of turns after which an interim transcript of noise comes before the next one, 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.0)]
+    pub stray_interims: f64,
     /// Cut every stream off at this age, as a proxy does that has such a limit
     #[arg(long, value_name = "AGE")]
     pub cut_streams_after: Option<DurationArg>,
@@ -70,6 +73,7 @@ const EXAMPLES: &str = "\
 Examples:
   voicelt gateway --listen 127.0.0.1:50051
   voicelt gateway --slots 4 --llm-first-token lognormal:p50=200ms,p95=900ms --error-rate 0.01
+  voicelt gateway --stray-interims 0.2
   voicelt gateway --cut-streams-after 15s --arrivals-log arrivals.parquet";
 
 impl GatewayArgs {
@@ -86,6 +90,7 @@ impl GatewayArgs {
             endpoint_silence_ns: self.endpoint_silence.ns,
             early_endpoint_ns: self.early_endpoint.map(|pause| pause.ns),
             error_rate: self.error_rate,
+            stray_interims: self.stray_interims,
             cut_streams_after_ns: self.cut_streams_after.map(|age| age.ns),
             seed: self.seed,
             arrivals_log: self.arrivals_log.clone(),
@@ -101,9 +106,10 @@ impl GatewayArgs {
 pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
     let metrics = args.metrics.listen(false)?;
     let gateway = Gateway::new(args.spec()).map_err(|error| match error {
-        GatewayError::NoSlots | GatewayError::ErrorRate(_) | GatewayError::RealTimeFactor(_) => {
-            anyhow::Error::from(BadInput(error.into()))
-        }
+        GatewayError::NoSlots
+        | GatewayError::ErrorRate(_)
+        | GatewayError::StrayInterims(_)
+        | GatewayError::RealTimeFactor(_) => anyhow::Error::from(BadInput(error.into())),
         other => other.into(),
     })?;
     metrics.show(|| gateway_metrics(gateway.gauges()));
@@ -187,6 +193,7 @@ mod tests {
             "--endpoint-silence=0.3",
             "--early-endpoint=150ms",
             "--error-rate=0.01",
+            "--stray-interims=0.5",
             "--cut-streams-after=15s",
             "--seed=7",
             "--arrivals-log=a.parquet",
@@ -205,6 +212,7 @@ mod tests {
             endpoint_silence_ns: 300_000_000,
             early_endpoint_ns: Some(150_000_000),
             error_rate: 0.01,
+            stray_interims: 0.5,
             cut_streams_after_ns: Some(15_000_000_000),
             seed: 7,
             arrivals_log: Some(PathBuf::from("a.parquet")),

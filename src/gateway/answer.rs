@@ -1,4 +1,5 @@
-//! One answer: final transcript, PROCESSING, then each part of its plan when it is ready.
+//! One answer: final transcript, PROCESSING, then each part of its plan when it is ready. Noise may
+//! be transcribed after it.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use super::message;
 use super::metrics::GatewayGauges;
 use super::model::{Part, plan_answer};
 use super::outbox::{Broken, Outbox};
+use super::script;
 use super::service::Shared;
 use super::speech::Voices;
 use super::tally::Tally;
@@ -15,8 +17,28 @@ use super::turn::Turn;
 use crate::clock::monotonic_ns;
 use crate::wire::voice_workflow::EventType;
 
-/// Answers `turn`, from its transcript to LISTENING.
+/// The stream of a turn's generator that noise is drawn from, so that without noise nothing changes.
+const NOISE: u64 = 1;
+
+/// Answers `turn`, from its transcript to LISTENING and the noise that may follow.
 pub(super) async fn give(
+    shared: &Shared,
+    outbox: &Outbox,
+    voices: &Voices,
+    turn: Turn,
+) -> Result<(), Broken> {
+    let mut rng = turn.rng.clone();
+    rng.set_stream(NOISE);
+    server_turn(shared, outbox, voices, turn).await?;
+    outbox.send(message::event(EventType::Listening)).await?;
+    if rng.random_bool(shared.spec.stray_interims) {
+        let noise = script::draw_noise(&mut rng);
+        outbox.send(message::transcript(noise)).await?;
+    }
+    Ok(())
+}
+
+async fn server_turn(
     shared: &Shared,
     outbox: &Outbox,
     voices: &Voices,
@@ -37,8 +59,7 @@ pub(super) async fn give(
         Tally::count(&shared.tally.errors);
         Tally::count(&shared.gauges.failed);
         let text = "injected failure of the language model".to_owned();
-        outbox.send(message::error(text)).await?;
-        return outbox.send(message::event(EventType::Listening)).await;
+        return outbox.send(message::error(text)).await;
     }
     // First come, first served; nobody closes the semaphore.
     let mut slot = shared.slots.acquire().await.ok();
@@ -71,7 +92,7 @@ pub(super) async fn give(
     }
     Tally::count(&shared.tally.answers);
     times.end();
-    outbox.send(message::event(EventType::Listening)).await
+    Ok(())
 }
 
 /// When the parts of an answer were ready, for the metrics.

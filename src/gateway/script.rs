@@ -15,6 +15,9 @@ const CALLER: &str = "hello i am calling about the order i placed last week it w
     on monday and nobody has told me where it is now could you please look it up for me and also \
     change the address on my account because i have moved since then thank you very much";
 
+/// What a recogniser makes of noise.
+const NOISES: &[&str] = &["uh", "mhm", "the", "hm yeah", "so the"];
+
 const OPENINGS: &[&str] = &[
     "Thank you for calling.",
     "Of course.",
@@ -79,6 +82,12 @@ pub(super) fn draw_answer(rng: &mut impl Rng) -> Vec<String> {
         last.pop();
     }
     sentences
+}
+
+/// An interim transcript of noise, which nobody said.
+pub(super) fn draw_noise(rng: &mut impl Rng) -> String {
+    let words = NOISES.choose(rng).copied().unwrap_or_default();
+    format!("{words}...")
 }
 
 /// Whether `sentence` ends as one; an unpunctuated tail does not.

@@ -48,6 +48,8 @@ pub struct GatewaySpec {
     pub early_endpoint_ns: Option<i64>,
     /// Share of answers that are an ERROR event instead, 0 to 1.
     pub error_rate: f64,
+    /// Share of turns after which noise is transcribed before the next one, 0 to 1.
+    pub stray_interims: f64,
     /// Age at which every stream is cut off, as by a proxy with such a limit; null for none.
     pub cut_streams_after_ns: Option<i64>,
     /// What every random choice derives from.
@@ -64,6 +66,7 @@ impl Default for GatewaySpec {
             endpoint_silence_ns: 500 * NS_PER_MS,
             early_endpoint_ns: None,
             error_rate: 0.0,
+            stray_interims: 0.0,
             cut_streams_after_ns: None,
             seed: 0,
             arrivals_log: None,
@@ -80,6 +83,11 @@ pub enum GatewayError {
     /// Not a share.
     #[error("error rate {0} is not a share; give a number from 0 to 1 (--error-rate)")]
     ErrorRate(f64),
+    /// Not a share.
+    #[error(
+        "stray interims at a rate of {0}, which is not a share; give a number from 0 to 1 (--stray-interims)"
+    )]
+    StrayInterims(f64),
     /// Not a factor of time.
     #[error("real-time factor {0} is not a number of seconds a second; give 0 or more (--tts-rtf)")]
     RealTimeFactor(f64),
@@ -101,6 +109,9 @@ impl GatewaySpec {
         }
         if !(0.0..=1.0).contains(&self.error_rate) {
             return Err(GatewayError::ErrorRate(self.error_rate));
+        }
+        if !(0.0..=1.0).contains(&self.stray_interims) {
+            return Err(GatewayError::StrayInterims(self.stray_interims));
         }
         let factor = self.model.tts_real_time_factor;
         if !(0.0..f64::INFINITY).contains(&factor) {
@@ -205,6 +216,8 @@ mod tests {
         assert!(with(|spec| spec.slots = 0).is_err());
         assert!(with(|spec| spec.error_rate = 1.5).is_err());
         assert!(with(|spec| spec.error_rate = f64::NAN).is_err());
+        assert!(with(|spec| spec.stray_interims = -0.1).is_err());
+        assert!(with(|spec| spec.stray_interims = f64::NAN).is_err());
         assert!(with(|spec| spec.model.tts_real_time_factor = -1.0).is_err());
     }
 }

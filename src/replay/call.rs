@@ -32,9 +32,11 @@ pub(super) struct Call {
     pub(super) waiting_since: Option<RunTime>,
     pub(super) half_closed: bool,
     pub(super) last_activity: RunTime,
-    /// When a message last came, or the session started.
+    /// When a message of a turn last came, or the session started.
     pub(super) last_heard: RunTime,
     pub(super) messages_received: u32,
+    /// Transcripts that were received and whose turn is not known yet, where messages are kept.
+    pub(super) open: Vec<Message>,
     /// When the caller has heard the last of the answers.
     pub(super) heard_until: RunTime,
     /// Wakes the task that reads this session.
@@ -85,6 +87,7 @@ impl Call {
             heard_until: now,
             messages_sent: 0,
             messages_received: 0,
+            open: Vec::new(),
             waker: None,
             alarm: None,
             watched: false,
@@ -313,12 +316,13 @@ impl Call {
             progress.awaiting_answer = Some(awaiting);
             self.watch(shared);
         }
-        let is_last = step.chunk + 1 == event.count;
-        if is_last && self.script.outline.last_speech[turn] == Some(step.event) {
-            if let Some(record) = self.turns[turn].as_deref_mut() {
-                record.progress.last_chunk_sent_ns = Some(sent.0);
-            }
-            self.dialogue.fully_sent(turn);
+        let is_last = step.chunk + 1 == event.count
+            && self.script.outline.last_speech[turn] == Some(step.event);
+        if is_last && let Some(record) = self.turns[turn].as_deref_mut() {
+            record.progress.last_chunk_sent_ns = Some(sent.0);
+        }
+        if is_over || is_last {
+            self.dialogue.sent_whole(turn);
         }
     }
 

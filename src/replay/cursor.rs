@@ -40,6 +40,8 @@ pub struct Cursor {
     shift_ns: i64,
     reactive: bool,
     hold: Option<Hold>,
+    /// The last hold that was left.
+    left: Option<Hold>,
 }
 
 impl Cursor {
@@ -52,6 +54,7 @@ impl Cursor {
             shift_ns: 0,
             reactive,
             hold: None,
+            left: None,
         }
     }
 
@@ -158,6 +161,20 @@ impl Cursor {
         }
     }
 
+    /// Holds after utterance `turn` again until it is released, if it did and nothing of what was
+    /// held has been sent since.
+    pub fn hold_again(&mut self, turn: usize) {
+        let left = self
+            .left
+            .filter(|left| (left.then, 0) == (self.event, self.chunk));
+        if let Some(hold) = self.hold.or(left).filter(|hold| hold.turn == turn) {
+            self.hold = Some(Hold {
+                until: None,
+                ..hold
+            });
+        }
+    }
+
     /// Leaves the hold once no further silence fits in before its end.
     fn settle(&mut self, script: &Script) {
         let Some(Hold {
@@ -176,7 +193,7 @@ impl Cursor {
         }
         let from = self.held_from(script);
         self.shift_ns = from.map_or(0, |from| until.0 - script.run_time(from).0);
-        self.hold = None;
+        self.left = self.hold.take();
         self.event = then;
         self.chunk = 0;
     }
@@ -260,6 +277,32 @@ mod tests {
         cursor.release(&script, RunTime(1900 * MS));
         cursor.release(&script, RunTime(1085 * MS));
         assert_eq!(walk(&mut cursor, &script, 2), [(2, 80), (3, 105)]);
+    }
+
+    #[test]
+    fn a_caller_who_is_told_more_before_going_on_holds_again() {
+        for microphone in [Microphone::Open, Microphone::PushToTalk] {
+            let script = script(microphone);
+            let mut cursor = Cursor::new(true);
+            let before = walk(&mut cursor, &script, 4).len();
+            cursor.release(&script, RunTime(1090 * MS));
+            cursor.hold_again(1);
+            cursor.hold_again(0);
+            assert_eq!(cursor.waiting(), Some(0), "{microphone}");
+            cursor.release(&script, RunTime(1300 * MS));
+            let after: Vec<_> = walk(&mut cursor, &script, 99);
+            let begins = after
+                .iter()
+                .find(|(event, _)| script.rows.events[*event].turn == 1);
+            assert_eq!(
+                begins.map(|(_, at_ms)| *at_ms),
+                Some(320),
+                "{microphone}: {before}"
+            );
+            // What has begun is not held any more.
+            cursor.hold_again(0);
+            assert_ne!(cursor.waiting(), Some(0), "{microphone}");
+        }
     }
 
     /// As a recorder writes it down, each chunk an event: an utterance and the noise after it, to

@@ -7,39 +7,72 @@ use super::entry::{Message, Passage};
 use super::progress::{BargeIn, End, TurnRecord};
 use super::worker::Shared;
 use crate::clock::Clock;
-use crate::units::RunTime;
+use crate::conversation::attribution::Owner;
+use crate::units::{NS_PER_S, RunTime};
 use crate::wire::reply::Reply;
 use crate::wire::status::{GrpcStatus, INTERNAL};
+
+/// Within this time after the end of speech a gateway has noticed it and begun to answer: longer than
+/// gateways wait for more speech and recognise what they heard.
+const ENDPOINT_NS: i64 = 2 * NS_PER_S;
 
 impl Call {
     /// A message of the stream arrived.
     pub(super) fn heard(&mut self, shared: &Shared, at: RunTime, message: Bytes) {
-        (self.last_activity, self.last_heard) = (at, at);
+        self.last_activity = at;
         let Some(reply) = Reply::decode(message) else {
             let status =
                 GrpcStatus::new(INTERNAL, "the server sent a message that is not protobuf");
             return self.stop(End::Stream(status));
         };
-        let turn = self.dialogue.message(at.0, &reply);
+        let owner = self.dialogue.message(at.0, &reply);
         if shared.spec.messages {
-            shared.message(Message {
-                script: self.script.clone(),
-                turn: turn.unwrap_or(0) as u32,
-                seq: self.messages_received,
-                bytes: u32::try_from(reply.payload_bytes()).unwrap_or(u32::MAX),
-                passage: Passage::Received {
-                    kind: reply.kind(),
-                    at,
-                },
-            });
+            self.keep(shared, at, &reply, owner);
         }
         self.messages_received += 1;
-        let Some(turn) = turn else { return };
+        let (Owner::Of(turn) | Owner::Settles(turn)) = owner else {
+            return;
+        };
+        self.last_heard = at;
         if matches!(reply, Reply::Audio(_)) {
             self.answer_plays(shared, turn);
         }
+        self.consider_waiting_on(shared, turn);
         self.consider_release(shared, at);
         self.write_if_done(shared, turn);
+    }
+
+    /// Keeps a message with the turn that it belongs to; one of no turn stands with the utterance
+    /// that had begun last. A transcript waits until that is known.
+    fn keep(&mut self, shared: &Shared, at: RunTime, reply: &Reply, owner: Owner) {
+        let beside = self.dialogue.latest_begun().unwrap_or(0);
+        let (Owner::Of(turn) | Owner::Settles(turn)) = owner else {
+            let message = self.received(at, reply, beside);
+            return match owner {
+                Owner::Open => self.open.push(message),
+                _ => shared.message(message),
+            };
+        };
+        if matches!(owner, Owner::Settles(_)) {
+            for mut message in self.open.drain(..) {
+                message.turn = message.turn.min(turn as u32);
+                shared.message(message);
+            }
+        }
+        shared.message(self.received(at, reply, turn));
+    }
+
+    fn received(&self, at: RunTime, reply: &Reply, turn: usize) -> Message {
+        Message {
+            script: self.script.clone(),
+            turn: turn as u32,
+            seq: self.messages_received,
+            bytes: u32::try_from(reply.payload_bytes()).unwrap_or(u32::MAX),
+            passage: Passage::Received {
+                kind: reply.kind(),
+                at,
+            },
+        }
     }
 
     /// Audio of an answer arrived: it is awaited no longer, and the caller may speak into it.
@@ -87,6 +120,18 @@ impl Call {
         self.pump(shared);
     }
 
+    /// With reactive timing: a further answer to the last utterance began before the caller went on,
+    /// who listens to that as well.
+    fn consider_waiting_on(&mut self, shared: &Shared, turn: usize) {
+        let barges_in = self.turns[turn]
+            .as_deref()
+            .is_some_and(|record| record.progress.barge_in.is_some());
+        let expects = shared.run.expects_answer(self.script.turn(turn));
+        if expects && !barges_in && self.dialogue.is_being_answered(turn) {
+            self.cursor.hold_again(turn);
+        }
+    }
+
     /// With reactive timing: once the answer to the last utterance has ended, it is known when the
     /// caller goes on.
     pub(super) fn consider_release(&mut self, shared: &Shared, now: RunTime) {
@@ -97,7 +142,8 @@ impl Call {
             Some(end_ns) => {
                 let next = self.script.rows.turns.get(turn + 1);
                 let think_ns = next.and_then(|next| next.think_ns).unwrap_or(0);
-                RunTime(end_ns + think_ns).max(now)
+                let rest = self.answer_to_the_rest(turn).unwrap_or(now);
+                RunTime(end_ns + think_ns).max(rest).max(now)
             }
             None => match self.goes_on_unanswered(shared, turn) {
                 Some(at) => at,
@@ -108,6 +154,15 @@ impl Call {
         if let Some(step) = self.cursor.step(&self.script) {
             self.set_alarm(shared, step.due);
         }
+    }
+
+    /// When a caller whom the gateway cut off in `turn` waits no longer for an answer to the rest of
+    /// what they said.
+    fn answer_to_the_rest(&self, turn: usize) -> Option<RunTime> {
+        let progress = &self.turns[turn].as_deref()?.progress;
+        let said_ns = progress.end_of_speech_sent_ns?;
+        let is_cut_off = self.dialogue.is_cut_off(turn);
+        is_cut_off.then_some(RunTime(said_ns + ENDPOINT_NS))
     }
 
     /// When the caller has heard the whole answer to `turn`, if it has ended.
@@ -172,6 +227,10 @@ impl Call {
     /// The session is over: writes what has not been written.
     pub(super) fn finish(&mut self, shared: &Shared, end: &End) {
         let now = shared.clock.now();
+        self.dialogue.finish();
+        self.open
+            .drain(..)
+            .for_each(|message| shared.message(message));
         for turn in 0..self.turns.len() {
             if let Some(record) = &mut self.turns[turn]
                 && record.progress.started_ns.is_some()

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::phases::Phases;
 use super::script::Script;
+use crate::conversation::text::{MAX_ERROR_CHARS, cut};
 use crate::results::manifest::wire_session_id;
 use crate::results::row::{RequestRow, Status};
 use crate::table::UtcInstant;
 use crate::trace::model::{Microphone, SpeechMethod, TurnRow};
 use crate::trace::stream::Bundle;
 use crate::units::{RunTime, TraceTime};
-use crate::wire::dialogue::{Heard, MAX_ERROR_CHARS, cut};
+use crate::wire::dialogue::Heard;
 use crate::wire::status::{GrpcStatus, OK};
 
 /// What all sessions of a run share.
@@ -248,6 +249,7 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         audio_received_samples: heard.playout.samples,
         llm_chars: heard.llm_chars,
         answers: heard.answers,
+        owner_uncertain: Some(heard.owner_uncertain),
         underruns: heard.playout.underruns,
         underrun_ns: heard.playout.underrun_ns,
         sentence_gaps: heard.playout.sentence_gaps,

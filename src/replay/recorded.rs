@@ -1,6 +1,7 @@
 //! How a recorded call was answered, by the same definitions as a replayed one: the yardstick of a
 //! replay. Pure.
 
+use crate::conversation::transcripts::Transcripts;
 use crate::results::latency::{Instants, MainLatencies};
 use crate::trace::model::{EventKind, ReplyKind, ReplyRow};
 use crate::trace::stream::SessionRows;
@@ -55,39 +56,31 @@ fn begins(rows: &SessionRows) -> Vec<Option<i64>> {
 #[derive(Debug, Clone, Default)]
 struct Heard {
     first_audio_ns: Option<i64>,
-    processing_ns: Option<i64>,
-    /// The last transcript before PROCESSING, and the last that is known not to be an interim one.
-    last_transcript_ns: Option<i64>,
-    last_whole_transcript_ns: Option<i64>,
+    has_processing: bool,
+    is_answered: bool,
+    /// Transcripts until its answer began; those after that are of a second one, or nobody's.
+    transcripts: Transcripts,
 }
 
 impl Heard {
     fn note(&mut self, reply: &ReplyRow) {
-        let at_ns = reply.at_ns;
         match reply.kind {
+            ReplyKind::Transcript if !self.is_answered => {
+                self.transcripts.note(reply.at_ns, reply.text.as_deref());
+            }
+            ReplyKind::Processing => (self.has_processing, self.is_answered) = (true, true),
+            ReplyKind::LlmText | ReplyKind::Speaking => self.is_answered = true,
             ReplyKind::Audio => {
-                self.first_audio_ns.get_or_insert(at_ns);
-            }
-            ReplyKind::Processing => {
-                self.processing_ns.get_or_insert(at_ns);
-            }
-            ReplyKind::Transcript if self.processing_ns.is_none() => {
-                self.last_transcript_ns = Some(at_ns);
-                let text = reply.text.as_ref();
-                if text.is_some_and(|text| !text.ends_with("...")) {
-                    self.last_whole_transcript_ns = Some(at_ns);
-                }
+                self.is_answered = true;
+                self.first_audio_ns.get_or_insert(reply.at_ns);
             }
             _ => {}
         }
     }
 
-    /// The final transcript, by the rule of a replay: without PROCESSING only its text can tell.
     fn final_transcript_ns(&self) -> Option<i64> {
-        match self.processing_ns {
-            Some(_) => self.last_transcript_ns,
-            None => self.last_whole_transcript_ns,
-        }
+        let said = self.transcripts.last_said(self.has_processing);
+        said.map(|(at_ns, _)| at_ns)
     }
 }
 

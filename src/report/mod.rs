@@ -15,6 +15,7 @@ pub mod latencies;
 mod layout;
 pub mod machine;
 pub mod markdown;
+pub mod rates;
 pub mod require;
 pub mod runs;
 pub mod server;

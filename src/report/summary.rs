@@ -12,6 +12,7 @@ use super::diagnosis::{Case, Finding};
 use super::growth::Growth;
 use super::guidance::Advice;
 use super::lag::{self, LagBasis, ScheduleLag};
+use super::rates::Rates;
 use super::require::Judged;
 use super::server::{self, ServerSeries};
 use super::stats::{Percentiles, Quantile};
@@ -27,7 +28,7 @@ use crate::results::manifest::{
 };
 use crate::results::reader::RunDir;
 use crate::results::row::{RequestRow, TimelineRow};
-use crate::units::{NS_PER_MS, NS_PER_S};
+use crate::units::NS_PER_MS;
 
 /// The version of the summary's shape.
 pub const SUMMARY_SCHEMA: &str = "1.0";
@@ -163,20 +164,6 @@ pub struct Load {
     pub chunks_sent: Option<u64>,
     /// Rates; null without a timeline.
     pub rates: Option<Rates>,
-}
-
-/// Rates over the seconds in which the plan asked for something, so that load which came after
-/// its time lowers what was achieved.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Rates {
-    /// Sessions a second, as planned.
-    pub offered_sessions_per_s: f64,
-    /// Sessions a second, as started.
-    pub achieved_sessions_per_s: f64,
-    /// Chunks a second, as planned.
-    pub offered_chunks_per_s: f64,
-    /// Chunks a second, as sent.
-    pub achieved_chunks_per_s: f64,
 }
 
 impl Summary {
@@ -366,27 +353,8 @@ fn load(planned: &Planned, sessions_started: u64, timeline: &[TimelineRow]) -> L
         peak_sessions: peak.map(u64::from),
         chunks_planned: planned.chunks,
         chunks_sent: known.then(|| timeline.iter().map(|row| row.achieved_chunks).sum()),
-        rates: rates(timeline),
+        rates: Rates::of(timeline),
     }
-}
-
-fn rates(timeline: &[TimelineRow]) -> Option<Rates> {
-    // Users who think ask for nothing, and are the load all the same.
-    let users = |row: &TimelineRow| row.users.is_some_and(|users| users > 0);
-    let asked = |row: &TimelineRow| row.offered_starts > 0 || row.offered_chunks > 0 || users(row);
-    let first = timeline.iter().position(asked)?;
-    let last = timeline.iter().rposition(asked)?;
-    let window = timeline.get(first..=last)?;
-    let span_ns = window.last()?.second_ns - window.first()?.second_ns + NS_PER_S;
-    let per_second = |count: fn(&TimelineRow) -> u64| {
-        window.iter().map(count).sum::<u64>() as f64 * NS_PER_S as f64 / span_ns as f64
-    };
-    Some(Rates {
-        offered_sessions_per_s: per_second(|row| row.offered_starts.into()),
-        achieved_sessions_per_s: per_second(|row| row.achieved_starts.into()),
-        offered_chunks_per_s: per_second(|row| row.offered_chunks),
-        achieved_chunks_per_s: per_second(|row| row.achieved_chunks),
-    })
 }
 
 #[cfg(test)]
@@ -425,21 +393,6 @@ mod tests {
         assert!(nothing(&[]).nothing_answered());
         assert!(nothing(&[unanswered(0, Status::Timeout)]).nothing_answered());
         assert_eq!(nothing(&[]).turns.success_rate, None);
-    }
-
-    #[test]
-    fn chunks_sent_after_their_time_lower_the_achieved_rate() {
-        let mut timeline: Vec<_> = (0..6).map(second).collect();
-        timeline[0].offered_chunks = 0;
-        timeline[0].offered_starts = 0;
-        timeline[4].achieved_chunks = 100;
-        timeline[5].offered_chunks = 0;
-        timeline[5].offered_starts = 0;
-        let load = Summary::of(&manifest(), &[], &timeline, None).load;
-        let rates = load.rates.unwrap();
-        assert_eq!(rates.offered_chunks_per_s, 500.0);
-        assert_eq!(rates.achieved_chunks_per_s, 400.0);
-        assert_eq!(load.chunks_sent, Some(2_600));
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(super) struct Tally {
     answer_expected: u64,
     answered: u64,
     overlapped: u64,
+    owner_uncertain: u64,
 }
 
 impl Tally {
@@ -64,6 +65,7 @@ impl Tally {
             answer_expected: 0,
             answered: 0,
             overlapped: 0,
+            owner_uncertain: 0,
         }
     }
 
@@ -94,6 +96,7 @@ impl Tally {
         self.answer_expected += u64::from(expected);
         self.answered += u64::from(expected && row.first_audio_ns.is_some());
         self.overlapped += u64::from(row.overlapped);
+        self.owner_uncertain += u64::from(row.owner_uncertain == Some(true));
     }
 
     /// Sessions of which a turn started.
@@ -122,6 +125,7 @@ impl Tally {
             answer_expected: self.answer_expected,
             answered: self.answered,
             overlapped: self.overlapped,
+            owner_uncertain: self.owner_uncertain,
             outcomes: outcomes
                 .map(|status| (status.name().to_owned(), of(status)))
                 .collect(),

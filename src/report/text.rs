@@ -1,6 +1,7 @@
 //! The summary for a terminal.
 
 mod checks;
+mod owners;
 
 use std::collections::BTreeMap;
 
@@ -338,6 +339,7 @@ fn turns(page: &mut Page, summary: &Summary) {
         );
         page.words("", &advice, LABEL, Tone::Warning);
     }
+    owners::uncertain(page, turns);
 }
 
 /// Who called, in a closed loop.

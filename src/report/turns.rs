@@ -30,6 +30,9 @@ pub struct Turns {
     /// Turns that began before the answer to the one before had ended.
     #[serde(default)]
     pub overlapped: u64,
+    /// Turns of which the messages do not tell whose answer they had.
+    #[serde(default)]
+    pub owner_uncertain: u64,
     /// Rows by status.
     pub outcomes: BTreeMap<String, u64>,
 }

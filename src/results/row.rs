@@ -162,6 +162,9 @@ crate::table! {
         pub llm_chars: u32 [""],
         /// Server turns that answered it.
         pub answers: u32 [""],
+        /// The messages do not tell whether it has its own answers or those of a turn beside it: when
+        /// one began, others may have been meant as well; null where that was not looked at.
+        pub owner_uncertain: Option<bool> [""],
         /// Times the playout queue ran empty for 20 ms or more inside one SPEAKING span.
         pub underruns: u32 [""],
         /// Total length of underruns.
@@ -261,7 +264,8 @@ crate::table! {
         pub session_id: String [""],
         /// Which copy of the session.
         pub copy: u32 [""],
-        /// Number of the turn in its session, from 0.
+        /// Number of the turn in its session, from 0; of a message that is no turn's, that of the
+        /// utterance that had begun last.
         pub turn: u32 [""],
         /// Who sent it.
         pub direction: Direction [""],

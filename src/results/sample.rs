@@ -110,6 +110,7 @@ pub fn row(turn: u32) -> RequestRow {
         audio_received_samples: 24_000,
         llm_chars: 80,
         answers: 1,
+        owner_uncertain: Some(false),
         underruns: 0,
         underrun_ns: 0,
         sentence_gaps: 0,

@@ -243,6 +243,7 @@ fn under_way(run: &RunManifest, start: StartedRow) -> RequestRow {
         audio_received_samples: 0,
         llm_chars: 0,
         answers: 0,
+        owner_uncertain: None,
         underruns: 0,
         underrun_ns: 0,
         sentence_gaps: 0,

@@ -159,7 +159,8 @@ crate::table! {
     pub struct ReplyRow in "replies" {
         /// Number of the session.
         pub session: u32 [""],
-        /// Number of the turn that it answers.
+        /// Number of the turn that it answers; of a message that is no turn's, that of the utterance
+        /// that had begun last.
         pub turn: u32 [""],
         /// When it came, since the start of the trace.
         pub at_ns: i64 ["ns"],

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::voice_workflow::{EventType, ServerMessage, server_message::Content};
+use crate::conversation::message::MessageKind;
 
 /// One server message.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +47,22 @@ impl Reply {
             Reply::Event(EventType::Error, _) => "error",
             Reply::Event(EventType::EndOfTurn, _) => "end_of_turn",
             Reply::Event(EventType::EventUnspecified, _) | Reply::Unknown => "unknown",
+        }
+    }
+
+    /// What it is in a conversation.
+    #[must_use]
+    pub fn message_kind(&self) -> MessageKind {
+        match self {
+            Reply::Transcript(_) => MessageKind::Transcript,
+            Reply::LlmText(_) => MessageKind::Text,
+            Reply::Audio(_) => MessageKind::Audio,
+            Reply::Event(EventType::Listening, _) => MessageKind::TurnEnded,
+            Reply::Event(EventType::Processing, _) => MessageKind::Processing,
+            Reply::Event(EventType::Speaking, _) => MessageKind::Speaking,
+            Reply::Event(EventType::Error, _) => MessageKind::Error,
+            Reply::Event(EventType::EndOfTurn, _) => MessageKind::Done,
+            Reply::Event(EventType::EventUnspecified, _) | Reply::Unknown => MessageKind::Unknown,
         }
     }
 

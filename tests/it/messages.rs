@@ -323,6 +323,7 @@ fn flags_with_values_that_mean_nothing() {
             "voicelt prepare --synth speechlike:3s -o x.vtrace",
             "voicelt prepare --synth speech-like:2s --arrivals poison:2/s -o x.vtrace",
             "voicelt gateway --error-rate 2",
+            "voicelt gateway --stray-interims 2",
             "voicelt gateway --slots 0",
         ],
         &[],
@@ -356,6 +357,8 @@ fn flags_with_values_that_mean_nothing() {
     error: invalid value 'poison:2/s' for '--arrivals <SPEC>': `poison:2/s` is no arrival process; use constant:RATE, poisson:RATE, uniform:N, burst:N@TIME or file:CSV, with RATE such as 2/s or 30/m [2]
     $ voicelt gateway --error-rate 2
     error: error rate 2 is not a share; give a number from 0 to 1 (--error-rate) [2]
+    $ voicelt gateway --stray-interims 2
+    error: stray interims at a rate of 2, which is not a share; give a number from 0 to 1 (--stray-interims) [2]
     $ voicelt gateway --slots 0
     error: a gateway with 0 slots answers nothing; give at least 1 (--slots) [2]
     "#);

@@ -12,6 +12,7 @@ mod generator;
 mod known_limits;
 mod load;
 mod outliers;
+mod owners;
 mod queueing;
 mod shared;
 mod slots;
@@ -44,6 +45,8 @@ pub enum Kind {
     StreamLimit,
     /// Turns fail from some load on.
     ErrorsAtLoad,
+    /// It cannot be told whose answers many are.
+    OwnerUncertain,
     /// Answers take longer the more sessions there are.
     Queueing,
     /// A few answers take far longer than the others.
@@ -81,6 +84,7 @@ pub(super) struct Evidence {
     ages: stream_limit::Ages,
     slots: slots::Waits,
     turns: errors_at_load::Turns,
+    owners: owners::Owners,
     responses: queueing::ByLoad,
     slowest: outliers::Slowest,
 }
@@ -92,6 +96,7 @@ impl Evidence {
         self.ages.add(row);
         self.slots.add(row);
         self.turns.add(row);
+        self.owners.add(row);
         self.responses.add(row);
         self.slowest.add(row);
     }
@@ -107,6 +112,7 @@ impl Evidence {
             self.ages.finding(failures),
             // Of the failures that are left.
             self.turns.finding(failures, &load),
+            self.owners.finding(),
             self.responses.finding(),
             self.slowest.finding(case, &self.turns),
         ]

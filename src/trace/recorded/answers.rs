@@ -1,9 +1,11 @@
-//! Whose answer each message of the server is, and until when the caller heard it: by the rules of
-//! replays (`wire::dialogue`), applied to what was recorded.
+//! Whose answer each message of the server is, and until when the caller heard it: by the rule of
+//! replays (`conversation::attribution`), applied to what was recorded.
 
 use std::collections::BTreeMap;
 
 use super::call::{Call, Reply};
+use crate::conversation::attribution::{Attribution, Owner};
+use crate::conversation::message::MessageKind;
 use crate::trace::model::ReplyKind;
 use crate::units::{NS_PER_MS, SampleRate, Samples};
 
@@ -15,22 +17,77 @@ const PLAYOUT_BUFFER_NS: i64 = 60 * NS_PER_MS;
 pub(super) struct Spoken {
     /// When its first message was sent.
     pub(super) begun_ns: i64,
+    /// When all its speech had been sent.
+    pub(super) whole_ns: i64,
     /// Whether there is speech in it.
     pub(super) expects_answer: bool,
 }
 
-/// The utterance that each reply of `call` belongs to; `None` for those before the first one, and
-/// for a LISTENING that ends no server turn.
+/// The utterance that each reply of `call` belongs to; `None` for those before the first one, for
+/// noise between turns, and for a LISTENING that ends no server turn. What was sent at the instant
+/// of a reply had been sent before it.
 pub(super) fn owners(call: &Call, spoken: &[Spoken]) -> Vec<Option<usize>> {
-    let mut dialogue = Dialogue {
-        spoken,
-        answers: vec![0; spoken.len()],
-        current: None,
-        is_answering: false,
-        upcoming: None,
+    let mut attribution = Attribution::new(spoken.iter().map(|spoken| spoken.expects_answer));
+    let sent = spoken.iter().enumerate().flat_map(|(turn, spoken)| {
+        let begun: (i64, usize, Sent) = (spoken.begun_ns, turn, Attribution::begun);
+        [begun, (spoken.whole_ns, turn, Attribution::sent_whole)]
+    });
+    let mut sent = sent.peekable();
+    let mut owners = vec![None; call.replies.len()];
+    // Transcripts whose owner is not known yet, each with the utterance that had begun last.
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    for (number, reply) in call.replies.iter().enumerate() {
+        while let Some((_, turn, sent)) = sent.next_if(|(at_ns, ..)| *at_ns <= reply.at_ns) {
+            sent(&mut attribution, turn);
+        }
+        let Some(kind) = message_kind(reply.kind) else {
+            owners[number] = attribution.latest_begun();
+            continue;
+        };
+        match attribution.message(kind) {
+            Owner::Nobody => {}
+            Owner::Open => open.extend(attribution.latest_begun().map(|latest| (number, latest))),
+            Owner::Of(turn) => owners[number] = Some(turn),
+            Owner::Settles(turn) => {
+                owners[number] = Some(turn);
+                for (number, _) in open.drain(..).filter(|(_, latest)| *latest >= turn) {
+                    owners[number] = Some(turn);
+                }
+            }
+        }
+    }
+    for (number, latest) in open {
+        owners[number] = Some(latest).filter(|latest| attribution.is_unanswered(*latest));
+    }
+    owners
+}
+
+/// What has been sent of an utterance.
+type Sent = fn(&mut Attribution, usize);
+
+/// What a reply is in a conversation; the stream's status is none.
+fn message_kind(kind: ReplyKind) -> Option<MessageKind> {
+    Some(match kind {
+        ReplyKind::Transcript => MessageKind::Transcript,
+        ReplyKind::Processing => MessageKind::Processing,
+        ReplyKind::LlmText => MessageKind::Text,
+        ReplyKind::Speaking => MessageKind::Speaking,
+        ReplyKind::Audio => MessageKind::Audio,
+        ReplyKind::Listening => MessageKind::TurnEnded,
+        ReplyKind::EndOfTurn => MessageKind::Done,
+        ReplyKind::Error => MessageKind::Error,
+        ReplyKind::Status => return None,
+    })
+}
+
+/// The utterance that each reply of `call` stands with: its own, or else the one that had begun
+/// last.
+pub(super) fn beside(call: &Call, spoken: &[Spoken], owners: &[Option<usize>]) -> Vec<usize> {
+    let beside = |(reply, owner): (&Reply, &Option<usize>)| {
+        let begun = spoken.partition_point(|spoken| spoken.begun_ns <= reply.at_ns);
+        owner.unwrap_or(begun.saturating_sub(1))
     };
-    let replies = call.replies.iter();
-    replies.map(|reply| dialogue.owner(reply)).collect()
+    call.replies.iter().zip(owners).map(beside).collect()
 }
 
 /// When the caller had heard the answer to each utterance to its end, by the utterance's number;
@@ -57,82 +114,20 @@ fn play(end_ns: Option<i64>, reply: &Reply, rate: SampleRate) -> i64 {
     start_ns + Samples(u64::from(reply.bytes / 2)).duration_ns(rate)
 }
 
-struct Dialogue<'a> {
-    spoken: &'a [Spoken],
-    /// Server turns of each utterance so far.
-    answers: Vec<u32>,
-    /// Whose server turn is under way.
-    current: Option<usize>,
-    /// Whether that server turn has gone on from transcripts to an answer.
-    is_answering: bool,
-    /// Whose transcripts came while the answer before them was under way.
-    upcoming: Option<usize>,
-}
-
-impl Dialogue<'_> {
-    fn owner(&mut self, reply: &Reply) -> Option<usize> {
-        let at_ns = reply.at_ns;
-        match reply.kind {
-            ReplyKind::Listening => {
-                let ended = self.current.take()?;
-                self.is_answering = false;
-                self.current = self.upcoming.take();
-                Some(ended)
-            }
-            ReplyKind::EndOfTurn | ReplyKind::Status => self.latest_begun(at_ns),
-            ReplyKind::Error => self.current.or_else(|| self.next_owner(at_ns)),
-            ReplyKind::Transcript if self.is_answering => {
-                self.upcoming = self.upcoming.or_else(|| self.begin(at_ns));
-                self.upcoming
-            }
-            kind => {
-                self.current = self.current.or_else(|| self.begin(at_ns));
-                self.is_answering = self.current.is_some() && kind != ReplyKind::Transcript;
-                self.current
-            }
-        }
-    }
-
-    /// A server turn begins.
-    fn begin(&mut self, at_ns: i64) -> Option<usize> {
-        let owner = self.next_owner(at_ns)?;
-        self.answers[owner] += 1;
-        Some(owner)
-    }
-
-    /// The utterance that a server turn which begins now belongs to: the first that has none yet,
-    /// be it sent or the one being sent; else the latest.
-    fn next_owner(&self, at_ns: i64) -> Option<usize> {
-        let awaits =
-            |&number: &usize| self.spoken[number].expects_answer && self.answers[number] == 0;
-        let first = (0..self.begun(at_ns)).find(awaits);
-        first.or_else(|| self.latest_begun(at_ns))
-    }
-
-    fn latest_begun(&self, at_ns: i64) -> Option<usize> {
-        self.begun(at_ns).checked_sub(1)
-    }
-
-    /// How many utterances had begun.
-    fn begun(&self, at_ns: i64) -> usize {
-        self.spoken
-            .partition_point(|spoken| spoken.begun_ns <= at_ns)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::trace::journal::JournalKind::*;
     use crate::trace::recorded::tests::{CHUNK_NS, Script};
 
-    /// Utterances that began after so many chunks.
-    fn spoken(after: &[i64]) -> Vec<Spoken> {
-        let spoken = |chunks: &i64| Spoken {
-            begun_ns: chunks * CHUNK_NS,
+    /// Utterances that began with one chunk and ended with another.
+    fn spoken(chunks: &[(i64, i64)]) -> Vec<Spoken> {
+        let spoken = |(first, last): &(i64, i64)| Spoken {
+            begun_ns: first * CHUNK_NS,
+            whole_ns: last * CHUNK_NS,
             expects_answer: true,
         };
-        after.iter().map(spoken).collect()
+        chunks.iter().map(spoken).collect()
     }
 
     #[test]
@@ -145,7 +140,7 @@ mod tests {
             script.reply(kind, 640);
         }
         script.speech(10).reply(LlmText, 1).reply(EndOfTurn, 0);
-        let owners = owners(&script.call(), &spoken(&[1, 11, 22]));
+        let owners = owners(&script.call(), &spoken(&[(1, 10), (11, 20), (22, 31)]));
         let expected = [&[None; 2][..], &[Some(0); 5], &[Some(1); 2], &[Some(2); 2]].concat();
         assert_eq!(owners, expected);
     }
@@ -162,16 +157,48 @@ mod tests {
             .reply(ReplyAudio, 640)
             .reply(Listening, 0)
             .reply(Transcript, 1);
-        let owners = owners(&script.call(), &spoken(&[1, 12]));
+        let owners = owners(&script.call(), &spoken(&[(1, 10), (12, 21)]));
         let expected = [0, 1, 0, 0, 1].map(Some);
         assert_eq!(owners, expected);
+    }
+
+    #[test]
+    fn noise_between_utterances_is_nobodys_and_stands_with_the_one_before() {
+        let mut script = Script::new();
+        script.reply(Listening, 0).speech(10).processing();
+        script.reply(ReplyAudio, 640).reply(Listening, 0);
+        script.reply(Transcript, 3).speech(10).reply(Transcript, 1);
+        script.processing().reply(ReplyAudio, 640);
+        script.reply(Listening, 0).reply(Transcript, 3);
+        let (call, spoken) = (script.call(), spoken(&[(1, 10), (11, 20)]));
+        let owners = owners(&call, &spoken);
+        let expected = [&[None][..], &[Some(0); 3], &[None], &[Some(1); 4], &[None]];
+        assert_eq!(owners, expected.concat());
+        let expected = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1];
+        assert_eq!(beside(&call, &spoken, &owners), expected);
+    }
+
+    #[test]
+    fn replies_of_one_instant_come_in_their_order_and_after_what_was_sent_then() {
+        let mut script = Script::new();
+        script.speech(10).reply(Transcript, 1);
+        for kind in [Processing, ReplyAudio, Listening, Transcript, Processing] {
+            script.reply(kind, 0);
+        }
+        let mut call = script.call();
+        let sent_ns = 10 * CHUNK_NS;
+        call.replies
+            .iter_mut()
+            .for_each(|reply| reply.at_ns = sent_ns);
+        let owners = owners(&call, &spoken(&[(1, 10)]));
+        assert_eq!(owners, [Some(0); 6]);
     }
 
     #[test]
     fn an_utterance_without_speech_is_passed_over() {
         let mut script = Script::new();
         script.speech(10).reply(ReplyAudio, 640).reply(Error, 0);
-        let mut spoken = spoken(&[1, 5]);
+        let mut spoken = spoken(&[(1, 4), (5, 9)]);
         spoken[0].expects_answer = false;
         assert_eq!(owners(&script.call(), &spoken), [Some(1); 2]);
     }
@@ -186,7 +213,7 @@ mod tests {
         }
         let end_ns = |script: &Script| {
             let call = script.call();
-            heard_ends(&call, &owners(&call, &spoken(&[1]))).remove(&0)
+            heard_ends(&call, &owners(&call, &spoken(&[(1, 5)]))).remove(&0)
         };
         assert_eq!(end_ns(&script), Some(start_ns + 1000 * NS_PER_MS));
         script.nothing(500).reply(ReplyAudio, 3_200);

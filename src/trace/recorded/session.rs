@@ -54,15 +54,9 @@ struct Turn {
 
 fn rows(call: &Call, session_id: &str, turns: &[Turn]) -> SessionRows {
     let events = events(call, turns);
-    let spoken = |turn: &Turn| Spoken {
-        begun_ns: call.sent[turn.utterance.messages.start].at_ns,
-        expects_answer: turn
-            .taken
-            .as_ref()
-            .is_none_or(|taken| taken.speech.is_some()),
-    };
-    let spoken: Vec<Spoken> = turns.iter().map(spoken).collect();
+    let spoken: Vec<Spoken> = turns.iter().map(|turn| spoken(call, turn)).collect();
     let owners = answers::owners(call, &spoken);
+    let beside = answers::beside(call, &spoken, &owners);
     SessionRows {
         session: SessionRow {
             session: 0,
@@ -77,8 +71,25 @@ fn rows(call: &Call, session_id: &str, turns: &[Turn]) -> SessionRows {
             metadata: call.metadata.clone(),
         },
         turns: turn_rows(call, turns, &events, &owners),
-        replies: replies(call, &owners),
+        replies: replies(call, &beside),
         events,
+    }
+}
+
+/// When it was said: of audio with speech, its last voiced sample.
+fn spoken(call: &Call, turn: &Turn) -> Spoken {
+    let chunks = &call.sent[turn.utterance.messages.clone()];
+    let sent_ns = |chunk: Option<&Sent>| chunk.map_or(call.end_ns, |chunk| chunk.at_ns);
+    let speech = turn.taken.as_ref().map(|taken| taken.speech.clone());
+    let last_voiced = speech
+        .clone()
+        .flatten()
+        .map(|speech| speech.end.saturating_sub(1));
+    let end = last_voiced.and_then(|sample| chunk_of(chunks, sample));
+    Spoken {
+        begun_ns: sent_ns(chunks.first()),
+        whole_ns: sent_ns(end.map(|(chunk, _)| chunk).or(chunks.last())),
+        expects_answer: speech.is_none_or(|speech| speech.is_some()),
     }
 }
 
@@ -196,30 +207,36 @@ fn turn_rows(
 
 /// When a sample of `chunks` was captured.
 fn captured_ns(call: &Call, chunks: &[Sent], sample: u64) -> i64 {
+    match chunk_of(chunks, sample) {
+        Some((chunk, within)) => {
+            chunk.captured_ns(call.rate) + Samples(within).duration_ns(call.rate)
+        }
+        None => chunks.last().map_or(0, |chunk| chunk.at_ns),
+    }
+}
+
+/// The chunk that a sample of `chunks` is in, and its number there.
+fn chunk_of(chunks: &[Sent], sample: u64) -> Option<(&Sent, u64)> {
     let mut before = 0;
     for chunk in chunks {
         let samples = chunk.samples();
         if sample < before + samples {
-            return chunk.captured_ns(call.rate) + Samples(sample - before).duration_ns(call.rate);
+            return Some((chunk, sample - before));
         }
         before += samples;
     }
-    chunks.last().map_or(0, |chunk| chunk.at_ns)
+    None
 }
 
-/// The server's messages; one that belongs to no utterance stands with those before it.
-fn replies(call: &Call, owners: &[Option<usize>]) -> Vec<ReplyRow> {
-    let mut turn = 0;
-    let row = |(reply, owner): (&super::call::Reply, &Option<usize>)| {
-        turn = owner.unwrap_or(turn);
-        ReplyRow {
-            session: 0,
-            turn: u32::try_from(turn).unwrap_or(u32::MAX),
-            at_ns: reply.at_ns,
-            kind: reply.kind,
-            bytes: reply.bytes,
-            text: reply.text.clone(),
-        }
+/// The server's messages, each with the utterance that it stands with.
+fn replies(call: &Call, beside: &[usize]) -> Vec<ReplyRow> {
+    let row = |(reply, turn): (&super::call::Reply, &usize)| ReplyRow {
+        session: 0,
+        turn: u32::try_from(*turn).unwrap_or(u32::MAX),
+        at_ns: reply.at_ns,
+        kind: reply.kind,
+        bytes: reply.bytes,
+        text: reply.text.clone(),
     };
-    call.replies.iter().zip(owners).map(row).collect()
+    call.replies.iter().zip(beside).map(row).collect()
 }

@@ -113,6 +113,35 @@ async fn an_early_endpoint_answers_twice() {
 }
 
 #[tokio::test]
+async fn noise_is_transcribed_between_turns_as_often_as_it_is_told() {
+    for (stray_interims, noise) in [(0.0, 0), (1.0, 1)] {
+        let served = Served::start(GatewaySpec {
+            stray_interims,
+            ..quick()
+        });
+        let served = served.await;
+        let mut call = served.call().await;
+        call.config(RATE).await;
+        call.until(EventType::Listening).await;
+        for noise in [0, noise, noise] {
+            call.speech(300).await;
+            call.silence(500).await;
+            let turn = call.until(EventType::Listening).await;
+            let texts = transcripts(&turn);
+            let interim = texts.iter().filter(|text| text.ends_with("..."));
+            assert_eq!(
+                (texts.len(), interim.count()),
+                (2 + noise, noise),
+                "{texts:?}"
+            );
+        }
+        let end = call.hang_up().await;
+        assert_eq!(transcripts(&end).len(), noise);
+        served.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_stream_without_speech_ends_well_with_nothing() {
     let served = Served::start(quick()).await;
     for ms in [0, 2_000] {

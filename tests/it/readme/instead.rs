@@ -15,6 +15,7 @@ pub(crate) const INSTEAD: &[(&str, &str)] = &[
     ("--listen 0.0.0.0:50050", "--listen 127.0.0.1:0"),
     ("gateway --slots", "gateway --listen 127.0.0.1:0 --slots"),
     ("gateway --cut", "gateway --listen 127.0.0.1:0 --cut"),
+    ("gateway --stray", "gateway --listen 127.0.0.1:0 --stray"),
     (
         "gateway --arrivals",
         "gateway --listen 127.0.0.1:0 --arrivals",

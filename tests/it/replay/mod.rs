@@ -7,6 +7,7 @@ mod faults;
 mod outputs;
 mod recorded;
 mod stopped;
+mod strays;
 mod tls;
 mod users;
 mod witnessed;

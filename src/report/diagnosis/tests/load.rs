@@ -44,6 +44,21 @@ fn the_stage_that_grows_is_named() {
 }
 
 #[test]
+fn many_turns_that_may_have_the_answers_of_others_are_named() {
+    let rows = |uncertain: u32| -> Vec<_> {
+        let row = |n| RequestRow {
+            owner_uncertain: Some(n % 100 < uncertain),
+            ..turn(n, i64::from(n) * 100, 200, 5)
+        };
+        (0..300).map(row).collect()
+    };
+    let found = only(Kind::OwnerUncertain, &rows(20), &timeline(32, |_| 5));
+    assert!(found.evidence.contains("60 of the 300 turns"), "{found:?}");
+    assert!(found.advice.contains("reactive"), "{found:?}");
+    assert_eq!(diagnose(&rows(9), &timeline(32, |_| 5)), []);
+}
+
+#[test]
 fn a_load_that_hardly_changes_shows_no_queue() {
     // Slower answers, at a load that is higher by a third only.
     let rows: Vec<_> = (0..600)
