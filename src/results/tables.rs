@@ -88,19 +88,23 @@ impl RunDir {
 /// The names of the tables that the run of `manifest` must have.
 fn required(manifest: &RunManifest) -> Vec<String> {
     let mut tables: Vec<String> = manifest.tables.keys().cloned().collect();
-    if matches!(
+    let has_ended = matches!(
         manifest.exit_reason,
         ExitReason::Finished | ExitReason::Interrupted
-    ) {
-        // Also of runs of before, which do not list their tables.
-        let mut also = vec![RequestRow::TABLE, TimelineRow::TABLE];
-        if has_messages(manifest) {
-            also.push(MessageRow::TABLE);
-        }
-        tables.extend(also.into_iter().map(str::to_owned));
-        tables.sort();
-        tables.dedup();
+    );
+    if !has_ended {
+        // The others are parts.
+        tables.retain(|table| table == ClipUsed::TABLE);
+        return tables;
     }
+    // Also of runs of before, which do not list their tables.
+    let mut also = vec![RequestRow::TABLE, TimelineRow::TABLE];
+    if has_messages(manifest) {
+        also.push(MessageRow::TABLE);
+    }
+    tables.extend(also.into_iter().map(str::to_owned));
+    tables.sort();
+    tables.dedup();
     tables
 }
 

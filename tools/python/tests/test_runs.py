@@ -122,6 +122,35 @@ def test_a_run_killed_at_once_has_no_rows_but_all_columns(demo_run: Path, tmp_pa
     assert run.quantile("response", 0.5) is None
 
 
+def test_in_flight_is_neither_success_nor_error(demo_run: Path, tmp_path: Path) -> None:
+    run = voicelt.load_run(killed(demo_run, tmp_path, ended=4))
+    under_way = run.requests.filter(status="interrupted")
+    assert under_way["success"].null_count() == under_way.height > 0
+    assert run.requests["success"].mean() == 1
+    report = json.loads(_binary.run("report", str(run.path), "--format", "json"))
+    assert report["turns"]["in_flight"] == under_way.height
+    assert report["turns"]["success_rate"] == 1
+
+
+def test_a_missing_table_is_named(demo_run: Path, tmp_path: Path) -> None:
+    for name in ("requests", "timeline", "messages", "clips"):
+        path = tmp_path / name
+        shutil.copytree(demo_run, path)
+        (path / f"{name}.parquet").unlink()
+        with pytest.raises(voicelt.NotReadable, match=rf"{name}\.parquet is missing"):
+            voicelt.load_run(path)
+
+
+def test_parts_that_became_one_count_once(demo_run: Path, tmp_path: Path) -> None:
+    path = killed(demo_run, tmp_path, ended=4)
+    both = [pl.read_parquet(path / f"requests-0000{part}.parquet") for part in (1, 2)]
+    pl.concat(both).write_parquet(path / "requests-00001-00002.parquet")
+    (path / "requests-00001.parquet").unlink()
+    run = voicelt.load_run(path)
+    assert run.requests.filter(status="ok").height == 4
+    assert run.unreadable == ()
+
+
 def test_a_damaged_part_is_named_and_the_others_are_read(demo_run: Path, tmp_path: Path) -> None:
     path = killed(demo_run, tmp_path, ended=4)
     (path / "requests-00001.parquet").write_bytes(b"PAR1 and no more")

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import polars as pl
 
@@ -59,6 +59,18 @@ class Table:
     def sorted(self, by: str) -> pl.DataFrame | None:
         """The rows in order of a column."""
         return None if self.frame is None else self.frame.sort(by, maintain_order=True)
+
+
+def missing(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """The files of tables that the run in `folder` must have, as its manifest says, and has not.
+    Runs of before do not list their tables."""
+    if manifest.get("exit_reason") not in ("finished", "interrupted"):
+        return []
+    names = {*manifest.get("tables", {}), "requests", "timeline"}
+    if manifest.get("spec", {}).get("messages") is True:
+        names.add("messages")
+    gone = (name for name in sorted(names) if not (folder / f"{name}.parquet").exists())
+    return [f"{name}.parquet" for name in gone if not parts(folder, name)]
 
 
 def parts(folder: Path, name: str) -> list[Path]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from voicelt import _folder, _requests
+from voicelt import _folder, _requests, _tables
 from voicelt._tables import Table
+from voicelt.errors import NotReadable
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def load_run(path: str | Path) -> Run:
     """Reads a run: its directory, its `run.json`, or `latest` for the newest finished one in
     `runs/`.
 
-    Raises `NotReadable` where there is no run, one of a newer version, or a trace.
+    Raises `NotReadable` where there is no run, one of a newer version, or a trace, and for a run of
+    which a table is missing or cannot be read.
     """
     folder = Path("runs", "latest") if str(path) == "latest" else Path(path)
     if folder.name == "run.json":
@@ -96,6 +98,8 @@ def load_run(path: str | Path) -> Run:
         "run",
         "give a run directory, or `latest` for the newest one in runs/",
     )
+    for name in _tables.missing(folder, said):
+        raise NotReadable(f"{folder / name} is missing; restore it from a copy")
     # Starts before ends: a turn that ends in between is then known to have ended.
     started = Table.read(folder, "started")
     requests = Table.read(folder, "requests")
