@@ -36,7 +36,7 @@ impl Journal {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn whatever_a_crash_leaves_becomes_a_bundle_that_is_well(

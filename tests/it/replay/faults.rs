@@ -54,7 +54,7 @@ fn a_sender_that_was_stopped_for_seconds_is_not_to_be_trusted() {
 }
 
 /// Makes a library that, loaded before the C library, lets each write to a file take 5 ms and the
-/// flush of a part of the results, which is written while calls go on, four seconds.
+/// flush of the first part of the results, which is written while calls go on, four seconds.
 fn slow_disk(desk: &Desk) -> std::path::PathBuf {
     let library = desk.path("slow_disk.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/replay/slow_disk.c");

@@ -16,7 +16,7 @@ int fsync(int fd) {
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
     char link[32], path[4096] = "";
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    if (readlink(link, path, sizeof path - 1) > 0 && strstr(path, "/requests-0") != NULL) {
+    if (readlink(link, path, sizeof path - 1) > 0 && strstr(path, "/requests-00001.") != NULL) {
         wait_ms(4000);
     }
     return real(fd);
