@@ -100,7 +100,7 @@ fn a_second_signal_ends_calls_at_once_and_they_are_no_errors() {
     // A call of two turns, half a minute each.
     let desk = Desk::with_trace("--synth speech-like:30s --turns 2 --sessions 1");
     let (_gateway, target) = desk.gateway("");
-    let line = format!("replay calls.vtrace -t {target} -o run --no-live");
+    let line = format!("replay calls.vtrace -t {target} -o run --no-live --allow-invalid");
     let mut run = desk.start(&line);
     until(|| desk.names("run", "started-0").pop());
     run.signal(Signal::HUP);
