@@ -2,6 +2,9 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
 /// Writes `text` to standard output; a reader that went away early (`| head`) is no error.
 ///
 /// # Errors
@@ -10,9 +13,17 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe || is_closed_terminal(&error) => Ok(()),
         written => written,
     }
+}
+
+/// Whether the terminal that this says could not be written to is one that was closed: its results
+/// are kept, and nobody is there to be told.
+fn is_closed_terminal(error: &io::Error) -> bool {
+    let is_device = rustix::fs::fstat(io::stdout())
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice);
+    error.raw_os_error() == Some(Errno::IO.raw_os_error()) && is_device
 }
 
 /// Characters in a line of the terminal; 80 where there is none.

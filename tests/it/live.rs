@@ -193,8 +193,8 @@ fn a_recorder_counts_what_it_carries() {
 fn without_a_terminal_there_is_a_line_now_and_then_unless_it_is_unwanted() {
     let desk = desk(60);
     let replay = replay("embedded");
-    let [watched, not_watched] =
-        ["", "--no-live"].map(|flag| desk.start(&format!("{replay} {flag}")));
+    let [watched, not_watched] = ["-o watched", "--no-live -o unwatched"]
+        .map(|flag| desk.start(&format!("{replay} {flag}")));
     let said = watched.wait().exits(0).stderr;
     let mut lines = said.lines();
     let line = lines.find(|line| line.contains(" sessions started (60 planned) · "));

@@ -102,7 +102,7 @@ impl Desk {
 
     /// voicelt with the arguments of a command line, and none of the settings of whoever tests.
     pub(crate) fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(VOICELT);
+        let mut command = program();
         command.args(shlex::split(line).expect("quotes are closed"));
         self.set(command)
     }
@@ -155,4 +155,17 @@ impl Desk {
         let line = format!("record --listen 127.0.0.1:0 --upstream {upstream} -o live.vtrace");
         self.serve(&format!("{line} {flags}"))
     }
+}
+
+/// voicelt, which SIGHUP ends even where the tests were started under `nohup`.
+#[cfg(target_os = "linux")]
+fn program() -> Command {
+    let mut env = Command::new("env");
+    env.args(["--default-signal=HUP", VOICELT]);
+    env
+}
+
+#[cfg(not(target_os = "linux"))]
+fn program() -> Command {
+    Command::new(VOICELT)
 }
