@@ -7,9 +7,9 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, Float64Array, Int64Array, PrimitiveArray, RecordBatch,
     StringArray, TimestampNanosecondArray, UInt32Array, UInt64Array,
 };
-use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use super::values::{Number, instants, nulls, numbers, texts};
 use super::{Column, TableError};
 
 /// A type that a column can hold.
@@ -40,7 +40,8 @@ pub trait Cell: Sized {
 
 /// A plain value that Arrow stores.
 pub trait Stored: Sized {
-    /// All values of an array that has this type already.
+    /// All values of an array of this type, or of a similar one that holds nothing that this type cannot: two numbers,
+    /// two texts, two instants. A text that is read as a number, say, is a wrong column.
     fn values(array: &dyn Array) -> Option<Vec<Option<Self>>>;
 }
 
@@ -49,11 +50,13 @@ pub trait Stored: Sized {
 pub struct UtcInstant(pub i64);
 
 macro_rules! primitive {
-    ($type:ty, $array:ty, $data_type:expr) => {
+    ($type:ty, $array:ty, $data_type:expr, $other:expr) => {
         impl Stored for $type {
             fn values(array: &dyn Array) -> Option<Vec<Option<Self>>> {
-                let array = array.as_any().downcast_ref::<$array>()?;
-                Some(array.iter().collect())
+                match array.as_any().downcast_ref::<$array>() {
+                    Some(array) => Some(array.iter().collect()),
+                    None => $other(array),
+                }
             }
         }
 
@@ -101,16 +104,27 @@ macro_rules! primitive {
     };
 }
 
-primitive!(u32, UInt32Array, DataType::UInt32);
-primitive!(u64, UInt64Array, DataType::UInt64);
-primitive!(i64, Int64Array, DataType::Int64);
-primitive!(f64, Float64Array, DataType::Float64);
-primitive!(bool, BooleanArray, DataType::Boolean);
+primitive!(u32, UInt32Array, DataType::UInt32, |array| numbers(
+    array,
+    Number::whole
+));
+primitive!(u64, UInt64Array, DataType::UInt64, |array| numbers(
+    array,
+    Number::whole
+));
+primitive!(i64, Int64Array, DataType::Int64, |array| numbers(
+    array,
+    Number::whole
+));
+primitive!(f64, Float64Array, DataType::Float64, |array| numbers(
+    array,
+    Number::exact
+));
+primitive!(bool, BooleanArray, DataType::Boolean, nulls);
 
 impl Stored for String {
     fn values(array: &dyn Array) -> Option<Vec<Option<Self>>> {
-        let array = array.as_any().downcast_ref::<StringArray>()?;
-        Some(array.iter().map(|text| text.map(str::to_owned)).collect())
+        texts(array)
     }
 }
 
@@ -158,8 +172,8 @@ impl Cell for Option<String> {
 
 impl Stored for UtcInstant {
     fn values(array: &dyn Array) -> Option<Vec<Option<Self>>> {
-        let array = array.as_any().downcast_ref::<TimestampNanosecondArray>()?;
-        Some(array.iter().map(|at| at.map(UtcInstant)).collect())
+        let instants = instants(array)?;
+        Some(instants.into_iter().map(|at| at.map(UtcInstant)).collect())
     }
 }
 
@@ -203,54 +217,16 @@ pub fn read_column<C: Cell>(batch: &RecordBatch, name: &'static str) -> Result<V
             expected,
         });
     };
-    let misfit = || TableError::Type {
+    let stored = C::Stored::values(array.as_ref()).ok_or_else(|| TableError::Type {
         column: name,
         found: array.data_type().clone(),
-        expected: expected.clone(),
-    };
-    let array = cast_without_loss(array, &expected).ok_or_else(misfit)?;
-    let stored = C::Stored::values(array.as_ref()).ok_or_else(misfit)?;
+        expected,
+    })?;
     stored
         .into_iter()
         .enumerate()
         .map(|(row, cell)| C::from_stored(cell, name, row))
         .collect()
-}
-
-/// `array` as `expected`, or `None` when a value would change on the way there and back.
-fn cast_without_loss(array: &ArrayRef, expected: &DataType) -> Option<ArrayRef> {
-    let found = array.data_type();
-    if found == expected {
-        return Some(array.clone());
-    }
-    // Two texts, or two numbers: anything else (a text read as a number, say) is a wrong column.
-    let text = |t: &DataType| {
-        let t = match t {
-            DataType::Dictionary(_, values) => values.as_ref(),
-            other => other,
-        };
-        matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
-    };
-    let instant = |t: &DataType| matches!(t, DataType::Timestamp(_, _));
-    let alike = (text(found) && text(expected))
-        || (found.is_numeric() && expected.is_numeric())
-        || (instant(found) && instant(expected))
-        || found.is_null();
-    if !alike {
-        return None;
-    }
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    let cast = cast_with_options(array, expected, &strict).ok()?;
-    if found.is_numeric() {
-        let back = cast_with_options(&cast, found, &strict).ok()?;
-        if back.as_ref() != array.as_ref() {
-            return None;
-        }
-    }
-    Some(cast)
 }
 
 /// The Arrow schema of `columns`, with what each is as field metadata.

@@ -9,6 +9,7 @@
 mod cell;
 mod file;
 mod text;
+mod values;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};

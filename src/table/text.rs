@@ -3,10 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef};
-use arrow_cast::cast;
-use arrow_schema::DataType;
+use arrow_array::{Array, ArrayRef, StringArray};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -14,6 +11,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::ParquetError;
 
 use super::file::{guarded, io_error, parquet_error};
+use super::values::text_of;
 use super::{Row, TableError};
 
 /// Rows that are read at a time.
@@ -99,7 +97,7 @@ impl TextRows {
                 let column = batch
                     .column_by_name(name)
                     .ok_or_else(|| ParquetError::General(format!("column `{name}` is missing")));
-                let text = column.and_then(|column| Ok(text_of(column)?));
+                let text = column.and_then(|column| text_of(column).ok_or_else(|| no_text(column)));
                 text.map_err(parquet_error(path))
             };
             let columns = wanted.iter().map(column).collect::<Result<_, _>>()?;
@@ -114,25 +112,19 @@ impl TextRows {
 /// Some rows of the wanted columns.
 pub struct TextBatch {
     rows: usize,
-    columns: Vec<ArrayRef>,
+    columns: Vec<StringArray>,
 }
 
 /// The rows of a table of ours as text, all columns in their order.
 #[must_use]
 pub fn texts<R: Row>(rows: &[R]) -> TextBatch {
     let columns = R::arrays(rows);
+    let text =
+        |column: &ArrayRef| text_of(column).unwrap_or_else(|| StringArray::new_null(rows.len()));
     TextBatch {
         rows: rows.len(),
-        columns: columns.iter().map(own_text).collect(),
+        columns: columns.iter().map(text).collect(),
     }
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "every type of a `Cell` is one that casts to text"
-)]
-fn own_text(column: &ArrayRef) -> ArrayRef {
-    text_of(column).expect("columns of ours are plain values")
 }
 
 impl TextBatch {
@@ -151,18 +143,14 @@ impl TextBatch {
     /// What column `column` of the wanted ones holds in `row`.
     #[must_use]
     pub fn text(&self, column: usize, row: usize) -> Option<&str> {
-        let texts = self.columns.get(column)?.as_string::<i32>();
+        let texts = self.columns.get(column)?;
         (row < texts.len() && texts.is_valid(row)).then(|| texts.value(row))
     }
 }
 
-/// A column as text; instants with a zone become those of UTC, as names of zones are not known here.
-fn text_of(column: &ArrayRef) -> Result<ArrayRef, arrow_schema::ArrowError> {
-    let utc = match column.data_type() {
-        DataType::Timestamp(unit, Some(_)) => {
-            &cast(column, &DataType::Timestamp(*unit, Some("+00:00".into())))?
-        }
-        _ => column,
-    };
-    cast(utc, &DataType::Utf8)
+fn no_text(column: &ArrayRef) -> ParquetError {
+    ParquetError::General(format!(
+        "{} has no plain text, or not each value has",
+        column.data_type()
+    ))
 }

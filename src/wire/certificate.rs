@@ -1,7 +1,9 @@
 //! What a server's certificate says of itself, for people: trust is decided by `rustls`, not here.
 
-use x509_parser::extensions::GeneralName;
-use x509_parser::parse_x509_certificate;
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::Decode;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
 
 /// Names of a certificate that are kept; a certificate of a large host has hundreds.
 const MOST_NAMES: usize = 8;
@@ -22,19 +24,21 @@ pub struct Certificate {
 impl Certificate {
     /// Reads a certificate in DER; `None` when it is damaged.
     pub(super) fn read(der: &[u8]) -> Option<Certificate> {
-        let (_, certificate) = parse_x509_certificate(der).ok()?;
-        let alternatives = certificate.subject_alternative_name().ok().flatten();
-        let names = alternatives.map(|names| names.value.general_names.iter());
+        let certificate = CertificateInner::<Raw>::from_der(der).ok()?;
+        let said = certificate.tbs_certificate();
+        let alternatives = said.get_extension::<SubjectAltName>().ok().flatten();
+        let names = alternatives.map(|(_, names)| names.0.into_iter());
         let names = names.into_iter().flatten().filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
-            GeneralName::IPAddress(bytes) => ip(bytes),
+            GeneralName::DnsName(name) => Some(name.to_string()),
+            GeneralName::IpAddress(bytes) => ip(bytes.as_bytes()),
             _ => None,
         });
+        let not_after = said.validity().not_after.to_unix_duration();
         Some(Certificate {
-            subject: certificate.subject().to_string(),
-            issuer: certificate.issuer().to_string(),
+            subject: said.subject().to_string(),
+            issuer: said.issuer().to_string(),
             names: names.take(MOST_NAMES).collect(),
-            not_after_s: certificate.validity().not_after.timestamp(),
+            not_after_s: i64::try_from(not_after.as_secs()).ok()?,
         })
     }
 }
