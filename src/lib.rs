@@ -30,12 +30,12 @@
 //! use voicelt::results::writer::{RunWriter, write_manifest};
 //! use voicelt::trace::stream::Bundle;
 //! use voicelt::units::{NS_PER_S, RunTime};
-//! use voicelt::wire::channel::Trust;
+//! use voicelt::wire::channel::TlsOptions;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // Any gateway that serves the protocol; here the reference gateway in this process.
 //! let server = Embedded::start(GatewaySpec::default())?;
-//! let gateway = Gateway::reach(server.addr().to_string().parse()?, &Trust::default())?;
+//! let gateway = Gateway::reach(server.addr().to_string().parse()?, &TlsOptions::default())?;
 //!
 //! // The first two calls of a trace, from a tenth of a second after the run's epoch.
 //! let bundle = Arc::new(Bundle::open("traces/demo.vtrace".as_ref())?);

@@ -35,6 +35,7 @@ mod span;
 mod stamp;
 pub mod stderr;
 pub mod stdout;
+mod tls;
 pub mod trace;
 pub mod witness;
 

@@ -62,7 +62,7 @@ pub async fn inspect(
     connector: &Connector,
     headers: &[(String, String)],
 ) -> Result<Found, ConnectError> {
-    let addresses = connector.resolve().await?.to_vec();
+    let addresses = connector.addresses(Duration::ZERO).await?.to_vec();
     let mut found = Found {
         addresses: addresses.clone(),
         tried: Vec::new(),

@@ -82,6 +82,7 @@ async fn answered(
 ) -> Result<Health, String> {
     let mut request = http::Request::post(format!("{endpoint}{PATH}"))
         .header("content-type", "application/grpc")
+        .header("grpc-accept-encoding", "gzip")
         .header("te", "trailers");
     for (name, value) in headers {
         request = request.header(name, value);
@@ -95,17 +96,21 @@ async fn answered(
     let question = frame_message(&HealthCheckRequest::default());
     let sent = stream.send_data(question, true);
     sent.map_err(|e| e.to_string())?;
-    let (head, body) = response.await.map_err(|e| e.to_string())?.into_parts();
+    let (head, body) = response
+        .await
+        .map_err(|e| GrpcStatus::of_broken(&e).message)?
+        .into_parts();
     let date = head.headers.get(http::header::DATE);
     let date = date.and_then(|date| date.to_str().ok());
     answer.date = date.map(|date| (date.to_owned(), wall_ns()));
-    if head.status != http::StatusCode::OK {
-        return of_status(&GrpcStatus::from_http(head.status), None);
-    }
-    if let Some(status) = GrpcStatus::from_headers(&head.headers) {
+    let head = http::Response::from_parts(head, ());
+    if let Some(status) = GrpcStatus::of_head(&head) {
         return of_status(&status, None);
     }
-    let (message, status) = read(body).await?;
+    let in_headers = GrpcStatus::from_headers(head.headers());
+    let (message, in_trailers) = read(body).await?;
+    let status = in_trailers.or(in_headers);
+    let status = status.ok_or("it ended without a gRPC status")?;
     of_status(&status, message)
 }
 
@@ -117,7 +122,7 @@ async fn room(stream: &mut SendStream<Bytes>) -> Option<usize> {
     matches!(granted, Ok(Some(Ok(_)))).then(|| stream.capacity())
 }
 
-async fn read(mut body: RecvStream) -> Result<(Option<Bytes>, GrpcStatus), String> {
+async fn read(mut body: RecvStream) -> Result<(Option<Bytes>, Option<GrpcStatus>), String> {
     let (mut frames, mut message, mut bytes) = (FrameReader::default(), None, 0);
     while let Some(data) = body.data().await {
         let data = data.map_err(|e| e.to_string())?;
@@ -132,7 +137,7 @@ async fn read(mut body: RecvStream) -> Result<(Option<Bytes>, GrpcStatus), Strin
     }
     let trailers = body.trailers().await.map_err(|e| e.to_string())?;
     let status = trailers.as_ref().and_then(GrpcStatus::from_headers);
-    Ok((message, status.ok_or("it ended without a gRPC status")?))
+    Ok((message, status))
 }
 
 fn of_status(status: &GrpcStatus, message: Option<Bytes>) -> Result<Health, String> {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::RecordError;
 
@@ -17,6 +19,8 @@ pub struct Identity {
     pub certificate: PathBuf,
     /// The key of that certificate.
     pub key: PathBuf,
+    /// Who signs the certificates that callers must show; they need none where it is `None`.
+    pub client_ca: Option<PathBuf>,
 }
 
 impl Identity {
@@ -25,20 +29,38 @@ impl Identity {
     /// # Errors
     /// Files that cannot be read or do not belong together.
     pub(super) fn acceptor(&self) -> Result<TlsAcceptor, RecordError> {
-        let chain = CertificateDer::pem_file_iter(&self.certificate)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|e| unusable(&self.certificate, &e))?;
-        if chain.is_empty() {
-            return Err(unusable(&self.certificate, &"it holds no certificate"));
-        }
+        let chain = certificates(&self.certificate)?;
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|e| unusable(&self.key, &e))?;
-        let config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(chain, key);
+        let builder = ServerConfig::builder();
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(path) => builder.with_client_cert_verifier(verifier(path)?),
+        };
+        let config = builder.with_single_cert(chain, key);
         let mut config = config.map_err(|e| unusable(&self.certificate, &e))?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, RecordError> {
+    let chain = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|e| unusable(path, &e))?;
+    match chain.is_empty() {
+        true => Err(unusable(path, &"it holds no certificate")),
+        false => Ok(chain),
+    }
+}
+
+/// Lets in callers whose certificates those at `path` signed.
+fn verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, RecordError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|e| unusable(path, &e))?;
+    }
+    let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build();
+    verifier.map_err(|e| unusable(path, &e))
 }
 
 fn unusable(path: &Path, reason: &dyn std::fmt::Display) -> RecordError {

@@ -21,7 +21,7 @@ use super::listener::Identity;
 use super::relay::relay;
 use super::tap::Tap;
 use super::upstream::Upstream;
-use crate::wire::channel::{Connector, Endpoint, Trust};
+use crate::wire::channel::{Connector, Endpoint, TlsOptions};
 
 /// How long a caller may take to begin.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -47,8 +47,8 @@ pub struct ProxySpec {
     pub identity: Option<Identity>,
     /// The gateway.
     pub upstream: Endpoint,
-    /// Whom TLS to the gateway trusts.
-    pub trust: Trust,
+    /// How TLS is spoken to the gateway.
+    pub tls: TlsOptions,
     /// Threads that carry streams.
     pub workers: usize,
 }
@@ -81,7 +81,7 @@ impl Proxy {
             source,
         };
         let acceptor = spec.identity.as_ref().map(Identity::acceptor).transpose()?;
-        let connector = Connector::new(spec.upstream.clone(), &spec.trust)?;
+        let connector = Connector::new(spec.upstream.clone(), &spec.tls)?;
         let listener = TcpListener::bind(&spec.listen).map_err(listening)?;
         listener.set_nonblocking(true).map_err(listening)?;
         Ok(Proxy {

@@ -37,13 +37,13 @@ pub(super) async fn relay(
     tap: CallTap,
 ) {
     let (head, from_caller) = request.into_parts();
-    let streams = tokio::select! {
+    let line = tokio::select! {
         ready = upstream.ready() => ready,
         // The caller may give up while the gateway cannot be reached, or has no slot.
         _ = poll_fn(|cx| caller.poll_reset(cx)) => return tap.cancelled(monotonic_ns()),
     };
-    let mut streams = match streams {
-        Ok(streams) => streams,
+    let mut line = match line {
+        Ok(line) => line,
         Err(error) => {
             let reason = format!("voicelt record: the gateway cannot be reached: {error}");
             refuse(&mut caller, &reason);
@@ -51,7 +51,9 @@ pub(super) async fn relay(
         }
     };
     let outgoing = addressed(head, upstream.connector().endpoint());
-    let sent = streams.send_request(outgoing, from_caller.is_end_stream());
+    let sent = line
+        .streams
+        .send_request(outgoing, from_caller.is_end_stream());
     let Ok((response, mut to_gateway)) = sent else {
         let reason = "voicelt record: the gateway's connection broke";
         refuse(&mut caller, reason);

@@ -1,11 +1,13 @@
 //! The gateway's side of a caller's connection. Each caller's connection has one of its own, so that
 //! limits of streams, load balancing by connection and failures stay what they are without us.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use h2::client::SendRequest;
 use tokio::sync::Mutex;
 
-use crate::wire::channel::{Channel, ConnectError, Connector};
+use crate::wire::channel::{ConnectError, Connector};
 
 /// A connection to the gateway, opened when it is needed and again when it has gone.
 pub(super) struct Upstream {
@@ -20,7 +22,15 @@ pub(super) struct Upstream {
 struct Held {
     /// Counts the connections.
     number: u64,
-    streams: Option<SendRequest<Bytes>>,
+    line: Option<Line>,
+}
+
+/// A connection on which a stream can be opened.
+#[derive(Clone)]
+pub(super) struct Line {
+    pub(super) streams: SendRequest<Bytes>,
+    /// Held by each call on it, for as long as it waits for the gateway.
+    _call: Rc<()>,
 }
 
 impl Upstream {
@@ -38,32 +48,42 @@ impl Upstream {
     /// # Errors
     /// A gateway that cannot be reached.
     pub(super) async fn max_streams(&self) -> Result<usize, ConnectError> {
-        let streams = self.ready().await?;
-        Ok(streams.current_max_send_streams())
+        let line = self.ready().await?;
+        Ok(line.streams.current_max_send_streams())
     }
 
     /// Ready to open a stream, once the gateway has a slot for it. Must run on a local set.
     ///
     /// # Errors
     /// A gateway that cannot be reached.
-    pub(super) async fn ready(&self) -> Result<SendRequest<Bytes>, ConnectError> {
+    pub(super) async fn ready(&self) -> Result<Line, ConnectError> {
         let mut gone = None;
         loop {
             let mut held = self.held.lock().await;
             let number = held.number;
-            let Some(streams) = held.streams.clone().filter(|_| gone != Some(number)) else {
-                let Channel {
-                    streams, driver, ..
-                } = self.connector.connect(self.number).await?;
-                tokio::task::spawn_local(driver);
+            let Some(mut line) = held.line.clone().filter(|_| gone != Some(number)) else {
+                let channel = self.connector.connect(self.number).await?;
+                let (kept, streams) = channel.kept_alive();
+                let calls = Rc::new(());
+                let counted = Rc::downgrade(&calls);
+                tokio::task::spawn_local(async move {
+                    // One is held here, by who hands it out.
+                    kept.run(|| counted.strong_count() > 1).await;
+                });
                 held.number += 1;
-                held.streams = Some(streams);
+                held.line = Some(Line {
+                    streams,
+                    _call: calls,
+                });
                 continue;
             };
             // Waiting for a slot must not keep others from seeing that the connection has gone.
             drop(held);
-            match streams.ready().await {
-                Ok(streams) => return Ok(streams),
+            match line.streams.ready().await {
+                Ok(streams) => {
+                    line.streams = streams;
+                    return Ok(line);
+                }
                 Err(_) => gone = Some(number),
             }
         }

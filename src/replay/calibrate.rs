@@ -19,7 +19,7 @@ use crate::clock::{Clock, RunClock, epoch_now, thread_cpu_ns};
 use crate::results::manifest::Calibration;
 use crate::units::RunTime;
 use crate::wire::STREAM_AUDIO_PATH;
-use crate::wire::channel::{Connector, Endpoint, Trust};
+use crate::wire::channel::{Connector, Endpoint, TlsOptions};
 use crate::wire::frame::FramedAudio;
 
 const WAKE_UPS: i64 = 150;
@@ -102,7 +102,7 @@ async fn send_chunks(kind: PacerKind, address: SocketAddr) -> io::Result<i64> {
         tls: false,
     };
     let request = http::Request::post(format!("{endpoint}{STREAM_AUDIO_PATH}")).body(());
-    let connector = Connector::new(endpoint, &Trust::default()).map_err(io::Error::other)?;
+    let connector = Connector::new(endpoint, &TlsOptions::default()).map_err(io::Error::other)?;
     let channel = connector.connect(0).await.map_err(io::Error::other)?;
     tokio::task::spawn_local(channel.driver);
     let mut streams = channel.streams.ready().await.map_err(io::Error::other)?;

@@ -1,5 +1,5 @@
-//! A worker's connections: opened before the run, opened again when one is lost, and shared out
-//! evenly among its sessions.
+//! A worker's connections: opened before the run, opened again when one is lost, shared out evenly among
+//! its sessions, and moved to where the gateway's name leads.
 //!
 //! A session waits here, not inside `h2`, when the server takes no more streams: so that it is seen
 //! to wait, and gets the first place that becomes free on any connection.
@@ -18,7 +18,7 @@ use h2::client::SendRequest;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
-use crate::wire::channel::{Channel, ConnectError, Connector, Endpoint};
+use crate::wire::channel::{Channel, ConnectError, Connector, Endpoint, Loss};
 
 /// Connections that are being opened at once before a run: few enough for a listener's backlog.
 pub(super) const BATCH: u32 = 32;
@@ -39,12 +39,25 @@ crate::names! {
 }
 
 /// How connections are opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opening {
     /// Where they go.
     pub balance: Balance,
     /// Whether each is opened at the first session that needs it, instead of before the run.
     pub cold: bool,
+    /// How often the gateway's name is looked up again; never where it is zero.
+    pub resolve_every: Duration,
+}
+
+impl Default for Opening {
+    /// To each address in turn, before the run; the name is looked up every ten seconds.
+    fn default() -> Opening {
+        Opening {
+            balance: Balance::default(),
+            cold: false,
+            resolve_every: Duration::from_secs(10),
+        }
+    }
 }
 
 /// Why a session got no connection.
@@ -70,6 +83,7 @@ impl From<ConnectError> for NotReady {
 struct Line {
     streams: SendRequest<Bytes>,
     peer: SocketAddr,
+    loss: Loss,
 }
 
 impl Line {
@@ -137,17 +151,46 @@ impl Slot {
             Balance::RoundRobin => self.number as usize,
             Balance::First => 0,
         };
-        let Channel {
-            streams,
-            driver,
-            peer,
-            ..
-        } = connector.connect(start).await?;
+        Ok(self.use_from_now(connector.connect(start).await?))
+    }
+
+    /// Puts a connection in place of the one before, whose streams go on.
+    fn use_from_now(&self, channel: Channel) -> Line {
+        let peer = channel.peer;
+        let (kept, streams) = channel.kept_alive();
+        let loss = kept.loss.clone();
+        // Those who wait for a connection to open have their places on it already.
+        if self.line.borrow().is_some() {
+            self.taken.replace(Rc::default());
+        }
+        let taken = self.taken.borrow().clone();
         // It ends with the worker's task set; its streams tell why it was lost.
-        tokio::task::spawn_local(driver);
-        let line = Line { streams, peer };
+        tokio::task::spawn_local(async move { kept.run(|| taken.get() > 0).await });
+        let line = Line {
+            streams,
+            peer,
+            loss,
+        };
         *self.line.borrow_mut() = Some(line.clone());
-        Ok(line)
+        line
+    }
+
+    /// Moves the connection to where one that is opened now would lead; what cannot be reached leaves
+    /// it as it is.
+    async fn follow(&self, connector: &Connector, balance: Balance, addresses: &[SocketAddr]) {
+        let Some(line) = self.line() else { return };
+        let home = match balance {
+            Balance::RoundRobin => addresses[self.number as usize % addresses.len()],
+            Balance::First if addresses.contains(&line.peer) => return,
+            Balance::First => addresses[0],
+        };
+        if home == line.peer {
+            return;
+        }
+        let _sole = self.opening.lock().await;
+        if let Ok(channel) = connector.connect_only(home).await {
+            self.use_from_now(channel);
+        }
     }
 }
 
@@ -191,6 +234,8 @@ impl Drop for Place {
 pub(super) struct Ready {
     pub(super) streams: SendRequest<Bytes>,
     pub(super) peer: SocketAddr,
+    /// Why the connection was given up, once it was.
+    pub(super) loss: Loss,
     pub(super) number: u32,
     _place: Place,
 }
@@ -232,7 +277,29 @@ impl Connections {
         if !opening.cold {
             connections.open_all().await?;
         }
+        if !connections.connector.is_address() && !opening.resolve_every.is_zero() {
+            connections.follow(opening.resolve_every);
+        }
         Ok(connections)
+    }
+
+    /// Looks the gateway's name up from time to time, and moves connections to where it leads. Ends with
+    /// the worker's task set.
+    fn follow(&self, every: Duration) {
+        let (slots, connector) = (self.slots.clone(), self.connector.clone());
+        let balance = self.balance;
+        tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                // Workers look at about the same time, and one look-up is enough for all.
+                let Ok(addresses) = connector.addresses(every / 2).await else {
+                    continue;
+                };
+                for slot in &slots {
+                    slot.follow(&connector, balance, &addresses).await;
+                }
+            }
+        });
     }
 
     async fn open_all(&self) -> Result<(), ConnectError> {
@@ -275,6 +342,7 @@ impl Connections {
                 return Ok(Ready {
                     streams: line.streams,
                     peer: line.peer,
+                    loss: line.loss,
                     number: place.slot.number,
                     _place: place,
                 });

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request};
 
 use super::call::Call;
 use super::progress::End;
@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::trace::model::metadata_pairs;
 use crate::wire::STREAM_AUDIO_PATH;
 use crate::wire::frame::FrameReader;
-use crate::wire::status::{GrpcStatus, INTERNAL, UNAVAILABLE, UNKNOWN};
+use crate::wire::status::{GrpcStatus, INTERNAL, OK, UNAVAILABLE, UNKNOWN};
 
 /// Holds a session's conversation and returns how it ended.
 pub(super) async fn converse(shared: &Shared, call: &RefCell<Call>) -> End {
@@ -41,10 +41,14 @@ async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End>
     }
     let request = request(shared, &call.borrow());
     let request = request.map_err(|reason| End::Stream(GrpcStatus::new(INTERNAL, reason)))?;
-    let lost = |error: h2::Error| End::Stream(stream_error(&error));
-    let (response, send) = ready.streams.send_request(request, false).map_err(lost)?;
+    let loss = ready.loss.clone();
+    let lost = move |error: h2::Error| {
+        let given_up = loss.get().map(|why| GrpcStatus::new(UNAVAILABLE, why));
+        End::Stream(given_up.unwrap_or_else(|| GrpcStatus::of_broken(&error)))
+    };
+    let (response, send) = ready.streams.send_request(request, false).map_err(&lost)?;
     call.borrow_mut().opened(shared, send);
-    let response = unless_ended(shared, call, response).await?.map_err(lost)?;
+    let response = unless_ended(shared, call, response).await?.map_err(&lost)?;
     {
         let mut call = call.borrow_mut();
         call.facts.headers_ns = Some(shared.clock.now().0);
@@ -56,8 +60,8 @@ async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End>
             call.facts.replica = value.map(Arc::from);
         }
     }
-    if response.status() != StatusCode::OK {
-        return Ok(End::Stream(GrpcStatus::from_http(response.status())));
+    if let Some(status) = GrpcStatus::of_head(&response) {
+        return Ok(End::Stream(status));
     }
     let in_headers = GrpcStatus::from_headers(response.headers());
     let mut body = response.into_body();
@@ -65,7 +69,7 @@ async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End>
     while let Some(data) =
         unless_ended(shared, call, std::future::poll_fn(|cx| body.poll_data(cx))).await?
     {
-        let data = data.map_err(lost)?;
+        let data = data.map_err(&lost)?;
         let at = shared.clock.now();
         // Read at once, so that the gateway never waits for us.
         let _ = body.flow_control().release_capacity(data.len());
@@ -78,17 +82,19 @@ async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End>
         std::future::poll_fn(|cx| body.poll_trailers(cx)),
     )
     .await?;
-    let trailers: Option<HeaderMap> = trailers.map_err(lost)?;
-    if let Err(error) = frames.finish() {
-        return Ok(End::Stream(GrpcStatus::new(INTERNAL, error.to_string())));
-    }
+    let trailers: Option<HeaderMap> = trailers.map_err(&lost)?;
     let status = trailers
         .as_ref()
         .and_then(GrpcStatus::from_headers)
         .or(in_headers);
-    Ok(End::Stream(status.unwrap_or_else(|| {
-        GrpcStatus::new(UNKNOWN, "the stream ended without a gRPC status")
-    })))
+    let status = status
+        .unwrap_or_else(|| GrpcStatus::new(UNKNOWN, "the stream ended without a gRPC status"));
+    Ok(End::Stream(match frames.finish() {
+        Ok(()) => status,
+        Err(cut) if status.code == OK => GrpcStatus::new(INTERNAL, cut.to_string()),
+        // What the server says of its failure comes first.
+        Err(cut) => GrpcStatus::new(status.code, format!("{}; {cut}", status.message)),
+    }))
 }
 
 /// Waits for `future`, unless the session is ended from our side; meanwhile lets what is blocked
@@ -120,6 +126,7 @@ fn request(shared: &Shared, call: &Call) -> Result<Request<()>, String> {
     let mut request = Request::post(format!("{endpoint}{STREAM_AUDIO_PATH}"))
         .header("te", "trailers")
         .header("content-type", "application/grpc")
+        .header("grpc-accept-encoding", "gzip")
         .header("user-agent", concat!("voicelt/", env!("CARGO_PKG_VERSION")))
         .header("traceparent", format!("00-{trace_id}-{span}-01"))
         .header("x-voicelt-run-id", &shared.run.run_id);
@@ -134,12 +141,4 @@ fn request(shared: &Shared, call: &Call) -> Result<Request<()>, String> {
         request = request.header(name, value);
     }
     request.body(()).map_err(|error| error.to_string())
-}
-
-fn stream_error(error: &h2::Error) -> GrpcStatus {
-    let code = match (error.is_go_away() || error.is_io(), error.reason()) {
-        (true, _) | (_, Some(h2::Reason::REFUSED_STREAM)) => UNAVAILABLE,
-        _ => INTERNAL,
-    };
-    GrpcStatus::new(code, error.to_string())
 }

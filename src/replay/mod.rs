@@ -56,13 +56,13 @@ use crate::clock::{Clock, RunClock, epoch_now};
 use crate::live::gauges::Gauges;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
-use crate::results::manifest::{RunManifest, TraceRef, Verdict};
+use crate::results::manifest::{AddressChange, RunManifest, TraceRef, Verdict};
 use crate::results::row::RequestRow;
 use crate::results::writer::RunWriter;
 use crate::trace::TraceError;
 use crate::trace::stream::Bundle;
 use crate::units::{NS_PER_MS, NS_PER_S};
-use crate::wire::channel::{ConnectError, Connector, Endpoint, Trust};
+use crate::wire::channel::{ConnectError, Connector, Endpoint, TlsOptions};
 
 use connections::Connections;
 use ledger::{Books, MOST_WAITING};
@@ -165,8 +165,8 @@ impl Gateway {
     ///
     /// # Errors
     /// A gateway that cannot be reached.
-    pub fn reach(endpoint: Endpoint, trust: &Trust) -> Result<Gateway, ReplayError> {
-        let connector = Connector::new(endpoint, trust)?;
+    pub fn reach(endpoint: Endpoint, tls: &TlsOptions) -> Result<Gateway, ReplayError> {
+        let connector = Connector::new(endpoint, tls)?;
         let runtime = runtime()?;
         let clock = RunClock::new(&epoch_now());
         let opened = runtime.block_on(connector.connect(0))?;
@@ -207,6 +207,8 @@ pub struct Outcome {
     pub scheduling: Option<Granted>,
     /// Streams that the gateway allows on a connection, where it set a limit.
     pub stream_limit: Option<usize>,
+    /// The addresses that the gateway's name got and lost.
+    pub address_changes: Vec<AddressChange>,
 }
 
 impl Replay {
@@ -338,6 +340,7 @@ impl Replay {
                 lag,
                 verdict: books.watch.verdict(&totals),
                 stream_limit: accounts.iter().filter_map(|a| a.stream_limit).min(),
+                address_changes: address_changes(&self.connector, manifest.epoch.monotonic_ns),
                 scheduling: accounts.into_iter().find_map(|account| account.scheduling),
             })
         })
@@ -351,6 +354,17 @@ struct Reading {
     starts: bool,
     /// The audio of those that have.
     audio: bool,
+}
+
+/// How the gateway's name moved in the run that began at `epoch_ns`.
+fn address_changes(connector: &Connector, epoch_ns: i64) -> Vec<AddressChange> {
+    let changes = connector.address_changes().into_iter();
+    let in_run = changes.map(|change| AddressChange {
+        at_ns: change.at_ns - epoch_ns,
+        address: change.address.to_string(),
+        came: change.came,
+    });
+    in_run.filter(|change| change.at_ns >= 0).collect()
 }
 
 /// What the books and all workers say.

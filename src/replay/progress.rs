@@ -190,7 +190,15 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
     let barge_in_ns = progress.barge_in.map(|barge_in| barge_in.at.0);
     let lag = |q| quantile(&progress.lags_ns, q);
     let final_transcript = heard.final_transcript();
-    let (status, error) = outcome(progress, heard, end.as_ref(), expects_answer);
+    // The first of a session is under way once its stream is open, whether or not anything could be sent.
+    let had_room = progress.started_ns.is_some();
+    let began = had_room || *turn == 0 && facts.opened_ns.is_some();
+    let (status, error) = match began {
+        true => outcome(progress, heard, end.as_ref(), expects_answer),
+        false => (Status::NotStarted, ended(end.as_ref())),
+    };
+    let no_room = || "the server opened the stream and gave no room to send on it".to_owned();
+    let error = error.or_else(|| (began && !had_room).then(no_room));
     let early = match (heard.processing_ns, progress.end_of_speech_sent_ns) {
         (Some(processing), Some(sent)) => processing < sent,
         (processing, None) => processing.is_some(),
@@ -290,15 +298,10 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
     Some(row)
 }
 
-/// How the turn ended, and the error to show; the first that applies, in the order of [`Status`].
-fn outcome(
-    progress: &Progress,
-    heard: &Heard,
-    end: Option<&End>,
-    expects_answer: bool,
-) -> (Status, Option<String>) {
-    let stream = match end {
-        Some(End::Stream(status)) if status.code != OK => {
+/// What is to be said of the session's end, if that was an error.
+fn ended(end: Option<&End>) -> Option<String> {
+    match end? {
+        End::Stream(status) if status.code != OK => {
             let name = status.code_name();
             let text = match status.message.is_empty() {
                 true => name.to_owned(),
@@ -306,12 +309,22 @@ fn outcome(
             };
             Some(cut(&text, MAX_ERROR_CHARS))
         }
-        Some(End::OurFault(reason)) => Some(cut(reason, MAX_ERROR_CHARS)),
+        End::OurFault(reason) => Some(cut(reason, MAX_ERROR_CHARS)),
         _ => None,
-    };
+    }
+}
+
+/// How a turn that began ended, and the error to show; the first that applies, in the order of
+/// [`Status`].
+fn outcome(
+    progress: &Progress,
+    heard: &Heard,
+    end: Option<&End>,
+    expects_answer: bool,
+) -> (Status, Option<String>) {
+    let stream = ended(end);
     let answered = heard.first_audio_ns.is_some();
     let status = match end {
-        _ if progress.started_ns.is_none() => Status::NotStarted,
         Some(End::Interrupted) => Status::Interrupted,
         Some(End::Cancelled) => Status::Cancelled,
         Some(End::Timeout) if !answered || heard.listening_ns.is_none() => Status::Timeout,

@@ -98,6 +98,17 @@ pub struct TraceRef {
     pub content_blake3: String,
 }
 
+/// An address that the gateway's name got or lost during a run.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct AddressChange {
+    /// When that was seen.
+    pub at_ns: i64,
+    /// The address and port.
+    pub address: String,
+    /// Whether the name got it; otherwise it lost it.
+    pub came: bool,
+}
+
 /// What the plan asked for.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Planned {
@@ -239,6 +250,10 @@ pub struct RunManifest {
     /// on, the others when it has ended; empty in runs of before.
     #[serde(default)]
     pub tables: BTreeMap<String, String>,
+    /// The addresses that the gateway's name got and lost during the run, in order, at most 1,000; empty
+    /// while running, and for a gateway named by its address.
+    #[serde(default)]
+    pub address_changes: Vec<AddressChange>,
     /// Our own part; null while running.
     pub verdict: Option<Verdict>,
     /// The summary that `report` shows; null while running.
@@ -272,6 +287,7 @@ impl RunManifest {
             calibration: None,
             planned: Planned::default(),
             tables: BTreeMap::new(),
+            address_changes: Vec::new(),
             verdict: None,
             summary: None,
         }

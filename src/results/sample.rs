@@ -46,6 +46,7 @@ pub fn manifest() -> RunManifest {
             duration_ns: 102 * NS_PER_S,
         },
         tables: std::collections::BTreeMap::new(),
+        address_changes: Vec::new(),
         verdict: Some(Verdict {
             level: VerdictLevel::Valid,
             reasons: Vec::new(),

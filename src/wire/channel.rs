@@ -5,22 +5,23 @@ use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
 use h2::{Ping, PingPong, Reason};
-use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
-use tokio_rustls::TlsConnector;
 
 pub use super::connect_error::ConnectError;
-pub use super::tls::{TlsFacts, Trust};
-use super::tls::{refused, tls_config};
+pub use super::endpoint::Endpoint;
+use super::keep_alive::{Counted, Received};
+pub use super::keep_alive::{KeptAlive, Loss};
+pub use super::resolve::AddressChange;
+use super::resolve::Resolver;
+pub use super::tls::{ClientIdentity, TlsFacts, TlsOptions};
+use super::tls::{Tls, alert};
 
 /// How long a connection may take, TLS and HTTP/2 included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,75 +29,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const FALL_OVER: Duration = Duration::from_secs(3);
 /// How long a new connection is kept back until the server has told its settings.
 const SETTINGS_TIMEOUT: Duration = Duration::from_secs(2);
+/// How old addresses may be when a connection is opened: those of a start are looked up once, those of
+/// a connection that was refused or lost anew.
+const FRESH: Duration = Duration::from_secs(1);
 /// Answers are read as they come; windows this large keep them from ever waiting for us.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024 * 1024;
-
-/// Where a gateway is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Whether TLS is spoken.
-    pub tls: bool,
-}
-
-/// A target that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no target; use host:port, http://host:port or https://host:port")]
-pub struct EndpointError(String);
-
-impl FromStr for Endpoint {
-    type Err = EndpointError;
-
-    fn from_str(text: &str) -> Result<Endpoint, EndpointError> {
-        let wrong = || EndpointError(text.to_owned());
-        let (tls, rest) = match text.split_once("://") {
-            Some(("http" | "grpc", rest)) => (false, rest),
-            Some(("https" | "grpcs", rest)) => (true, rest),
-            Some(_) => return Err(wrong()),
-            None => (false, text),
-        };
-        let authority: http::uri::Authority =
-            rest.trim_end_matches('/').parse().map_err(|_| wrong())?;
-        let port = match (authority.port_u16(), text.contains("://")) {
-            (Some(port), _) => port,
-            (None, true) => {
-                if tls {
-                    443
-                } else {
-                    80
-                }
-            }
-            (None, false) => return Err(wrong()),
-        };
-        let host = authority.host().trim_matches(['[', ']']).to_owned();
-        if host.is_empty() || authority.as_str().contains('@') {
-            return Err(wrong());
-        }
-        Ok(Endpoint { host, port, tls })
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.authority())
-    }
-}
-
-impl Endpoint {
-    /// `host:port`, with brackets around an IPv6 address.
-    #[must_use]
-    pub fn authority(&self) -> String {
-        match self.host.contains(':') {
-            true => format!("[{}]:{}", self.host, self.port),
-            false => format!("{}:{}", self.host, self.port),
-        }
-    }
-}
 
 /// The part of a connection that moves bytes; it must be polled for anything to happen.
 pub type Driver = Pin<Box<dyn Future<Output = Result<(), h2::Error>> + Send>>;
@@ -113,6 +51,8 @@ pub struct Channel {
     pub tls: Option<TlsFacts>,
     /// Asks for a sign of life.
     pub ping: Option<PingPong>,
+    /// What has come from the peer.
+    pub(super) received: Received,
 }
 
 impl Channel {
@@ -120,6 +60,19 @@ impl Channel {
     #[must_use]
     pub fn max_streams(&self) -> usize {
         self.streams.current_max_send_streams()
+    }
+
+    /// Its two halves: what moves bytes as long as the peer shows signs of life, and what opens streams.
+    #[must_use]
+    pub fn kept_alive(self) -> (KeptAlive, SendRequest<Bytes>) {
+        let kept = KeptAlive {
+            driver: self.driver,
+            ping: self.ping,
+            received: self.received,
+            peer: self.peer,
+            loss: Loss::default(),
+        };
+        (kept, self.streams)
     }
 }
 
@@ -135,15 +88,15 @@ impl fmt::Debug for Channel {
 #[derive(Clone)]
 pub struct Connector {
     endpoint: Endpoint,
-    tls: Option<TlsConnector>,
-    addresses: Arc<OnceCell<Vec<SocketAddr>>>,
+    tls: Option<Tls>,
+    resolver: Arc<Resolver>,
 }
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connector")
             .field("endpoint", &self.endpoint)
-            .field("addresses", &self.addresses.get())
+            .field("resolver", &self.resolver)
             .finish_non_exhaustive()
     }
 }
@@ -153,30 +106,37 @@ impl Connector {
     ///
     /// # Errors
     /// Certificates that cannot be read.
-    pub fn new(endpoint: Endpoint, trust: &Trust) -> Result<Connector, ConnectError> {
+    pub fn new(endpoint: Endpoint, options: &TlsOptions) -> Result<Connector, ConnectError> {
         let tls = match endpoint.tls {
-            true => Some(TlsConnector::from(Arc::new(tls_config(&endpoint, trust)?))),
+            true => Some(Tls::new(&endpoint, options)?),
             false => None,
         };
         Ok(Connector {
+            resolver: Arc::new(Resolver::new(&endpoint)),
             endpoint,
             tls,
-            addresses: Arc::default(),
         })
     }
 
     /// A connector in clear whose name has resolved to `addresses`.
     #[cfg(test)]
     pub(crate) fn to(addresses: Vec<SocketAddr>) -> Connector {
+        let endpoint = Endpoint {
+            host: "gateway.invalid".to_owned(),
+            port: 50051,
+            tls: false,
+        };
         Connector {
-            endpoint: Endpoint {
-                host: "gateway".to_owned(),
-                port: 50051,
-                tls: false,
-            },
+            resolver: Arc::new(Resolver::of(&endpoint, addresses)),
+            endpoint,
             tls: None,
-            addresses: Arc::new(OnceCell::new_with(Some(addresses))),
         }
+    }
+
+    /// The name leads to `addresses` from now on.
+    #[cfg(test)]
+    pub(crate) fn moved(&self, addresses: &[SocketAddr]) {
+        self.resolver.moved(addresses);
     }
 
     /// Where connections go.
@@ -185,43 +145,35 @@ impl Connector {
         &self.endpoint
     }
 
-    /// Every address of the endpoint, at least one. The name is resolved once, so that all
-    /// connections of a run share out the same addresses.
+    /// Whether the endpoint is named by its address, which does not move.
+    #[must_use]
+    pub fn is_address(&self) -> bool {
+        self.resolver.is_address()
+    }
+
+    /// Every address of the endpoint, at least one, in an order that stays: as they were `within` that
+    /// time, or looked up now.
     ///
     /// # Errors
-    /// A name that cannot be resolved, or has no address.
-    pub async fn resolve(&self) -> Result<&[SocketAddr], ConnectError> {
-        let look_up = || async {
-            let Endpoint { host, port, .. } = &self.endpoint;
-            let found = tokio::net::lookup_host((host.as_str(), *port));
-            let found = tokio::time::timeout(CONNECT_TIMEOUT, found)
-                .await
-                .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
-            let addresses: Vec<_> = found
-                .map_err(|source| ConnectError::resolve(host, source))?
-                .collect();
-            match addresses.is_empty() {
-                true => Err(ConnectError::resolve(
-                    host,
-                    std::io::Error::other("it has no address"),
-                )),
-                false => Ok(addresses),
-            }
-        };
-        self.addresses
-            .get_or_try_init(look_up)
-            .await
-            .map(Vec::as_slice)
+    /// A name that never had an address.
+    pub async fn addresses(&self, within: Duration) -> Result<Arc<[SocketAddr]>, ConnectError> {
+        self.resolver.addresses(within).await
+    }
+
+    /// The addresses that the name has got and lost since it was first looked up, in order.
+    #[must_use]
+    pub fn address_changes(&self) -> Vec<AddressChange> {
+        self.resolver.changes()
     }
 
     /// Opens a connection: to the endpoint's address number `start` (counted around), or to the
     /// next that answers. It is ready once the server has told its settings.
     ///
     /// # Errors
-    /// The last address's reason; a limit of this machine or a failure of TLS at once, which are
-    /// not for another address to mend.
+    /// The last address's reason; a limit of this machine or a failure of TLS at once, which another
+    /// address does not change.
     pub async fn connect(&self, start: usize) -> Result<Channel, ConnectError> {
-        let addresses = self.resolve().await?;
+        let addresses = self.addresses(FRESH).await?;
         let mut nth = 0;
         loop {
             let peer = addresses[(start % addresses.len() + nth) % addresses.len()];
@@ -266,20 +218,10 @@ impl Connector {
         let stream = TcpStream::connect(peer).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         let Some(tls) = &self.tls else {
-            return handshake(stream, peer, None).await;
+            return handshake(stream, peer, None, &self.endpoint).await;
         };
-        let host = &self.endpoint.host;
-        let name = ServerName::try_from(host.clone()).map_err(|_| ConnectError::Tls {
-            address: self.endpoint.authority(),
-            reason: format!("`{host}` is no name that a certificate can have"),
-            advice: "use the host name that is in the gateway's certificate".to_owned(),
-        })?;
-        let stream = tls
-            .connect(name, stream)
-            .await
-            .map_err(|e| refused(&self.endpoint, &e))?;
-        let facts = TlsFacts::of(stream.get_ref().1);
-        handshake(stream, peer, Some(facts)).await
+        let (stream, facts) = tls.connect(stream, &self.endpoint).await?;
+        handshake(stream, peer, Some(facts), &self.endpoint).await
     }
 }
 
@@ -287,15 +229,24 @@ async fn handshake<S>(
     stream: S,
     peer: SocketAddr,
     tls: Option<TlsFacts>,
+    endpoint: &Endpoint,
 ) -> Result<Channel, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let speaks_tls = tls.is_some();
-    let failed = |reason: String| ConnectError::Http2 {
+    let http2 = |reason: String| ConnectError::Http2 {
         address: peer.to_string(),
         reason,
         tls: speaks_tls,
+    };
+    // With TLS 1.3 a server looks at our certificate when its handshake is over for us.
+    let (stream, received) = Counted::new(stream);
+    let failed = |error: h2::Error| {
+        let refusal = received
+            .failure()
+            .and_then(|failure| alert(endpoint, failure));
+        refusal.unwrap_or_else(|| http2(no_http2(&error)))
     };
     let shaken = h2::client::Builder::new()
         .initial_window_size(STREAM_WINDOW)
@@ -303,13 +254,17 @@ where
         .enable_push(false)
         .handshake(stream)
         .await;
-    let (streams, mut connection) = shaken.map_err(|e| failed(no_http2(&e)))?;
+    let (streams, mut connection) = shaken.map_err(failed)?;
     let mut ping = connection.ping_pong();
     let mut driver: Driver = Box::pin(connection);
     if let Some(ping) = &mut ping {
         let settled = tokio::time::timeout(SETTINGS_TIMEOUT, settle(&mut driver, ping)).await;
         // A server that is slow to answer is judged by what it does with the sessions.
-        settled.unwrap_or(Ok(())).map_err(failed)?;
+        match settled.unwrap_or(Ok(())) {
+            Ok(()) => {}
+            Err(Some(error)) => return Err(failed(error)),
+            Err(None) => return Err(http2("it closed the connection at once".to_owned())),
+        }
     }
     Ok(Channel {
         streams,
@@ -317,21 +272,19 @@ where
         peer,
         tls,
         ping,
+        received,
     })
 }
 
 /// Moves bytes until the server has answered a ping. Its settings come before anything else from
 /// it, so its limit of streams is known then; until then `h2` assumes that there is none.
-async fn settle(driver: &mut Driver, ping: &mut PingPong) -> Result<(), String> {
+///
+/// # Errors
+/// Why the connection ended; `None` where the peer closed it.
+async fn settle(driver: &mut Driver, ping: &mut PingPong) -> Result<(), Option<h2::Error>> {
     tokio::select! {
-        ended = driver => Err(match ended {
-            Ok(()) => "it closed the connection at once".to_owned(),
-            Err(error) => no_http2(&error),
-        }),
-        answered = ping.ping(Ping::opaque()) => match answered {
-            Ok(_) => Ok(()),
-            Err(error) => Err(no_http2(&error)),
-        },
+        ended = driver => Err(ended.err()),
+        answered = ping.ping(Ping::opaque()) => answered.map(drop).map_err(Some),
     }
 }
 
@@ -344,37 +297,5 @@ fn no_http2(error: &h2::Error) -> String {
         }
         _ if error.is_io() => "it hung up at once".to_owned(),
         _ => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_are_host_and_port_or_a_url() {
-        let shown = [
-            "localhost:50051",
-            "http://gw",
-            "https://gw.example:8443/",
-            "grpcs://[::1]:1",
-        ]
-        .map(|text| text.parse::<Endpoint>().unwrap().to_string());
-        let expected = [
-            "http://localhost:50051",
-            "http://gw:80",
-            "https://gw.example:8443",
-            "https://[::1]:1",
-        ];
-        assert_eq!(shown, expected);
-        for text in [
-            "localhost",
-            "ftp://gw:1",
-            "http://",
-            "http://me:secret@gw:1",
-            "",
-        ] {
-            assert!(text.parse::<Endpoint>().is_err(), "{text}");
-        }
     }
 }

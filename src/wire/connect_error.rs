@@ -58,12 +58,14 @@ pub enum ConnectError {
         /// Whether TLS was spoken.
         tls: bool,
     },
-    /// The certificates to trust cannot be read.
-    Ca {
+    /// A certificate or key of ours, or those to trust, cannot be used.
+    Pem {
         /// The file.
         path: String,
         /// The reason.
         reason: String,
+        /// What it takes instead.
+        advice: &'static str,
     },
 }
 
@@ -122,7 +124,7 @@ impl ConnectError {
             ConnectError::Http2 {
                 address, reason, ..
             } => format!("{address} does not speak HTTP/2: {reason}"),
-            ConnectError::Ca { path, reason } => format!("{path}: {reason}"),
+            ConnectError::Pem { path, reason, .. } => format!("{path}: {reason}"),
         }
     }
 
@@ -143,7 +145,7 @@ impl ConnectError {
             ConnectError::Http2 { tls: true, .. } => {
                 "check that this is the gateway's gRPC port, and that a proxy before it has HTTP/2 on"
             }
-            ConnectError::Ca { .. } => "--ca takes a PEM file of certificates",
+            ConnectError::Pem { advice, .. } => advice,
         }
     }
 

@@ -1,6 +1,10 @@
-//! gRPC frames: a byte that says "not compressed", the length in four, the protobuf message.
+//! gRPC frames: a byte that says whether the message is compressed, the length in four, the protobuf
+//! message. Ours are not compressed; those of a server may be, by gzip.
+
+use std::io::Read;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use flate2::read::GzDecoder;
 use prost::Message;
 
 use super::voice_workflow::{ClientMessage, client_message::Content};
@@ -15,12 +19,14 @@ const AUDIO_TAG: u8 = 2 << 3 | 2;
 /// What can be wrong with a peer's frames.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// A compressed message, which was not asked for.
-    #[error("the server sent a compressed message, though no compression was offered")]
-    Compressed,
+    /// A compressed message that is not gzip, or is damaged.
+    #[error(
+        "the server sent a compressed message that cannot be unpacked as gzip, which alone is offered: {0}"
+    )]
+    Compressed(String),
     /// A message beyond [`MAX_MESSAGE_BYTES`].
     #[error(
-        "the server announced a message of {0} bytes; at most {MAX_MESSAGE_BYTES} are accepted"
+        "the server sent a message of {0} bytes or more; at most {MAX_MESSAGE_BYTES} are accepted"
     )]
     TooLarge(usize),
     /// The stream ended inside a message.
@@ -157,21 +163,21 @@ impl FrameReader {
     /// Takes the next bytes of the stream and hands each complete message to `each`.
     ///
     /// # Errors
-    /// A compressed or too large message; the stream is of no use after it.
+    /// A message that cannot be unpacked or is too large; the stream is of no use after it.
     pub fn push(&mut self, mut data: Bytes, mut each: impl FnMut(Bytes)) -> Result<(), FrameError> {
         if self.buffered.is_empty() {
             // The usual case: whole messages, which are passed on without a copy.
-            while let Some(length) = complete(&data)? {
+            while let Some(frame) = complete(&data)? {
                 data.advance(HEADER_BYTES);
-                each(data.split_to(length));
+                each(frame.message(data.split_to(frame.length))?);
             }
             self.buffered.extend_from_slice(&data);
             return Ok(());
         }
         self.buffered.extend_from_slice(&data);
-        while let Some(length) = complete(&self.buffered)? {
+        while let Some(frame) = complete(&self.buffered)? {
             self.buffered.advance(HEADER_BYTES);
-            each(self.buffered.split_to(length).freeze());
+            each(frame.message(self.buffered.split_to(frame.length).freeze())?);
         }
         Ok(())
     }
@@ -189,20 +195,47 @@ impl FrameReader {
     }
 }
 
-/// The length of the message that `bytes` start with, once all of it is there.
-fn complete(bytes: &[u8]) -> Result<Option<usize>, FrameError> {
+/// What the head of a frame says.
+struct Frame {
+    compressed: bool,
+    length: usize,
+}
+
+impl Frame {
+    fn message(&self, payload: Bytes) -> Result<Bytes, FrameError> {
+        match self.compressed {
+            false => Ok(payload),
+            true => unpacked(&payload),
+        }
+    }
+}
+
+/// The frame that `bytes` start with, once all of it is there.
+fn complete(bytes: &[u8]) -> Result<Option<Frame>, FrameError> {
     let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
         return Ok(None);
     };
     let [flag, a, b, c, d] = *header;
     let length = u32::from_be_bytes([a, b, c, d]) as usize;
-    if flag != 0 {
-        return Err(FrameError::Compressed);
-    }
     if length > MAX_MESSAGE_BYTES {
         return Err(FrameError::TooLarge(length));
     }
-    Ok((bytes.len() >= HEADER_BYTES + length).then_some(length))
+    let frame = Frame {
+        compressed: flag != 0,
+        length,
+    };
+    Ok((bytes.len() >= HEADER_BYTES + length).then_some(frame))
+}
+
+fn unpacked(packed: &[u8]) -> Result<Bytes, FrameError> {
+    let mut message = Vec::new();
+    let most = MAX_MESSAGE_BYTES as u64 + 1;
+    let read = GzDecoder::new(packed).take(most).read_to_end(&mut message);
+    read.map_err(|error| FrameError::Compressed(error.to_string()))?;
+    match message.len() {
+        bytes if bytes > MAX_MESSAGE_BYTES => Err(FrameError::TooLarge(bytes)),
+        _ => Ok(message.into()),
+    }
 }
 
 #[cfg(test)]
@@ -245,15 +278,41 @@ mod tests {
         assert_eq!(framed.framed_bytes(), 1770 + 5 * envelope_bytes(640) - 1);
     }
 
+    /// `message` as a frame that says that it is compressed.
+    fn compressed(message: &[u8]) -> Bytes {
+        let mut out = BytesMut::new();
+        put_header(&mut out, message.len());
+        out[0] = 1;
+        out.put_slice(message);
+        out.freeze()
+    }
+
+    fn gzip(message: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(message).unwrap();
+        packed.finish().unwrap()
+    }
+
     #[test]
-    fn compressed_and_huge_messages_are_refused() {
-        let push = |bytes: &'static [u8]| {
-            FrameReader::default()
-                .push(Bytes::from_static(bytes), |_| {})
-                .unwrap_err()
-        };
-        assert_eq!(push(&[1, 0, 0, 0, 0]), FrameError::Compressed);
-        assert_eq!(push(&[0, 255, 0, 0, 0]), FrameError::TooLarge(0xff00_0000));
+    fn compressed_messages_are_unpacked_beside_others() {
+        let plain = frame(Content::TextInput("hello".to_owned()));
+        let message = plain.slice(HEADER_BYTES..);
+        let both = [plain, compressed(&gzip(&message))].concat();
+        assert_eq!(messages(&both.into()), [message.clone(), message]);
+    }
+
+    #[test]
+    fn damaged_and_huge_messages_are_refused() {
+        let push = |bytes: Bytes| FrameReader::default().push(bytes, |_| {}).unwrap_err();
+        let refused = |bytes| matches!(push(bytes), FrameError::Compressed(_));
+        assert!(refused(Bytes::from_static(&[1, 0, 0, 0, 0])));
+        assert!(refused(compressed(b"\x28\xb5\x2f\xfd not gzip")));
+        assert!(refused(compressed(&gzip(b"hello")[..20])));
+        let huge = Bytes::from_static(&[0, 255, 0, 0, 0]);
+        assert_eq!(push(huge), FrameError::TooLarge(0xff00_0000));
+        let bomb = compressed(&gzip(&vec![0; MAX_MESSAGE_BYTES + 1_000]));
+        assert_eq!(push(bomb), FrameError::TooLarge(MAX_MESSAGE_BYTES + 1));
     }
 
     proptest! {

@@ -2,18 +2,23 @@
 //!
 //! `frame` turns messages into gRPC frames and back, `reply` reads those of the server, `dialogue`
 //! decides whose answer a message is, `playout` what the caller hears of it; `channel` opens HTTP/2
-//! connections (`tls` says whom they trust, `certificate` what a server shows, `connect_error` why
-//! there is none). Only `channel` touches the network; none of them reads a clock.
+//! connections to the addresses of an `endpoint` (`resolve`), over `tls` if need be (`certificate` is
+//! what a server shows, `unverified` trusts it whatever it is, `connect_error` says why there is none)
+//! and `keep_alive` gives them up when the peer is gone; `status` is how a stream ended.
 
 pub mod certificate;
 pub mod channel;
 mod connect_error;
 pub mod dialogue;
+pub mod endpoint;
 pub mod frame;
+mod keep_alive;
 pub mod playout;
 pub mod reply;
+mod resolve;
 pub mod status;
 mod tls;
+mod unverified;
 
 #[expect(
     missing_docs,

@@ -1,58 +1,133 @@
-//! Whom a TLS connection trusts (the system's certificates, or those that the user names), what it
-//! agreed on, and why it did not.
+//! TLS as a client: whom it trusts (the system's certificates, or those that the user names), what it
+//! shows of itself, what was agreed on, and why it was not.
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, Error as TlsError,
     RootCertStore,
 };
 
 use super::certificate::{Certificate, day};
-use super::channel::Endpoint;
 use super::connect_error::ConnectError;
+use super::endpoint::Endpoint;
+use super::unverified::Unverified;
 
-/// Whom TLS trusts.
+const CA: &str = "--ca takes a PEM file of certificates";
+const CERT: &str = "--cert takes a PEM file of our certificate and those that signed it";
+const KEY: &str = "--key takes a PEM file of the certificate's private key, without a password";
+
+/// How TLS is spoken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Trust {
+pub struct TlsOptions {
     /// Certificates to trust instead of the system's, a PEM file.
     pub ca: Option<PathBuf>,
+    /// Our certificate and its key, for servers that ask for one.
+    pub identity: Option<ClientIdentity>,
+    /// The name that the server's certificate must have, instead of the target's host.
+    pub server_name: Option<String>,
+    /// Trust any certificate.
+    pub skip_verify: bool,
 }
 
-/// TLS as a client that trusts `trust` and speaks HTTP/2.
-///
-/// # Errors
-/// Certificates that cannot be read, or none at all.
-pub(super) fn tls_config(endpoint: &Endpoint, trust: &Trust) -> Result<ClientConfig, ConnectError> {
+/// What we show to servers that ask who we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientIdentity {
+    /// Our certificate and those that signed it, ours first, a PEM file.
+    pub cert: PathBuf,
+    /// The key of our certificate, a PEM file.
+    pub key: PathBuf,
+}
+
+/// Speaks TLS to one endpoint.
+#[derive(Clone)]
+pub(super) struct Tls {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl Tls {
+    /// # Errors
+    /// Certificates that cannot be read, or none at all; a name that no certificate can have.
+    pub(super) fn new(endpoint: &Endpoint, options: &TlsOptions) -> Result<Tls, ConnectError> {
+        let host = options.server_name.as_ref().unwrap_or(&endpoint.host);
+        let name = ServerName::try_from(host.clone()).map_err(|_| ConnectError::Tls {
+            address: endpoint.authority(),
+            reason: format!("`{host}` is no name that a certificate can have"),
+            advice: "use the host name that is in the gateway's certificate".to_owned(),
+        })?;
+        let config = tls_config(endpoint, options)?;
+        Ok(Tls {
+            connector: TlsConnector::from(Arc::new(config)),
+            name,
+        })
+    }
+
+    /// Shakes hands on `stream`.
+    pub(super) async fn connect(
+        &self,
+        stream: TcpStream,
+        endpoint: &Endpoint,
+    ) -> Result<(TlsStream<TcpStream>, TlsFacts), ConnectError> {
+        let stream = self.connector.connect(self.name.clone(), stream).await;
+        let stream = stream.map_err(|e| refused(endpoint, &self.name.to_str(), &e))?;
+        let facts = TlsFacts::of(stream.get_ref().1);
+        Ok((stream, facts))
+    }
+}
+
+fn tls_config(endpoint: &Endpoint, options: &TlsOptions) -> Result<ClientConfig, ConnectError> {
+    let builder = ClientConfig::builder();
+    let builder = match options.skip_verify {
+        true => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Unverified::default())),
+        false => builder.with_root_certificates(roots(endpoint, options)?),
+    };
+    let mut config = match &options.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let chain = read_certificates(&identity.cert, CERT)?;
+            let key = PrivateKeyDer::from_pem_file(&identity.key)
+                .map_err(|e| unreadable(&identity.key, KEY, e.to_string()))?;
+            let with_both = builder.with_client_auth_cert(chain, key);
+            with_both.map_err(|e| unreadable(&identity.cert, CERT, e.to_string()))?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(config)
+}
+
+fn roots(endpoint: &Endpoint, options: &TlsOptions) -> Result<RootCertStore, ConnectError> {
     let mut roots = RootCertStore::empty();
-    match &trust.ca {
+    match &options.ca {
         Some(path) => {
-            for certificate in read_certificates(path)? {
+            for certificate in read_certificates(path, CA)? {
                 roots
                     .add(certificate)
-                    .map_err(|e| ca_error(path, e.to_string()))?;
+                    .map_err(|e| unreadable(path, CA, e.to_string()))?;
             }
         }
         None => {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
     }
-    if roots.is_empty() {
-        return Err(ConnectError::Tls {
+    match roots.is_empty() {
+        false => Ok(roots),
+        true => Err(ConnectError::Tls {
             address: endpoint.authority(),
             reason: "this system has no trusted certificates".to_owned(),
             advice: "install them (the package ca-certificates), or name some with --ca FILE"
                 .to_owned(),
-        });
+        }),
     }
-    let mut config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(config)
 }
 
 /// What a TLS connection agreed on.
@@ -80,21 +155,16 @@ impl TlsFacts {
 }
 
 /// Why a peer and we did not come to terms.
-pub(super) fn refused(endpoint: &Endpoint, error: &io::Error) -> ConnectError {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    let (reason, advice) = match inner {
-        Some(TlsError::InvalidCertificate(fault)) => distrusted(&endpoint.host, fault),
+fn refused(endpoint: &Endpoint, name: &str, error: &io::Error) -> ConnectError {
+    let error = error.get_ref().and_then(|inner| inner.downcast_ref());
+    if let Some(objection) = error.and_then(|error| alert(endpoint, error)) {
+        return objection;
+    }
+    let (reason, advice) = match error {
+        Some(TlsError::InvalidCertificate(fault)) => distrusted(name, fault),
         Some(TlsError::InvalidMessage(_)) => (
             "it does not answer in TLS".to_owned(),
             "use http:// if the gateway speaks without TLS on this port",
-        ),
-        Some(TlsError::AlertReceived(AlertDescription::NoApplicationProtocol)) => (
-            "it does not offer HTTP/2 (h2 in ALPN)".to_owned(),
-            "gRPC needs it: switch HTTP/2 on at the gateway or the proxy before it",
-        ),
-        Some(TlsError::AlertReceived(AlertDescription::CertificateRequired)) => (
-            "it asks for a client certificate".to_owned(),
-            "voicelt has none to show: use a port that asks for no certificate",
         ),
         Some(other) => (
             other.to_string(),
@@ -105,6 +175,48 @@ pub(super) fn refused(endpoint: &Endpoint, error: &io::Error) -> ConnectError {
             "use http:// if the gateway speaks without TLS on this port",
         ),
     };
+    failed(endpoint, reason, advice)
+}
+
+/// What the peer objects to in us, if that is why the connection ended.
+pub(super) fn alert(endpoint: &Endpoint, error: &TlsError) -> Option<ConnectError> {
+    use AlertDescription as Alert;
+    const SHOW: &str = "show one that it trusts with --cert FILE and --key FILE";
+    let TlsError::AlertReceived(alert) = error else {
+        return None;
+    };
+    let (reason, advice) = match alert {
+        Alert::NoApplicationProtocol => (
+            "it does not offer HTTP/2 (h2 in ALPN)".to_owned(),
+            "gRPC needs it: switch HTTP/2 on at the gateway or the proxy before it",
+        ),
+        Alert::CertificateRequired => ("it asks for a client certificate".to_owned(), SHOW),
+        Alert::UnknownCA
+        | Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateRevoked
+        | Alert::CertificateExpired
+        | Alert::CertificateUnknown
+        | Alert::AccessDenied
+        | Alert::DecryptError => (
+            format!("it refused our client certificate, or that we have none ({alert:?})"),
+            SHOW,
+        ),
+        // TLS 1.2 has no alert of its own for it.
+        Alert::HandshakeFailure => (
+            "it refused the handshake (HandshakeFailure)".to_owned(),
+            "show a client certificate with --cert and --key if it asks for one, and check which versions and ciphers it takes",
+        ),
+        Alert::UnrecognisedName => (
+            "it serves no such name (UnrecognizedName)".to_owned(),
+            "use the gateway's own name as the target's, or give it with --server-name",
+        ),
+        _ => return None,
+    };
+    Some(failed(endpoint, reason, advice))
+}
+
+fn failed(endpoint: &Endpoint, reason: String, advice: &str) -> ConnectError {
     ConnectError::Tls {
         address: endpoint.authority(),
         reason,
@@ -141,12 +253,12 @@ fn distrusted(host: &str, fault: &CertificateError) -> (String, &'static str) {
                     "its certificate is for {}, not for {host}",
                     names.join(", ")
                 ),
-                "use a name that is in the certificate as the target's",
+                "use a name that is in the certificate as the target's, or give it with --server-name",
             )
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
             format!("its certificate is not for {host}"),
-            "use a name that is in the certificate as the target's",
+            "use a name that is in the certificate as the target's, or give it with --server-name",
         ),
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => (
             "its certificate is that of an authority (CA:TRUE), which a server may not show"
@@ -168,27 +280,31 @@ fn bare(name: &str) -> &str {
     inner.unwrap_or(name).trim_matches('"')
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
-    let pem = std::fs::read(path).map_err(|e| ca_error(path, e.to_string()))?;
+fn read_certificates(
+    path: &Path,
+    advice: &'static str,
+) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
+    let failed = |reason: String| unreadable(path, advice, reason);
+    let pem = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
     let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    let certificates = certificates.map_err(|e| ca_error(path, e.to_string()))?;
+    let certificates = certificates.map_err(|e| failed(e.to_string()))?;
     match certificates.is_empty() {
-        true => Err(ca_error(path, "it holds no certificate".to_owned())),
+        true => Err(failed("it holds no certificate".to_owned())),
         false => Ok(certificates),
     }
 }
 
-fn ca_error(path: &Path, reason: String) -> ConnectError {
-    ConnectError::Ca {
+fn unreadable(path: &Path, advice: &'static str, reason: String) -> ConnectError {
+    ConnectError::Pem {
         path: path.display().to_string(),
         reason,
+        advice,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustls_pki_types::ServerName;
 
     #[test]
     fn each_fault_of_a_certificate_is_said_in_words() {

@@ -19,7 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("conversation", &["units"]),
     ("results",  &["units", "table"]),
     ("trace",    &["units", "fence", "table", "pcm", "conversation"]),
-    ("wire",     &["units", "conversation"]),
+    ("wire",     &["units", "clock", "conversation"]),
     ("live",     &["units", "clock"]),
     ("audio",    &["units", "fence", "table", "pcm", "trace"]),
     ("report",   &["units", "table", "results"]),

@@ -26,7 +26,7 @@ use crate::trace::compile::CompileSpec;
 use crate::trace::layout::CallSpec;
 use crate::trace::stream::Bundle;
 use crate::units::{NS_PER_S, RunTime};
-use crate::wire::channel::Endpoint;
+use crate::wire::channel::{Endpoint, TlsOptions};
 
 /// Length of the speech that is made up.
 const MADE_UP_NS: i64 = 2 * NS_PER_S;
@@ -98,8 +98,9 @@ pub(super) fn call(
     caller: &Caller,
     args: &Args,
     endpoint: &Endpoint,
+    tls: &TlsOptions,
 ) -> anyhow::Result<Vec<Check>> {
-    let gateway = match Gateway::reach(endpoint.clone(), &args.to.trust()) {
+    let gateway = match Gateway::reach(endpoint.clone(), tls) {
         Ok(gateway) => gateway,
         Err(error) => return not_made(error),
     };

@@ -95,8 +95,9 @@ struct Examined {
 }
 
 fn examine(args: &Args, endpoint: &Endpoint, caller: &Caller) -> anyhow::Result<Examined> {
-    let connector = match Connector::new(endpoint.clone(), &args.to.trust()) {
-        Err(error @ ConnectError::Ca { .. }) => return Err(BadInput(error.into()).into()),
+    let tls = args.to.tls.options();
+    let connector = match Connector::new(endpoint.clone(), &tls) {
+        Err(error @ ConnectError::Pem { .. }) => return Err(BadInput(error.into()).into()),
         Err(error) => {
             return Ok(Examined {
                 checks: vec![Check::failed("tls", error.found(), error.advice())],
@@ -116,7 +117,7 @@ fn examine(args: &Args, endpoint: &Endpoint, caller: &Caller) -> anyhow::Result<
     let mut checks = judge::connection(endpoint, found.as_ref(), now_s);
     let reached = matches!(&found, Ok(Found { shown: Some(_), .. }));
     match reached {
-        true => checks.extend(call(caller, args, endpoint)?),
+        true => checks.extend(call(caller, args, endpoint, &tls)?),
         false => checks.push(Check::skipped(
             "call",
             "there is no connection to make it on",

@@ -45,6 +45,15 @@ pub(crate) struct LoadArgs {
     /// that answers
     #[arg(long, value_name = "HOW", value_parser = names::<Balance>(Balance::ALL.iter().map(|b| b.name())), default_value_t = Balance::default(), help_heading = "Connections")]
     pub(crate) balance: Balance,
+    /// Look the target's name up again this often, and move connections to where it leads; 0 does so only
+    /// for connections that are refused or lost
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "10s",
+        help_heading = "Connections"
+    )]
+    pub(crate) resolve_every: DurationArg,
     /// Response header that names the replica which answered
     #[arg(long, value_name = "NAME", help_heading = "Connections")]
     pub(crate) replica_header: Option<String>,

@@ -12,6 +12,7 @@ mod watch;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -170,6 +171,7 @@ impl LoadArgs {
             opening: Opening {
                 balance: self.balance,
                 cold: self.cold_connections,
+                resolve_every: Duration::from_nanos(self.resolve_every.ns.unsigned_abs()),
             },
             pacer: self.pacer,
             spin_ns: self.spin.ns,
@@ -217,7 +219,11 @@ impl LoadArgs {
             "keep_session_ids": spec.keep_session_ids,
             "text": spec.keep_text,
             "messages": spec.messages,
-            "ca": self.to.ca,
+            "ca": self.to.tls.ca,
+            "cert": self.to.tls.cert,
+            "server_name": self.to.tls.server_name,
+            "insecure_skip_verify": self.to.tls.insecure_skip_verify,
+            "resolve_every_ns": self.resolve_every.ns,
             "force": self.force,
             "allow_invalid": self.allow_invalid,
             "strict_verdict": self.strict_verdict,
@@ -301,6 +307,7 @@ pub(crate) fn conduct(
     manifest.ended_ns = Some(outcome.ended_ns);
     outcome.writer.merge()?;
     manifest.spec["scheduling"] = serde_json::to_value(&outcome.scheduling)?;
+    manifest.address_changes = outcome.address_changes;
     manifest.spec["stream_limit"] = serde_json::to_value(outcome.stream_limit)?;
     let interrupted = signals.outcome();
     manifest.exit_reason = match interrupted {
@@ -401,7 +408,7 @@ pub(crate) fn unreadable(error: TraceError) -> anyhow::Error {
 /// The error with the exit code that belongs to it.
 pub(crate) fn told(error: ReplayError) -> anyhow::Error {
     match error {
-        ReplayError::Unreachable(error @ ConnectError::Ca { .. }) => BadInput(error.into()).into(),
+        ReplayError::Unreachable(error @ ConnectError::Pem { .. }) => BadInput(error.into()).into(),
         ReplayError::Unreachable(error) => Unreachable(error.into()).into(),
         ReplayError::Trace(error) => BadInput(error.into()).into(),
         error => error.into(),

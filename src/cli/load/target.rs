@@ -1,15 +1,14 @@
 //! The gateway that a load goes to: one that is there, or the reference gateway in this process.
 
-use std::path::PathBuf;
-
 use anyhow::anyhow;
 
 use super::told;
 use crate::cli::exit::BadInput;
+use crate::cli::tls::TlsArgs;
 use crate::gateway::{Embedded, GatewaySpec};
 use crate::replay::{Gateway, lead_ns};
 use crate::units::RunTime;
-use crate::wire::channel::{Endpoint, Trust};
+use crate::wire::endpoint::Endpoint;
 
 /// The target that is the reference gateway in this process.
 const EMBEDDED: &str = "embedded";
@@ -29,9 +28,8 @@ pub(crate) struct TargetArgs {
     /// Request header, repeatable; values are never written anywhere
     #[arg(long = "header", value_name = "KEY:VALUE", value_parser = header, help_heading = "Connections")]
     pub(crate) headers: Vec<(String, String)>,
-    /// Trust the certificates of this PEM file instead of the system's
-    #[arg(long, value_name = "FILE", help_heading = "Connections")]
-    pub(crate) ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 impl TargetArgs {
@@ -47,13 +45,6 @@ impl TargetArgs {
         let endpoint = self.target.parse();
         let endpoint = endpoint.map_err(|e| BadInput(anyhow!("--target: {e}")))?;
         Ok((endpoint, None))
-    }
-
-    /// Whom TLS trusts.
-    pub(crate) fn trust(&self) -> Trust {
-        Trust {
-            ca: self.ca.clone(),
-        }
     }
 }
 
@@ -81,7 +72,7 @@ impl Target {
     /// A target that cannot be reached.
     pub(crate) fn open(args: &TargetArgs) -> anyhow::Result<Target> {
         let (endpoint, embedded) = args.locate()?;
-        let gateway = Gateway::reach(endpoint, &args.trust()).map_err(told)?;
+        let gateway = Gateway::reach(endpoint, &args.tls.options()).map_err(told)?;
         Ok(Target { gateway, embedded })
     }
 

@@ -10,9 +10,10 @@ use crate::cli::live::LiveArgs;
 use crate::cli::metrics::MetricsArgs;
 use crate::cli::share::share;
 use crate::cli::size::SizeArg;
+use crate::cli::tls::TlsArgs;
 use crate::record::admit::{Admission, HeaderValue, KeptName};
 use crate::record::{Identity, Keep, ProxySpec, SinkSpec};
-use crate::wire::channel::{Endpoint, Trust};
+use crate::wire::endpoint::Endpoint;
 
 /// Record live calls into a trace, as a transparent proxy before the gateway.
 ///
@@ -88,9 +89,16 @@ pub struct Args {
         help_heading = "Connections"
     )]
     pub(super) tls_key: Option<PathBuf>,
-    /// Certificates to trust instead of the system's for an https:// gateway, a PEM file
-    #[arg(long, value_name = "FILE", help_heading = "Connections")]
-    pub(super) ca: Option<PathBuf>,
+    /// Ask callers for a certificate that one of these signed, a PEM file
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_cert",
+        help_heading = "Connections"
+    )]
+    pub(super) client_ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
     /// Threads that carry calls [default: one for each core]
     #[arg(long, value_name = "N", help_heading = "Connections")]
     pub(super) workers: Option<usize>,
@@ -159,11 +167,13 @@ impl Args {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         ProxySpec {
             listen: self.listen.clone(),
-            identity: identity.map(|(certificate, key)| Identity { certificate, key }),
+            identity: identity.map(|(certificate, key)| Identity {
+                certificate,
+                key,
+                client_ca: self.client_ca.clone(),
+            }),
             upstream: self.upstream.clone(),
-            trust: Trust {
-                ca: self.ca.clone(),
-            },
+            tls: self.tls.options(),
             workers: self.workers.unwrap_or(cores),
         }
     }

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::wire::channel::{Endpoint, Trust};
+use crate::wire::channel::{Endpoint, TlsOptions};
 
 /// Bounds every wait; nothing takes this long.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -110,7 +110,7 @@ async fn waits(future: &mut (impl Future + Unpin)) -> bool {
 fn warm(balance: Balance) -> Opening {
     Opening {
         balance,
-        cold: false,
+        ..Opening::default()
     }
 }
 
@@ -155,12 +155,80 @@ fn each_address_gets_its_share_and_one_that_is_down_is_passed_over() {
 }
 
 #[test]
+fn connections_follow_the_name_and_their_calls_go_on() {
+    in_worker(async {
+        let one = Server::start([127, 0, 0, 1], None).await;
+        let two = Server::start([127, 0, 0, 2], None).await;
+        let (a, b) = (one.addr, two.addr);
+        for balance in Balance::ALL {
+            let connector = Connector::to(vec![a]);
+            let opening = Opening {
+                balance: *balance,
+                resolve_every: Duration::from_millis(20),
+                ..Opening::default()
+            };
+            let opened = Connections::open(connector.clone(), 0..4, opening);
+            let connections = opened.await.unwrap();
+            let mut held = connections.ready().await.unwrap();
+            let mut stream = call(&mut held);
+            let become_ = async |expected: &[(SocketAddr, usize)]| {
+                let expected: BTreeMap<_, _> = expected.iter().copied().collect();
+                while peers(&connections).await != expected {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            connector.moved(&[a, b]);
+            while connector.address_changes().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            // Of one who takes the first that answers, nobody moves.
+            match balance {
+                Balance::RoundRobin => become_(&[(a, 2), (b, 2)]).await,
+                Balance::First => become_(&[(a, 4)]).await,
+            }
+            connector.moved(&[b]);
+            become_(&[(b, 4)]).await;
+            let sent = stream.send_data(Bytes::from_static(b"more"), false);
+            assert!(sent.is_ok(), "on the connection that it began on");
+            assert_eq!(held.peer, a);
+            let changes = connector.address_changes();
+            let changes: Vec<_> = changes.iter().map(|c| (c.address, c.came)).collect();
+            assert_eq!(changes, [(b, true), (a, false)]);
+        }
+    });
+}
+
+#[test]
+fn a_connection_that_was_lost_is_opened_where_the_name_leads_by_then() {
+    in_worker(async {
+        let one = Server::start([127, 0, 0, 1], None).await;
+        let two = Server::start([127, 0, 0, 2], None).await;
+        let connector = Connector::to(vec![one.addr]);
+        let opening = Opening {
+            resolve_every: Duration::ZERO,
+            ..Opening::default()
+        };
+        let opened = Connections::open(connector.clone(), 0..1, opening);
+        let connections = opened.await.unwrap();
+        connector.moved(&[two.addr]);
+        one.stop().await;
+        // What was looked up within the last second is fresh, and that a server has gone takes a moment.
+        loop {
+            match connections.ready().await {
+                Ok(ready) if ready.peer == two.addr => break,
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    });
+}
+
+#[test]
 fn a_name_is_resolved_to_all_its_addresses() {
     in_worker(async {
         let endpoint: Endpoint = "127.0.0.1:50051".parse().unwrap();
-        let connector = Connector::new(endpoint, &Trust::default()).unwrap();
-        let addresses = connector.resolve().await.unwrap();
-        assert_eq!(addresses, ["127.0.0.1:50051".parse().unwrap()]);
+        let connector = Connector::new(endpoint, &TlsOptions::default()).unwrap();
+        let addresses = connector.addresses(Duration::MAX).await.unwrap();
+        assert_eq!(*addresses, ["127.0.0.1:50051".parse().unwrap()]);
     });
 }
 

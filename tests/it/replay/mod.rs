@@ -4,6 +4,8 @@
 mod callers;
 mod diagnosed;
 mod faults;
+mod moved;
+mod odd_servers;
 mod outputs;
 mod recorded;
 mod stopped;

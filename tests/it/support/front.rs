@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rcgen::{CertifiedKey, KeyPair};
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::{WantsServerCert, WebPkiClientVerifier};
+use tokio_rustls::rustls::{ConfigBuilder, RootCertStore, ServerConfig};
 
 /// A server that hands on to another what comes, as long as it lives.
 pub(crate) struct Front {
@@ -19,21 +21,38 @@ pub(crate) struct Front {
 impl Front {
     /// Speaks TLS before the server at `address`; the certificate, in PEM, is for `localhost`.
     pub(crate) fn tls(address: &str) -> (Front, String) {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let made = localhost();
+        let pem = made.cert.pem();
+        let config = ServerConfig::builder().with_no_client_auth();
+        (Front::of_config(address, config, &made), pem)
+    }
+
+    /// As [`Front::tls`], and asks callers for the certificate `caller`.
+    pub(crate) fn mutual_tls(address: &str, caller: &CertifiedKey<KeyPair>) -> (Front, String) {
+        let made = localhost();
+        let pem = made.cert.pem();
+        let mut roots = RootCertStore::empty();
+        roots.add(caller.cert.der().clone()).unwrap();
+        let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build();
+        let config = ServerConfig::builder().with_client_cert_verifier(verifier.unwrap());
+        (Front::of_config(address, config, &made), pem)
+    }
+
+    fn of_config(
+        address: &str,
+        config: ConfigBuilder<ServerConfig, WantsServerCert>,
+        made: &CertifiedKey<KeyPair>,
+    ) -> Front {
         let certificate = CertificateDer::from(made.cert.der().to_vec());
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-        let mut config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .unwrap();
+        let mut config = config.with_single_cert(vec![certificate], key).unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let front = Front::new(address, move |caller| {
+        Front::new(address, move |caller| {
             let accepted = acceptor.accept(caller);
             // A client that does not trust us hangs up.
             async { accepted.await.ok() }
-        });
-        (front, made.cert.pem())
+        })
     }
 
     /// Lets each connection wait so long before it is handed on to the server at `address`.
@@ -70,4 +89,9 @@ impl Front {
             _runtime: runtime,
         }
     }
+}
+
+/// A certificate for `localhost` that signs itself.
+pub(crate) fn localhost() -> CertifiedKey<KeyPair> {
+    rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod desk;
 pub(crate) mod front;
 pub(crate) mod mutate;
+pub(crate) mod odd;
 pub(crate) mod program;
 pub(crate) mod sample;
 

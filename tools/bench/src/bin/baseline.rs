@@ -18,7 +18,7 @@ use voicelt::clock::{Clock, RunClock, epoch_now};
 use voicelt::replay::pacer::{Pacer, PacerKind};
 use voicelt::units::{NS_PER_MS, NS_PER_S, RunTime};
 use voicelt::wire::STREAM_AUDIO_PATH;
-use voicelt::wire::channel::{Connector, Endpoint, Trust};
+use voicelt::wire::channel::{Connector, Endpoint, TlsOptions};
 use voicelt::wire::frame::{FramedAudio, frame};
 use voicelt::wire::voice_workflow::client_message::Content;
 use voicelt::wire::voice_workflow::voice_gateway_client::VoiceGatewayClient;
@@ -113,7 +113,7 @@ fn report(lag: &Histogram<u64>) {
 
 /// Each session is a task that sleeps on a timer of the runtime, on an absolute schedule.
 async fn tokio_timer(load: &Rc<Load>) -> Result<()> {
-    let connector = Connector::new(load.target.clone(), &Trust::default())?;
+    let connector = Connector::new(load.target.clone(), &TlsOptions::default())?;
     let mut connections = Vec::new();
     for _ in 0..load.sessions.min(CONNECTIONS) {
         let channel = connector.connect(0).await?;
