@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long nothing may come before the peer is asked, and again after each answer that nothing else
 /// follows. Servers count pings and close the connection at too many: gRPC's own at the third that comes
 /// within five minutes of the one before, without data from them between.
-const SILENT_LOOKS: [u32; 3] = [10, 30, 301];
+const SILENT_LOOKS: [u32; 3] = [5, 30, 301];
 /// How long an answer may take.
 const ANSWER_LOOKS: u32 = 5;
 
@@ -160,7 +160,7 @@ impl KeptAlive {
         if given_up {
             loss.get_or_init(|| {
                 format!(
-                    "{peer} fell silent: nothing came for {} s while calls waited, no answer to an HTTP/2 PING either",
+                    "{peer} fell silent: nothing came from it for {} s while calls waited, not even the answer to an HTTP/2 PING",
                     SILENT_LOOKS[0] + ANSWER_LOOKS
                 )
             });
