@@ -50,7 +50,7 @@ use crate::wire::channel::ConnectError;
 pub(crate) use args::LoadArgs;
 pub(crate) use capacity::{Scale, find_capacity};
 pub(crate) use feasibility::Feasibility;
-use place::{begin, default_dir, host, link_latest};
+use place::{begin, make_default_dir, host, link_latest};
 pub(crate) use place::{is_report, number_of};
 use signals::Signals;
 pub(crate) use signals::rest;
@@ -257,7 +257,7 @@ pub(crate) fn conduct(
     let replay =
         Replay::prepare(job.spec, target.gateway(), job.bundle, job.traffic).map_err(told)?;
 
-    let dir = job.dir.unwrap_or_else(|| default_dir(&job.name));
+    let dir = job.dir.unwrap_or_else(|| make_default_dir(&job.name));
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     let mut manifest = RunManifest {
         spec: shown,

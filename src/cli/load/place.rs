@@ -73,10 +73,16 @@ impl LoadArgs {
     }
 }
 
-/// `runs/TRACE-TIME`, with a number where that is taken.
-pub(super) fn default_dir(trace: &str) -> PathBuf {
+/// Makes `runs/TRACE-TIME`, with a number where that is taken: by being made it is taken from others
+/// that begin in the same second.
+pub(super) fn make_default_dir(trace: &str) -> PathBuf {
     let base = format!("{trace}-{}", stamp::now().strftime("%Y%m%d-%H%M%S"));
-    let free = |dir: &PathBuf| !dir.exists();
+    // What cannot be made is named by who is to write into it.
+    let _ = std::fs::create_dir_all("runs");
+    let free = |dir: &PathBuf| match std::fs::create_dir(dir) {
+        Err(error) => error.kind() != std::io::ErrorKind::AlreadyExists,
+        Ok(()) => true,
+    };
     let mut names = (1..).map(|n| match n {
         1 => Path::new("runs").join(&base),
         n => Path::new("runs").join(format!("{base}-{n}")),
