@@ -17,10 +17,10 @@ pub(super) struct Lines {
 }
 
 /// One line.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line<'a> {
-    /// Its text, without its end; what is not UTF-8 is replaced.
-    Text(Cow<'a, str>),
+    /// What is in it, without its end.
+    Bytes(&'a [u8]),
     /// It is longer than [`MAX_LINE`].
     TooLong,
 }
@@ -35,16 +35,11 @@ impl Lines {
         }
     }
 
-    /// The number of the line that was read last, from 1.
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// The next line, or `None` at the end.
+    /// The number of the next line, from 1, and the line; `None` at the end.
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         self.line.clear();
         let mut bounded = (&mut self.file).take(MAX_LINE as u64 + 1);
         if bounded.read_until(b'\n', &mut self.line)? == 0 {
@@ -53,16 +48,29 @@ impl Lines {
         self.number += 1;
         if self.line.len() > MAX_LINE && !self.line.ends_with(b"\n") {
             self.file.skip_until(b'\n')?;
-            return Ok(Some(Line::TooLong));
+            return Ok(Some((self.number, Line::TooLong)));
         }
-        let mut text = &self.line[..];
+        let mut bytes = &self.line[..];
         if self.number == 1 {
-            text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+            bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         }
-        text = text.strip_suffix(b"\n").unwrap_or(text);
-        text = text.strip_suffix(b"\r").unwrap_or(text);
-        Ok(Some(Line::Text(String::from_utf8_lossy(text))))
+        bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        Ok(Some((self.number, Line::Bytes(bytes))))
     }
+}
+
+/// The text of some bytes: UTF-8, or else Latin-1, in which each byte is a letter.
+pub(super) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(bytes.iter().copied().map(char::from).collect()),
+    }
+}
+
+/// What is said of a line, or of a record of several, that is not read.
+pub(super) fn too_long() -> String {
+    format!("longer than {MAX_LINE} bytes")
 }
 
 #[cfg(test)]
@@ -76,9 +84,9 @@ mod tests {
         file.rewind().unwrap();
         let mut lines = Lines::new(file);
         let mut all = Vec::new();
-        while let Some(line) = lines.next().unwrap() {
+        while let Some((_, line)) = lines.next().unwrap() {
             all.push(match line {
-                Line::Text(text) => Some(text.into_owned()),
+                Line::Bytes(bytes) => Some(text_of(bytes).into_owned()),
                 Line::TooLong => None,
             });
         }
@@ -88,7 +96,7 @@ mod tests {
     #[test]
     fn ends_marks_and_foreign_bytes_are_taken_care_of() {
         let read = lines(b"\xef\xbb\xbfa\r\nb\n\nM\xfcller");
-        let expected = ["a", "b", "", "M\u{fffd}ller"].map(|line| Some(line.to_owned()));
+        let expected = ["a", "b", "", "Müller"].map(|line| Some(line.to_owned()));
         assert_eq!(read, expected);
     }
 

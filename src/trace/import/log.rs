@@ -4,8 +4,8 @@ use std::fs::File;
 use std::path::Path;
 
 use super::instant::Timestamps;
-use super::mapping::{Counts, Mapping, Texts};
-use super::number;
+use super::mapping::{Column, Counts, Mapping, Texts};
+use super::number::{self, Durations};
 use super::source::each_row;
 use super::{ImportError, LogSpec};
 use crate::trace::arrivals::MAX_SESSIONS;
@@ -69,30 +69,22 @@ impl Bad {
         self.count
     }
 
-    fn push(&mut self, line: u64, reason: String) -> Result<(), ImportError> {
-        if self.strict {
-            return Err(ImportError::Strict { line, reason });
-        }
+    fn push(&mut self, line: u64, reason: String) {
         self.count += 1;
         if self.first.len() < NAMED {
             self.first.push(BadRow { line, reason });
         }
-        Ok(())
     }
-}
 
-/// What keeps a row from being read, or the whole log.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// What the text in question is.
-    Row(String),
-    /// Why no row can be read.
-    Log(ImportError),
-}
-
-impl From<ImportError> for Fault {
-    fn from(error: ImportError) -> Fault {
-        Fault::Log(error)
+    /// With `strict`, a bad row is fatal.
+    fn may_be(&self) -> Result<(), ImportError> {
+        match self.first.first() {
+            Some(BadRow { line, reason }) if self.strict => Err(ImportError::Strict {
+                line: *line,
+                reason: reason.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -105,6 +97,8 @@ pub struct Log {
     pub bad: Bad,
     /// Rows of another path, status or disposition.
     pub passed_over: u64,
+    /// The first of those: its line, and what is in the column in question.
+    pub first_passed_over: Option<BadRow>,
     /// What the timestamps were taken for, to be shown.
     pub timestamps: String,
     /// Whether instants count from 1970.
@@ -121,45 +115,77 @@ impl Log {
     /// `strict` a row that cannot be read.
     pub fn read(path: &Path, spec: &LogSpec) -> Result<Log, ImportError> {
         let mapping = spec.mapping()?;
-        let mut timestamps = Timestamps::new(spec.unit, mapping.unit, spec.zone.clone());
+        let timestamps = Timestamps::new(spec.unit, mapping.unit, spec.zone.clone());
+        let log = match Log::read_with(path, spec, &mapping, timestamps)? {
+            (_, Some(timestamps)) => Log::read_with(path, spec, &mapping, timestamps)?.0,
+            (log, None) => log,
+        };
+        log.bad.may_be()?;
+        log.must_have_rows(path)?;
+        Ok(Log {
+            blake3: hash(path)?,
+            ..log
+        })
+    }
+
+    /// Reads all rows, and says with what they are to be read again, if they are.
+    fn read_with(
+        path: &Path,
+        spec: &LogSpec,
+        mapping: &Mapping,
+        mut timestamps: Timestamps,
+    ) -> Result<(Log, Option<Timestamps>), ImportError> {
+        let unit = match mapping.length {
+            Some((_, Counts::Time(unit))) => unit,
+            _ => None,
+        };
+        let mut durations = Durations::new(unit);
         let mut rows = Vec::new();
         let mut bad = Bad {
             strict: spec.strict,
             ..Bad::default()
         };
-        let mut passed_over = 0;
+        let (mut passed_over, mut first_passed_over) = (0, None);
         let kind = (spec.format.name(), mapping.kind);
         each_row(path, kind, &mapping.columns(), &mut |line, cells| {
             let texts = match cells.map(|cells| mapping.texts(cells)) {
-                Ok(Some(texts)) => texts,
-                Ok(None) => {
+                Ok(Ok(texts)) => texts,
+                Ok(Err((column, text))) => {
                     passed_over += 1;
+                    first_passed_over.get_or_insert_with(|| {
+                        let reason = format!("`{}` is `{}`", column.shown(), shortened(text));
+                        BadRow { line, reason }
+                    });
                     return Ok(());
                 }
-                Err(reason) => return bad.push(line, reason),
-            };
-            match row(line, &texts, &mapping, &mut timestamps) {
-                Ok(_) if rows.len() == MAX_SESSIONS => Err(ImportError::TooMany {
-                    path: path.display().to_string(),
-                }),
-                Ok(row) => {
-                    rows.push(row);
-                    Ok(())
+                Err(reason) => {
+                    bad.push(line, reason);
+                    return Ok(());
                 }
-                Err(Fault::Row(reason)) => bad.push(line, reason),
-                Err(Fault::Log(error)) => Err(error),
+            };
+            match row(line, &texts, mapping, (&mut timestamps, &mut durations)) {
+                Ok(_) if rows.len() == MAX_SESSIONS => {
+                    return Err(ImportError::TooMany {
+                        path: path.display().to_string(),
+                    });
+                }
+                Ok(row) => rows.push(row),
+                Err(reason) => bad.push(line, reason),
             }
+            Ok(())
         })?;
+        durations.conclude()?;
+        let again = timestamps.conclude()?;
         let log = Log {
             rows,
             bad,
             passed_over,
+            first_passed_over,
             timestamps: timestamps.described(),
             since_1970: timestamps.since_1970(),
-            blake3: hash(path)?,
+            blake3: String::new(),
         };
-        log.must_have_rows(path)?;
-        Ok(log)
+        Ok((log, again))
     }
 
     /// Passes over rows that name a clip which is not `known`.
@@ -180,8 +206,9 @@ impl Log {
         for row in gone {
             let name = shortened(&row.clip.unwrap_or_default());
             self.bad
-                .push(row.line, format!("the library has no clip `{name}`"))?;
+                .push(row.line, format!("the library has no clip `{name}`"));
         }
+        self.bad.may_be()?;
         self.must_have_rows(path)
     }
 
@@ -189,15 +216,16 @@ impl Log {
         if !self.rows.is_empty() {
             return Ok(());
         }
-        let why = match (self.bad.first.first(), self.passed_over) {
-            (Some(bad), _) => format!(
+        let why = match (self.bad.first.first(), &self.first_passed_over) {
+            (Some(bad), None) => format!(
                 ": all {} are bad; line {}: {}",
                 self.bad.count, bad.line, bad.reason
             ),
-            (None, 0) => String::new(),
-            (None, passed_over) => format!(
-                ": {passed_over} are of another path, status or disposition than was asked for"
+            (_, Some(BadRow { line, reason })) => format!(
+                ": {} are of another path, status or disposition than was asked for (line {line}: {reason}), and {} are bad",
+                self.passed_over, self.bad.count
             ),
+            (None, None) => String::new(),
         };
         let path = path.display().to_string();
         Err(ImportError::NoRows { path, why })
@@ -209,27 +237,35 @@ fn row(
     line: u64,
     texts: &Texts<'_>,
     mapping: &Mapping,
-    timestamps: &mut Timestamps,
-) -> Result<Row, Fault> {
+    (timestamps, durations): (&mut Timestamps, &mut Durations),
+) -> Result<Row, String> {
+    let wrong = |column: &Column, text: &str, reason: String| {
+        format!(
+            "`{}` is `{}`, which is {reason}",
+            column.shown(),
+            shortened(text)
+        )
+    };
     let start = texts
         .start
-        .ok_or_else(|| Fault::Row(format!("`{}` is empty or missing", mapping.start.shown())))?;
+        .ok_or_else(|| format!("`{}` is empty or missing", mapping.start.shown()))?;
     let start_ns = timestamps
         .read(line, start)
-        .map_err(|fault| fault.of(&mapping.start.shown(), start))?;
+        .map_err(|reason| wrong(&mapping.start, start, reason))?;
     let length = match (&mapping.length, texts.length) {
         (Some((column, counts)), Some(text)) => {
             let length = match counts {
-                Counts::Time(unit) => number::duration_ns(line, text, *unit).map(Length::Time),
+                Counts::Time(_) => durations.read(line, text).map(Length::Time),
                 Counts::Tokens => number::count(text).map(Length::Tokens),
             };
-            Some(length.map_err(|fault| fault.of(&column.shown(), text))?)
+            Some(length.map_err(|reason| wrong(column, text, reason))?)
         }
         _ => None,
     };
     if texts.clip.is_some_and(|clip| clip.len() > MAX_CLIP_NAME) {
-        let reason = format!("the name of the clip is longer than {MAX_CLIP_NAME} bytes");
-        return Err(Fault::Row(reason));
+        return Err(format!(
+            "the name of the clip is longer than {MAX_CLIP_NAME} bytes"
+        ));
     }
     Ok(Row {
         line,
@@ -238,19 +274,6 @@ fn row(
         length,
         clip: texts.clip.map(Into::into),
     })
-}
-
-impl Fault {
-    /// Names the text that is at fault, and its column.
-    fn of(self, column: &str, text: &str) -> Fault {
-        match self {
-            Fault::Row(reason) => Fault::Row(format!(
-                "`{column}` is `{}`, which is {reason}",
-                shortened(text)
-            )),
-            log @ Fault::Log(_) => log,
-        }
-    }
 }
 
 /// The beginning of a text that may be of any length, on one line.
@@ -286,16 +309,16 @@ pub(super) mod tests {
     use crate::trace::import::LogFormat;
 
     /// Reads a log of which this is the text.
-    pub(crate) fn read(text: &str, spec: &LogSpec) -> Log {
+    pub(crate) fn read(text: impl AsRef<[u8]>, spec: &LogSpec) -> Log {
         try_read(text, spec).unwrap()
     }
 
     /// What keeps a log with this text from being read.
-    pub(crate) fn fails(text: &str, spec: &LogSpec) -> String {
+    pub(crate) fn fails(text: impl AsRef<[u8]>, spec: &LogSpec) -> String {
         try_read(text, spec).unwrap_err().to_string()
     }
 
-    fn try_read(text: &str, spec: &LogSpec) -> Result<Log, ImportError> {
+    fn try_read(text: impl AsRef<[u8]>, spec: &LogSpec) -> Result<Log, ImportError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         std::fs::write(&path, text).unwrap();
@@ -358,7 +381,7 @@ pub(super) mod tests {
             strict: true,
             ..LogSpec::new(LogFormat::Azure)
         };
-        let said = fails(&format!("{AZURE}soon,1,1\n"), &spec);
+        let said = fails(format!("{AZURE}soon,1,1\n"), &spec);
         assert!(
             said.starts_with("line 2: ") && said.ends_with("leave out --strict to skip such lines")
         );
@@ -369,7 +392,7 @@ pub(super) mod tests {
         let spec = LogSpec::new(LogFormat::Azure);
         assert!(fails(AZURE, &spec).ends_with("no rows to import"));
         assert!(fails("", &spec).ends_with("no rows to import"));
-        assert!(fails(&format!("{AZURE}soon,1,1\n"), &spec).contains("all 1 are bad; line 2: "));
+        assert!(fails(format!("{AZURE}soon,1,1\n"), &spec).contains("all 1 are bad; line 2: "));
         let said = fails("a,b\n1,2\n", &spec);
         assert!(
             said.contains("no column `TIMESTAMP`; its columns are a, b"),

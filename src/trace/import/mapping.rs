@@ -1,5 +1,7 @@
 //! What the columns of a log mean.
 
+use std::borrow::Cow;
+
 use super::number::Unit;
 
 /// A column, under one of several names: the first of them that holds something counts.
@@ -48,7 +50,7 @@ pub(super) enum Counts {
 pub(super) enum Test {
     /// The text begins so.
     BeginsWith(String),
-    /// The text is this, in upper or lower case.
+    /// The text is this: the same number, or the same letters, in upper or lower case.
     Is(String),
 }
 
@@ -56,25 +58,54 @@ impl Test {
     fn holds(&self, text: &str) -> bool {
         match self {
             Test::BeginsWith(start) => text.starts_with(start),
-            Test::Is(whole) => text.eq_ignore_ascii_case(whole),
+            Test::Is(whole) => match (text.parse::<f64>(), whole.parse::<f64>()) {
+                (Ok(number), Ok(other)) => number == other,
+                _ => letters(text).eq(letters(whole)),
+            },
         }
     }
 }
 
+/// The letters and digits of a text: `NO ANSWER`, `no_answer` and `NoAnswer` have the same.
+pub(super) fn letters(text: &str) -> impl Iterator<Item = char> + '_ {
+    let letters = text.chars().filter(|letter| letter.is_alphanumeric());
+    letters.flat_map(char::to_lowercase)
+}
+
 /// What kind of file a format is kept in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
-    /// Comma-separated values. Where the first line does not name the required columns, it is a
-    /// row, and these are the columns; without them it is wrong.
-    Csv(Option<&'static [&'static str]>),
+    /// Comma-separated values. A first line that does not name the required columns is wrong, unless rows of the
+    /// format are known without.
+    Csv(Option<Headerless>),
     /// A JSON object a line.
     JsonLines,
     /// Whatever the file looks like.
     Any,
 }
 
+/// How rows are known in a file that does not name its columns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Headerless {
+    /// The columns of a row with these fields, if it is one.
+    pub(super) order: fn(&[Cow<'_, str>]) -> Option<&'static Order>,
+    /// What is said of a row that is none.
+    pub(super) otherwise: &'static str,
+    /// What to do about a file without any such row.
+    pub(super) advice: &'static str,
+}
+
+/// An order of columns.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// All that there may be.
+    pub(super) columns: &'static [&'static str],
+    /// So many of them are always there.
+    pub(super) least: usize,
+}
+
 /// How the columns of a file become rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Mapping {
     /// The file.
     pub(super) kind: Kind,
@@ -110,8 +141,14 @@ impl Mapping {
         all.chain(keep).cloned().collect()
     }
 
-    /// What the cells of a row mean; `None` for a row that is passed over.
-    pub(super) fn texts<'a>(&self, cells: &'a [Option<String>]) -> Option<Texts<'a>> {
+    /// What the cells of a row mean.
+    ///
+    /// # Errors
+    /// A row that is passed over: the column that does not pass, and what is in it.
+    pub(super) fn texts<'a>(
+        &self,
+        cells: &'a [Option<String>],
+    ) -> Result<Texts<'a>, (&Column, &'a str)> {
         let mut cells = cells.iter().map(Option::as_deref);
         let mut next = |there: bool| if there { cells.next().flatten() } else { None };
         let texts = Texts {
@@ -120,8 +157,33 @@ impl Mapping {
             length: next(self.length.is_some()),
             clip: next(self.clip.is_some()),
         };
-        let kept = self.keep.iter().zip(cells);
-        let mut kept = kept.map(|((_, test), cell)| cell.is_some_and(|text| test.holds(text)));
-        kept.all(|kept| kept).then_some(texts)
+        let mut kept = self.keep.iter().zip(cells);
+        let other = kept.find(|((_, test), cell)| !cell.is_some_and(|text| test.holds(text)));
+        match other {
+            Some(((column, _), cell)) => Err((column, cell.unwrap_or_default())),
+            None => Ok(texts),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_what_was_asked_for_whatever_it_is_written_like() {
+        for (asked, text) in [
+            ("200", "200.0"),
+            ("200.0", "200"),
+            ("200", "2e2"),
+            ("ANSWERED", "Answered"),
+            ("NO ANSWER", "no_answer"),
+            ("DEADLINE_EXCEEDED", "DeadlineExceeded"),
+        ] {
+            assert!(Test::Is(asked.to_owned()).holds(text), "{asked} {text}");
+        }
+        for (asked, text) in [("200", "2000"), ("200", "200.5"), ("OK", "NOK"), ("0", "")] {
+            assert!(!Test::Is(asked.to_owned()).holds(text), "{asked} {text}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Logs of other systems become arrivals: when calls came, and how long was spoken in each.
 //!
 //! Every format is a `Mapping` from the columns of its file to what a row means (`azure`, `cdr`,
-//! and so on); `source` reads the columns of CSV, JSON lines and Parquet as text, and `log` makes
-//! [`Row`]s of them (`instant`, `number`). `shape` groups and moves those into calls, `library` finds the clip whose
+//! and so on); `source` reads the columns of CSV (`records`), JSON (`lines`, `objects`) and Parquet as text, whichever
+//! the file is (`sniff`), and `log` makes [`Row`]s of them (`instant`, `number`). `shape` groups and moves those into calls, `library` finds the clip whose
 //! speech is about as long as a row asks for, and `cast` lays the calls out as `prepare` does.
 //!
 //! A log is not trusted: a row that cannot be read is named and passed over, and the length of a
@@ -21,7 +21,10 @@ mod map;
 mod mapping;
 mod mooncake;
 mod number;
+mod objects;
+mod records;
 pub mod shape;
+mod sniff;
 mod source;
 
 use std::path::Path;
@@ -127,15 +130,29 @@ pub enum ImportError {
         /// What that is kept in.
         expected: &'static str,
     },
+    /// The file holds no text that can be read.
+    #[error("{path} is {found}: {advice}, and import what comes of it")]
+    NoText {
+        /// The file.
+        path: String,
+        /// What it looks like.
+        found: &'static str,
+        /// What makes a text of it.
+        advice: &'static str,
+    },
     /// A column that every row needs is not there.
-    #[error("{path}: no column `{column}`; its columns are {found}")]
+    #[error("{path}: no column `{column}`; its columns{separated} are {found}{advice}")]
     MissingColumn {
         /// The file.
         path: String,
         /// The column.
         column: String,
+        /// What separates them, unless it is a comma.
+        separated: &'static str,
         /// Those that are there.
         found: String,
+        /// What else can be done.
+        advice: &'static str,
     },
     /// The start is not mapped.
     #[error("--map must name the column of the start, as in --map start=COLUMN")]

@@ -1,7 +1,6 @@
 //! Plain numbers in logs: times of a known unit, durations and counts, exact to the nanosecond.
 
 use super::ImportError;
-use super::log::Fault;
 use crate::units::{self, NS_PER_MS, NS_PER_S};
 
 /// Latest instant that is believed, 2100-01-01 UTC: far from overflow in any sum.
@@ -45,22 +44,64 @@ impl Unit {
     }
 }
 
-/// The nanoseconds of a duration: a plain number of `unit`, or a text such as `1m30s`.
-pub(super) fn duration_ns(line: u64, text: &str, unit: Option<Unit>) -> Result<i64, Fault> {
-    let Some(number) = Number::parse(text) else {
-        let ns = units::duration_ns(text);
-        return ns.map_err(|_| Fault::Row("not a duration".to_owned()));
-    };
-    let unit = unit.ok_or_else(|| ImportError::Unit {
-        line,
-        text: text.to_owned(),
-    })?;
-    number.ns(unit)
+/// Reads the durations of one log: plain numbers of its unit, and texts such as `1m30s`.
+#[derive(Debug)]
+pub(super) struct Durations {
+    unit: Option<Unit>,
+    /// How many there are of which it is known what they count.
+    told: u64,
+    /// How many of which it is not, and the line and text of the first.
+    untold: u64,
+    first: Option<(u64, String)>,
+}
+
+impl Durations {
+    /// A reader of durations that are plain numbers of `unit`, where there is one.
+    pub(super) fn new(unit: Option<Unit>) -> Durations {
+        Durations {
+            unit,
+            told: 0,
+            untold: 0,
+            first: None,
+        }
+    }
+
+    /// The nanoseconds of a duration.
+    ///
+    /// # Errors
+    /// What is wrong with `text`.
+    pub(super) fn read(&mut self, line: u64, text: &str) -> Result<i64, String> {
+        let ns = match (Number::parse(text), self.unit) {
+            (None, _) => units::duration_ns(text).map_err(|_| "not a duration".to_owned())?,
+            (Some(number), Some(unit)) => number.ns(unit)?,
+            (Some(_), None) => {
+                self.untold += 1;
+                self.first.get_or_insert_with(|| (line, text.to_owned()));
+                return Err("a plain number among durations with a unit".to_owned());
+            }
+        };
+        self.told += 1;
+        Ok(ns)
+    }
+
+    /// Whether the log can be read: most durations have a unit.
+    ///
+    /// # Errors
+    /// A unit that must be stated.
+    pub(super) fn conclude(self) -> Result<(), ImportError> {
+        match self.first {
+            Some((line, text)) if self.untold > self.told => Err(ImportError::Unit { line, text }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A count such as that of tokens.
-pub(super) fn count(text: &str) -> Result<f64, Fault> {
-    let number = Number::parse(text).ok_or_else(|| Fault::Row("not a number".to_owned()))?;
+///
+/// # Errors
+/// What is wrong with `text`.
+pub(super) fn count(text: &str) -> Result<f64, String> {
+    let number = Number::parse(text).ok_or("not a number")?;
     number.ns(Unit::Nanoseconds)?;
     Ok(number.value)
 }
@@ -80,20 +121,22 @@ impl<'a> Number<'a> {
     }
 
     /// So many of `unit` in nanoseconds: exact for decimals, whatever their length.
-    pub(super) fn ns(self, unit: Unit) -> Result<i64, Fault> {
-        let wrong = |what: &str| Fault::Row(what.to_owned());
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn ns(self, unit: Unit) -> Result<i64, &'static str> {
         if !self.value.is_finite() {
-            return Err(wrong("not finite"));
+            return Err("not finite");
         }
         if self.value < 0.0 {
-            return Err(wrong("negative"));
+            return Err("negative");
         }
         let scale = i128::from(unit.ns());
         let exact = self
             .exact()
             .map(|nanos| nanos * scale / i128::from(NS_PER_S));
         let rounded = || (self.value * unit.ns() as f64).round() as i128;
-        in_range(exact.unwrap_or_else(rounded)).ok_or_else(|| wrong("too large"))
+        in_range(exact.unwrap_or_else(rounded)).ok_or("too large")
     }
 
     /// Billionths of the number; `None` for one with an exponent or one that is far too large.
@@ -126,7 +169,7 @@ pub(super) fn in_range(ns: i128) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn number(text: &str, unit: Unit) -> Result<i64, Fault> {
+    fn number(text: &str, unit: Unit) -> Result<i64, &'static str> {
         Number::parse(text).unwrap().ns(unit)
     }
 
@@ -166,24 +209,32 @@ mod tests {
             ("1e300", "too large"),
             ("99999999999999999999999999", "too large"),
         ] {
-            let said = number(text, Unit::Seconds).unwrap_err();
-            assert!(
-                matches!(said, Fault::Row(ref reason) if reason == what),
-                "{text}: {said:?}"
-            );
+            assert_eq!(number(text, Unit::Seconds), Err(what), "{text}");
         }
     }
 
     #[test]
     fn durations_are_numbers_of_a_unit_or_texts_with_one() {
-        let ns = |text, unit| duration_ns(1, text, unit).ok();
-        assert_eq!(ns("1.5", Some(Unit::Milliseconds)), Some(1_500_000));
-        assert_eq!(ns("1m30s", None), Some(90 * NS_PER_S));
-        assert_eq!(ns("soon", None), None);
-        let unknown = duration_ns(7, "30", None).unwrap_err();
-        assert!(matches!(
-            unknown,
-            Fault::Log(ImportError::Unit { line: 7, .. })
-        ));
+        let read = |text, unit| Durations::new(unit).read(1, text).ok();
+        assert_eq!(read("1.5", Some(Unit::Milliseconds)), Some(1_500_000));
+        assert_eq!(read("1m30s", None), Some(90 * NS_PER_S));
+        assert_eq!(read("soon", None), None);
+    }
+
+    #[test]
+    fn one_plain_number_is_at_fault_and_many_need_a_unit() {
+        let conclude = |texts: &[&str]| {
+            let mut durations = Durations::new(None);
+            for (line, text) in (7..).zip(texts) {
+                let _ = durations.read(line, text);
+            }
+            durations.conclude()
+        };
+        assert!(conclude(&["5s", "30", "7s"]).is_ok());
+        let unknown = conclude(&["30", "5s", "31"]).unwrap_err();
+        assert!(
+            matches!(unknown, ImportError::Unit { line: 7, .. }),
+            "{unknown}"
+        );
     }
 }

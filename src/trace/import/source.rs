@@ -1,17 +1,23 @@
 //! The columns of a table as text, row by row, whatever kind of file it is.
 
+use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{Read, Seek};
 use std::path::Path;
 
 use super::ImportError;
-use super::lines::{BYTE_ORDER_MARK, Line, Lines, MAX_LINE};
+use super::lines::{Line, Lines, text_of, too_long};
 use super::log::shortened;
-use super::mapping::{Column, Kind};
+use super::mapping::{Column, Headerless, Kind};
+use super::objects::Objects;
+use super::records::Records;
+use super::sniff::{self, Shape};
 use crate::table::TextReader;
 
 /// Columns that are named where one is missing.
 const NAMED: usize = 30;
+/// What may separate the fields of a CSV file: the first under which its columns are found does.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// What is done with each row: its line and its cells, or why it cannot be read. A cell without
 /// anything in it is `None`.
@@ -32,104 +38,133 @@ pub(super) fn each_row(
     let io = |e| ImportError::io(path, e);
     let mut file = File::open(path).map_err(io)?;
     let mut first = Vec::new();
-    (&mut file).take(256).read_to_end(&mut first).map_err(io)?;
+    (&mut file)
+        .take(sniff::FIRST)
+        .read_to_end(&mut first)
+        .map_err(io)?;
     file.rewind().map_err(io)?;
-    let parquet = first.starts_with(b"PAR1");
-    let text = first.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&first);
-    let object = text.trim_ascii_start().starts_with(b"{");
-    match kind {
-        Kind::Any if parquet => parquet_rows(path, columns, take),
-        _ if parquet => Err(ImportError::Kind {
+    let shape = sniff::shape(&first).map_err(|(found, advice)| ImportError::NoText {
+        path: path.display().to_string(),
+        found,
+        advice,
+    })?;
+    match (kind, shape) {
+        (Kind::Any, Shape::Parquet) => parquet_rows(path, columns, take),
+        (_, Shape::Parquet) => Err(ImportError::Kind {
             path: path.display().to_string(),
             found: "a Parquet file",
             format,
             expected: "text",
         }),
-        Kind::JsonLines => json_rows(path, file, columns, take),
-        Kind::Any if object => json_rows(path, file, columns, take),
-        Kind::Any => csv_rows(path, file, None, columns, take),
-        Kind::Csv(positions) => csv_rows(path, file, positions, columns, take),
+        (Kind::JsonLines | Kind::Any, Shape::Objects) => object_rows(path, file, columns, take),
+        (Kind::JsonLines, _) | (Kind::Any, Shape::Lines) => json_rows(path, file, columns, take),
+        (Kind::Any, Shape::Text) => csv_rows(path, (file, &first), None, columns, take),
+        (Kind::Csv(headerless), _) => csv_rows(path, (file, &first), headerless, columns, take),
     }
 }
 
+/// Rows of a file that begins with `first`. Where they are `headerless`, each must be such a row until one is.
 fn csv_rows(
     path: &Path,
-    file: File,
-    positions: Option<&[&str]>,
+    (file, first): (File, &[u8]),
+    headerless: Option<Headerless>,
     columns: &[Column],
     take: &mut Take<'_>,
 ) -> Result<(), ImportError> {
-    let mut lines = Lines::new(file);
+    let order =
+        |fields: &[Cow<'_, str>]| headerless.and_then(|headerless| (headerless.order)(fields));
+    let separator = separator(first, |fields| {
+        places(columns, fields).is_ok() || order(fields).is_some()
+    });
+    let mut records = Records::new(file, separator);
     let mut header: Option<Vec<Vec<usize>>> = None;
-    let mut record = csv::StringRecord::new();
+    let mut unknown = None;
     let mut cells = vec![None; columns.len()];
-    while let Some((line, text)) = csv_record(&mut lines).map_err(|e| ImportError::io(path, e))? {
-        let text = match text {
-            Ok(text) if text.trim().is_empty() => continue,
-            Ok(text) => text,
-            Err(reason) => {
-                take(line, Err(reason))?;
-                continue;
-            }
-        };
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .buffer_capacity(text.len())
-            .from_reader(text.as_bytes());
-        // Text in memory can be read and is UTF-8, and flexible records may have any length.
-        let _ = reader.read_record(&mut record);
+    while let Some((line, read)) = records.next().map_err(|e| ImportError::io(path, e))? {
+        if let Err(reason) = read {
+            take(line, Err(reason))?;
+            continue;
+        }
         let indices = match &header {
             Some(indices) => indices,
             None => {
-                let names: Vec<&str> = record.iter().map(str::trim).collect();
-                match (places(columns, &names), positions) {
-                    (Ok(indices), _) => {
+                let fields = records.fields();
+                match (places(columns, &fields), order(&fields), headerless) {
+                    (Ok(indices), ..) => {
+                        let width = fields.len()
+                            - fields
+                                .iter()
+                                .rev()
+                                .take_while(|name| name.trim().is_empty())
+                                .count();
+                        records.expect(width..=width, "the header");
                         header = Some(indices);
                         continue;
                     }
-                    (Err(_), Some(positions)) => {
-                        header.insert(places(columns, positions).map_err(missing(path, positions))?)
+                    (Err(_), Some(order), _) => {
+                        let width = order.least..=fields.len().max(order.columns.len());
+                        let names: Vec<_> = order
+                            .columns
+                            .iter()
+                            .map(|&name| Cow::Borrowed(name))
+                            .collect();
+                        let places = places(columns, &names)
+                            .map_err(|column| missing(path, column, &fields, separator, None))?;
+                        records.expect(width, "such rows");
+                        header.insert(places)
                     }
-                    (Err(column), None) => return Err(missing(path, &names)(column)),
+                    (Err(column), None, None) => {
+                        return Err(missing(path, column, &fields, separator, None));
+                    }
+                    (Err(column), None, Some(headerless)) => {
+                        unknown.get_or_insert_with(|| {
+                            missing(path, column, &fields, separator, Some(headerless))
+                        });
+                        take(line, Err(headerless.otherwise.to_owned()))?;
+                        continue;
+                    }
                 }
             }
         };
         for (cell, alternatives) in cells.iter_mut().zip(indices) {
-            let mut texts = alternatives.iter().filter_map(|&at| record.get(at));
-            *cell = texts.find_map(cell_of);
+            let mut texts = alternatives.iter().filter_map(|&at| records.field(at));
+            *cell = texts.find_map(|text| cell_of(&text));
         }
         take(line, Ok(&cells))?;
     }
-    Ok(())
+    match (header, unknown) {
+        (None, Some(unknown)) => Err(unknown),
+        _ => Ok(()),
+    }
 }
 
-/// The next record, or what is wrong with it, and the line that it begins on; a quoted field may go
-/// on over several lines.
-fn csv_record(lines: &mut Lines) -> io::Result<Option<(u64, Result<String, String>)>> {
-    let mut record = String::new();
-    let mut first = None;
-    let mut quoted = false;
-    loop {
-        let text = match lines.next()? {
-            Some(Line::Text(text)) => text,
-            Some(Line::TooLong) => {
-                return Ok(Some((first.unwrap_or(lines.number()), Err(too_long()))));
-            }
-            None => return Ok(first.map(|line| (line, Err(unclosed(lines))))),
-        };
-        // A quote inside a quoted field is doubled, so that their number is odd only within one.
-        quoted ^= text.bytes().filter(|&byte| byte == b'"').count() % 2 == 1;
-        record.push_str(&text);
-        let line = *first.get_or_insert(lines.number());
-        if !quoted {
-            return Ok(Some((line, Ok(record))));
+/// What separates the fields of a file that begins with `first`: that with which its first record `is_known`, or else
+/// that which makes the most fields.
+fn separator(first: &[u8], is_known: impl Fn(&[Cow<'_, str>]) -> bool) -> u8 {
+    let fields = SEPARATORS.map(|separator| {
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(separator)
+            .from_reader(first);
+        let mut record = csv::ByteRecord::new();
+        // Text in memory can be read, and flexible records may have any length.
+        let _ = reader.read_byte_record(&mut record);
+        let fields = record
+            .iter()
+            .map(|field| Cow::Owned(text_of(field).into_owned()));
+        fields.collect::<Vec<Cow<'_, str>>>()
+    });
+    let mut most = 0;
+    for (at, fields_of) in fields.iter().enumerate() {
+        if is_known(fields_of) {
+            return SEPARATORS[at];
         }
-        if record.len() > MAX_LINE {
-            return Ok(Some((line, Err(unclosed(lines)))));
+        if fields_of.len() > fields[most].len() {
+            most = at;
         }
-        record.push('\n');
     }
+    SEPARATORS[most]
 }
 
 fn json_rows(
@@ -140,22 +175,42 @@ fn json_rows(
 ) -> Result<(), ImportError> {
     let mut lines = Lines::new(file);
     let mut cells = vec![None; columns.len()];
-    while let Some(text) = lines.next().map_err(|e| ImportError::io(path, e))? {
-        let read = match text {
+    while let Some((number, line)) = lines.next().map_err(|e| ImportError::io(path, e))? {
+        let read = match line {
             Line::TooLong => Err(too_long()),
-            Line::Text(text) if text.trim().is_empty() => continue,
-            Line::Text(text) => json_cells(&text, columns, &mut cells),
+            Line::Bytes(bytes) if bytes.trim_ascii().is_empty() => continue,
+            Line::Bytes(bytes) => json_cells(bytes, columns, &mut cells),
         };
-        take(lines.number(), read.map(|()| &cells[..]))?;
+        take(number, read.map(|()| &cells[..]))?;
     }
     Ok(())
 }
 
-fn json_cells(text: &str, columns: &[Column], cells: &mut [Option<String>]) -> Result<(), String> {
+fn object_rows(
+    path: &Path,
+    file: File,
+    columns: &[Column],
+    take: &mut Take<'_>,
+) -> Result<(), ImportError> {
+    let mut objects = Objects::new(file);
+    let mut cells = vec![None; columns.len()];
+    while let Some((line, object)) = objects.next().map_err(|e| ImportError::io(path, e))? {
+        let read = object.and_then(|bytes| json_cells(bytes, columns, &mut cells));
+        take(line, read.map(|()| &cells[..]))?;
+    }
+    Ok(())
+}
+
+fn json_cells(
+    bytes: &[u8],
+    columns: &[Column],
+    cells: &mut [Option<String>],
+) -> Result<(), String> {
     type Object = serde_json::Map<String, serde_json::Value>;
     use serde_json::Value;
-    let object = serde_json::from_str::<Object>(text);
-    let object = object.map_err(|e| format!("not a JSON object ({e}): {}", shortened(text)))?;
+    let text = text_of(bytes);
+    let object = serde_json::from_str::<Object>(&text);
+    let object = object.map_err(|e| format!("not a JSON object ({e}): {}", shortened(&text)))?;
     for (cell, column) in cells.iter_mut().zip(columns) {
         *cell = None;
         for name in &column.names {
@@ -175,8 +230,10 @@ fn json_cells(text: &str, columns: &[Column], cells: &mut [Option<String>]) -> R
 
 fn parquet_rows(path: &Path, columns: &[Column], take: &mut Take<'_>) -> Result<(), ImportError> {
     let reader = TextReader::open(path)?;
-    let names: Vec<&str> = reader.columns().iter().map(String::as_str).collect();
-    let places = places(columns, &names).map_err(missing(path, &names))?;
+    let names = reader.columns().iter();
+    let names: Vec<_> = names.map(|name| Cow::Owned(name.clone())).collect();
+    let places =
+        places(columns, &names).map_err(|column| missing(path, column, &names, b',', None))?;
     let wanted: Vec<usize> = places.iter().flatten().copied().collect();
     let mut rows = reader.rows(&wanted)?;
     let mut line = 0;
@@ -197,9 +254,16 @@ fn parquet_rows(path: &Path, columns: &[Column], take: &mut Take<'_>) -> Result<
 }
 
 /// For each column, where its names are among `names`; or a column that must be there and is not.
-fn places<'a>(columns: &'a [Column], names: &[&str]) -> Result<Vec<Vec<usize>>, &'a Column> {
+fn places<'a>(
+    columns: &'a [Column],
+    names: &[Cow<'_, str>],
+) -> Result<Vec<Vec<usize>>, &'a Column> {
     let place = |column: &'a Column| {
-        let of = |name: &String| names.iter().position(|n| n.eq_ignore_ascii_case(name));
+        let of = |name: &String| {
+            names
+                .iter()
+                .position(|n| n.trim().eq_ignore_ascii_case(name))
+        };
         let places: Vec<usize> = column.names.iter().filter_map(of).collect();
         match places.is_empty() && column.required {
             true => Err(column),
@@ -209,18 +273,25 @@ fn places<'a>(columns: &'a [Column], names: &[&str]) -> Result<Vec<Vec<usize>>, 
     columns.iter().map(place).collect()
 }
 
-fn missing<'a>(path: &'a Path, names: &'a [&str]) -> impl Fn(&Column) -> ImportError + 'a {
-    move |column| {
-        let found: Vec<String> = names
-            .iter()
-            .take(NAMED)
-            .map(|name| shortened(name))
-            .collect();
-        ImportError::MissingColumn {
-            path: path.display().to_string(),
-            column: column.shown(),
-            found: found.join(", "),
-        }
+fn missing(
+    path: &Path,
+    column: &Column,
+    names: &[Cow<'_, str>],
+    separator: u8,
+    headerless: Option<Headerless>,
+) -> ImportError {
+    let found = names.iter().take(NAMED).map(|name| shortened(name.trim()));
+    ImportError::MissingColumn {
+        path: path.display().to_string(),
+        column: column.shown(),
+        separated: match separator {
+            b',' => "",
+            b'\t' => ", separated by tabs,",
+            b'|' => ", separated by `|`,",
+            _ => ", separated by `;`,",
+        },
+        found: found.collect::<Vec<_>>().join(", "),
+        advice: headerless.map_or("", |headerless| headerless.advice),
     }
 }
 
@@ -228,12 +299,4 @@ fn missing<'a>(path: &'a Path, names: &'a [&str]) -> impl Fn(&Column) -> ImportE
 fn cell_of(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty() && text != "-").then(|| text.to_owned())
-}
-
-fn unclosed(lines: &Lines) -> String {
-    format!("its quote is not closed by line {}", lines.number())
-}
-
-fn too_long() -> String {
-    format!("longer than {MAX_LINE} bytes")
 }

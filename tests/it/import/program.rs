@@ -11,7 +11,7 @@ use voicelt::units::NS_PER_MS;
 use crate::support::{Desk, Output};
 
 /// A desk with a library of clips of 1, 3 and 8 s in `library.vtrace`.
-fn desk() -> Desk {
+pub(super) fn desk() -> Desk {
     let desk = Desk::new();
     let synth = "--synth speech-like:1s --synth speech-like:3s --synth speech-like:8s";
     desk.voicelt(&format!("prepare -o library.vtrace {synth}"))
@@ -20,14 +20,14 @@ fn desk() -> Desk {
 }
 
 /// Imports `log` with the library into `out.vtrace`.
-fn import(desk: &Desk, log: &str, flags: &str) -> Output {
+pub(super) fn import(desk: &Desk, log: &str, flags: &str) -> Output {
     desk.voicelt(&format!(
         "import {log} --audio library.vtrace -o out.vtrace {flags}"
     ))
 }
 
 /// What is said on the way to `out.vtrace`, with nothing on standard output.
-fn imported(desk: &Desk, log: &str, flags: &str) -> String {
+pub(super) fn imported(desk: &Desk, log: &str, flags: &str) -> String {
     let Output { stdout, stderr, .. } = import(desk, log, flags).exits(0);
     assert_eq!(stdout, "", "{stderr}");
     stderr
