@@ -4,6 +4,7 @@
 //! `unfinished`).
 
 use std::fs;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::ResultsError;
@@ -18,6 +19,8 @@ use crate::table::{Row, read_all};
 pub const LATEST: &str = "latest";
 
 const MANIFEST: &str = "run.json";
+/// Longest `run.json` that is read.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// A run directory whose `run.json` has been read.
 #[derive(Debug)]
@@ -165,22 +168,27 @@ impl RunDir {
 
 fn read_manifest(path: &Path) -> Result<RunManifest, ResultsError> {
     let shown = || path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
-            no_run(path.parent().unwrap_or(path))
-        }
+    let damaged = |reason: String| ResultsError::Damaged {
+        path: shown(),
+        reason,
+    };
+    let mut json = Vec::new();
+    let read =
+        fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut json));
+    read.map_err(|source| match source.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => no_run(path.parent().unwrap_or(path)),
+        ErrorKind::IsADirectory => damaged("it is a folder".to_owned()),
         _ => ResultsError::Io {
             path: shown(),
             source,
         },
     })?;
-    let damaged = |reason: String| ResultsError::Damaged {
-        path: shown(),
-        reason,
-    };
+    if json.len() as u64 > MAX_BYTES {
+        return Err(damaged(format!("it has more than {MAX_BYTES} bytes")));
+    }
     // The version comes first: a newer file need not have the fields of today.
     let value: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
     let format = value.get("format").and_then(serde_json::Value::as_str);
     let format = format.ok_or_else(|| damaged("it has no `format`".to_owned()))?;
     let found = major(format).ok_or_else(|| damaged(format!("its format is `{format}`")))?;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 use super::TraceError;
@@ -15,6 +14,9 @@ pub const TRACE_FORMAT: &str = "1.0";
 
 /// The key under which each table's footer holds [`TRACE_FORMAT`].
 pub const FORMAT_KEY: &str = "voicelt.trace_format";
+
+/// Longest `trace.json` that is read.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// One step of a bundle's history.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -79,8 +81,20 @@ impl TraceManifest {
     /// A folder that is not a bundle or an unfinished recording, a damaged file, or a newer format.
     pub fn read(dir: &Path) -> Result<TraceManifest, TraceError> {
         let path = dir.join("trace.json");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
+        let damaged = |reason: String| TraceError::Manifest {
+            path: path.display().to_string(),
+            reason,
+        };
+        let mut json = Vec::new();
+        match fs::File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut json))
+        {
+            Ok(_) if json.len() as u64 > MAX_BYTES => {
+                return Err(damaged(format!("it has more than {MAX_BYTES} bytes")));
+            }
+            Ok(_) => {}
+            Err(e) if e.kind() == ErrorKind::IsADirectory => {
+                return Err(damaged("it is a folder".to_owned()));
+            }
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Err(match has_journal(dir) {
                     true => TraceError::Unfinished(dir.display().to_string()),
@@ -89,17 +103,14 @@ impl TraceManifest {
             }
             Err(source) => return Err(TraceError::io(&path, source)),
         };
-        let damaged = |reason: serde_json::Error| TraceError::Manifest {
-            path: path.display().to_string(),
-            reason: reason.to_string(),
-        };
-        let value: serde_json::Value = serde_json::from_str(&text).map_err(damaged)?;
+        let of_json = |reason: serde_json::Error| damaged(reason.to_string());
+        let value: serde_json::Value = serde_json::from_slice(&json).map_err(of_json)?;
         let format = value
             .get("format")
             .and_then(serde_json::Value::as_str)
             .unwrap_or("1.0");
         refuse_newer(dir, format)?;
-        serde_json::from_value(value).map_err(damaged)
+        serde_json::from_value(value).map_err(of_json)
     }
 
     /// Replaces `trace.json` of the bundle `dir`, in one step.
