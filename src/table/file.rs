@@ -4,14 +4,15 @@ use std::fs::File;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use arrow_array::RecordBatch;
+use arrow_schema::Schema;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
-use super::{Row, TableError, to_batch};
+use super::batches::Batches;
+use super::{MAX_TABLE_BYTES, Row, TableError, to_batch};
 use crate::fence::fenced;
 
 /// Rows that are turned into columns, and back, at a time.
@@ -78,7 +79,9 @@ pub struct Reader<R> {
     path: PathBuf,
     notes: Vec<(String, String)>,
     rows: u64,
-    inner: ParquetRecordBatchReader,
+    /// What the rows take in memory that were read so far.
+    bytes: u64,
+    batches: Batches,
     kind: PhantomData<R>,
 }
 
@@ -97,25 +100,18 @@ impl<R: Row> Reader<R> {
     /// As for [`Reader::open`].
     pub fn open_with(path: &Path, batch_rows: usize) -> Result<Self, TableError> {
         let file = File::open(path).map_err(io_error(path))?;
-        guarded(path, || {
-            let builder =
-                ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet_error(path))?;
-            let footer = builder.metadata().file_metadata().clone();
-            let notes = footer.key_value_metadata().into_iter().flatten();
-            let notes = notes.map(|n| (n.key.clone(), n.value.clone().unwrap_or_default()));
-            let notes = notes.collect();
-            let inner = builder
-                .with_batch_size(batch_rows)
-                .build()
-                .map_err(parquet_error(path))?;
-            let rows = u64::try_from(footer.num_rows()).unwrap_or(0);
-            Ok(Reader {
-                path: path.to_owned(),
-                notes,
-                rows,
-                inner,
-                kind: PhantomData,
-            })
+        let metadata = metadata_of(path, &file)?;
+        let footer = metadata.metadata().file_metadata();
+        let notes = footer.key_value_metadata().into_iter().flatten();
+        let notes = notes.map(|n| (n.key.clone(), n.value.clone().unwrap_or_default()));
+        let wanted = places::<R>(metadata.schema()).map_err(in_file(path))?;
+        Ok(Reader {
+            path: path.to_owned(),
+            notes: notes.collect(),
+            rows: u64::try_from(footer.num_rows()).unwrap_or(0),
+            bytes: 0,
+            batches: Batches::open(path, file, &metadata, &wanted, batch_rows)?,
+            kind: PhantomData,
         })
     }
 
@@ -139,37 +135,50 @@ impl<R: Row> Reader<R> {
     /// # Errors
     /// Damaged data, or a column that does not fit the table.
     pub fn next_rows(&mut self) -> Result<Option<Vec<R>>, TableError> {
-        let path = self.path.clone();
-        let inner = &mut self.inner;
-        guarded(&path, || {
-            let Some(batch) = inner.next() else {
-                return Ok(None);
-            };
-            let batch: RecordBatch = batch.map_err(|reason| TableError::Parquet {
-                path: path.display().to_string(),
-                reason: reason.to_string(),
-            })?;
-            let mut rows = Vec::new();
-            R::read(&batch, &mut rows).map_err(|source| TableError::InFile {
-                path: path.display().to_string(),
-                source: Box::new(source),
-            })?;
-            Ok(Some(rows))
-        })
+        let Some((batch, text_bytes)) = self.batches.next()? else {
+            return Ok(None);
+        };
+        let mut rows = Vec::new();
+        guarded(&self.path, || {
+            R::read(&batch, &mut rows).map_err(in_file(&self.path))
+        })?;
+        self.bytes += size_of_val(&rows[..]) as u64 + text_bytes;
+        Ok(Some(rows))
+    }
+
+    /// All rows that are left.
+    ///
+    /// # Errors
+    /// As for [`Reader::next_rows`], and rows that take more memory than a table may.
+    pub fn all(mut self) -> Result<Vec<R>, TableError> {
+        let path = self.path.display().to_string();
+        let too_large = |bytes: u64| TableError::TooLarge {
+            path: path.clone(),
+            what: "rows",
+            bytes,
+            limit: MAX_TABLE_BYTES,
+        };
+        let promised = self.rows.saturating_mul(size_of::<R>() as u64);
+        if promised > MAX_TABLE_BYTES {
+            return Err(too_large(promised));
+        }
+        let mut all = Vec::with_capacity(usize::try_from(self.rows).unwrap_or(0));
+        while let Some(rows) = self.next_rows()? {
+            if self.bytes > MAX_TABLE_BYTES {
+                return Err(too_large(self.bytes));
+            }
+            all.extend(rows);
+        }
+        Ok(all)
     }
 }
 
 /// All rows of `path`.
 ///
 /// # Errors
-/// As for [`Reader::open`] and [`Reader::next_rows`].
+/// As for [`Reader::open`] and [`Reader::all`].
 pub fn read_all<R: Row>(path: &Path) -> Result<Vec<R>, TableError> {
-    let mut reader = Reader::<R>::open(path)?;
-    let mut all = Vec::new();
-    while let Some(rows) = reader.next_rows()? {
-        all.extend(rows);
-    }
-    Ok(all)
+    Reader::<R>::open(path)?.all()
 }
 
 /// Writes all of `rows` to `path`.
@@ -197,6 +206,41 @@ pub fn blake3_of(path: &Path) -> std::io::Result<String> {
     let mut hash = blake3::Hasher::new();
     hash.update_reader(File::open(path)?)?;
     Ok(hash.finalize().to_hex().to_string())
+}
+
+/// The footer of the Parquet file `path`.
+pub(super) fn metadata_of(path: &Path, file: &File) -> Result<ArrowReaderMetadata, TableError> {
+    guarded(path, || {
+        ArrowReaderMetadata::load(file, ArrowReaderOptions::default()).map_err(parquet_error(path))
+    })
+}
+
+/// Where the columns of a table are among the fields of `schema`, as far as they are there.
+fn places<R: Row>(schema: &Schema) -> Result<Vec<usize>, TableError> {
+    let mut places = Vec::new();
+    for column in R::columns() {
+        let Some((place, field)) = schema.column_with_name(column.name) else {
+            continue;
+        };
+        if field.data_type().is_nested() {
+            return Err(TableError::Type {
+                column: column.name,
+                found: field.data_type().clone(),
+                expected: column.data_type,
+            });
+        }
+        places.push(place);
+    }
+    Ok(places)
+}
+
+/// Names the file that is wrong.
+fn in_file(path: &Path) -> impl Fn(TableError) -> TableError {
+    let path = path.display().to_string();
+    move |source| TableError::InFile {
+        path: path.clone(),
+        source: Box::new(source),
+    }
 }
 
 /// Runs `read`; the Parquet library's panics on damaged files become errors.

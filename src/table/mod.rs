@@ -3,11 +3,13 @@
 //! A table is declared once with [`table!`](crate::table!); names, types, units and definitions of
 //! its columns come from there. Readers match columns by name, cast where nothing is lost, ignore
 //! columns they do not know, and take a missing nullable column as null. Tables whose columns are not ours are read
-//! as text. This room knows no clock,
-//! no trace and no run.
+//! as text. What a file unpacks to is bounded before it is unpacked (`pages`, `batches`). This room knows no clock, no
+//! trace and no run.
 
+mod batches;
 mod cell;
 mod file;
+mod pages;
 mod text;
 mod values;
 
@@ -20,6 +22,9 @@ pub use text::{TextBatch, TextReader, TextRows, texts};
 
 /// Most rows in a Parquet row group, for tables that are read whole.
 pub const ROW_GROUP_ROWS: usize = 128 * 1024;
+
+/// Most bytes that the rows of a table take which is read whole.
+pub const MAX_TABLE_BYTES: u64 = 384 * 1024 * 1024;
 
 /// What one column holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +109,20 @@ pub enum TableError {
         path: String,
         /// The Parquet library's reason.
         reason: String,
+    },
+    /// The file unpacks to more than may be read.
+    #[error(
+        "{path}: its {what} take {bytes} bytes of memory, and at most {limit} are read; if it is damaged, restore it or make it again, else split it"
+    )]
+    TooLarge {
+        /// The file.
+        path: String,
+        /// What is too large.
+        what: &'static str,
+        /// How much memory it would take, or took so far.
+        bytes: u64,
+        /// How much it may take.
+        limit: u64,
     },
     /// A column that every row needs is not there.
     #[error("column `{column}` is missing; it must hold {expected}")]

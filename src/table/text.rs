@@ -4,13 +4,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow_array::{Array, ArrayRef, StringArray};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-};
+use arrow_schema::DataType;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::errors::ParquetError;
 
-use super::file::{guarded, io_error, parquet_error};
+use super::batches::Batches;
+use super::file::{guarded, io_error, metadata_of, parquet_error};
 use super::values::text_of;
 use super::{Row, TableError};
 
@@ -32,9 +31,7 @@ impl TextReader {
     /// A file that is not there or not Parquet.
     pub fn open(path: &Path) -> Result<TextReader, TableError> {
         let file = File::open(path).map_err(io_error(path))?;
-        let metadata = guarded(path, || {
-            ArrowReaderMetadata::load(&file, Default::default()).map_err(parquet_error(path))
-        })?;
+        let metadata = metadata_of(path, &file)?;
         let fields = metadata.schema().fields();
         let columns = fields.iter().map(|field| field.name().clone()).collect();
         Ok(TextReader {
@@ -56,20 +53,17 @@ impl TextReader {
     /// # Errors
     /// Damaged data.
     pub fn rows(self, wanted: &[usize]) -> Result<TextRows, TableError> {
-        let path = self.path;
-        let inner = guarded(&path, || {
-            let builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(self.file, self.metadata);
-            let schema = builder.parquet_schema();
-            let mask = ProjectionMask::roots(schema, wanted.iter().copied());
-            let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
-            builder.build().map_err(parquet_error(&path))
-        })?;
+        let (path, schema) = (self.path, self.metadata.schema());
+        let types = wanted.iter().map(|&at| schema.field(at).data_type());
+        if let Some(nested) = types.into_iter().find(|kind| kind.is_nested()) {
+            return Err(parquet_error(&path)(no_text(nested)));
+        }
+        let batches = Batches::open(&path, self.file, &self.metadata, wanted, BATCH_ROWS)?;
         let places = wanted.iter().map(|&at| self.columns[at].clone()).collect();
         Ok(TextRows {
             path,
             wanted: places,
-            inner,
+            batches,
         })
     }
 }
@@ -78,7 +72,7 @@ impl TextReader {
 pub struct TextRows {
     path: PathBuf,
     wanted: Vec<String>,
-    inner: ParquetRecordBatchReader,
+    batches: Batches,
 }
 
 impl TextRows {
@@ -87,17 +81,17 @@ impl TextRows {
     /// # Errors
     /// Damaged data, or a column that has no text, such as one of lists.
     pub fn next_rows(&mut self) -> Result<Option<TextBatch>, TableError> {
-        let (path, inner, wanted) = (&self.path, &mut self.inner, &self.wanted);
+        let Some((batch, _)) = self.batches.next()? else {
+            return Ok(None);
+        };
+        let (path, wanted) = (&self.path, &self.wanted);
         guarded(path, || {
-            let Some(batch) = inner.next() else {
-                return Ok(None);
-            };
-            let batch = batch.map_err(|e| parquet_error(path)(e.into()))?;
             let column = |name: &String| {
                 let column = batch
                     .column_by_name(name)
                     .ok_or_else(|| ParquetError::General(format!("column `{name}` is missing")));
-                let text = column.and_then(|column| text_of(column).ok_or_else(|| no_text(column)));
+                let text = column
+                    .and_then(|column| text_of(column).ok_or_else(|| no_text(column.data_type())));
                 text.map_err(parquet_error(path))
             };
             let columns = wanted.iter().map(column).collect::<Result<_, _>>()?;
@@ -148,9 +142,6 @@ impl TextBatch {
     }
 }
 
-fn no_text(column: &ArrayRef) -> ParquetError {
-    ParquetError::General(format!(
-        "{} has no plain text, or not each value has",
-        column.data_type()
-    ))
+fn no_text(kind: &DataType) -> ParquetError {
+    ParquetError::General(format!("{kind} has no plain text, or not each value has"))
 }

@@ -14,8 +14,6 @@ use crate::table::{self, Reader, Row, TableError};
 pub(super) const EVENT_ROW_GROUP_ROWS: usize = 64 * 1024;
 /// Rows read at a time.
 const READ_ROWS: usize = 4096;
-/// Most rows of a table that is read whole, against files that promise more than memory holds.
-const MAX_ROWS: u64 = 200_000_000;
 
 /// A trace: its manifest and tables, and the folder that holds its clips.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,25 +116,9 @@ pub(super) fn open_table<R: Row>(dir: &Path) -> Result<Reader<R>, TraceError> {
 /// All rows of one table of the bundle `dir`.
 ///
 /// # Errors
-/// A missing or damaged file, a newer format, or more rows than a trace may hold.
+/// A missing or damaged file, a newer format, or rows that take more memory than a table may.
 pub fn read_table<R: Row>(dir: &Path) -> Result<Vec<R>, TraceError> {
-    let mut reader = open_table::<R>(dir)?;
-    if reader.rows() > MAX_ROWS {
-        let reason = format!(
-            "it promises {} rows, more than a trace may hold",
-            reader.rows()
-        );
-        return Err(TraceError::Row {
-            table: R::TABLE,
-            row: 0,
-            reason,
-        });
-    }
-    let mut rows = Vec::new();
-    while let Some(more) = reader.next_rows()? {
-        rows.extend(more);
-    }
-    Ok(rows)
+    Ok(open_table::<R>(dir)?.all()?)
 }
 
 fn write_table<R: Row>(dir: &Path, row_group_rows: usize, rows: &[R]) -> Result<(), TraceError> {

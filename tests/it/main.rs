@@ -4,6 +4,7 @@
 
 mod compare;
 mod config;
+mod damaged;
 mod doctor;
 mod foreign;
 mod gateway;
@@ -28,3 +29,4 @@ mod support;
 mod trace_edit;
 mod trace_roundtrip;
 mod trace_stream;
+mod unpacked;
