@@ -3,7 +3,13 @@
 //! Everything is integer nanoseconds or whole samples. Conversion between trace and run time
 //! (offset, speed) happens in `replay::plan` and nowhere else.
 
+mod outside;
+mod share;
+
 use std::fmt;
+
+pub use outside::{plain, plain_lines, spreadsheet_cell};
+pub use share::{percent, share_percent};
 
 /// Nanoseconds in one second.
 pub const NS_PER_S: i64 = 1_000_000_000;
