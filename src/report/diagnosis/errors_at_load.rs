@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::count::{Count, split};
 use super::failures::{Failures, clock};
 use super::load::Load;
 use super::{Finding, Kind};
 use crate::report::bins::Bins;
-use crate::report::layout::percent;
 use crate::results::row::{RequestRow, Status};
-use crate::units::{NS_PER_S, counted, grouped, grpc_code_name};
+use crate::units::{NS_PER_S, counted, grouped, percent};
 
 /// Seconds that are told apart, a day and a half; of a longer run two together, and so on.
 const MOST_SECONDS: usize = 1 << 17;
@@ -38,39 +38,7 @@ pub(super) struct Turns {
 struct Stretch {
     at_ns: i64,
     load: u32,
-    turns: u64,
-    failed: u64,
-}
-
-/// Turns and failures among them.
-#[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    turns: u64,
-    failed: u64,
-}
-
-impl Count {
-    fn of<'a>(stretches: impl IntoIterator<Item = &'a Stretch>) -> Count {
-        stretches
-            .into_iter()
-            .fold(Count::default(), |sum, s| Count {
-                turns: sum.turns + s.turns,
-                failed: sum.failed + s.failed,
-            })
-    }
-
-    fn share(self) -> f64 {
-        self.failed as f64 / self.turns.max(1) as f64
-    }
-
-    /// Log-likelihood of the count under its own share.
-    fn likelihood(self) -> f64 {
-        let part = |count: u64| match count {
-            0 => 0.0,
-            count => count as f64 * (count as f64 / self.turns as f64).ln(),
-        };
-        part(self.failed) + part(self.turns - self.failed)
-    }
+    count: Count,
 }
 
 impl Default for Turns {
@@ -108,15 +76,16 @@ impl Turns {
     }
 
     /// Said when a load splits the turns into those that went well and those that often did not.
-    pub(super) fn finding(&self, failures: &Failures, load: &Load<'_>) -> Option<Finding> {
+    pub(super) fn finding(&self, failures: &mut Failures, load: &Load<'_>) -> Option<Finding> {
         let mut stretches = self.stretches(failures, load);
         stretches.sort_unstable_by_key(|stretch| (stretch.load, stretch.at_ns));
-        let at = split(&stretches)?;
+        let at = place(&stretches)?;
         let (below, above) = stretches.split_at(at);
         if !goes_on(above) {
             return None;
         }
-        let (low, high) = (Count::of(below), Count::of(above));
+        let all = |part: &[Stretch]| Count::sum(part.iter().map(|stretch| stretch.count));
+        let (low, high) = (all(below), all(above));
         let (most_below, least_above) = (below.last()?.load, above.first()?.load);
         let mut evidence = format!(
             "Up to {} at once, {} of {} failed ({}); from {least_above} on, {} of {} did ({}).",
@@ -129,11 +98,14 @@ impl Turns {
             percent(high.failed, high.turns),
         );
         let first = failures.unexplained().map(|failure| failure.at_ns).min()?;
-        evidence += &format!(
-            " The first failed at {}, most of them with {}.",
-            clock(first),
-            usual(failures)
-        );
+        evidence += &format!(" The first failed at {}.", clock(first));
+        let width = self.ended.width();
+        let second = |at_ns: i64| at_ns.max(0) / width * width;
+        evidence += &failures.explain(|failure| {
+            let from_ns = second(failure.at_ns);
+            let load = load.most(from_ns, from_ns + width - 1);
+            !failure.explained && load >= Some(least_above)
+        });
         Some(Finding {
             kind: Kind::ErrorsAtLoad,
             title: format!("Turns fail from about {least_above} sessions at once"),
@@ -157,8 +129,10 @@ impl Turns {
             Some(Stretch {
                 at_ns: start,
                 load: load.most(start, start + width - 1)?,
-                turns: *turns,
-                failed: failed.min(*turns),
+                count: Count {
+                    turns: *turns,
+                    failed: failed.min(*turns),
+                },
             })
         };
         let ended = self.ended.iter().filter(|(_, turns)| **turns > 0);
@@ -167,34 +141,24 @@ impl Turns {
 }
 
 /// Where to split stretches, sorted by load, so that both sides are each most alike.
-fn split(sorted: &[Stretch]) -> Option<usize> {
-    let all = Count::of(sorted);
-    let mut below = Count::default();
-    let mut load_below = 0.0;
-    let mut best: Option<(f64, usize)> = None;
-    for (i, stretch) in sorted.iter().enumerate() {
-        let above = Count {
-            turns: all.turns - below.turns,
-            failed: all.failed - below.failed,
-        };
-        let mean_below = load_below / below.turns.max(1) as f64;
-        let is_edge = i > 0 && sorted[i - 1].load < stretch.load;
-        let is_apart = f64::from(stretch.load) >= mean_below * LOADS_APART;
+fn place(sorted: &[Stretch]) -> Option<usize> {
+    let counts: Vec<Count> = sorted.iter().map(|stretch| stretch.count).collect();
+    // Sums of the loads of the turns before each.
+    let mut loads = vec![0.0];
+    for stretch in sorted {
+        let before = loads.last().copied().unwrap_or(0.0);
+        loads.push(before + f64::from(stretch.load) * stretch.count.turns as f64);
+    }
+    split(&counts, LEAST_LIKELIHOOD, |at, below, above| {
+        let mean_below = loads[at] / below.turns.max(1) as f64;
+        let is_edge = sorted[at - 1].load < sorted[at].load;
+        let is_apart = f64::from(sorted[at].load) >= mean_below * LOADS_APART;
         let is_enough = below.turns >= FEWEST_BELOW
             && above.turns >= FEWEST_ABOVE
             && above.failed >= FEWEST_FAILURES;
         let is_worse = above.share() >= LEAST_SHARE && above.share() >= TIMES * below.share();
-        if is_edge && is_apart && is_enough && is_worse {
-            let ratio = 2.0 * (below.likelihood() + above.likelihood() - all.likelihood());
-            if ratio >= LEAST_LIKELIHOOD && best.is_none_or(|(most, _)| ratio > most) {
-                best = Some((ratio, i));
-            }
-        }
-        below.turns += stretch.turns;
-        below.failed += stretch.failed;
-        load_below += f64::from(stretch.load) * stretch.turns as f64;
-    }
-    best.map(|(_, at)| at)
+        is_edge && is_apart && is_enough && is_worse
+    })
 }
 
 /// Whether turns fail again and again while the load lasts, and not in one moment, such as that of
@@ -202,27 +166,13 @@ fn split(sorted: &[Stretch]) -> Option<usize> {
 fn goes_on(above: &[Stretch]) -> bool {
     let mut in_time = above.to_vec();
     in_time.sort_unstable_by_key(|stretch| stretch.at_ns);
-    let all = Count::of(above).turns;
+    let all: u64 = above.iter().map(|stretch| stretch.count.turns).sum();
     let mut quarters = [0_u64; 4];
     let mut before = 0;
     for stretch in in_time {
         let quarter = (before * 4 / all.max(1)).min(3);
-        quarters[quarter as usize] += stretch.failed;
-        before += stretch.turns;
+        quarters[quarter as usize] += stretch.count.failed;
+        before += stretch.count.turns;
     }
     quarters.iter().filter(|failed| **failed > 0).count() >= 3
-}
-
-/// How most of the failures are called.
-fn usual(failures: &Failures) -> String {
-    let mut names: BTreeMap<String, u64> = BTreeMap::new();
-    for failure in failures.unexplained() {
-        let name = match failure.code {
-            Ok(code) => grpc_code_name(code).map_or_else(|| format!("code {code}"), str::to_owned),
-            Err(status) => status.name().to_owned(),
-        };
-        *names.entry(name).or_default() += 1;
-    }
-    let most = names.into_iter().max_by_key(|(_, count)| *count);
-    most.map_or_else(String::new, |(name, _)| name)
 }

@@ -2,8 +2,12 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
+use super::messages::Messages;
+use super::shared::most_frequent;
+use super::stages::reached;
+use super::traits::{Numbers, Traits};
 use crate::results::row::{RequestRow, Status};
-use crate::units::NS_PER_S;
+use crate::units::{NS_PER_S, counted, grouped, grpc_code_name};
 
 /// Most failures that are kept; beyond it every second, fourth, … one is.
 const MOST: usize = 65_536;
@@ -21,7 +25,7 @@ pub(super) enum Sign {
 
 impl Sign {
     /// The sign in an error's words, as the HTTP/2 library has them or a gateway may put them.
-    fn of(error: &str) -> Sign {
+    pub(super) fn of(error: &str) -> Sign {
         let says = |words: &[&str]| words.iter().any(|word| error.contains(word));
         if says(&[
             "excessive load generating",
@@ -50,6 +54,8 @@ pub(super) struct Failure {
     pub(super) opened_ns: Option<i64>,
     /// The stream's end, where the peer or the network ended it with a status other than OK.
     pub(super) broken_ns: Option<i64>,
+    /// The chunk with the end of speech was sent.
+    pub(super) spoken_ns: Option<i64>,
     /// The last chunk of the utterance was sent.
     pub(super) last_chunk_sent_ns: Option<i64>,
     /// Bytes of the stream so far, gRPC's own included; `None` for later turns, whose fill is not
@@ -59,6 +65,17 @@ pub(super) struct Failure {
     pub(super) code: Result<u32, Status>,
     /// What its error says.
     pub(super) sign: Sign,
+    /// The number of its message; `None` without one, and where there are too many.
+    pub(super) message: Option<u32>,
+    /// How many stages of an answer came.
+    pub(super) reached: usize,
+    /// Whether any audio of an answer came.
+    pub(super) answered: bool,
+    /// Turns that waited for an answer when its caller had spoken, itself among them, and open
+    /// sessions.
+    pub(super) waiting: [Option<u32>; 2],
+    /// What it has in common with others.
+    pub(super) traits: Numbers,
     /// A finding explains it.
     pub(super) explained: bool,
 }
@@ -70,6 +87,11 @@ pub(super) struct Failures {
     /// One in so many is kept.
     every: u64,
     seen: u64,
+    messages: Messages,
+    traits: Traits,
+    /// Turns that shares of errors are over, and those among them that were no success.
+    judged: u64,
+    failed: u64,
 }
 
 impl Default for Failures {
@@ -78,6 +100,10 @@ impl Default for Failures {
             kept: Vec::new(),
             every: 1,
             seen: 0,
+            messages: Messages::default(),
+            traits: Traits::default(),
+            judged: 0,
+            failed: 0,
         }
     }
 }
@@ -85,6 +111,9 @@ impl Default for Failures {
 impl Failures {
     /// Takes in a turn, if it failed.
     pub(super) fn add(&mut self, row: &RequestRow) {
+        self.judged += u64::from(row.status.is_judged());
+        self.failed += u64::from(row.status.is_judged() && !row.status.is_success());
+        let traits = self.traits.add(row);
         let Some(failure) = failure(row) else { return };
         if self.seen.is_multiple_of(self.every) {
             if self.kept.len() == MOST {
@@ -95,7 +124,12 @@ impl Failures {
                 });
                 self.every *= 2;
             }
-            self.kept.push(failure);
+            let message = row.error.as_deref();
+            self.kept.push(Failure {
+                message: message.and_then(|text| self.messages.number(text)),
+                traits,
+                ..failure
+            });
         }
         self.seen += 1;
     }
@@ -115,11 +149,107 @@ impl Failures {
         self.every
     }
 
-    /// Notes that a finding explains those for which `is_explained`.
-    pub(super) fn explain(&mut self, is_explained: impl Fn(&Failure) -> bool) {
-        for failure in &mut self.kept {
-            failure.explained |= is_explained(failure);
+    /// Turns that shares of errors are over.
+    pub(super) fn judged(&self) -> u64 {
+        self.judged
+    }
+
+    /// Turns among them that were no success, also those that never began since their session had
+    /// failed.
+    pub(super) fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    /// Whether so many are more than one of a hundred turns.
+    pub(super) fn are_many(&self, turns: u64) -> bool {
+        turns * 100 > self.judged
+    }
+
+    /// What turns have in common.
+    pub(super) fn traits(&self) -> &Traits {
+        &self.traits
+    }
+
+    /// Notes that a finding explains those for which `is_explained`, and returns a sentence on how most
+    /// of them failed, with a space before it.
+    pub(super) fn explain(&mut self, is_explained: impl Fn(&Failure) -> bool) -> String {
+        let kept = self.kept.iter().enumerate();
+        let chosen: Vec<usize> = kept
+            .filter(|(_, failure)| is_explained(failure))
+            .map(|(at, _)| at)
+            .collect();
+        for at in &chosen {
+            self.kept[*at].explained = true;
         }
+        match self.usual(chosen.iter().map(|at| &self.kept[*at])) {
+            Some(usual) => format!(
+                " {} of these {} failed with {}.",
+                grouped(usual.turns),
+                counted(usual.of, "turn"),
+                usual.how
+            ),
+            None => String::new(),
+        }
+    }
+
+    /// How most of `failures` failed.
+    pub(super) fn usual<'a>(&self, failures: impl Iterator<Item = &'a Failure>) -> Option<Usual> {
+        let mut of = 0;
+        let kinds = failures.map(|failure| {
+            of += self.every;
+            (failure.message, failure.code)
+        });
+        // Of one message, which may come with several codes, first.
+        let kinds: Vec<_> = kinds.collect();
+        let messages = kinds.iter().filter_map(|(message, _)| *message);
+        let codes = kinds.iter().filter(|(message, _)| message.is_none());
+        let message = most_frequent(messages);
+        let code = most_frequent(codes.map(|(_, code)| name_key(*code)));
+        let (how, count) = match (message, code) {
+            (Some((message, count)), other) if other.is_none_or(|(_, most)| most <= count) => {
+                let (quoted, differ) = self.messages.quoted(message);
+                let like = if differ { "messages like " } else { "" };
+                (format!("{like}{quoted}"), count)
+            }
+            (_, Some((code, count))) => (name(code), count),
+            (_, None) => return None,
+        };
+        Some(Usual {
+            how,
+            turns: count as u64 * self.every,
+            of,
+        })
+    }
+}
+
+/// How most of some failures failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Usual {
+    /// Their message in quotes, or what became of them in words.
+    pub(super) how: String,
+    /// How many turns did.
+    pub(super) turns: u64,
+    /// Of how many.
+    pub(super) of: u64,
+}
+
+/// A code, or a status behind all codes.
+fn name_key(code: Result<u32, Status>) -> (u32, Option<&'static str>) {
+    match code {
+        Ok(code) => (code, None),
+        Err(status) => (u32::MAX, Some(status.name())),
+    }
+}
+
+/// A failure without a message, in words.
+fn name((code, status): (u32, Option<&'static str>)) -> String {
+    let is = |other: Status| status == Some(other.name());
+    match status {
+        None => grpc_code_name(code).map_or_else(|| format!("code {code}"), str::to_owned),
+        _ if is(Status::Timeout) => "no audio within the timeout".to_owned(),
+        _ if is(Status::NoAnswer) => "a stream that ended well, without audio".to_owned(),
+        _ if is(Status::Error) => "an error that says nothing".to_owned(),
+        Some(status) => status.to_owned(),
     }
 }
 
@@ -137,10 +267,16 @@ fn failure(row: &RequestRow) -> Option<Failure> {
         connection: row.connection,
         opened_ns: row.opened_ns,
         broken_ns: row.closed_ns.filter(|_| code.is_some()),
+        spoken_ns: row.end_of_speech_sent_ns,
         last_chunk_sent_ns: row.last_chunk_sent_ns,
         stream_bytes: stream_bytes(row),
         code: code.ok_or(row.status),
         sign: row.error.as_deref().map_or(Sign::None, Sign::of),
+        message: None,
+        reached: reached(row),
+        answered: row.first_audio_ns.is_some(),
+        waiting: [row.awaiting_answer, row.concurrent_sessions],
+        traits: Numbers::default(),
         explained: false,
     })
 }

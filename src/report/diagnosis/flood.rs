@@ -17,7 +17,7 @@ pub(super) fn finding(failures: &mut Failures, load: &Load<'_>) -> Option<Findin
         Some(sessions) => format!(", when {} were open", counted(sessions.into(), "session")),
         None => String::new(),
     };
-    let evidence = format!(
+    let mut evidence = format!(
         "{} failed on {} that the gateway closed with ENHANCE_YOUR_CALM (GOAWAY); the first at {}{open}.",
         counted(turns, "turn"),
         match connections.len() {
@@ -26,7 +26,7 @@ pub(super) fn finding(failures: &mut Failures, load: &Load<'_>) -> Option<Findin
         },
         clock(first_ns),
     );
-    failures.explain(|failure| failure.sign == Sign::Flood);
+    evidence += &failures.explain(|failure| failure.sign == Sign::Flood);
     Some(Finding {
         kind: Kind::ConnectionFlood,
         title: "The gateway closed connections for too much traffic".to_owned(),

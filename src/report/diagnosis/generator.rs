@@ -3,7 +3,7 @@
 use super::{Case, Finding, Kind};
 use crate::results::manifest::VerdictLevel;
 use crate::results::row::TimelineRow;
-use crate::units::{Human, counted, grouped};
+use crate::units::{Human, counted, grouped, share_percent};
 
 /// Seconds over which the machine's use is averaged.
 const WINDOW: usize = 10;
@@ -56,7 +56,8 @@ pub(super) fn finding(case: Case<'_>) -> Option<Finding> {
     }
     if let Some(steal) = worst(case.timeline, |second| second.steal_percent) {
         evidence.push(format!(
-            "The hypervisor took up to {steal:.1} % of the processor in {WINDOW} s"
+            "The hypervisor took up to {} of the processor in {WINDOW} s",
+            share_percent(steal / 100.0, 1)
         ));
     }
     Some(Finding {

@@ -2,24 +2,34 @@
 //!
 //! Rows are taken in one by one (`Evidence`), and little is kept of each. A file a finding: what
 //! it needs to see, and when it is said. Nothing is said of a run that shows nothing unusual; a
-//! failure that one finding explains is no evidence for the next.
+//! failure that one finding explains is no evidence for the next. Whatever the failures are, where
+//! they are more than 1 % of the turns, there is a finding that names the most frequent error.
 
+mod admission;
 mod broken;
+mod concentrated;
+mod count;
+mod cut_off;
 mod errors_at_load;
 mod failures;
 mod flood;
+mod frequent;
 mod generator;
 mod known_limits;
 mod load;
+mod messages;
 mod outliers;
 mod owners;
+mod pool;
 mod queueing;
 mod shared;
 mod slots;
+mod stages;
 mod stream_limit;
 #[cfg(test)]
 mod tests;
 mod text;
+mod traits;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,8 +53,20 @@ pub enum Kind {
     StreamSlots,
     /// Streams break off at one age or size.
     StreamLimit,
+    /// Calls are refused at once whenever so many are open.
+    AdmissionLimit,
+    /// Most failures are of one replica, address, connection, language or clip.
+    OnePartFails,
     /// Turns fail from some load on.
     ErrorsAtLoad,
+    /// Turns get no answer whenever so many wait for one.
+    PoolLimit,
+    /// Answers come as far as one stage, and stop there.
+    AnswersStop,
+    /// The most frequent error of failures that are more than 1 %.
+    FrequentError,
+    /// Callers are cut off before they have spoken.
+    CutOff,
     /// It cannot be told whose answers many are.
     OwnerUncertain,
     /// Answers take longer the more sessions there are.
@@ -84,6 +106,10 @@ pub(super) struct Evidence {
     ages: stream_limit::Ages,
     slots: slots::Waits,
     turns: errors_at_load::Turns,
+    calls: admission::Calls,
+    waiting: pool::Waiting,
+    answers: stages::Answers,
+    cut_off: cut_off::CutOff,
     owners: owners::Owners,
     responses: queueing::ByLoad,
     slowest: outliers::Slowest,
@@ -96,6 +122,10 @@ impl Evidence {
         self.ages.add(row);
         self.slots.add(row);
         self.turns.add(row);
+        self.calls.add(row);
+        self.waiting.add(row);
+        self.answers.add(row);
+        self.cut_off.add(row);
         self.owners.add(row);
         self.responses.add(row);
         self.slowest.add(row);
@@ -105,13 +135,21 @@ impl Evidence {
     pub(super) fn findings(mut self, case: Case<'_>) -> Vec<Finding> {
         let failures = &mut self.failures;
         let load = load::Load::of(case.timeline);
+        let slots = self.slots.finding(failures, &load, case);
+        let never_began = slots.is_some();
         let mut found: Vec<Finding> = [
             generator::finding(case),
+            slots,
             flood::finding(failures, &load),
-            self.slots.finding(failures, &load, case),
             self.ages.finding(failures),
-            // Of the failures that are left.
+            // Each of the failures that are left.
+            self.calls.finding(failures),
+            concentrated::finding(failures),
             self.turns.finding(failures, &load),
+            self.waiting.finding(failures),
+            self.answers.finding(failures),
+            frequent::finding(failures, never_began),
+            self.cut_off.finding(),
             self.owners.finding(),
             self.responses.finding(),
             self.slowest.finding(case, &self.turns),

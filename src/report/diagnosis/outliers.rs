@@ -9,10 +9,9 @@ use super::failures::clock;
 use super::shared::{Values, is_remarkable};
 use super::{Case, Finding, Kind};
 use crate::report::latencies::Place;
-use crate::report::layout::percent;
 use crate::report::sketch::Sketch;
 use crate::results::row::RequestRow;
-use crate::units::{Human, NS_PER_MS, counted, grouped};
+use crate::units::{Human, NS_PER_MS, counted, grouped, percent, share_percent};
 
 /// Slowest turns that are looked at.
 const KEPT: usize = 256;
@@ -161,7 +160,7 @@ impl Slowest {
         Some(format!(
             "{count} of {} are of {name} {value}, which has {} of all turns.",
             looked_at(slow.len()),
-            percent((usual * 1_000.0).round() as u64, 1_000),
+            share_percent(usual, 1),
         ))
     }
 }

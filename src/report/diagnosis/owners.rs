@@ -2,9 +2,8 @@
 
 use super::{Finding, Kind};
 use crate::report::latencies::Place;
-use crate::report::layout::percent;
 use crate::results::row::RequestRow;
-use crate::units::{counted, grouped};
+use crate::units::{counted, grouped, percent};
 
 /// Fewer are no evidence.
 const FEWEST: u64 = 20;

@@ -67,11 +67,11 @@ impl Waits {
         if evidence.is_empty() {
             return None;
         }
-        failures.explain(|failure| failure.sign == Sign::Refused);
+        let how = failures.explain(|failure| failure.sign == Sign::Refused);
         Some(Finding {
             kind: Kind::StreamSlots,
             title: "Streams found no place on their connection".to_owned(),
-            evidence: evidence.join(" "),
+            evidence: evidence.join(" ") + &how,
             advice:
                 "Use more connections (a smaller --sessions-per-connection), or raise the limit \
                      of streams where the connections end (nginx: http2_max_concurrent_streams, \

@@ -7,10 +7,9 @@ use super::broken::{Broken, YOUNGEST_NS, broken_streams};
 use super::failures::{Failures, stream_bytes};
 use super::known_limits::{KNOWN, Known, Measure};
 use super::{Finding, Kind};
-use crate::report::layout::percent;
 use crate::report::sketch::Sketch;
 use crate::results::row::RequestRow;
-use crate::units::{Human, NS_PER_MS, counted, grouped, grpc_code_name};
+use crate::units::{Human, NS_PER_MS, counted, grouped, grpc_code_name, percent};
 
 /// Fewer streams are no evidence, nor is less than three in five of those that broke off.
 const FEWEST: usize = 5;
@@ -21,6 +20,14 @@ const NEAR_SHARE: i64 = 40;
 const NEAR_BYTES: i64 = 8_192;
 /// A limit is a known one when it lies so near: a share of it, or two chunks.
 const KNOWN_SHARE: i64 = 50;
+/// A timer ends streams at so nearly one age, and so long after the caller's last chunk at least, where
+/// all callers speak for as long: what is answered with a failure takes a time that differs more, or
+/// none, or is of the length of other streams, and has a code of its own.
+const TIMER_NS: i64 = 25 * NS_PER_MS;
+const NO_ANSWER_NS: i64 = 100 * NS_PER_MS;
+const CUT_CODES: [u32; 3] = [1, 4, 14];
+/// Largest chance that ages anywhere within [`NEAR_NS`] lie so near each other.
+const CHANCE: f64 = 1e-4;
 /// Streams that start at one instant and break at another tell nothing of their age: the instants
 /// that it counts from must be apart by so many times the width of the cluster.
 const APART: i64 = 3;
@@ -85,9 +92,10 @@ impl Ages {
         let named = limits().find_map(|cluster| Some((cluster, Some(cluster.known()?))));
         // What fails at once after the caller has spoken is of one age too where all speak for as
         // long; and where ages are alike, what was sent by then is as well.
-        let at_once = since
-            .as_ref()
-            .is_some_and(|since| since.median < YOUNGEST_NS);
+        let is_timer = age.as_ref().is_some_and(|age| self.is_of_a_timer(age));
+        let at_once = since.as_ref().is_some_and(|since| {
+            since.median < NO_ANSWER_NS || (since.median < YOUNGEST_NS && !is_timer)
+        });
         let unnamed = limits().find(|cluster| match cluster.measure {
             Measure::Age => !at_once,
             Measure::SinceRequest | Measure::Bytes => age.is_none(),
@@ -95,9 +103,9 @@ impl Ages {
         let (cluster, known) = named.or(unnamed.map(|cluster| (cluster, None)))?;
         let other = since.as_ref();
         let other = other.filter(|_| known.is_none() && cluster.measure == Measure::Age);
-        let finding = cluster.finding(streams.len(), self.beyond(cluster), known, other);
+        let mut finding = cluster.finding(streams.len(), self.beyond(cluster), known, other);
         let sessions: HashSet<u64> = cluster.streams.iter().map(|s| s.session).collect();
-        failures.explain(|failure| sessions.contains(&failure.session));
+        finding.evidence += &failures.explain(|failure| sessions.contains(&failure.session));
         Some(finding)
     }
 
@@ -105,6 +113,18 @@ impl Ages {
     fn beyond(&self, cluster: &Cluster) -> u64 {
         let (measure, most) = (cluster.measure, cluster.most);
         self.sketch(measure).above(most + near(measure, most))
+    }
+
+    /// Whether the ages of `cluster` lie nearer each other than those of any work do, and others end
+    /// well before that.
+    fn is_of_a_timer(&self, cluster: &Cluster) -> bool {
+        let (width, n) = (cluster.most - cluster.least, cluster.streams.len() as f64);
+        let share = width as f64 / NEAR_NS as f64;
+        let is_narrow = width <= TIMER_NS && n * share.powf(n - 1.0) < CHANCE;
+        let near_it = cluster.least - near(Measure::Age, cluster.least);
+        let is_usual = self.age.above(near_it) * 10 > cluster.streams.len() as u64;
+        let is_cut = |stream: &Broken| CUT_CODES.contains(&stream.code);
+        is_narrow && !is_usual && cluster.streams.iter().all(is_cut)
     }
 
     /// Whether the cluster's figure ends whatever reaches it.

@@ -58,8 +58,9 @@ mod tests {
     use crate::report::require::judge;
     use crate::report::text::render;
     use crate::results::lag::LagSummary;
+    use crate::results::manifest::{Verdict, VerdictLevel};
     use crate::results::row::{RequestRow, Status};
-    use crate::results::sample::{manifest, row};
+    use crate::results::sample::{manifest, row, second};
 
     #[test]
     fn requirements_stand_below_the_verdict_and_guidance_at_the_end() {
@@ -105,5 +106,33 @@ mod tests {
               - made once: how much such runs differ by themselves is not known;
                 make it again, and compare (`run` has --repeat)
     ");
+    }
+
+    #[test]
+    fn an_invalid_run_that_was_let_pass() {
+        let mut run = manifest();
+        run.spec["allow_invalid"] = true.into();
+        run.verdict = Some(Verdict {
+            level: VerdictLevel::Invalid,
+            reasons: vec![
+                "12.41 % of the chunks were sent over 20 ms late in the 10 s from 1m20s on (limit 10 %)"
+                    .to_owned(),
+                "the 99th percentile of the lag of session starts is 312 ms (limit 100 ms)".to_owned(),
+                "3 result rows were lost because the disk did not keep up".to_owned(),
+            ],
+        });
+        let rows: Vec<_> = (0..40).map(row).collect();
+        let timeline: Vec<_> = (0..4).map(second).collect();
+        let text = render(&Summary::of(&run, &rows, &timeline, None), false);
+        let verdict = text.lines().skip(3).take_while(|line| !line.is_empty());
+        insta::assert_snapshot!(verdict.collect::<Vec<_>>().join("\n"), @r"
+        verdict   INVALID: the load did not keep its schedule; do not trust the figures
+                  (allowed by --allow-invalid)
+                  - 12.41 % of the chunks were sent over 20 ms late in the 10 s from
+                    1m20s on (limit 10 %)
+                  - the 99th percentile of the lag of session starts is 312 ms (limit
+                    100 ms)
+                  - 3 result rows were lost because the disk did not keep up
+        ");
     }
 }

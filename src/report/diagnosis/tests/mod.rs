@@ -1,6 +1,7 @@
 //! Runs with something wrong, each told by its finding alone; and healthy runs, of which nothing is
 //! said.
 
+mod failing;
 mod healthy;
 mod load;
 mod streams;
@@ -100,6 +101,12 @@ fn diagnose_run(run: &RunManifest, rows: &[RequestRow], timeline: &[TimelineRow]
 
 fn diagnose(rows: &[RequestRow], timeline: &[TimelineRow]) -> Vec<Finding> {
     diagnose_run(&manifest(), rows, timeline)
+}
+
+/// What the findings of these turns are about.
+fn kinds(rows: &[RequestRow], timeline: &[TimelineRow]) -> Vec<Kind> {
+    let found = diagnose(rows, timeline);
+    found.iter().map(|finding| finding.kind).collect()
 }
 
 /// The one finding of these turns.

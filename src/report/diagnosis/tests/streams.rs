@@ -1,6 +1,6 @@
 //! Runs whose streams break off, wait or are refused.
 
-use super::{broken, diagnose, diagnose_run, noise, only, sole, timeline, turn};
+use super::{broken, diagnose, diagnose_run, kinds, noise, only, sole, timeline, turn};
 use crate::report::Summary;
 use crate::report::diagnosis::Kind;
 use crate::results::manifest::RunManifest;
@@ -106,7 +106,40 @@ fn what_fails_once_the_caller_has_spoken_has_no_limit() {
             broken(n, i64::from(n) * 700, sent_ms + 60, sent_ms)
         })
         .collect();
-    assert_eq!(diagnose(&rows, &timeline(40, |_| 20)), []);
+    assert_eq!(
+        kinds(&rows, &timeline(40, |_| 20)),
+        [Kind::FrequentError],
+        "and no limit"
+    );
+}
+
+#[test]
+fn a_limit_is_told_by_its_timer_where_all_callers_speak_for_as_long() {
+    // Push-to-talk: one clip, and streams that a timer ends a while after it.
+    let cut = |width_ms: f64, sent_ms: i64| -> Vec<_> {
+        let mut noise = noise(5);
+        (0..15)
+            .map(|n| {
+                let age_ms = 3_001 + (noise() * width_ms) as i64;
+                broken(n, i64::from(n) * 500, age_ms, sent_ms)
+            })
+            .collect()
+    };
+    let found = only(Kind::StreamLimit, &cut(4.0, 2_560), &timeline(20, |_| 5));
+    assert_eq!(
+        found.title,
+        "Streams are cut off 3.00 s after they were opened"
+    );
+    assert!(found.evidence.contains("15 of 15 streams"), "{found:?}");
+    assert!(found.evidence.contains("upstream reset"), "{found:?}");
+    // Failures that take a time of their own, or none, after the end of speech.
+    for (width_ms, sent_ms) in [(120.0, 2_560), (4.0, 2_980)] {
+        assert_eq!(
+            kinds(&cut(width_ms, sent_ms), &timeline(20, |_| 5)),
+            [Kind::FrequentError],
+            "{width_ms}"
+        );
+    }
 }
 
 #[test]
@@ -131,8 +164,9 @@ fn a_limit_on_the_body_is_told_by_its_size() {
 #[test]
 fn streams_that_break_together_or_at_any_age_have_no_limit() {
     // A restart: all break at one instant, having started at another.
+    let no_limit = [Kind::FrequentError];
     let together: Vec<_> = (0..40).map(|n| broken(n, 1_000, 12_000, 30_000)).collect();
-    assert_eq!(diagnose(&together, &timeline(40, |_| 20)), []);
+    assert_eq!(kinds(&together, &timeline(40, |_| 20)), no_limit);
     let mut noise = noise(3);
     let any: Vec<_> = (0..60)
         .map(|n| {
@@ -144,7 +178,7 @@ fn streams_that_break_together_or_at_any_age_have_no_limit() {
             )
         })
         .collect();
-    assert_eq!(diagnose(&any, &timeline(90, |_| 20)), []);
+    assert_eq!(kinds(&any, &timeline(90, |_| 20)), no_limit);
     // Others of the same age went on.
     let mut rows = limited(15_000);
     rows.extend((100..200).map(|n| {
@@ -152,7 +186,7 @@ fn streams_that_break_together_or_at_any_age_have_no_limit() {
         turn.closed_ns = turn.opened_ns.map(|ns| ns + 40 * NS_PER_S);
         turn
     }));
-    assert_eq!(diagnose(&rows, &timeline(90, |_| 20)), []);
+    assert_eq!(kinds(&rows, &timeline(90, |_| 20)), no_limit);
 }
 
 fn with_limit(limit: u64, connections: u64) -> RunManifest {

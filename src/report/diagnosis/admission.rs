@@ -1,0 +1,134 @@
+//! Calls that are refused at once whenever so many are open: a limit of admission.
+
+use std::collections::HashMap;
+
+use super::count::{Count, split};
+use super::failures::{Failures, Sign, session_hash};
+use super::{Finding, Kind};
+use crate::results::row::{RequestRow, Status};
+use crate::units::{NS_PER_S, counted, grouped, percent};
+
+/// Calls that are looked at; of a run with more of them nothing is said.
+const MOST_CALLS: usize = 1 << 17;
+/// What ends sooner after it was opened was refused at once.
+const AT_ONCE_NS: i64 = NS_PER_S;
+/// Fewer calls that are refused are no evidence.
+const FEWEST: u64 = 3;
+/// So many are refused from the limit on, at least, and below it, at most.
+const REFUSED: f64 = 0.8;
+const STRAYS: f64 = 0.1;
+/// Least likelihood ratio (2 ln Λ) of two shares against one.
+const LEAST_RATIO: f64 = 10.0;
+
+/// When calls were open.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    calls: HashMap<u64, Call>,
+    overflown: bool,
+}
+
+/// One call.
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    from_ns: i64,
+    /// `None` while it is not known to have ended.
+    to_ns: Option<i64>,
+    refused: bool,
+}
+
+impl Calls {
+    /// Takes in a turn.
+    pub(super) fn add(&mut self, row: &RequestRow) {
+        if self.overflown {
+            return;
+        }
+        let to_ns = row.closed_ns;
+        let call = self.calls.entry(session_hash(row)).or_insert(Call {
+            from_ns: i64::MAX,
+            to_ns,
+            refused: false,
+        });
+        call.to_ns = call.to_ns.max(to_ns);
+        if row.turn == 0 {
+            call.from_ns = row.opened_ns.unwrap_or(row.intended_start_ns);
+            call.refused = is_refused(row, call.from_ns);
+        }
+        if self.calls.len() > MOST_CALLS {
+            self.calls = HashMap::new();
+            self.overflown = true;
+        }
+    }
+
+    /// Said when calls are refused from a number of open ones on, and taken below it.
+    pub(super) fn finding(&self, failures: &mut Failures) -> Option<Finding> {
+        let by_open = self.by_open();
+        let counts: Vec<Count> = by_open.iter().map(|(_, count)| *count).collect();
+        let at = split(&counts, LEAST_RATIO, |_, below, above| {
+            above.failed >= FEWEST && above.share() >= REFUSED && below.share() <= STRAYS
+        })?;
+        let (limit, _) = by_open.get(at)?;
+        let (low, high) = (
+            Count::sum(counts[..at].iter().copied()),
+            Count::sum(counts[at..].iter().copied()),
+        );
+        let mut evidence = format!(
+            "Of {} that began while {limit} or more were open, {} were refused at once ({}); of {} \
+             that began while fewer were, {} were.",
+            counted(high.turns, "call"),
+            grouped(high.failed),
+            percent(high.failed, high.turns),
+            grouped(low.turns),
+            grouped(low.failed),
+        );
+        let refused = |session| self.calls.get(&session).is_some_and(|call| call.refused);
+        evidence += &failures.explain(|failure| refused(failure.session));
+        Some(Finding {
+            kind: Kind::AdmissionLimit,
+            title: format!("Calls are refused at once whenever {limit} are open"),
+            evidence,
+            advice: format!(
+                "The gateway, or what is in front of it, takes {} at a time: raise that limit \
+                 (workers, concurrent sessions, connections of a proxy) if the machine has room for \
+                 more, or add replicas.",
+                counted(*limit, "call")
+            ),
+        })
+    }
+
+    /// Calls by the number of others that were open and not refused when they began.
+    fn by_open(&self) -> Vec<(u64, Count)> {
+        let known = || self.calls.values().filter(|call| call.from_ns < i64::MAX);
+        if known().filter(|call| call.refused).count() < FEWEST as usize {
+            return Vec::new();
+        }
+        let taken = || known().filter(|call| !call.refused);
+        let mut starts: Vec<i64> = taken().map(|call| call.from_ns).collect();
+        let mut ends: Vec<i64> = taken().filter_map(|call| call.to_ns).collect();
+        starts.sort_unstable();
+        ends.sort_unstable();
+        let mut by_open: HashMap<u64, Count> = HashMap::new();
+        for call in known() {
+            let began = starts.partition_point(|start| *start < call.from_ns);
+            let ended = ends.partition_point(|end| *end <= call.from_ns);
+            let count = by_open
+                .entry(began.saturating_sub(ended) as u64)
+                .or_default();
+            count.turns += 1;
+            count.failed += u64::from(call.refused);
+        }
+        let mut sorted: Vec<(u64, Count)> = by_open.into_iter().collect();
+        sorted.sort_unstable_by_key(|(open, _)| *open);
+        sorted
+    }
+}
+
+/// Whether the first turn of a call says that it was refused at once, by more than HTTP/2.
+fn is_refused(row: &RequestRow, from_ns: i64) -> bool {
+    let says_so = row.grpc_code.is_some_and(|code| code != 0) || row.error.is_some();
+    let is_at_once = row
+        .closed_ns
+        .is_none_or(|to_ns| to_ns - from_ns < AT_ONCE_NS);
+    let is_other = row.error.as_deref().map(Sign::of).unwrap_or(Sign::None) == Sign::None;
+    let failed = matches!(row.status, Status::Error | Status::NotStarted);
+    failed && says_so && is_at_once && is_other && row.first_audio_ns.is_none()
+}

@@ -1,0 +1,153 @@
+//! Answers that stop at one stage: what came so far, and what did not come after it.
+
+use super::failures::Failures;
+use super::shared::most_frequent;
+use super::{Finding, Kind};
+use crate::report::latencies::expects_answer;
+use crate::results::row::{RequestRow, Status};
+use crate::units::{counted, grouped, percent};
+
+/// Fewer turns are no evidence.
+const FEWEST: usize = 3;
+
+/// A stage of an answer.
+struct Stage {
+    /// What comes.
+    name: &'static str,
+    has: fn(&RequestRow) -> bool,
+    /// Where to look when it does not come.
+    advice: &'static str,
+}
+
+/// In the order in which they come.
+const STAGES: [Stage; 7] = [
+    Stage {
+        name: "interim transcript",
+        has: |row| row.first_transcript_ns.is_some(),
+        advice: "Look at whether audio reaches the speech recogniser: its log and its queue, and \
+                 the sample rate and the language that it takes.",
+    },
+    Stage {
+        name: "final transcript",
+        has: |row| row.final_transcript_ns.is_some(),
+        advice: "Look at what ends an utterance: the detection of its end, and the speech \
+                 recogniser's log and queue.",
+    },
+    Stage {
+        name: "PROCESSING",
+        has: |row| row.processing_ns.is_some(),
+        advice: "Look at what takes up a finished utterance: the detection of the turn's end, and \
+                 the queue in front of the language model.",
+    },
+    Stage {
+        name: "text of the language model",
+        has: |row| row.first_llm_ns.is_some(),
+        advice: "Look at the language model: its log, its queue, its rate limits, and whether a \
+                 call to it that hangs is ever given up.",
+    },
+    Stage {
+        name: "SPEAKING",
+        has: |row| row.speaking_ns.is_some(),
+        advice: "Look at the speech synthesis: its log, its queue, and whether a call to it that \
+                 hangs is ever given up.",
+    },
+    Stage {
+        name: "audio",
+        has: |row| row.first_audio_ns.is_some(),
+        advice: "Look at the speech synthesis: its log, its queue, and whether a call to it that \
+                 hangs is ever given up.",
+    },
+    Stage {
+        name: "end of the turn",
+        has: |row| row.end_of_turn_ns.is_some(),
+        advice: "Look at what ends an answer: the last sentence of the speech synthesis, and the \
+                 message that the gateway listens again.",
+    },
+];
+
+/// How many stages came, counted to the last that did; the end of a turn of which nothing was heard
+/// is none.
+pub(super) fn reached(row: &RequestRow) -> usize {
+    let Some((end, others)) = STAGES.split_last() else {
+        return 0;
+    };
+    let came = others.iter().rposition(|stage| (stage.has)(row));
+    let came = came.map_or(0, |last| last + 1);
+    let is_whole = came == others.len() && (end.has)(row);
+    came + usize::from(is_whole)
+}
+
+/// What answers that came consist of.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    answered: u64,
+    having: [u64; STAGES.len()],
+}
+
+impl Answers {
+    /// Takes in a turn.
+    pub(super) fn add(&mut self, row: &RequestRow) {
+        if row.status.is_success() && expects_answer(row) && row.first_audio_ns.is_some() {
+            self.answered += 1;
+            for (count, stage) in self.having.iter_mut().zip(&STAGES) {
+                *count += u64::from((stage.has)(row));
+            }
+        }
+    }
+
+    /// Said when more than one turn of a hundred got no further than one stage, and most of those
+    /// that failed once their caller had spoken did.
+    pub(super) fn finding(&self, failures: &mut Failures) -> Option<Finding> {
+        // An error by itself says more than that nothing came before it.
+        let stops = |code, reached| {
+            let is_silent = matches!(code, Err(Status::Timeout | Status::NoAnswer));
+            reached > 0 || is_silent
+        };
+        let spoken = || failures.unexplained().filter(|f| f.spoken_ns.is_some());
+        let stopped = spoken().filter(|f| stops(f.code, f.reached));
+        let (at, count) = most_frequent(stopped.map(|f| f.reached))?;
+        let turns = count as u64 * failures.every();
+        if count < FEWEST || count * 5 < spoken().count() * 3 || !failures.are_many(turns) {
+            return None;
+        }
+        let next = self.next(at)?;
+        let last = at.checked_sub(1).and_then(|last| STAGES.get(last));
+        let after = match last {
+            Some(last) => format!("after {}", last.name),
+            None => "before they begin".to_owned(),
+        };
+        let came = match last {
+            Some(last) => format!("came as far as {}, and nothing after it came", last.name),
+            None => "got nothing back once their caller had spoken".to_owned(),
+        };
+        let mut evidence = format!(
+            "{} of {} ({}) {came}.",
+            grouped(turns),
+            counted(failures.judged(), "turn"),
+            percent(turns, failures.judged()),
+        );
+        if self.answered > 0 {
+            evidence += &format!(
+                " Of {} that were answered, {} went on with {}.",
+                grouped(self.answered),
+                grouped(self.having[next]),
+                STAGES[next].name
+            );
+        }
+        evidence += &failures
+            .explain(|f| f.spoken_ns.is_some() && f.reached == at && stops(f.code, f.reached));
+        Some(Finding {
+            kind: Kind::AnswersStop,
+            title: format!("Answers stop {after}: no {} comes", STAGES[next].name),
+            evidence,
+            advice: STAGES[next].advice.to_owned(),
+        })
+    }
+
+    /// The stage that comes after the first `at`: the first that most answers have.
+    fn next(&self, at: usize) -> Option<usize> {
+        let usual = |next: &usize| self.having[*next] * 2 > self.answered;
+        let mut after = at..STAGES.len();
+        after.clone().find(usual).or_else(|| after.next())
+    }
+}
