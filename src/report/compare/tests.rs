@@ -102,7 +102,7 @@ fn replays_of_one_trace_are_paired() {
     llm_ttft p50    50.0 ms  50.0 ms    0.0 %           +0 ns..+0 ns   1.000
     tts p50          200 ms   222 ms  +11.3 %     +11.0 ms..+33.8 ms   0.002 WORSE
     total p50        1.62 s   1.62 s    0.0 %           +0 ns..+0 ns   1.000
-    errors           0.00 %   3.00 %   from 0       -0.24 %..+6.24 %   0.277
+    errors           0.00 %   3.00 % +3.00 pp     -0.24 pp..+6.24 pp   0.277
     result    6 metrics worse, 0 better.
     left out  response p99: not enough data (effective n 122 of 368 needed)
 
@@ -134,7 +134,7 @@ fn replays_of_one_trace_are_paired() {
     | llm_ttft p50 | 50.0 ms | 50.0 ms | 0.0 % | +0 ns..+0 ns | 1.000 |  |
     | tts p50 | 200 ms | 222 ms | +11.3 % | +11.0 ms..+33.8 ms | 0.002 | **WORSE** |
     | total p50 | 1.62 s | 1.62 s | 0.0 % | +0 ns..+0 ns | 1.000 |  |
-    | errors | 0.00 % | 3.00 % | from 0 | -0.24 %..+6.24 % | 0.277 |  |
+    | errors | 0.00 % | 3.00 % | +3.00 pp | -0.24 pp..+6.24 pp | 0.277 |  |
 
     Left out: response p99: not enough data (effective n 122 of 368 needed)
 
@@ -175,7 +175,7 @@ fn users_are_not_paired_and_differences_of_the_load_are_said() {
     llm_ttft p50    50.0 ms  50.0 ms    0.0 %           +0 ns..+0 ns   1.000
     tts p50          197 ms   193 ms   -1.7 %     -15.3 ms..+9.26 ms   1.000
     total p50        1.62 s   1.62 s    0.0 %           +0 ns..+0 ns   1.000
-    errors           0.00 %   0.00 %    0.0 %       -0.35 %..+0.35 %   1.000
+    errors           0.00 %   0.00 %  0.00 pp     -0.35 pp..+0.35 pp   1.000
     throughput       9.81/s   9.83/s   +0.2 %       -0.06/s..+0.10/s   1.000
     result    No difference is more than chance explains.
 
@@ -197,7 +197,7 @@ fn users_are_not_paired_and_differences_of_the_load_are_said() {
     llm_ttft p50    50.0 ms  50.0 ms    0.0 %           +0 ns..+0 ns   1.000
     tts p50          197 ms   110 ms  -44.3 %      -100 ms..-76.1 ms  <0.001 better
     total p50        1.62 s   1.62 s    0.0 %           +0 ns..+0 ns   1.000
-    errors           0.00 %   0.00 %    0.0 %       -0.37 %..+0.37 %   1.000
+    errors           0.00 %   0.00 %  0.00 pp     -0.37 pp..+0.37 pp   1.000
     throughput       9.81/s   9.81/s    0.0 %       -0.09/s..+0.08/s   1.000
     result    8 metrics better, none worse.
 

@@ -1,7 +1,7 @@
 //! The figures of a comparison in words, as text and Markdown show them.
 
 use super::model::{Against, BlockKind, Change, Difference, LoadCheck, Reading, Side, Unit};
-use crate::units::{Human, counted, grouped};
+use crate::units::{Human, counted, grouped, share_percent};
 
 /// A difference, cell by cell.
 pub(in crate::report) struct Cells {
@@ -20,6 +20,8 @@ pub(in crate::report) fn cells(difference: &Difference) -> Cells {
         base: reading(difference.base, unit),
         run: reading(difference.run, unit),
         change: match (difference.relative, difference.difference) {
+            // A share of a share would read as the share itself.
+            (_, Some(points)) if unit == Unit::Share => signed(points, unit),
             (Some(share), _) => percent(share),
             (None, Some(difference)) if difference != 0.0 => "from 0".to_owned(),
             (None, Some(_)) => percent(0.0),
@@ -48,7 +50,7 @@ fn reading(reading: Reading, unit: Unit) -> String {
     match (reading, unit) {
         (Reading::NoAnswer, _) => "∞".to_owned(),
         (Reading::Value(ns), Unit::Nanoseconds) => Human(ns as i64).to_string(),
-        (Reading::Value(share), Unit::Share) => format!("{:.2} %", share * 100.0),
+        (Reading::Value(share), Unit::Share) => share_percent(share, 2),
         (Reading::Value(rate), Unit::PerSecond) => format!("{rate:.2}/s"),
     }
 }
@@ -57,8 +59,21 @@ fn signed(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Nanoseconds if value < 0.0 => Human(value as i64).to_string(),
         Unit::Nanoseconds => format!("+{}", Human(value as i64)),
-        Unit::Share => format!("{:+.2} %", value * 100.0),
+        Unit::Share => points(value),
         Unit::PerSecond => format!("{value:+.2}/s"),
+    }
+}
+
+/// A difference of shares, in percentage points.
+fn points(value: f64) -> String {
+    match value * 100.0 {
+        0.0 => "0.00 pp".to_owned(),
+        small if (0.0..0.005).contains(&small) => "<+0.01 pp".to_owned(),
+        small if (-0.005..0.0).contains(&small) => ">-0.01 pp".to_owned(),
+        // No wider than its column.
+        points if points.abs() < 9.995 => format!("{points:+.2} pp"),
+        points if points.abs() < 99.95 => format!("{points:+.1} pp"),
+        points => format!("{points:+.0} pp"),
     }
 }
 
@@ -180,4 +195,40 @@ pub(in crate::report) fn method(tested: u64, resamples: u32) -> String {
         grouped(resamples.into()),
         counted(tested, "difference")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_of_shares_are_in_points_everywhere() {
+        let errors = |base: f64, run: f64| {
+            cells(&Difference {
+                metric: "errors".to_owned(),
+                unit: Unit::Share,
+                more_is_worse: true,
+                base: Reading::Value(base),
+                run: Reading::Value(run),
+                difference: Some(run - base),
+                interval: Some([Some(run - base - 0.015), None]),
+                relative: (base != 0.0).then(|| (run - base) / base),
+                p_value: 0.5,
+                p_adjusted: 0.5,
+                change: Change::NotSignificant,
+            })
+        };
+        let shown = errors(0.02, 0.04);
+        assert_eq!(
+            [shown.base, shown.run, shown.change, shown.interval],
+            ["2.00 %", "4.00 %", "+2.00 pp", "+0.50 pp..+∞"]
+        );
+        assert_eq!(errors(0.0, 0.04).change, "+4.00 pp");
+        assert_eq!(errors(0.04, 0.0).change, "-4.00 pp");
+        assert_eq!(errors(0.0, 0.123_4).change, "+12.3 pp");
+        assert_eq!(errors(1.0, 0.0).change, "-100 pp");
+        assert_eq!(errors(0.0, 0.0).change, "0.00 pp");
+        assert_eq!(errors(0.0, 0.000_01).change, "<+0.01 pp");
+        assert_eq!(errors(0.000_01, 0.0).change, ">-0.01 pp");
+    }
 }

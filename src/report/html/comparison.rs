@@ -7,7 +7,7 @@ use super::markup::Markup;
 use super::run::heading;
 use super::{facts, page};
 use crate::report::compare::model::{
-    Against, Change, Comparison, Difference, LoadCheck, Reading, Side,
+    Against, Change, Comparison, Difference, LoadCheck, Reading, Side, Unit,
 };
 use crate::report::compare::wording;
 use crate::units::grouped;
@@ -135,11 +135,10 @@ fn chart(html: &mut Markup, number: usize, differences: &[Difference]) {
         layers.push(Layer::Lines(vec![vec![(*low, lane), (*high, lane)]], ink));
         layers.push(Layer::Dots(vec![(*share, lane)], ink, 4.0));
     }
-    let significant = drawn
+    let words: Vec<String> = drawn
         .iter()
-        .filter(|(one, _, _)| one.change != Change::NotSignificant);
-    let words: Vec<String> = significant
-        .map(|(one, share, _)| format!("{} {:+.1} %", one.metric, share * 100.0))
+        .filter(|(one, _, _)| one.change != Change::NotSignificant)
+        .map(|(one, _, _)| format!("{} {}", one.metric, wording::cells(one).change))
         .collect();
     let description = match words.is_empty() {
         true => "No difference is significant.".to_owned(),
@@ -171,8 +170,12 @@ fn chart(html: &mut Markup, number: usize, differences: &[Difference]) {
     html.close("div");
 }
 
-/// A difference and the ends of its interval as shares of the base.
+/// A difference and the ends of its interval as shares of the base; none of what is a share itself,
+/// whose difference is in points.
 fn relative(difference: &Difference) -> Option<(&Difference, f64, [f64; 2])> {
+    if difference.unit == Unit::Share {
+        return None;
+    }
     let share = difference.relative?;
     let Reading::Value(base) = difference.base else {
         return None;
@@ -221,7 +224,7 @@ fn load(html: &mut Markup, load: &LoadCheck) {
 mod tests {
     use super::*;
     use crate::report::Summary;
-    use crate::report::compare::model::{BlockKind, Blocks, LoadItem, Pairing, Unit};
+    use crate::report::compare::model::{BlockKind, Blocks, LoadItem, Pairing};
     use crate::results::sample::{manifest, row};
     use crate::units::NS_PER_MS;
 
@@ -323,6 +326,7 @@ mod tests {
             "Significant: response p50 +24.0 %, asr p50 -5.6 %.",
             "<td>+24.0 %</td><td>+50.0 ms..+70.0 ms</td><td>0.004</td><td>worse</td>",
             "<td>∞</td><td>–</td><td>+5.00 ms..+∞</td>",
+            "<td>1.00 %</td><td>1.25 %</td><td>+0.25 pp</td><td>-0.10 pp..+∞</td>",
             "paired, since the same trace: 400 turns of 40 sessions",
             "asked for different loads (see below)",
         ] {
