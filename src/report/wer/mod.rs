@@ -1,7 +1,8 @@
 //! Word error rate: what the gateway heard beside what was said, where the clips' transcripts tell.
 //!
 //! (S + D + I) / N over all turns that headline figures are over: words substituted, deleted and
-//! inserted by the fewest edits, over the words that were said. Words are compared in lower case and
+//! inserted by the fewest edits, over the words that were said. A turn whose speech was sent and of which
+//! no word came back has all its words deleted, whether it failed or not. Words are compared in lower case and
 //! without punctuation (`align`); numbers are not spelt out, and in languages that are written without
 //! spaces a clause counts as a word.
 
@@ -44,11 +45,14 @@ pub struct Wer {
     pub clips: u64,
     /// Turns among them that were heard word for word.
     pub exact: u64,
-    /// Turns among them that ended well without a transcript: all words are deleted.
+    /// Turns among them of which no word came back: all words are deleted.
     pub unheard: u64,
+    /// Turns among those that failed after their speech was sent.
+    #[serde(default)]
+    pub unheard_failed: u64,
     /// Measured turns left out: their clip has no transcript.
     pub no_reference: u64,
-    /// Measured turns left out: they failed before there was a transcript.
+    /// Measured turns left out: they failed before their speech was sent.
     pub failed: u64,
     /// Measured turns left out: the gateway's transcript was too long to be kept whole.
     pub too_long: u64,

@@ -1,8 +1,8 @@
 //! The word error rate for people.
 
 use super::Wer;
-use crate::report::layout::{LABEL, Page, Tone, percent};
-use crate::units::{counted, grouped};
+use crate::report::layout::{LABEL, Page, Tone};
+use crate::units::{counted, grouped, percent, share_percent};
 
 /// Lines under the label `wer`.
 pub(in crate::report) fn text(page: &mut Page, wer: &Wer) {
@@ -45,10 +45,13 @@ pub(in crate::report) fn over(wer: &Wer) -> String {
     let mut text = format!("{turns} of {clips} compared, {exact} word for word");
     if wer.unheard > 0 {
         text += &format!(", {} not heard at all", grouped(wer.unheard));
+        if wer.unheard_failed > 0 {
+            text += &format!(" ({} of them failed)", grouped(wer.unheard_failed));
+        }
     }
     let left_out = [
         (wer.no_reference, "whose clip has no transcript"),
-        (wer.failed, "failed"),
+        (wer.failed, "failed before their speech was sent"),
         (wer.too_long, "too long"),
     ];
     let left_out = left_out.into_iter().filter(|(turns, _)| *turns > 0);
@@ -63,5 +66,5 @@ pub(in crate::report) fn over(wer: &Wer) -> String {
 
 /// A rate, in percent.
 pub(in crate::report) fn share(rate: f64) -> String {
-    format!("{:.1} %", rate * 100.0)
+    share_percent(rate, 1)
 }

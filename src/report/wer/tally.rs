@@ -39,6 +39,7 @@ pub(in crate::report) struct WerTally {
     turns: u64,
     exact: u64,
     unheard: u64,
+    unheard_failed: u64,
     no_reference: u64,
     failed: u64,
     too_long: u64,
@@ -72,14 +73,17 @@ impl WerTally {
             turns: 0,
             exact: 0,
             unheard: 0,
+            unheard_failed: 0,
             no_reference: 0,
             failed: 0,
             too_long: 0,
         }
     }
 
-    /// Takes in a turn. One that ended well without a transcript was not understood at all; one that
-    /// failed says nothing of how the gateway hears.
+    /// Takes in a turn. One whose speech was sent, and of which no word came back, was not understood
+    /// at all, whatever became of it: all its words are deleted, as scoring tools do with what is
+    /// missing. Else a gateway that fails where it does not understand would look the better for it.
+    /// One that failed before its speech was sent says nothing of how the gateway hears.
     pub(in crate::report) fn add(&mut self, row: &RequestRow) {
         if !self.keeps_text || Place::of(row) != Place::Measured {
             return;
@@ -90,22 +94,24 @@ impl WerTally {
             return;
         };
         let ended_well = row.status.is_success() || row.status == Status::NoAnswer;
+        let is_sent = row.end_of_speech_sent_ns.is_some();
         let heard = match &row.transcript {
             Some(text) if text.chars().count() >= KEPT_CHARS => {
                 self.too_long += 1;
                 return;
             }
             Some(text) => text.as_str(),
-            None if ended_well => {
-                self.unheard += 1;
-                ""
-            }
+            None if is_sent || ended_well => "",
             None => {
                 self.failed += 1;
                 return;
             }
         };
-        let found = edits(&clip.words, &words(heard));
+        let heard_words = words(heard);
+        let is_unheard = heard_words.is_empty();
+        self.unheard += u64::from(is_unheard);
+        self.unheard_failed += u64::from(is_unheard && !ended_well);
+        let found = edits(&clip.words, &heard_words);
         let errors = found.total();
         self.edits += found;
         self.turns += 1;
@@ -159,6 +165,7 @@ impl WerTally {
             clips: counts.len() as u64,
             exact: self.exact,
             unheard: self.unheard,
+            unheard_failed: self.unheard_failed,
             no_reference: self.no_reference,
             failed: self.failed,
             too_long: self.too_long,
@@ -181,7 +188,7 @@ impl WerTally {
             "no turn speaks a clip that has a transcript; give `voicelt prepare --transcripts` more \
              of them"
         } else if self.failed > 0 {
-            "every turn failed before there was a transcript; see the errors"
+            "every turn failed before its speech was sent; see the errors"
         } else if self.too_long > 0 {
             "the gateway's transcripts are longer than a run keeps (500 characters)"
         } else {
@@ -258,8 +265,14 @@ mod tests {
             heard(4, "d", Some("whatever")),
             RequestRow {
                 clip_id: Some("a".to_owned()),
+                end_of_speech_sent_ns: None,
                 ..unanswered(5, Status::Error)
             },
+            RequestRow {
+                clip_id: Some("b".to_owned()),
+                ..unanswered(8, Status::Timeout)
+            },
+            heard(9, "b", Some(" … ")),
             heard(6, "a", Some(&long)),
             RequestRow {
                 phase: Phase::Warmup,
@@ -269,11 +282,11 @@ mod tests {
         let wer = told(&manifest(), &clips, &rows, true);
         assert_eq!(
             (wer.substitutions, wer.deletions, wer.insertions),
-            (1, 3, 0)
+            (1, 7, 0)
         );
-        assert_eq!((wer.words, wer.turns, wer.clips), (10, 3, 2));
-        assert_eq!((wer.rate, wer.interval), (Some(0.4), None));
-        assert_eq!((wer.exact, wer.unheard), (1, 1));
+        assert_eq!((wer.words, wer.turns, wer.clips), (14, 5, 2));
+        assert_eq!((wer.rate, wer.interval), (Some(8.0 / 14.0), None));
+        assert_eq!((wer.exact, wer.unheard, wer.unheard_failed), (1, 3, 1));
         assert_eq!((wer.no_reference, wer.failed, wer.too_long), (2, 1, 1));
         assert_eq!(wer.not_known, None);
         let worst: Vec<_> = wer
@@ -301,7 +314,8 @@ mod tests {
         assert!(said(&with, &[heard(0, "b", Some("x"))], true).contains("no turn speaks"));
         let failed = [RequestRow {
             clip_id: Some("a".to_owned()),
-            ..unanswered(0, Status::Timeout)
+            end_of_speech_sent_ns: None,
+            ..unanswered(0, Status::Error)
         }];
         assert!(said(&with, &failed, true).contains("every turn failed"));
         assert!(said(&with, &[], true).contains("no turn of the steady phase"));
