@@ -8,7 +8,7 @@ use super::capacity::{Bounds, Probe};
 use crate::report::Summary;
 use crate::report::require::{Judged, Judgement};
 use crate::report::stats::Level;
-use crate::units::{Human, counted, grouped};
+use crate::units::{Human, counted, grouped, share_percent};
 
 /// The version of the curve's shape.
 const CURVE_SCHEMA: &str = "1.0";
@@ -49,7 +49,8 @@ pub struct Point {
     pub response_p50_ns: Option<i64>,
     /// 95th percentile of the response time; null where not enough turns or answers tell.
     pub response_p95_ns: Option<i64>,
-    /// Share of the requests that were no success; null without any.
+    /// Share of the requests of the steady phase that were no success, as `errors` is judged; null
+    /// without any.
     pub errors: Option<f64>,
     /// What was required, and what became of it.
     pub requirements: Vec<Judged>,
@@ -71,7 +72,7 @@ impl Point {
                 .map(|rates| rates.achieved_sessions_per_s),
             response_p50_ns: response.and_then(|figures| figures.p50_ns),
             response_p95_ns: response.and_then(|figures| figures.p95_ns),
-            errors: summary.turns.success_rate.map(|rate| 1.0 - rate),
+            errors: summary.steady.errors(),
             requirements,
         }
     }
@@ -128,6 +129,7 @@ impl Curve {
         }
         text += "\n";
         text += &self.sentence();
+        text += "turns, latencies and errors are those of the steady phase, as what is required is judged\n";
         text
     }
 
@@ -181,7 +183,7 @@ fn line(point: &Point) -> String {
         human(point.response_p95_ns),
         point
             .errors
-            .map_or("–".to_owned(), |share| format!("{:.1} %", share * 100.0)),
+            .map_or("–".to_owned(), |share| share_percent(share, 1)),
     )
 }
 

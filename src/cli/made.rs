@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use crate::audio::Matched;
 use crate::audio::library::Pool;
+use crate::trace::compile::CompileSpec;
 use crate::trace::extent::Extent;
-use crate::units::{Human, counted};
+use crate::units::{Human, counted, duration_text, plain};
 
 /// Files that are named with the reason they were skipped.
 const NAMED: usize = 10;
@@ -73,13 +74,28 @@ pub(crate) fn trace(extent: &Extent, clips: usize) -> String {
     )
 }
 
+/// That fewer sessions came of it than were asked for, and why; nothing where they did not.
+pub(crate) fn fewer(asked: &CompileSpec, made: u64) -> Option<String> {
+    let wanted = asked.limits.sessions.filter(|wanted| *wanted > made)?;
+    let arrivals = asked.arrivals.as_ref()?;
+    let duration = asked.limits.duration_ns;
+    let within = duration.map_or(String::new(), |ns| {
+        format!(" within --duration {}", duration_text(ns))
+    });
+    Some(format!(
+        "note      --arrivals {}{within} gives {}, not the {wanted} of --sessions, which is a limit\n",
+        plain(&arrivals.to_string()),
+        counted(made, "session"),
+    ))
+}
+
 /// Appends the first few of `items`, the first of them behind `label`; there are `all` of them, of
 /// which some may be counted only.
 pub(crate) fn push_list(text: &mut String, label: &str, items: &[String], all: usize) {
     for (number, item) in items.iter().take(NAMED).enumerate() {
         let label = if number == 0 { label } else { "" };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{label:8}  {item}");
+        let _ = writeln!(text, "{label:8}  {}", plain(item));
     }
     let rest = all.saturating_sub(items.len().min(NAMED));
     if rest > 0 {
@@ -91,6 +107,7 @@ pub(crate) fn push_list(text: &mut String, label: &str, items: &[String], all: u
 mod tests {
     use super::*;
     use crate::audio::library::Skipped;
+    use crate::trace::arrivals::Limits;
     use crate::trace::model::SourceRow;
 
     fn source() -> SourceRow {
@@ -150,6 +167,33 @@ mod tests {
         let said = files(&of(5, 1));
         assert!(said.starts_with(&format!("{whole}; 5 of 9 rows")), "{said}");
         assert!(said.contains("; 1 transcripts are empty"), "{said}");
+    }
+
+    #[test]
+    fn that_arrivals_give_fewer_sessions_than_asked_for_is_said() {
+        let said = |arrivals: &str, sessions, duration_ns, made| {
+            let spec = CompileSpec {
+                arrivals: Some(arrivals.parse().unwrap()),
+                limits: Limits {
+                    sessions,
+                    duration_ns,
+                },
+                ..CompileSpec::default()
+            };
+            fewer(&spec, made)
+        };
+        let burst = said("burst:5@20s", Some(10), None, 5).unwrap();
+        assert_eq!(
+            burst,
+            "note      --arrivals burst:5@20s gives 5 sessions, not the 10 of --sessions, which is a limit\n"
+        );
+        let short = said("constant:1/s", Some(10), Some(4_000_000_000), 4).unwrap();
+        assert!(
+            short.contains("constant:1/s within --duration 4s gives 4 sessions"),
+            "{short}"
+        );
+        assert_eq!(said("burst:5@20s", Some(5), None, 5), None);
+        assert_eq!(said("burst:5@20s", None, None, 5), None);
     }
 
     #[test]

@@ -96,11 +96,11 @@ fn show_list(spec: &ConvertSpec, format: Format) -> anyhow::Result<ExitCode> {
         return Err(bad(anyhow!("nothing to list: name audio files or folders")));
     }
     let rows = list(spec).map_err(of_audio)?;
-    let shown = match format {
-        Format::Text => listing::table(&rows),
-        Format::Json => listing::json(&rows),
+    let written = match format {
+        Format::Text => stdout::show(&listing::table(&rows)),
+        Format::Json => stdout::print(&listing::json(&rows)),
     };
-    stdout::print(&shown).context("could not write to standard output")?;
+    written.context("could not write to standard output")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -141,7 +141,9 @@ pub(crate) fn make(
         clips: pool.clips,
     };
     let trace = trace.save(staging, &pool.sources).map_err(of_trace)?;
-    said += &made::trace(&trace.extent(), trace.clips.len());
+    let extent = trace.extent();
+    said += &made::trace(&extent, trace.clips.len());
+    said.extend(made::fewer(compile_spec, extent.sessions));
     Ok(said)
 }
 

@@ -20,10 +20,18 @@ pub struct Steady {
 }
 
 impl Steady {
-    /// Requests that ended, a second.
+    /// The share of its requests that were no success; `None` without any.
+    #[must_use]
+    pub fn errors(&self) -> Option<f64> {
+        let failed = self.requests.saturating_sub(self.successes);
+        (self.requests > 0).then(|| failed as f64 / self.requests as f64)
+    }
+
+    /// Requests that ended, a second; `None` where none did, which only says that the steady phase
+    /// was shorter than a request takes.
     #[must_use]
     pub fn ended_per_s(&self) -> Option<f64> {
-        let span_ns = self.span_ns.filter(|ns| *ns > 0)?;
+        let span_ns = self.span_ns.filter(|ns| *ns > 0 && self.ended > 0)?;
         Some(self.ended as f64 * NS_PER_S as f64 / span_ns as f64)
     }
 }
@@ -151,6 +159,12 @@ mod tests {
             }
         );
         assert_eq!(steady.ended_per_s(), Some(95.0 / 9.6));
+        let short = count(&rows[4..5], 3_000_000_000);
+        assert_eq!((short.ended, short.ended_per_s()), (1, Some(1.0)));
+        rows[4].closed_ns = Some(60_000_000_000);
+        let short = count(&rows[4..5], 3_000_000_000);
+        assert_eq!((short.span_ns, short.ended), (Some(1_000_000_000), 0));
+        assert_eq!(short.ended_per_s(), None, "not 0");
         let early = count(&rows[..1], 1_000_000_000);
         assert_eq!((early.span_ns, early.ended_per_s()), (None, None));
         assert_eq!(SteadyTally::of(&manifest()).finish(5).span_ns, None);

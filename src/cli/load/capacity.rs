@@ -12,6 +12,7 @@ use crate::cli::outputs::{Format, write_json};
 use crate::cli::stderr::say;
 use crate::cli::stdout;
 use crate::report::require::judge;
+use crate::trace::extent::Extent;
 use crate::units::Human;
 
 /// What loads are counted in.
@@ -40,6 +41,9 @@ impl From<anyhow::Error> for Ended {
 /// Searches for the highest load at which all of `--find-capacity` holds, with a run that `make`
 /// makes for each load that is tried (`None`: this machine cannot make it), and prints the curve.
 ///
+/// `size` is what a load comes to, `None` where that is no session: loads that come to the same are
+/// tried once, and nothing is not tried at all.
+///
 /// # Errors
 /// Those of `make`, and a run that is too short to judge what is required.
 pub(crate) fn find_capacity(
@@ -47,17 +51,24 @@ pub(crate) fn find_capacity(
     target: &Target,
     scale: &Scale,
     quiet: bool,
+    mut size: impl FnMut(u32) -> anyhow::Result<Option<Extent>>,
     mut make: impl FnMut(u32) -> anyhow::Result<Option<Finished>>,
 ) -> anyhow::Result<Outcome> {
     let held = !(args.allow_invalid || (target.is_embedded() && !args.strict_verdict));
     let mut points: Vec<Point> = Vec::new();
     let mut known = Bounds::default();
-    let mut runs = 0;
+    let mut tried: Vec<(Extent, Probe)> = Vec::new();
     let found = search(scale.first, |load| {
-        if runs > 0 {
+        let Some(extent) = size(load)? else {
+            // Whatever is required holds of it, so that the search goes on above.
+            return Ok(Probe::Met);
+        };
+        if let Some((_, probe)) = tried.iter().find(|(known, _)| *known == extent) {
+            return Ok(*probe);
+        }
+        if !tried.is_empty() {
             cool_down(args, quiet)?;
         }
-        runs += 1;
         let probe = match make(load)? {
             None => Probe::Untrusted,
             Some(run) => {
@@ -77,9 +88,10 @@ pub(crate) fn find_capacity(
             Probe::NotMet => known.not_met = Some(load),
             Probe::Untrusted => known.untrusted = Some(load),
         }
+        tried.push((extent, probe));
         Ok(probe)
     });
-    let outcome = match found {
+    let outcome = match found.map(|_| known) {
         Ok(Bounds { met: Some(_), .. }) => Outcome::Ok,
         Ok(Bounds {
             not_met: Some(_), ..

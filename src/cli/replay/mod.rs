@@ -47,7 +47,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     bundle.find_clips().map_err(unreadable)?;
     if args.plan {
         let feasibility = survey(&args.load, extent, usize::MAX)?;
-        stdout::print(&feasibility.text())?;
+        stdout::show(&feasibility.text())?;
         for warning in feasibility.judge(true)? {
             say(&format!("warning: {warning}\n"));
         }
@@ -79,9 +79,17 @@ fn capacity(
         step: SCALE_STEP,
         first: (args.scale / SCALE_STEP).round().max(1.0) as u32,
     };
-    find_capacity(&args.load, target, &scale, quiet, |load| {
-        let mut scaled = args.clone();
-        scaled.scale = in_unit(load, SCALE_STEP);
+    let scaled = |load| Args {
+        scale: in_unit(load, SCALE_STEP),
+        ..args.clone()
+    };
+    // A short trace comes to the same sessions at several scales, or to none.
+    let size = |load| {
+        let extent = scaled(load).measured(bundle)?;
+        Ok((extent.sessions > 0).then_some(extent))
+    };
+    find_capacity(&args.load, target, &scale, quiet, size, |load| {
+        let mut scaled = scaled(load);
         let dir = args.load.place.run_dir.as_deref();
         scaled.load.place.run_dir = dir.map(|dir| number_of(dir, load));
         let extent = scaled.extent(bundle)?;
@@ -147,13 +155,18 @@ fn announced(args: &Args, feasibility: &Feasibility, stream_limit: usize) -> Str
 }
 
 impl Args {
-    /// The size of what is to be replayed.
-    fn extent(&self, bundle: &Arc<Bundle>) -> anyhow::Result<Extent> {
+    /// The size of what is to be replayed, which may be nothing.
+    fn measured(&self, bundle: &Arc<Bundle>) -> anyhow::Result<Extent> {
         let extent = sketch(bundle, &self.shape(), self.turn_timing().is_reactive());
-        let extent = extent.map_err(|error| match error {
+        extent.map_err(|error| match error {
             SketchError::Trace(error) => unreadable(error),
             error => BadInput(error.into()).into(),
-        })?;
+        })
+    }
+
+    /// The size of what is to be replayed.
+    fn extent(&self, bundle: &Arc<Bundle>) -> anyhow::Result<Extent> {
+        let extent = self.measured(bundle)?;
         if extent.sessions == 0 {
             return Err(BadInput(anyhow!(
                 "no session of the trace starts in --window, or --limit, --until or --scale leaves none"

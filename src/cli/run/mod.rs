@@ -199,20 +199,32 @@ impl Loop<'_> {
             step: 1.0,
             first,
         };
-        find_capacity(&self.load, &self.target, &scale, self.quiet, |users| {
+        let resolved = |users| {
             let mut resolved = self.resolved.clone();
             for stage in resolved.stages.iter_mut().filter(|stage| stage.users > 0) {
                 stage.users = users;
             }
-            let feasibility = self.survey(&resolved)?;
-            if let Err(why) = feasibility.judge(self.load.force) {
-                say(&format!("{users} users: {why}\n"));
-                return Ok(None);
-            }
-            let dir = self.load.place.run_dir.as_deref();
-            let dir = dir.map(|dir| number_of(dir, users));
-            self.make(&resolved, &feasibility, None, dir).map(Some)
-        })
+            resolved
+        };
+        let size = |users| Ok(Some(self.extent(&resolved(users))));
+        find_capacity(
+            &self.load,
+            &self.target,
+            &scale,
+            self.quiet,
+            size,
+            |users| {
+                let resolved = resolved(users);
+                let feasibility = self.survey(&resolved)?;
+                if let Err(why) = feasibility.judge(self.load.force) {
+                    say(&format!("{users} users: {why}\n"));
+                    return Ok(None);
+                }
+                let dir = self.load.place.run_dir.as_deref();
+                let dir = dir.map(|dir| number_of(dir, users));
+                self.make(&resolved, &feasibility, None, dir).map(Some)
+            },
+        )
     }
 
     /// What this machine can do about so much load.

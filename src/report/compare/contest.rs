@@ -338,6 +338,11 @@ fn throughput(base: &Input, run: &Input, rows: &Rows<'_>, against: &mut Against)
         return;
     };
     let [base, run] = &rows.ended;
+    if base.events() == 0.0 || run.events() == 0.0 {
+        let why = "throughput: no turn of a run ended within its steady phase";
+        against.left_out.push(why.to_owned());
+        return;
+    }
     let (_, judged) = rates((base, base_s), (run, run_s));
     let readings = [base.events() / base_s, run.events() / run_s].map(Reading::Value);
     against.differences.push(Difference::of(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::stats::Quantile;
 use super::summary::Summary;
-use crate::units::{Human, NS_PER_S, counted};
+use crate::units::{Human, NS_PER_S, counted, share_percent};
 pub use surroundings::{GpuUse, Surroundings};
 
 /// The 95th percentile of `e2e` is to be below this.
@@ -117,15 +117,13 @@ fn e2e(summary: &Summary) -> Advice {
 }
 
 fn errors(summary: &Summary) -> Advice {
-    let steady = &summary.steady;
-    if steady.requests == 0 {
+    let Some(share) = summary.steady.errors() else {
         return Advice::not_judged(
             Rule::Errors,
             "errors: no request of the steady phase has ended",
         );
-    }
-    let share = (steady.requests - steady.successes) as f64 / steady.requests as f64;
-    let said = format!("errors {:.2} % (rule: < 1 %)", share * 100.0);
+    };
+    let said = format!("errors {} (rule: < 1 %)", share_percent(share, 2));
     Advice::new(Rule::Errors, share < ERRORS, said)
 }
 
@@ -178,8 +176,8 @@ fn gpu(gpus: &[GpuUse]) -> Option<Advice> {
         n => format!(", the busiest of {n}"),
     };
     let said = format!(
-        "GPU utilisation {:.0} %{which} (rule: < 90 %)",
-        busiest.mean
+        "GPU utilisation {}{which} (rule: < 90 %)",
+        share_percent(busiest.mean / 100.0, 0)
     );
     Some(Advice::new(Rule::Gpu, busiest.mean < GPU_PERCENT, said))
 }

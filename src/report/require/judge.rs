@@ -7,7 +7,7 @@ use crate::report::lag::LagBasis;
 use crate::report::stats::{Level, Percentiles, Quantile};
 use crate::report::summary::Summary;
 use crate::report::wer::{self, Wer};
-use crate::units::{Human, NS_PER_S, counted, grouped};
+use crate::units::{Human, NS_PER_S, counted, grouped, share_percent};
 
 /// The shortest steady phase that a rate is taken over.
 const SHORTEST_NS: i64 = NS_PER_S;
@@ -125,6 +125,10 @@ fn figure(requirement: &Requirement, summary: &Summary) -> Figure {
                 let (ended, span) = (counted(steady.ended, "request"), Human(span_ns));
                 Figure::Known(per_s, format!("{per_s:.2}/s ({ended} in {span})"))
             }
+            (Some(span_ns), None) if span_ns >= SHORTEST_NS => Figure::Unknown(format!(
+                "not enough data: no request ended within the steady phase, which was {} long",
+                Human(span_ns)
+            )),
             (Some(span_ns), _) => Figure::Unknown(format!(
                 "not enough data: the steady phase was {} long, and a rate needs {}",
                 Human(span_ns),
@@ -143,7 +147,8 @@ fn share(part: u64, whole: u64) -> Figure {
     }
     let share = part as f64 / whole as f64;
     let (part, of) = (grouped(part), grouped(whole));
-    Figure::Known(share, format!("{:.2} % ({part} of {of})", share * 100.0))
+    let shown = share_percent(share, 2);
+    Figure::Known(share, format!("{shown} ({part} of {of})"))
 }
 
 fn words(summary: &Summary) -> Figure {
@@ -352,6 +357,20 @@ mod tests {
             seen.iter().all(|(j, _)| *j == Judgement::NotJudged),
             "{seen:?}"
         );
+    }
+
+    #[test]
+    fn a_throughput_of_turns_that_all_end_outside_is_not_judged() {
+        let late = RequestRow {
+            closed_ns: Some(51_000_000_000),
+            ..row(0)
+        };
+        let summary = Summary::of(&steady_run(), &[late], &[second(52)], None);
+        let seen = told(&summary, true, &["throughput > 0/s", "throughput < 9/s"]);
+        for (judgement, said) in seen {
+            assert_eq!(judgement, Judgement::NotJudged);
+            assert!(said.contains("no request ended within"), "{said}");
+        }
     }
 
     #[test]
