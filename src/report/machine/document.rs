@@ -109,7 +109,7 @@ fn remembered(run: &RunManifest) -> Result<Vec<Requirement>, DocumentError> {
     let texts = run.spec.get(REQUIRE).and_then(Value::as_array);
     let texts = texts.into_iter().flatten().filter_map(Value::as_str);
     let read = |text: &str| {
-        text.parse().map_err(|reason| DocumentError::Remembered {
+        Requirement::kept(text).map_err(|reason| DocumentError::Remembered {
             run: run.name.clone(),
             text: text.to_owned(),
             reason,

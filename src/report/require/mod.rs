@@ -139,6 +139,18 @@ pub struct Requirement {
 }
 
 impl Requirement {
+    /// A requirement as a run directory keeps it: in those of earlier versions a bare number of a
+    /// latency is seconds.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub(super) fn kept(text: &str) -> Result<Requirement, RequirementError> {
+        let is_bare = text.trim_end().ends_with(|c: char| c.is_ascii_digit());
+        let in_seconds = || format!("{}s", text.trim_end()).parse::<Requirement>().ok();
+        text.parse::<Requirement>()
+            .or_else(|refused| in_seconds().filter(|_| is_bare).ok_or(refused))
+    }
+
     /// Whether it bounds the same figure on the same side, so that one of the two is enough.
     #[must_use]
     pub fn is_about_the_same_as(&self, other: &Requirement) -> bool {
@@ -208,6 +220,18 @@ mod tests {
                 "response.p50 < 1s"
             ]
         );
+    }
+
+    #[test]
+    fn what_an_earlier_version_kept_in_seconds_is_read_as_such() {
+        let kept = Requirement::kept("response.p50 < 800").unwrap();
+        assert_eq!(kept.to_string(), "response.p50 < 800s");
+        assert_eq!(kept.limit, 800e9);
+        let kept = Requirement::kept("lag.p99 < 1ms").unwrap();
+        assert_eq!(kept.limit, 1e6);
+        for wrong in ["errors < 5", "throughput > 5", "response.p50 < five"] {
+            assert_eq!(Requirement::kept(wrong), wrong.parse(), "{wrong}");
+        }
     }
 
     #[test]

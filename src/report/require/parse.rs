@@ -170,30 +170,109 @@ fn comparison(part: Part<'_>) -> Result<(Comparison, Part<'_>), RequirementError
     }
 }
 
+/// What a limit is, by its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Duration,
+    Share,
+    Rate,
+}
+
+impl Kind {
+    const ALL: [Kind; 3] = [Kind::Duration, Kind::Share, Kind::Rate];
+
+    fn of(metric: Metric) -> Kind {
+        match metric {
+            Metric::Latency(..) | Metric::Lag(_) => Kind::Duration,
+            Metric::Errors | Metric::Success | Metric::Wer => Kind::Share,
+            Metric::Throughput => Kind::Rate,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Duration => "a duration",
+            Kind::Share => "a share",
+            Kind::Rate => "a rate",
+        }
+    }
+
+    fn how(self) -> &'static str {
+        match self {
+            Kind::Duration => "write `250ms`, `1.5s` or `1m30s`",
+            Kind::Share => "write it in percent, such as `0.5%`",
+            Kind::Rate => {
+                "write a number a second, a minute or an hour, such as `5/s`, `300/m`, `1000/h`"
+            }
+        }
+    }
+
+    fn read(self, text: &str) -> Option<f64> {
+        match self {
+            // A bare number is seconds elsewhere, and milliseconds to those who use other tools.
+            Kind::Duration if bare(text).is_some() => None,
+            Kind::Duration => duration_ns(text).ok().map(|ns| ns as f64),
+            Kind::Share => share(text),
+            Kind::Rate => per_second(text),
+        }
+    }
+
+    /// What a number without a unit may mean.
+    fn meant(self, number: &str) -> Vec<String> {
+        let units: &[&str] = match self {
+            Kind::Duration => &["ms", "s"],
+            Kind::Share => &["%"],
+            Kind::Rate => &["/s", "/m"],
+        };
+        let mut meant: Vec<String> = units.iter().map(|unit| format!("{number}{unit}")).collect();
+        // `errors < 0.01` is more likely meant to be 1 % than a hundredth of it.
+        let as_share = number.parse::<f64>().ok().filter(|share| *share <= 1.0);
+        if let Some(share) = as_share.filter(|_| self == Kind::Share) {
+            // Without what a product of floats adds.
+            meant.insert(0, format!("{}%", (share * 1e9).round() / 1e7));
+        }
+        meant.retain(|text| self.read(text).is_some());
+        meant.dedup();
+        meant
+    }
+}
+
+/// A number without a unit.
+fn bare(text: &str) -> Option<f64> {
+    text.parse().ok()
+}
+
 /// The limit in the unit of `metric`.
 fn number(metric: Metric, part: Part<'_>) -> Result<f64, RequirementError> {
-    let text = part.text;
-    let (number, wanted) = match metric {
-        Metric::Latency(..) | Metric::Lag(_) => (
-            duration_ns(text).ok().map(|ns| ns as f64),
-            "a duration: write `250ms`, `1m30s`, or a bare number of seconds",
-        ),
-        Metric::Errors | Metric::Success | Metric::Wer => {
-            (share(text), "a share: write it in percent, such as `0.5%`")
-        }
-        Metric::Throughput => (
-            per_second(text),
-            "a rate: write a number a second, a minute or an hour, such as `5/s`, `300/m`, `1000/h`",
-        ),
+    let (kind, text) = (Kind::of(metric), part.text);
+    if let Some(number) = kind.read(text) {
+        return Ok(number);
+    }
+    let is_finite = bare(text).is_some_and(f64::is_finite);
+    let meant = if is_finite {
+        kind.meant(text)
+    } else {
+        Vec::new()
     };
-    number.ok_or_else(|| {
-        let (is, wanted) = wanted.split_once(": ").unwrap_or(("readable", wanted));
-        let what = match text.is_empty() {
-            true => format!("`{metric}` is compared with nothing"),
-            false => format!("`{text}` is not {is}"),
-        };
-        part.error(what, wanted.to_owned())
-    })
+    let other = Kind::ALL.iter().find(|other| other.read(text).is_some());
+    let (what, advice) = match (&meant[..], other) {
+        _ if text.is_empty() => (format!("`{metric}` is compared with nothing"), kind.how()),
+        ([], Some(other)) => (
+            format!(
+                "`{text}` is {}, and `{metric}` is {}",
+                other.name(),
+                kind.name()
+            ),
+            kind.how(),
+        ),
+        ([], None) => (format!("`{text}` is not {}", kind.name()), kind.how()),
+        (meant, _) => {
+            let meant: Vec<String> = meant.iter().map(|text| format!("`{text}`")).collect();
+            let what = format!("`{text}` has no unit");
+            return Err(part.error(what, format!("write {}", meant.join(" or "))));
+        }
+    };
+    Err(part.error(what, advice.to_owned()))
 }
 
 /// The share of 1 that `0.5%` is; the decimal point is moved in the text, so that the number is as
@@ -254,7 +333,7 @@ mod tests {
         let response = |statistic| Metric::Latency("response", statistic);
         let table = [
             ("response.p95 < 800ms", response(Statistic::P95), Less, 8e8),
-            ("response.mean<=1", response(Statistic::Mean), AtMost, 1e9),
+            ("response.mean<=1s", response(Statistic::Mean), AtMost, 1e9),
             (
                 " lag.p99.9<1 ms ",
                 Metric::Lag(LagStatistic::P999),
@@ -304,12 +383,23 @@ mod tests {
             ("wer.p50 < 1%", "`wer` has no statistics, so `p50` means nothing (at character 5); write `wer` alone"),
             ("errors == 1%", "`==` is no comparison (at character 8); write <, <=, > or >="),
             ("errors =< 1%", "`=<` is no comparison"),
-            ("errors < 0.01", "`0.01` is not a share (at character 10); write it in percent"),
+            ("errors < 0.01", "`0.01` has no unit (at character 10); write `1%` or `0.01%`"),
+            ("errors < 5", "`5` has no unit (at character 10); write `5%`"),
+            ("success >= 1", "`1` has no unit (at character 12); write `100%` or `1%`"),
+            ("wer < 200", "`200` is not a share (at character 7); write it in percent"),
+            ("errors < 800ms", "`800ms` is a duration, and `errors` is a share (at character 10); write it in percent"),
+            ("errors < 5/s", "`5/s` is a rate, and `errors` is a share (at character 10)"),
+            ("response.p50 < 800", "`800` has no unit (at character 16); write `800ms` or `800s`"),
+            ("lag.max <= 0.5", "`0.5` has no unit (at character 12); write `0.5ms` or `0.5s`"),
+            ("response.p50 < -1", "`-1` is not a duration (at character 16)"),
+            ("response.p50 < 5%", "`5%` is a share, and `response.p50` is a duration (at character 16); write `250ms`"),
+            ("lag.p99 < 5/s", "`5/s` is a rate, and `lag.p99` is a duration"),
+            ("throughput > 1s", "`1s` is a duration, and `throughput` is a rate (at character 14); write a number a second"),
             ("errors < 101%", "`101%` is not a share"),
             ("errors < 1e1%", "`1e1%` is not a share"),
             ("errors <", "`errors` is compared with nothing (at character 9); write it in percent"),
             ("response.p95 < 800 bananas", "`800 bananas` is not a duration (at character 16); write `250ms`"),
-            ("throughput > 5", "`5` is not a rate (at character 14); write a number a second"),
+            ("throughput > 5", "`5` has no unit (at character 14); write `5/s` or `5/m`"),
             ("throughput > inf/s", "`inf/s` is not a rate"),
             ("<1s", "there is no metric `` (at character 1)"),
         ];
