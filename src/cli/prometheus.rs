@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 
+use super::config::shown;
 use super::exit::BadInput;
 use super::stderr::say;
 use crate::clock::{Clock, RunClock};
@@ -50,7 +51,11 @@ impl PrometheusArgs {
         };
         let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
         let client = Client::new(url, token.as_deref());
-        let client = client.map_err(|reason| BadInput(anyhow!("--prometheus: {reason}")))?;
+        let client = client.map_err(|reason| {
+            // It repeats the URL, in which there may be a password.
+            let reason = reason.replace(url, &shown("prometheus", url));
+            BadInput(anyhow!("--prometheus: {reason}"))
+        })?;
         let mut queries = usual();
         // A further one of the same name takes the place of a usual one.
         queries.retain(|usual| {

@@ -338,9 +338,9 @@ fn flags_with_values_that_mean_nothing() {
     $ voicelt replay good.vtrace --require 'response.q95 < 800ms'
     error: invalid value 'response.q95 < 800ms' for '--require <REQUIREMENT>': `response` has no statistic `q95` (at character 10); did you mean `p95`? Possible statistics: p50, p90, p95, p99, max, mean, min [2]
     $ voicelt replay good.vtrace --require 'response.p95 < 800mz'
-    error: invalid value 'response.p95 < 800mz' for '--require <REQUIREMENT>': `800mz` is not a duration (at character 16); write `250ms`, `1m30s`, or a bare number of seconds [2]
+    error: invalid value 'response.p95 < 800mz' for '--require <REQUIREMENT>': `800mz` is not a duration (at character 16); write `250ms`, `1.5s` or `1m30s` [2]
     $ voicelt replay good.vtrace --require 'errors < 5'
-    error: invalid value 'errors < 5' for '--require <REQUIREMENT>': `5` is not a share (at character 10); write it in percent, such as `0.5%` [2]
+    error: invalid value 'errors < 5' for '--require <REQUIREMENT>': `5` has no unit (at character 10); write `5%` [2]
     $ voicelt trace cut good.vtrace -o x.vtrace --where 'foo = 1'
     error: invalid value 'foo = 1' for '--where <CONDITION>': `foo` is none of turns, start, duration, sample_rate, language, microphone, status [2]
     $ voicelt replay good.vtrace --timeout 5x
@@ -348,7 +348,7 @@ fn flags_with_values_that_mean_nothing() {
     $ voicelt replay good.vtrace --speed fast
     error: invalid value 'fast' for '--speed <FACTOR>': a factor is a number from 0.001 to 1000 [2]
     $ voicelt replay good.vtrace --header token
-    error: invalid value 'token' for '--header <KEY:VALUE>': a header is KEY:VALUE [2]
+    error: invalid value '(hidden)' for '--header <KEY:VALUE>': a header is KEY:VALUE [2]
     $ voicelt replay good.vtrace --clip-memory 5Q
     error: invalid value '5Q' for '--clip-memory <SIZE>': `5Q` is no size; use a number with KB, MB or GB, such as 256MB [2]
     $ voicelt prepare --synth speechlike:3s -o x.vtrace

@@ -23,6 +23,7 @@ use super::exit::BadInput;
 use super::{Cli, stderr};
 use environment::Environment;
 use file::ConfigFile;
+pub(super) use flag::shown;
 use layers::{Chosen, Given, Layers};
 
 /// The file that is read where no other is named.
@@ -65,14 +66,15 @@ pub(super) fn parse(args: &[OsString]) -> Result<(Cli, Vec<Given>), ExitCode> {
         Err(error) if error.kind() == ErrorKind::MissingRequiredArgument => lenient(args),
         said => said,
     };
-    let said = said.map_err(|error| refusal::say(&error, &[]))?;
+    let said = said.map_err(|error| refusal::say(&error, &[], args))?;
+    let said_args = args;
     let completed = complete(args, &said).map_err(|error| stderr::fail(&error.into()));
     let (args, chosen) = completed?;
     let parsed = Cli::command().try_get_matches_from(args);
     let parsed = parsed.and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => Ok((cli, chosen.given)),
-        Err(error) => Err(refusal::say(&error, &chosen.given)),
+        Err(error) => Err(refusal::say(&error, &chosen.given, said_args)),
     }
 }
 

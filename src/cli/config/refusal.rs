@@ -1,18 +1,23 @@
 //! What is said of settings that are refused: where each was set, but for what is on the command line.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::{Error, ErrorKind};
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
-use super::flag::shown;
+use super::flag::{is_secret, shown};
 use super::layers::{Given, Origin};
 use crate::cli::stderr;
+use crate::units::plain_lines;
 
 /// Says what is wrong with the arguments, or the help that was asked for; returns the exit code.
-pub(super) fn say(error: &Error, given: &[Given]) -> ExitCode {
+/// `args` are those of the command line.
+pub(super) fn say(error: &Error, given: &[Given], args: &[OsString]) -> ExitCode {
     let text = error.render().to_string();
-    match without_secrets(&text, given) {
+    let secrets = given_secrets(given).chain(refused_secret(error, args));
+    match without(&text, secrets) {
         Some(text) => stderr::say(&text),
+        None if plain_lines(&text) != text => stderr::say(&text),
         // Nobody listening is no reason to fail otherwise.
         None => {
             let _ = error.print();
@@ -44,16 +49,60 @@ fn names(text: &str, flag: &str) -> bool {
     found.any(|(at, _)| !goes_on(&text[at + flag.len()..]))
 }
 
-/// The text with what is a secret hidden, if there is any in it.
-fn without_secrets(text: &str, given: &[Given]) -> Option<String> {
-    let mut safe = text.to_owned();
-    for given in given {
-        for value in &given.values {
-            let hidden = shown(&given.flag, value);
-            if hidden != *value {
-                safe = safe.replace(value, &hidden);
-            }
+/// A text that holds a secret, and what may be shown for it.
+type Secret = (String, String);
+
+/// The secrets that are set elsewhere than on the command line.
+fn given_secrets(given: &[Given]) -> impl Iterator<Item = Secret> {
+    let values = given
+        .iter()
+        .flat_map(|given| given.values.iter().map(move |value| (given, value)));
+    values.map(|(given, value)| (value.clone(), shown(&given.flag, value)))
+}
+
+/// The value that `error` refuses: that of a flag, or a word that stands behind one whose value
+/// lacked quotes, as in `--header authorization: TOKEN`.
+fn refused_secret(error: &Error, args: &[OsString]) -> Option<Secret> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let refused = text(ContextKind::InvalidArg)?;
+    match text(ContextKind::InvalidValue) {
+        Some(value) if !value.is_empty() => {
+            let flag = refused.strip_prefix("--")?;
+            let flag = flag.split([' ', '=']).next()?;
+            Some((value.to_owned(), shown(flag, value)))
         }
+        _ => {
+            let is_behind = follows_secret(args, refused);
+            is_behind.then(|| (refused.to_owned(), "(hidden)".to_owned()))
+        }
+    }
+}
+
+/// Whether `word` is on the command line behind a flag whose values are secrets, with no other flag
+/// between.
+fn follows_secret(args: &[OsString], word: &str) -> bool {
+    let mut behind = false;
+    for arg in args.iter().filter_map(|arg| arg.to_str()) {
+        if behind && arg == word {
+            return true;
+        }
+        if let Some(flag) = arg.strip_prefix("--") {
+            behind = is_secret(flag.split('=').next().unwrap_or_default());
+        }
+    }
+    false
+}
+
+/// The text with `secrets` hidden, if there is any in it.
+fn without(text: &str, secrets: impl Iterator<Item = Secret>) -> Option<String> {
+    let mut safe = text.to_owned();
+    for (secret, hidden) in secrets.filter(|(secret, hidden)| secret != hidden) {
+        // What renders errors leaves control characters out.
+        let printed: String = secret.chars().filter(|c| !c.is_control()).collect();
+        safe = safe.replace(&secret, &hidden).replace(&printed, &hidden);
     }
     (safe != text).then_some(safe)
 }
@@ -80,8 +129,38 @@ mod tests {
     #[test]
     fn a_refused_secret_is_not_repeated() {
         let given = [given("header", "Bearer x")];
-        let said = without_secrets("invalid value 'Bearer x'", &given);
+        let hidden = |text: &str| without(text, given_secrets(&given));
+        let said = hidden("invalid value 'Bearer x'");
         assert_eq!(said.unwrap(), "invalid value '(hidden)'");
-        assert_eq!(without_secrets("invalid value 'y'", &given), None);
+        assert_eq!(hidden("invalid value 'y'"), None);
+    }
+
+    #[test]
+    fn a_secret_on_the_command_line_is_not_repeated_however_it_is_written() {
+        use crate::cli::config::command;
+        let said = |line: &str| {
+            let args: Vec<OsString> = line.split('|').map(OsString::from).collect();
+            let error = command().try_get_matches_from(&args).unwrap_err();
+            let text = error.render().to_string();
+            let said = without(&text, refused_secret(&error, &args).into_iter());
+            said.unwrap_or(text)
+        };
+        for line in [
+            "voicelt|replay|x|--header|authorization Bearer s3cret",
+            "voicelt|replay|x|--header=authorization Bearer s3cret",
+            "voicelt|replay|x|--header|authorization=Bearer s3cret:y",
+            "voicelt|replay|x|--header|authorization: s3cret\u{7f}",
+            "voicelt|replay|x|--header|authorization:|s3cret",
+            "voicelt|replay|x|--header|authorization:|Bearer|s3cret",
+            "voicelt|doctor|--header|s3cret",
+            "voicelt|record|--consent-header|s3cret",
+            "voicelt|record|--drop-header|x y=s3cret",
+        ] {
+            let said = said(line);
+            assert!(!said.contains("s3cret"), "{line}\n{said}");
+            assert!(said.starts_with("error: "), "{line}\n{said}");
+        }
+        let said = said("voicelt|replay|x|--speed|s3cret");
+        assert!(said.contains("'s3cret'"), "{said}");
     }
 }

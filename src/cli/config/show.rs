@@ -91,11 +91,11 @@ pub(super) fn run(args: &Args, root: &Command, layers: &Layers) -> anyhow::Resul
     found.unused_variables = unused
         .map(|(variable, advice)| Unused { variable, advice })
         .collect();
-    let text = match args.format {
-        Format::Text => found.text(),
-        Format::Json => serde_json::to_string_pretty(&found)? + "\n",
+    let written = match args.format {
+        Format::Text => stdout::show(&found.text()),
+        Format::Json => stdout::print(&(serde_json::to_string_pretty(&found)? + "\n")),
     };
-    stdout::print(&text).context("could not write to standard output")?;
+    written.context("could not write to standard output")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -139,7 +139,7 @@ impl Shown {
         if let Err(error) = Cli::command().try_get_matches_from(line)
             && is_about_values(error.kind())
         {
-            return Ok(Some(refusal::say(&error, &chosen.given)));
+            return Ok(Some(refusal::say(&error, &chosen.given, &[])));
         }
         let command = flag::find(root, words).unwrap_or(root);
         for (long, arg) in flags(command) {

@@ -3,6 +3,7 @@
 use anyhow::anyhow;
 
 use super::told;
+use crate::cli::config::shown;
 use crate::cli::exit::BadInput;
 use crate::cli::tls::TlsArgs;
 use crate::gateway::{Embedded, GatewaySpec};
@@ -42,16 +43,22 @@ impl TargetArgs {
             let embedded = Embedded::start(GatewaySpec::default())?;
             return Ok((embedded.addr().to_string().parse()?, Some(embedded)));
         }
-        let endpoint = self.target.parse();
-        let endpoint = endpoint.map_err(|e| BadInput(anyhow!("--target: {e}")))?;
+        let endpoint = self.target.parse::<Endpoint>();
+        let endpoint = endpoint.map_err(|error| {
+            // It repeats the target, in which there may be a password.
+            let said = error.to_string();
+            let said = said.replace(&self.target, &shown("target", &self.target));
+            BadInput(anyhow!("--target: {said}"))
+        })?;
         Ok((endpoint, None))
     }
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("a header is KEY:VALUE")?;
+    // What stands there may be a part of the secret.
     let name = http::HeaderName::from_bytes(name.trim().to_lowercase().as_bytes())
-        .map_err(|_| format!("`{}` is no header name", name.trim()))?;
+        .map_err(|_| "what stands before the colon is no header name; write KEY:VALUE")?;
     let value = value.trim();
     http::HeaderValue::from_str(value)
         .map_err(|_| format!("the value of `{name}` is no header value"))?;
