@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::audio::list::{ListAudio, ListRow};
-use crate::units::Human;
+use crate::units::{Human, plain};
 
 const HEADER: [&str; 6] = ["NAME", "LENGTH", "CODEC", "RATE", "CHANNELS", "LEVEL"];
 
@@ -11,10 +11,10 @@ const HEADER: [&str; 6] = ["NAME", "LENGTH", "CODEC", "RATE", "CHANNELS", "LEVEL
 pub(crate) fn table(rows: &[ListRow]) -> String {
     let mut lines = vec![HEADER.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(|row| {
-        let name = row.name.clone();
+        let name = plain(&row.name).into_owned();
         match &row.audio {
             Ok(audio) => [vec![name], properties(audio)].concat(),
-            Err(reason) => vec![name, format!("cannot be read: {reason}")],
+            Err(reason) => vec![name, format!("cannot be read: {}", plain(reason))],
         }
     }));
     let width = |column: usize| {

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::duration::DurationArg;
-use super::stderr::{last_held, say};
+use super::stderr::{last_held, say, say_over};
 use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
 use crate::live::screen::{Sheet, line, screen};
@@ -95,12 +95,12 @@ pub(super) fn draw(done: &Receiver<()>, line_every: u64, line: impl Fn() -> Stri
     while done.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
         let line = line();
         // On a terminal each line replaces the one before.
-        say(&match terminal {
-            true => format!("\r\x1b[2K{line}"),
-            false => format!("{line}\n"),
-        });
+        match terminal {
+            true => say_over(&line),
+            false => say(&format!("{line}\n")),
+        }
     }
     if terminal {
-        say("\r\x1b[2K");
+        say_over("");
     }
 }

@@ -5,16 +5,24 @@ use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::exit::Outcome;
+use crate::units::{plain, plain_lines};
 
 /// What is said while the terminal shows something else; `None` while it does not.
 static HELD: Mutex<Option<String>> = Mutex::new(None);
 
-/// Says `text`, or keeps it until [`release`]. Nobody listening is no reason to fail.
+/// Says `text`, or keeps it until [`release`]. Nobody listening is no reason to fail. Whatever came
+/// from outside in it cannot steer the terminal.
 pub(crate) fn say(text: &str) {
+    let text = plain_lines(text);
     match &mut *held() {
-        Some(held) => held.push_str(text),
-        None => write(text),
+        Some(held) => held.push_str(&text),
+        None => write(&text),
     }
+}
+
+/// Says `text` in place of the terminal's last line.
+pub(crate) fn say_over(text: &str) {
+    write(&format!("\r\x1b[2K{}", plain(text)));
 }
 
 /// Keeps what is said from now on.

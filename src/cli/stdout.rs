@@ -5,7 +5,17 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-/// Writes `text` to standard output; a reader that went away early (`| head`) is no error.
+use crate::units::plain_lines;
+
+/// As [`print`], for people: whatever came from outside in `text` cannot steer the terminal.
+///
+/// # Errors
+/// As for [`print`].
+pub(crate) fn show(text: &str) -> io::Result<()> {
+    print(&plain_lines(text))
+}
+
+/// Writes `text`, which has no more than our own escape codes, to standard output; a reader that went away early (`| head`) is no error.
 ///
 /// # Errors
 /// Any other failure to write.

@@ -7,7 +7,7 @@ mod spark;
 use super::gauges::{LATENCIES, STATUSES, is_success};
 use super::snapshot::{Change, History, Snapshot};
 use super::spread::Counts;
-use crate::units::{Human, NS_PER_S, RunTime};
+use crate::units::{Human, NS_PER_S, RunTime, percent};
 use page::{Page, Tone};
 use spark::sparkline;
 
@@ -225,7 +225,7 @@ fn requests(page: &mut Page, now: &Snapshot, recent: Option<&Change>) {
     let figures = &recent.figures;
     let rate = format!("{:.1}/s", recent.rate(figures.ended()));
     let mut parts = vec![(rate, Tone::Plain)];
-    if let Some(success) = percent(figures.succeeded(), figures.ended()) {
+    if let Some(success) = share_of(figures.succeeded(), figures.ended()) {
         let tone = match figures.succeeded() == figures.ended() {
             true => Tone::Plain,
             false => Tone::Bad,
@@ -301,7 +301,7 @@ fn courses(page: &mut Page, history: &History, size: Size) {
 
 /// Whether the schedule is kept, so far.
 fn schedule(page: &mut Page, now: &Snapshot) {
-    let Some(share) = percent(now.late_chunks, now.judged_chunks) else {
+    let Some(share) = share_of(now.late_chunks, now.judged_chunks) else {
         return;
     };
     let late = now.late_chunks as f64 / now.judged_chunks as f64;
@@ -314,8 +314,8 @@ fn schedule(page: &mut Page, now: &Snapshot) {
     page.labelled("schedule", &[(said, tone), (&figures, Tone::Plain)]);
 }
 
-fn percent(part: u64, whole: u64) -> Option<String> {
-    (whole > 0).then(|| format!("{:.1} %", part as f64 * 100.0 / whole as f64))
+fn share_of(part: u64, whole: u64) -> Option<String> {
+    (whole > 0).then(|| percent(part, whole))
 }
 
 fn shown_ns(ns: Option<i64>) -> String {

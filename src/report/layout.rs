@@ -1,5 +1,7 @@
 //! Lines of a terminal report: a label column, items that wrap at 80 columns, and colour.
 
+use crate::units::plain;
+
 /// Columns of a report.
 const WIDTH: usize = 80;
 /// Columns of the labels on the left.
@@ -46,16 +48,16 @@ impl Page {
             Tone::Warning => "1;33",
             Tone::Bad => "1;31",
         };
-        // What gateways send is shown here: nothing of it may steer the terminal.
-        let text = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        // What gateways send is shown here.
+        let text = plain(text);
         if self.colour && !code.is_empty() {
             self.text.push_str("\x1b[");
             self.text.push_str(code);
             self.text.push('m');
-            self.text.extend(text);
+            self.text.push_str(&text);
             self.text.push_str("\x1b[0m");
         } else {
-            self.text.extend(text);
+            self.text.push_str(&text);
         }
     }
 
@@ -116,23 +118,9 @@ impl Page {
     }
 }
 
-/// `part` of `whole` in percent, rounded down so that 100 % means all.
-pub(super) fn percent(part: u64, whole: u64) -> String {
-    match u128::from(part) * 1_000 / u128::from(whole.max(1)) {
-        1_000 => "100 %".to_owned(),
-        per_mille => format!("{}.{} %", per_mille / 10, per_mille % 10),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shares_are_rounded_down() {
-        assert_eq!(percent(99_999, 100_000), "99.9 %");
-        assert_eq!([percent(3, 3), percent(0, 0)], ["100 %", "0.0 %"]);
-    }
 
     #[test]
     fn lines_break_before_column_80_under_their_text() {

@@ -2,12 +2,11 @@
 
 use super::guidance::Standing;
 use super::latencies::LATENCIES;
-use super::layout::percent;
 use super::require::Judgement;
 use super::stats::Quantile;
 use super::summary::Summary;
 use crate::results::manifest::{ExitReason, VerdictLevel};
-use crate::units::{Human, grouped};
+use crate::units::{self, Human, grouped, percent};
 
 /// A short report of a run.
 #[must_use]
@@ -140,7 +139,7 @@ fn warnings(summary: &Summary) -> String {
 /// from gateways.
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in units::plain(text).chars() {
         match c {
             '<' => plain.push_str("&lt;"),
             '>' => plain.push_str("&gt;"),
@@ -149,7 +148,6 @@ pub(super) fn plain(text: &str) -> String {
                 plain.push('\\');
                 plain.push(c);
             }
-            c if c.is_control() => plain.push(' '),
             c => plain.push(c),
         }
     }

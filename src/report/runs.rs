@@ -5,15 +5,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::layout::percent;
 use super::summary::Summary;
 use crate::results::ResultsError;
 use crate::results::manifest::{RunManifest, VerdictLevel};
 use crate::results::reader::RunDir;
-use crate::units::{Human, grouped};
+use crate::units::{Human, grouped, plain, share_percent};
 
-/// Parts that a share is shown of.
-const MILLION: u64 = 1_000_000;
 /// Columns of the text, from left to right.
 const HEADER: [&str; 9] = [
     "started", "run", "load", "turns", "p50", "p95", "errors", "verdict", "labels",
@@ -175,9 +172,8 @@ impl RunRow {
             },
             human(self.response_p50_ns),
             human(self.response_p95_ns),
-            self.errors.map_or("–".to_owned(), |share| {
-                percent((share * MILLION as f64).round() as u64, MILLION)
-            }),
+            self.errors
+                .map_or("–".to_owned(), |share| share_percent(share, 1)),
             verdict,
             labels.collect::<Vec<_>>().join(" "),
         ]
@@ -204,8 +200,8 @@ pub fn table(rows: &[RunRow]) -> String {
             false => format!("{cell:<width$}"),
         });
         let padded = padded.collect::<Vec<_>>().join("  ");
-        // Names and labels are anybody's: nothing of them may steer the terminal.
-        text.extend(padded.trim_end().chars().filter(|c| !c.is_control()));
+        // Names and labels are anybody's.
+        text.push_str(&plain(padded.trim_end()));
         text.push('\n');
     }
     text
@@ -264,7 +260,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            lines[3].contains("killed[2J") && lines[3].contains("running"),
+            lines[3].contains("killed [2J") && lines[3].contains("running"),
             "{text}"
         );
     }

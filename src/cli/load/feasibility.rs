@@ -8,7 +8,7 @@ use crate::cli::exit::BadInput;
 use crate::replay::limits::OpenFiles;
 use crate::results::manifest::Calibration;
 use crate::trace::extent::Extent;
-use crate::units::Human;
+use crate::units::{Human, share_percent};
 
 /// Files that are open besides connections: results, timers, the runtime's own.
 const OTHER_FILES: u64 = 64;
@@ -103,8 +103,8 @@ impl Feasibility {
         line(
             "processor",
             format!(
-                "{:.0} % of each of {} cores at the peak ({} a chunk)",
-                self.cpu_percent(),
+                "{} of each of {} cores at the peak ({} a chunk)",
+                share_percent(self.cpu_percent() / 100.0, 0),
                 self.workers,
                 Human(calibration.chunk_cost_ns)
             ),

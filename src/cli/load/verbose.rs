@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use crate::cli::stderr::say;
 use crate::results::row::RequestRow;
-use crate::units::Human;
+use crate::units::{Human, plain};
 
 /// Lines that may wait to be printed; what comes on top is counted and left out, since a slow
 /// terminal must not hold up the results.
@@ -63,7 +63,9 @@ fn line(row: &RequestRow) -> String {
     let ended = Human(row.closed_ns.unwrap_or(row.intended_start_ns)).to_string();
     let mut line = format!(
         "{ended:>7}  {} turn {}  {}",
-        row.session_id, row.turn, row.status
+        plain(&row.session_id),
+        row.turn,
+        row.status
     );
     let latencies = [
         ("response", row.response_ns),
@@ -77,7 +79,7 @@ fn line(row: &RequestRow) -> String {
         }
     }
     for text in [&row.error, &row.transcript].into_iter().flatten() {
-        let _ = write!(line, "  {text:?}");
+        let _ = write!(line, "  {}", plain(&format!("{text:?}")));
     }
     line + "\n"
 }
@@ -107,6 +109,25 @@ mod tests {
         assert!(lines[0].contains("call-1 turn 1  error") && lines[0].contains("no\\nroom"));
         let (lines, _) = told(2, &rows);
         assert!(lines[0].contains("ok  response 200 ms"), "{}", lines[0]);
+    }
+
+    #[test]
+    fn what_came_from_outside_is_on_its_line_and_steers_nothing() {
+        let odd = RequestRow {
+            session_id: "a\x1b[2J\nerror: b\u{202e}".to_owned(),
+            error: Some("\x1b]0;x\u{7}\u{202e}".to_owned()),
+            ..unanswered(1, Status::Error)
+        };
+        let (lines, _) = told(1, &[odd]);
+        let [line] = &lines[..] else {
+            panic!("{lines:?}");
+        };
+        let text = line.strip_suffix('\n').unwrap();
+        assert!(
+            !text.contains(|c: char| c.is_control() || c == '\u{202e}'),
+            "{text:?}"
+        );
+        assert!(text.contains("a [2J error: b  turn 1"), "{text}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::campaign::repeat::spreads;
 use crate::report::Summary;
-use crate::units::Human;
+use crate::units::{Human, share_percent};
 
 /// How far the runs lie apart, in a few lines; one that says so where that is not known.
 pub(super) fn text(runs: &[Summary]) -> String {
@@ -25,7 +25,7 @@ pub(super) fn text(runs: &[Summary]) -> String {
         let mean = Human(spread.mean_ns).to_string();
         let apart = spread
             .share
-            .map_or("–".to_owned(), |share| format!("{:.1} %", share * 100.0));
+            .map_or("–".to_owned(), |share| share_percent(share, 1));
         let _ = writeln!(text, "{name:<14}{mean:>10}{least:>10}{most:>10}{apart:>12}");
     }
     text

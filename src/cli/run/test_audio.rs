@@ -56,7 +56,7 @@ impl TestAudioArgs {
             (_, true) => show(audio)?,
             _ => return Ok(false),
         };
-        stdout::print(&said).context("could not write to standard output")?;
+        stdout::show(&said).context("could not write to standard output")?;
         Ok(true)
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<()> {
         bundle.clips.len(),
         bundle.manifest.content_blake3
     );
-    stdout::print(&well).context("could not write to standard output")
+    stdout::show(&well).context("could not write to standard output")
 }
 
 pub(super) fn seal(args: &SealArgs) -> anyhow::Result<()> {
@@ -61,5 +61,5 @@ pub(super) fn seal(args: &SealArgs) -> anyhow::Result<()> {
         bundle.dir.display(),
         bundle.manifest.content_blake3
     );
-    stdout::print(&sealed).context("could not write to standard output")
+    stdout::show(&sealed).context("could not write to standard output")
 }

@@ -11,7 +11,7 @@ use crate::cli::{made, stdout};
 use crate::trace::extent::Extent;
 use crate::trace::profile::{Lengths, Profile};
 use crate::trace::stream::Bundle;
-use crate::units::Human;
+use crate::units::{Human, plain};
 
 /// Lines of each plot.
 const PLOT_LINES: usize = 4;
@@ -37,11 +37,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let bundle = Bundle::open_unsealed(&args.trace).map_err(bad)?;
     let extent = bundle.extent().map_err(bad)?;
     let profile = Profile::of(&bundle).map_err(bad)?;
-    let shown = match args.format {
-        Format::Text => text(&bundle, &extent, &profile, stdout::width()),
-        Format::Json => json(&bundle, &extent, &profile),
+    let written = match args.format {
+        Format::Text => stdout::show(&text(&bundle, &extent, &profile, stdout::width())),
+        Format::Json => stdout::print(&json(&bundle, &extent, &profile)),
     };
-    stdout::print(&shown).context("could not write to standard output")
+    written.context("could not write to standard output")
 }
 
 fn text(bundle: &Bundle, extent: &Extent, profile: &Profile, width: usize) -> String {
@@ -54,10 +54,12 @@ fn text(bundle: &Bundle, extent: &Extent, profile: &Profile, width: usize) -> St
         .seed
         .map_or("none".to_owned(), |seed| seed.to_string());
     let day = manifest.delete_after.as_ref();
-    let day = day.map_or(String::new(), |day| format!("; to be deleted by {day}"));
+    let day = day.map_or(String::new(), |day| {
+        format!("; to be deleted by {}", plain(day))
+    });
     let holds = match manifest.contains.is_empty() {
         true => "neither audio nor text of callers".to_owned(),
-        false => manifest.contains.join(", "),
+        false => plain(&manifest.contains.join(", ")).into_owned(),
     };
     [
         format!(
@@ -65,13 +67,17 @@ fn text(bundle: &Bundle, extent: &Extent, profile: &Profile, width: usize) -> St
              made      {} at {} by {}, format {}\n\
              holds     {holds}{day}\n\
              seed      {seed}\n",
-            manifest.name, manifest.source, manifest.created_at, manifest.tool, manifest.format
+            plain(&manifest.name),
+            plain(&manifest.source),
+            plain(&manifest.created_at),
+            plain(&manifest.tool),
+            plain(&manifest.format)
         ),
         made::trace(extent, bundle.clips.len()),
         lengths("sessions", profile.session_lengths()),
         lengths("turns", profile.turn_lengths()),
         burstiness(profile),
-        format!("content   {}{edited}\n", manifest.content_blake3),
+        format!("content   {}{edited}\n", plain(&manifest.content_blake3)),
         plots(profile, width),
     ]
     .concat()

@@ -9,6 +9,7 @@ use crate::cli::prepare::of_trace;
 use crate::cli::stderr::say;
 use crate::trace::edit::{Left, anonymize, forget};
 use crate::trace::stream::Bundle;
+use crate::units::plain;
 
 /// Languages and codes that are listed.
 const LISTED: usize = 10;
@@ -104,7 +105,7 @@ fn describe(left: &Left) -> String {
 fn listed(counts: &BTreeMap<String, u64>) -> String {
     let first = counts.iter().take(LISTED);
     let mut listed: Vec<_> = first
-        .map(|(name, count)| format!("{name} ({count})"))
+        .map(|(name, count)| format!("{} ({count})", plain(name)))
         .collect();
     if counts.len() > LISTED {
         listed.push(format!("and {} more", counts.len() - LISTED));

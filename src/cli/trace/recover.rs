@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         "{recording}: recovered{in_part}\n{}",
         what_became(&counts, &damage)
     );
-    stdout::print(&said).context("could not write to standard output")?;
+    stdout::show(&said).context("could not write to standard output")?;
     match damage.costs() {
         true => bail!(
             "{recording}: the journal is damaged, and what it held there is missing in the trace; \

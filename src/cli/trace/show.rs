@@ -12,6 +12,7 @@ use crate::cli::stdout;
 use crate::trace::edit::diff::{self, Diff, Sessions};
 use crate::trace::edit::{EditError, export};
 use crate::trace::stream::Bundle;
+use crate::units::plain;
 
 /// Say which sessions two traces do not share, and in what those differ that they do
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,7 @@ pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<()> {
     let first = Bundle::open(&args.first).map_err(of_trace)?;
     let second = Bundle::open(&args.second).map_err(of_trace)?;
     let diff = diff::diff(&first, &second).map_err(of_edit)?;
-    stdout::print(&text(&diff)).context("could not write to standard output")
+    stdout::show(&text(&diff)).context("could not write to standard output")
 }
 
 pub(super) fn export(args: &ExportArgs) -> anyhow::Result<()> {
@@ -70,11 +71,38 @@ fn text(diff: &Diff) -> String {
 }
 
 fn push(text: &mut String, label: &str, sessions: &Sessions) {
-    let mut names = sessions.first.join(", ");
+    let mut names = plain(&sessions.first.join(", ")).into_owned();
     let more = sessions.count - sessions.first.len() as u64;
     if more > 0 {
         let _ = write!(names, " and {more} more");
     }
     let colon = if names.is_empty() { "" } else { ": " };
     let _ = writeln!(text, "{label:11} {} sessions{colon}{names}", sessions.count);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_came_from_outside_are_on_their_line_and_steer_nothing() {
+        let odd = Sessions {
+            count: 2,
+            first: vec!["a\x1b[2J".to_owned(), "b\nequal 9\u{202e}".to_owned()],
+        };
+        let diff = Diff {
+            equal: 1,
+            only_first: odd.clone(),
+            only_second: odd.clone(),
+            differing: odd,
+            aspects: Default::default(),
+        };
+        let shown = text(&diff);
+        assert_eq!(shown.lines().count(), 4, "{shown:?}");
+        assert!(
+            shown.contains("only first  2 sessions: a [2J, b equal 9 \n"),
+            "{shown:?}"
+        );
+        assert!(!shown.contains(['\x1b', '\u{202e}']), "{shown:?}");
+    }
 }

@@ -2,6 +2,7 @@
 //! first.
 
 use super::{LABEL, Size};
+use crate::units::plain;
 
 /// How a piece of text looks in colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +55,7 @@ impl Page {
         let mut line = String::new();
         let mut room = self.size.columns;
         for (text, tone) in pieces {
-            // What came from outside must not steer the terminal.
-            let shown: String = text
-                .chars()
-                .map(|c| if c.is_control() { ' ' } else { c })
-                .take(room)
-                .collect();
+            let shown: String = plain(text).chars().take(room).collect();
             room -= shown.chars().count();
             if self.colour && *tone != Tone::Plain && !shown.is_empty() {
                 line.push_str(&format!("\x1b[{}m{shown}\x1b[0m", tone.code()));

@@ -3,7 +3,7 @@
 use super::gather::Input;
 use super::model::{LoadCheck, LoadItem};
 use crate::results::manifest::{ClosedLoop, ExitReason, RunManifest, VerdictLevel};
-use crate::units::{Human, duration_text, grouped};
+use crate::units::{Human, duration_text, grouped, share_percent};
 
 /// How far what was achieved may lie below what was offered before that is said.
 const SHORT: f64 = 0.99;
@@ -151,10 +151,8 @@ pub(super) fn warnings(base: &Input, run: &Input) -> Vec<String> {
         if let Some(rates) = &input.load.rates {
             let share = rates.achieved_chunks_per_s / rates.offered_chunks_per_s;
             if share < SHORT {
-                let percent = share * 100.0;
-                warnings.push(format!(
-                    "{name} sent {percent:.1} % of the load it was to send"
-                ));
+                let sent = share_percent(share, 1);
+                warnings.push(format!("{name} sent {sent} of the load it was to send"));
             }
         }
         warnings.extend(input.unreadable.iter().cloned());

@@ -1,6 +1,8 @@
 //! HTML that cannot be broken by what it shows: text and attributes are escaped, and only words of
 //! this program are put in as they are.
 
+use crate::units::plain_lines;
+
 /// HTML under construction.
 #[derive(Debug, Default)]
 pub(super) struct Markup(String);
@@ -72,19 +74,16 @@ impl Markup {
 }
 
 /// Appends `text` so that it is text in an element and in a quoted attribute alike. Control
-/// characters, which HTML has none of, become spaces.
+/// characters, which HTML has none of, become spaces, and so do marks that turn the direction of what
+/// follows, which would turn the page's own words.
 pub(super) fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
+    for c in plain_lines(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // Marks that turn the direction of what follows would turn the page's own words.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
     }
@@ -101,7 +100,7 @@ mod tests {
         html.open_with("a", "href", "#\"onclick=\"x()");
         assert_eq!(
             html.into_text(),
-            "<p class=\"note\">&lt;/p&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\u{fffd} </p>\n\
+            "<p class=\"note\">&lt;/p&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;  </p>\n\
              <a href=\"#&quot;onclick=&quot;x()\">"
         );
     }

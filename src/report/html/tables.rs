@@ -4,13 +4,12 @@ use super::figure::{Columns, Table};
 use super::markup::Markup;
 use crate::report::breakdown::Share;
 use crate::report::latencies::{LATENCIES, Latency};
-use crate::report::layout::percent;
 use crate::report::stats::Percentiles;
 use crate::report::summary::Summary;
 use crate::report::text::{cell, footnotes, outcome, shown};
 use crate::report::yardstick;
 use crate::results::row::Status;
-use crate::units::{Human, grouped};
+use crate::units::{Human, grouped, percent};
 
 /// The figures that a report is opened for.
 pub(super) fn headline(html: &mut Markup, summary: &Summary) {

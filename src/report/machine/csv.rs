@@ -2,16 +2,20 @@
 
 use std::io::Write;
 
+use arrow_schema::DataType;
+
 use super::raw::WriteError;
 use crate::results::reader::RunDir;
 use crate::results::row::RequestRow;
 use crate::table::{Row, texts};
+use crate::units::spreadsheet_cell;
 
 /// Rows that are turned into text at a time.
 const BATCH_ROWS: usize = 1024;
 
 /// Writes the requests of `runs` to `out`, a line each below one line of names. A null is an empty
-/// cell; instants are in UTC.
+/// cell; instants are in UTC. Texts from outside are made safe for spreadsheets
+/// ([`spreadsheet_cell`]).
 ///
 /// # Errors
 /// A run that cannot be read, or a failure to write.
@@ -41,9 +45,23 @@ pub fn write<'a>(
 
 fn lines(csv: &mut csv::Writer<impl Write>, rows: &[RequestRow]) -> Result<(), WriteError> {
     let batch = texts(rows);
+    let columns = RequestRow::columns();
+    // Names of ours, numbers and instants are what they are: a negative number is no formula.
+    let is_anything = |column: usize| {
+        let column = columns.get(column);
+        column.is_some_and(|c| c.data_type == DataType::Utf8 && c.names.is_empty())
+    };
     for row in 0..rows.len() {
-        let cells = (0..batch.columns()).map(|column| batch.text(column, row).unwrap_or_default());
-        csv.write_record(cells).map_err(io)?;
+        let cells = (0..batch.columns()).map(|column| {
+            let text = batch.text(column, row).unwrap_or_default();
+            match is_anything(column) {
+                true => spreadsheet_cell(text),
+                false => text.into(),
+            }
+        });
+        let cells: Vec<_> = cells.collect();
+        csv.write_record(cells.iter().map(|cell| cell.as_bytes()))
+            .map_err(io)?;
     }
     Ok(())
 }
@@ -69,6 +87,13 @@ mod tests {
             error: Some("broken, \"quoted\"\nand in two lines".to_owned()),
             ..unanswered(2048, Status::Error)
         });
+        rows.push(RequestRow {
+            session_id: "=HYPERLINK(\"http://x\")".to_owned(),
+            transcript: Some("-5 degrees".to_owned()),
+            error: Some("\x1b[31m@cmd".to_owned()),
+            lag_max_ns: Some(-5),
+            ..row(2049)
+        });
         write_all(&dir.path().join("requests.parquet"), 1024, &[], &rows).unwrap();
         let run = RunDir::open(dir.path()).unwrap();
         let mut out = Vec::new();
@@ -90,6 +115,10 @@ mod tests {
         assert_eq!(cell(7, "user"), "");
         assert_eq!(cell(7, "intended_start_at"), "2026-09-21T14:13:20.700Z");
         assert_eq!(cell(2048, "error"), rows[2048].error.clone().unwrap());
-        assert_eq!(cell(2049, "turn"), "0");
+        assert_eq!(cell(2049, "session_id"), "'=HYPERLINK(\"http://x\")");
+        assert_eq!(cell(2049, "transcript"), "'-5 degrees");
+        assert_eq!(cell(2049, "error"), " [31m@cmd");
+        assert_eq!(cell(2049, "lag_max_ns"), "-5");
+        assert_eq!(cell(2050, "turn"), "0");
     }
 }

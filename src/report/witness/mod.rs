@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::results::ResultsError;
 use crate::results::manifest::ExitReason;
 use crate::results::reader::RunDir;
-use crate::units::{Human, NS_PER_MS, counted};
+use crate::units::{Human, NS_PER_MS, counted, share_percent};
 
 pub use figures::{Drift, Spread};
 use gather::Gathered;
@@ -153,11 +153,11 @@ impl Witness {
             .collect();
         if share > LATE_SHARE {
             failures.push(format!(
-                "{:.2} % of the chunks arrived more than their interval, at least {}, after their \
-                 instant (limit {:.0} %)",
-                share * 100.0,
+                "{} of the chunks arrived more than their interval, at least {}, after their \
+                 instant (limit {})",
+                share_percent(share, 2),
                 Human(LATE_NS),
-                LATE_SHARE * 100.0
+                share_percent(LATE_SHARE, 0)
             ));
         }
         self.failures = failures;
