@@ -10,7 +10,7 @@ use crate::report::bins::Bins;
 use crate::results::row::{RequestRow, Status};
 use crate::units::{NS_PER_S, counted, grouped, percent};
 
-/// Seconds that are told apart, a day and a half; of a longer run two together, and so on.
+/// Seconds that are distinguished, a day and a half; of a longer run two together, and so on.
 const MOST_SECONDS: usize = 1 << 17;
 /// Fewer turns below the load are no evidence that it goes well there.
 const FEWEST_BELOW: u64 = 30;

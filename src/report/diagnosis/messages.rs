@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-/// Most messages that are told apart, against a gateway that never says the same thing twice.
+/// Most messages that are distinguished, against a gateway that never says the same thing twice.
 const MOST: usize = 10_000;
 /// A number of so many digits may say what it is about, such as a status; a longer one is a name.
 const SHORT: usize = 3;
@@ -21,7 +21,7 @@ struct Said {
 }
 
 impl Messages {
-    /// The number of a message; `None` where there are too many to tell it apart.
+    /// The number of a message; `None` where there are too many to distinguish it.
     pub(super) fn number(&mut self, text: &str) -> Option<u32> {
         let key = shape(text);
         if let Some(&number) = self.numbers.get(&key) {

@@ -10,7 +10,7 @@ use crate::report::latencies::expects_answer;
 use crate::results::row::{RequestRow, Status};
 use crate::units::{counted, grouped, percent};
 
-/// Loads that are told apart; what lies above them counts as the highest.
+/// Loads that are distinguished; what lies above them counts as the highest.
 const MOST_LOADS: u32 = 1 << 16;
 /// Fewer turns on either side are no evidence.
 const FEWEST: u64 = 5;

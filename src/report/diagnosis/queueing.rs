@@ -7,7 +7,7 @@ use crate::report::sketch::Sketch;
 use crate::results::row::RequestRow;
 use crate::units::{Human, NS_PER_MS, grouped};
 
-/// Loads that are told apart.
+/// Loads that are distinguished.
 const LOADS: usize = 64;
 /// Fewest answers at low and at high load.
 const FEWEST: u64 = 30;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-/// Values of one kind that are told apart; with more of them none is.
+/// Values of one kind that are distinguished; with more of them none is.
 const MOST_VALUES: usize = 4_096;
 /// A value must be that of so many of the few.
 const LEAST_SHARE: f64 = 0.8;
