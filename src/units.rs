@@ -8,7 +8,7 @@ mod share;
 
 use std::fmt;
 
-pub use outside::{plain, plain_lines, spreadsheet_cell};
+pub use outside::{plain, plain_json, plain_lines, spreadsheet_cell};
 pub use share::{percent, share_percent};
 
 /// Nanoseconds in one second.

@@ -62,7 +62,7 @@ fn write(text: &str) {
 
 /// Says what went wrong and returns the exit code for it.
 pub fn fail(error: &anyhow::Error) -> ExitCode {
-    say(&format!("error: {}\n", sentence(error)));
+    say(&format!("error: {}\n", plain(&sentence(error))));
     Outcome::of_error(error).into()
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use crate::units::plain_lines;
+use crate::units::{plain_json, plain_lines};
 
 /// As [`print`], for people: whatever came from outside in `text` cannot steer the terminal.
 ///
@@ -15,12 +15,13 @@ pub(crate) fn show(text: &str) -> io::Result<()> {
     print(&plain_lines(text))
 }
 
-/// Writes `text`, which has no more than our own escape codes, to standard output; a reader that went away early (`| head`) is no error.
+/// Writes `text`, which is JSON, or has no more than our own escape codes, to standard output; a reader that went away early (`| head`) is no error.
 ///
 /// # Errors
 /// Any other failure to write.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let text = plain_json(text);
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe || is_closed_terminal(&error) => Ok(()),

@@ -36,6 +36,24 @@ pub fn plain_lines(text: &str) -> Cow<'_, str> {
     without(text, |c| steers(c) && c != '\n')
 }
 
+/// A JSON document with what steers a terminal and what JSON does not escape by itself written as
+/// `\u009b`: the same document. What has our own colours is left as it is.
+#[must_use]
+pub fn plain_json(text: &str) -> Cow<'_, str> {
+    let is_odd = |c: char| steers(c) && !c.is_ascii_control() || c == '\u{7f}';
+    if !text.contains(is_odd) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_odd(c) {
+            true => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => escaped.push(c),
+        }
+    }
+    escaped.into()
+}
+
 /// `text` as a cell of a spreadsheet: as [`plain_lines`], and behind an apostrophe where a
 /// spreadsheet would take it for a formula.
 ///
@@ -65,6 +83,19 @@ mod tests {
         assert_eq!(plain_lines(text), "a [31mb 2Jc  \nd e f");
         let kept = "Größe “नमस्ते” مرحبا\u{200f} 👩\u{200d}🚀 = fine";
         assert!(matches!(plain(kept), Cow::Borrowed(text) if text == kept));
+    }
+
+    #[test]
+    fn a_json_document_stays_the_same_and_steers_nothing() {
+        let odd = "a\x1b[1m\u{9b}2J\u{7f}\u{202e}\u{2028}é\n";
+        let json = serde_json::to_string_pretty(&[odd]).unwrap();
+        let shown = plain_json(&json);
+        assert_eq!(plain_lines(&shown), shown);
+        assert_eq!(
+            serde_json::from_str::<Vec<String>>(&shown).unwrap(),
+            [odd.to_owned()]
+        );
+        assert!(matches!(plain_json("[\"é\"]\n"), Cow::Borrowed(_)));
     }
 
     #[test]

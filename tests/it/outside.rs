@@ -52,6 +52,9 @@ fn reports_of_odd_names_and_messages_steer_nothing() {
     is_tame(&desk.read("out.html"));
     is_tame(&desk.read("out.xml"));
     is_tame(&desk.voicelt("runs .").said());
+    let json = desk.voicelt("report run --format json");
+    is_tame(&json.stdout);
+    assert_eq!(json.json()["run"]["labels"]["a\u{1b}[31m"], "b\u{9b}31m");
     let compared = desk.voicelt("compare run run --markdown out.md");
     is_tame(&compared.said());
     is_tame(&desk.read("out.md"));

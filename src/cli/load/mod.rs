@@ -50,7 +50,7 @@ use crate::wire::channel::ConnectError;
 pub(crate) use args::LoadArgs;
 pub(crate) use capacity::{Scale, find_capacity};
 pub(crate) use feasibility::Feasibility;
-use place::{begin, make_default_dir, host, link_latest};
+use place::{begin, host, link_latest, make_default_dir};
 pub(crate) use place::{is_report, number_of};
 use signals::Signals;
 pub(crate) use signals::rest;
