@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 /// Most messages that are distinguished, against a gateway that never says the same thing twice.
 const MOST: usize = 10_000;
-/// A number of so many digits may say what it is about, such as a status; a longer one is a name.
-const SHORT: usize = 3;
+/// A number behind one of these words says what went wrong; others say to whom or when.
+const KINDS: [&str; 4] = ["status", "code", "error", "http"];
 
 /// Messages by number.
 #[derive(Debug, Default)]
@@ -52,11 +52,16 @@ impl Messages {
 
 /// A message without the words in it that name one call.
 fn shape(text: &str) -> String {
-    let is_short = |word: &str| word.len() <= SHORT && word.bytes().all(|b| b.is_ascii_digit());
-    let names_one = |word: &&str| word.contains(|c: char| c.is_ascii_digit()) && !is_short(word);
-    let words = text.split_whitespace();
-    let words = words.map(|word| if names_one(&word) { "…" } else { word });
-    words.collect::<Vec<_>>().join(" ")
+    let mut shape = Vec::new();
+    let mut is_kind = false;
+    for word in text.split_whitespace() {
+        let names_one = !is_kind && word.contains(|c: char| c.is_ascii_digit());
+        shape.push(if names_one { "…" } else { word });
+        let last = word.rsplit(|c: char| !c.is_alphanumeric());
+        let last = last.map(str::to_lowercase).find(|part| !part.is_empty());
+        is_kind = last.is_some_and(|last| KINDS.contains(&last.as_str()));
+    }
+    shape.join(" ")
 }
 
 #[cfg(test)]
@@ -71,6 +76,10 @@ mod tests {
             messages.number("INTERNAL: session 77b0 failed after 9ms"),
             one
         );
+        let call = messages.number("call 7 refused");
+        assert_eq!(messages.number("call 142 refused"), call);
+        let code = messages.number("upstream grpc-status: 14");
+        assert_ne!(messages.number("upstream grpc-status: 8"), code);
         let other = messages.number("UNAVAILABLE: HTTP status 503");
         assert_ne!(messages.number("UNAVAILABLE: HTTP status 502"), other);
         assert_eq!(
