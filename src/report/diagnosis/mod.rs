@@ -18,6 +18,7 @@ mod generator;
 mod known_limits;
 mod load;
 mod messages;
+mod moved;
 mod outliers;
 mod owners;
 mod pool;
@@ -47,6 +48,8 @@ pub(super) use text::show;
 pub enum Kind {
     /// The load did not leave when it should.
     GeneratorLate,
+    /// The gateway's name led to other addresses.
+    NameMoved,
     /// Connections were closed for too much traffic: GOAWAY with ENHANCE_YOUR_CALM.
     ConnectionFlood,
     /// Streams were refused, or waited for a place on a connection.
@@ -139,6 +142,7 @@ impl Evidence {
         let never_began = slots.is_some();
         let mut found: Vec<Finding> = [
             generator::finding(case),
+            moved::finding(case),
             slots,
             flood::finding(failures, &load),
             self.ages.finding(failures),
