@@ -1,6 +1,7 @@
 //! The gateway's name led to other addresses during the run.
 
-use super::{Case, Finding, Kind, clock};
+use super::failures::clock;
+use super::{Case, Finding, Kind};
 use crate::results::manifest::AddressChange;
 use crate::units::counted;
 
