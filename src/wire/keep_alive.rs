@@ -56,6 +56,8 @@ impl Received {
 pub(super) struct Counted<S> {
     inner: S,
     received: Received,
+    /// Why nothing can be written any more, until what the peer said last is read.
+    broken: Option<io::Error>,
 }
 
 impl<S> Counted<S> {
@@ -64,8 +66,42 @@ impl<S> Counted<S> {
         let counted = Counted {
             inner,
             received: received.clone(),
+            broken: None,
         };
         (counted, received)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Counted<S> {
+    /// Writes; when that fails since the peer has hung up, first reads what it may have said just before:
+    /// why it did.
+    fn write<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if self.broken.is_none() {
+            match write(Pin::new(&mut self.inner), cx) {
+                Poll::Ready(Err(error)) => self.broken = Some(error),
+                wrote => return wrote,
+            }
+        }
+        let mut last = [0; 1024];
+        loop {
+            let mut last = ReadBuf::new(&mut last);
+            match std::task::ready!(Pin::new(&mut self.inner).poll_read(cx, &mut last)) {
+                Ok(()) if last.filled().is_empty() => break,
+                Ok(()) => {}
+                Err(error) => {
+                    self.received.note(&error);
+                    break;
+                }
+            }
+        }
+        let broken = self.broken.take();
+        Poll::Ready(Err(
+            broken.unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())
+        ))
     }
 }
 
@@ -86,13 +122,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Counted<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        self.write(cx, |inner, cx| inner.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -100,7 +136,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        self.write(cx, |inner, cx| inner.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -108,7 +144,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        self.write(cx, |inner, cx| inner.poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
