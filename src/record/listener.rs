@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::RecordError;
+use crate::wire::pem;
 
 /// A certificate chain and its key, PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +28,9 @@ impl Identity {
     /// # Errors
     /// Files that cannot be read or do not belong together.
     pub(super) fn acceptor(&self) -> Result<TlsAcceptor, RecordError> {
-        let chain = certificates(&self.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|e| unusable(&self.key, &e))?;
+        let chain = pem::certificates(&self.certificate);
+        let chain = chain.map_err(|e| unusable(&self.certificate, &e))?;
+        let key = pem::key(&self.key).map_err(|e| unusable(&self.key, &e))?;
         let builder = ServerConfig::builder();
         let builder = match &self.client_ca {
             None => builder.with_no_client_auth(),
@@ -43,22 +43,9 @@ impl Identity {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, RecordError> {
-    let chain = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|e| unusable(path, &e))?;
-    match chain.is_empty() {
-        true => Err(unusable(path, &"it holds no certificate")),
-        false => Ok(chain),
-    }
-}
-
 /// Lets in callers whose certificates those at `path` signed.
 fn verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, RecordError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|e| unusable(path, &e))?;
-    }
+    let roots = pem::roots(path).map_err(|e| unusable(path, &e))?;
     let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build();
     verifier.map_err(|e| unusable(path, &e))
 }

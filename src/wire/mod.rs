@@ -3,7 +3,7 @@
 //! `frame` turns messages into gRPC frames and back, `reply` reads those of the server, `dialogue`
 //! decides whose answer a message is, `playout` what the caller hears of it; `channel` opens HTTP/2
 //! connections to the addresses of an `endpoint` (`resolve`), over `tls` if need be (`certificate` is
-//! what a server shows, `unverified` trusts it whatever it is, `connect_error` says why there is none)
+//! what a server shows, `pem` reads files, `unverified` trusts it whatever it is, `connect_error` says why there is none)
 //! and `keep_alive` gives them up when the peer is gone; `status` is how a stream ended.
 
 pub mod certificate;
@@ -13,6 +13,7 @@ pub mod dialogue;
 pub mod endpoint;
 pub mod frame;
 mod keep_alive;
+pub mod pem;
 pub mod playout;
 pub mod reply;
 mod resolve;

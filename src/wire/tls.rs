@@ -5,8 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -18,6 +17,7 @@ use tokio_rustls::rustls::{
 use super::certificate::{Certificate, day};
 use super::connect_error::ConnectError;
 use super::endpoint::Endpoint;
+use super::pem;
 use super::unverified::Unverified;
 
 const CA: &str = "--ca takes a PEM file of certificates";
@@ -94,9 +94,10 @@ fn tls_config(endpoint: &Endpoint, options: &TlsOptions) -> Result<ClientConfig,
     let mut config = match &options.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
-            let chain = read_certificates(&identity.cert, CERT)?;
-            let key = PrivateKeyDer::from_pem_file(&identity.key)
-                .map_err(|e| unreadable(&identity.key, KEY, e.to_string()))?;
+            let chain = pem::certificates(&identity.cert)
+                .map_err(|reason| unreadable(&identity.cert, CERT, reason))?;
+            let key =
+                pem::key(&identity.key).map_err(|reason| unreadable(&identity.key, KEY, reason))?;
             let with_both = builder.with_client_auth_cert(chain, key);
             with_both.map_err(|e| unreadable(&identity.cert, CERT, e.to_string()))?
         }
@@ -106,19 +107,11 @@ fn tls_config(endpoint: &Endpoint, options: &TlsOptions) -> Result<ClientConfig,
 }
 
 fn roots(endpoint: &Endpoint, options: &TlsOptions) -> Result<RootCertStore, ConnectError> {
-    let mut roots = RootCertStore::empty();
-    match &options.ca {
-        Some(path) => {
-            for certificate in read_certificates(path, CA)? {
-                roots
-                    .add(certificate)
-                    .map_err(|e| unreadable(path, CA, e.to_string()))?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
+    if let Some(path) = &options.ca {
+        return pem::roots(path).map_err(|reason| unreadable(path, CA, reason));
     }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     match roots.is_empty() {
         false => Ok(roots),
         true => Err(ConnectError::Tls {
@@ -278,20 +271,6 @@ fn bare(name: &str) -> &str {
         .split_once('(')
         .and_then(|(_, rest)| rest.strip_suffix(')'));
     inner.unwrap_or(name).trim_matches('"')
-}
-
-fn read_certificates(
-    path: &Path,
-    advice: &'static str,
-) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
-    let failed = |reason: String| unreadable(path, advice, reason);
-    let pem = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
-    let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    let certificates = certificates.map_err(|e| failed(e.to_string()))?;
-    match certificates.is_empty() {
-        true => Err(failed("it holds no certificate".to_owned())),
-        false => Ok(certificates),
-    }
 }
 
 fn unreadable(path: &Path, advice: &'static str, reason: String) -> ConnectError {
