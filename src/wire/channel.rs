@@ -2,9 +2,7 @@
 //! control and stream slots are seen.
 
 use std::fmt;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +15,7 @@ use tokio::net::TcpStream;
 pub use super::connect_error::ConnectError;
 pub use super::endpoint::Endpoint;
 use super::keep_alive::{Counted, Received};
-pub use super::keep_alive::{KeptAlive, Loss};
+pub use super::keep_alive::{Driver, KeptAlive, Loss};
 pub use super::resolve::AddressChange;
 use super::resolve::Resolver;
 pub use super::tls::{ClientIdentity, TlsFacts, TlsOptions};
@@ -35,9 +33,6 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Answers are read as they come; windows this large keep them from ever waiting for us.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024 * 1024;
-
-/// The part of a connection that moves bytes; it must be polled for anything to happen.
-pub type Driver = Pin<Box<dyn Future<Output = Result<(), h2::Error>> + Send>>;
 
 /// An open connection.
 pub struct Channel {

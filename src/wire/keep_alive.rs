@@ -13,8 +13,6 @@ use h2::{Ping, PingPong};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::rustls::Error as TlsError;
 
-use super::channel::Driver;
-
 /// How often a connection is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long nothing may come before the peer is asked, and again after each answer that nothing else
@@ -151,6 +149,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Counted<S> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
+
+/// The part of a connection that moves bytes; it must be polled for anything to happen.
+pub type Driver = Pin<Box<dyn Future<Output = Result<(), h2::Error>> + Send>>;
 
 /// Why a connection was given up; empty while it was not.
 pub type Loss = Arc<OnceLock<String>>;
