@@ -1,5 +1,5 @@
 //! Finishes recordings whose journal holds whatever bytes come, or is whole and holds whatever rows
-//! come: nothing may crash, hang, or take memory without bounds, and what is finished is well.
+//! come: nothing may crash, hang, or take memory without bounds, and what is finished is valid.
 //!
 //! `cargo +nightly fuzz run journal -- -rss_limit_mb=1024 -timeout=20`
 //!

@@ -76,7 +76,7 @@ impl FromStr for Normalize {
     }
 }
 
-/// Audio to make up.
+/// Audio to synthesise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SynthSpec {
     /// What kind.
@@ -126,7 +126,7 @@ pub struct ConvertSpec {
     pub strict: bool,
     /// Threads; all cores when not given.
     pub jobs: Option<usize>,
-    /// Audio to make up, besides the inputs.
+    /// Audio to synthesise, besides the inputs.
     pub synth: Vec<SynthSpec>,
 }
 

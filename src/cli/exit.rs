@@ -8,7 +8,7 @@ use crate::report::require::Judgement;
 /// How a command ended, in ascending order of precedence: of several, the greatest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// All is well.
+    /// Success.
     Ok,
     /// A requirement was not met, or no request at all was answered.
     NotMet,

@@ -112,7 +112,7 @@ pub(crate) struct Settings {
     /// by tabs, whose header names a column path, file or audio and one transcript, sentence or text
     #[arg(long, value_name = "FILE", help_heading = "Audio")]
     transcripts: Option<PathBuf>,
-    /// Audio to make up: silence, tone, noise or speech-like; may be repeated
+    /// Audio to synthesise: silence, tone, noise or speech-like; may be repeated
     #[arg(long, value_name = "SIGNAL:DURATION", help_heading = "Audio")]
     #[serde(deserialize_with = "texts")]
     synth: Vec<SynthSpec>,

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::units::plain;
+
 crate::names! {
     /// How a thing is, from harmless to grave.
     pub enum Level {
@@ -29,7 +31,7 @@ pub struct Check {
     pub level: Level,
     /// What was found, in part of a sentence.
     pub found: String,
-    /// What to do; nothing where all is well.
+    /// What to do; nothing where nothing is wrong.
     pub advice: Option<String>,
 }
 
@@ -38,7 +40,7 @@ fn by_name<S: serde::Serializer>(level: &Level, to: S) -> Result<S::Ok, S::Error
 }
 
 impl Check {
-    /// All is well.
+    /// Nothing is wrong.
     #[must_use]
     pub fn ok(name: &'static str, found: impl AsRef<str>) -> Check {
         Check::new(name, Level::Ok, found, None)
@@ -50,7 +52,7 @@ impl Check {
         Check::new(name, Level::Warning, found, Some(advice))
     }
 
-    /// Something must be mended.
+    /// Something must be fixed.
     #[must_use]
     pub fn failed(name: &'static str, found: impl AsRef<str>, advice: &str) -> Check {
         Check::new(name, Level::Failed, found, Some(advice))
@@ -77,14 +79,13 @@ impl Check {
     }
 }
 
-/// `text` without control characters, which could play tricks on a terminal, and of a bounded
-/// length: parts of it may come from the peer.
+/// `text` as it may be printed, and of a bounded length: parts of it may come from the peer.
 fn tame(text: &str) -> String {
     let mut tamed: String = text.chars().take(MOST_CHARS).collect();
     if tamed.len() < text.len() {
         tamed.push('…');
     }
-    tamed.replace(char::is_control, " ")
+    plain(&tamed).into_owned()
 }
 
 /// The list for people, under its headings; advice is below what it belongs to.

@@ -13,7 +13,7 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::clock::wall_ns;
 use crate::wire::channel::Endpoint;
-use crate::wire::frame::{FrameReader, frame_message};
+use crate::wire::frame::{ACCEPTED_ENCODINGS, FrameReader, frame_message};
 use crate::wire::status::GrpcStatus;
 
 const PATH: &str = "/grpc.health.v1.Health/Check";
@@ -82,24 +82,21 @@ async fn answered(
 ) -> Result<Health, String> {
     let mut request = http::Request::post(format!("{endpoint}{PATH}"))
         .header("content-type", "application/grpc")
-        .header("grpc-accept-encoding", "gzip")
+        .header("grpc-accept-encoding", ACCEPTED_ENCODINGS)
         .header("te", "trailers");
     for (name, value) in headers {
         request = request.header(name, value);
     }
     let request = request.body(()).map_err(|e| e.to_string())?;
-    let mut streams = streams.ready().await.map_err(|e| e.to_string())?;
+    let mut streams = streams.ready().await.map_err(broken)?;
     let opened = streams.send_request(request, false);
-    let (response, mut stream) = opened.map_err(|e| e.to_string())?;
+    let (response, mut stream) = opened.map_err(broken)?;
     answer.room_bytes = room(&mut stream).await;
     answer.is_at_least = answer.room_bytes == Some(ROOM);
     let question = frame_message(&HealthCheckRequest::default());
     let sent = stream.send_data(question, true);
-    sent.map_err(|e| e.to_string())?;
-    let (head, body) = response
-        .await
-        .map_err(|e| GrpcStatus::of_broken(&e).message)?
-        .into_parts();
+    sent.map_err(broken)?;
+    let (head, body) = response.await.map_err(broken)?.into_parts();
     let date = head.headers.get(http::header::DATE);
     let date = date.and_then(|date| date.to_str().ok());
     answer.date = date.map(|date| (date.to_owned(), wall_ns()));
@@ -125,19 +122,25 @@ async fn room(stream: &mut SendStream<Bytes>) -> Option<usize> {
 async fn read(mut body: RecvStream) -> Result<(Option<Bytes>, Option<GrpcStatus>), String> {
     let (mut frames, mut message, mut bytes) = (FrameReader::default(), None, 0);
     while let Some(data) = body.data().await {
-        let data = data.map_err(|e| e.to_string())?;
+        let data = data.map_err(broken)?;
         bytes += data.len();
         if bytes > MOST_BYTES {
             return Err(format!("it answered with over {MOST_BYTES} bytes"));
         }
         let released = body.flow_control().release_capacity(data.len());
-        released.map_err(|e| e.to_string())?;
+        released.map_err(broken)?;
         let pushed = frames.push(data, |whole| message = Some(whole));
         pushed.map_err(|e| e.to_string())?;
     }
-    let trailers = body.trailers().await.map_err(|e| e.to_string())?;
+    let trailers = body.trailers().await.map_err(broken)?;
     let status = trailers.as_ref().and_then(GrpcStatus::from_headers);
     Ok((message, status))
+}
+
+/// What a peer that broke the stream off said, as a replay would say it.
+#[expect(clippy::needless_pass_by_value, reason = "an error is mapped")]
+fn broken(error: h2::Error) -> String {
+    GrpcStatus::of_broken(&error).message
 }
 
 fn of_status(status: &GrpcStatus, message: Option<Bytes>) -> Result<Health, String> {

@@ -3,7 +3,7 @@
 //! It listens as a voice gateway does (endpointing on the audio itself, several turns a stream) and
 //! answers after times drawn from distributions, through a limited number of slots, so that
 //! latency rises with load. It is a target for trying out traces, and the receiver that witnesses
-//! when each chunk arrived. It transcribes nothing: words and sentences are made up.
+//! when each chunk arrived. It transcribes nothing: words and sentences are synthetic.
 
 mod answer;
 pub mod arrivals;

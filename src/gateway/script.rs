@@ -1,4 +1,4 @@
-//! What is said: a caller's words as recognised, an agent's sentences as generated. Made up, seeded.
+//! What is said: a caller's words as recognised, an agent's sentences as generated. Synthetic, seeded.
 
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};

@@ -307,7 +307,7 @@ fn schedule(page: &mut Page, now: &Snapshot) {
     let late = now.late_chunks as f64 / now.judged_chunks as f64;
     let (said, tone) = match late {
         late if late > LATE[1] => ("not kept", Tone::Bad),
-        late if late > LATE[0] => ("kept with blemishes", Tone::Warning),
+        late if late > LATE[0] => ("kept with minor violations", Tone::Warning),
         _ => ("kept", Tone::Good),
     };
     let figures = format!(": {share} of {} chunks were late", now.judged_chunks);

@@ -1,4 +1,4 @@
-//! Pure functions on samples: WAV files, levels, quantising, speech extent, made-up signals.
+//! Pure functions on samples: WAV files, levels, quantising, speech extent, synthetic signals.
 //!
 //! Samples are mono PCM16 (`i16`), or `f32` with ±1.0 as full scale before they are quantised. This
 //! room reads no clock and knows no trace and no gateway.

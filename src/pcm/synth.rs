@@ -1,4 +1,4 @@
-//! Made-up signals, for tests without any audio and for the embedded gateway's answers.
+//! Synthetic signals, for tests without any audio and for the embedded gateway's answers.
 //!
 //! All of them lie at about −20 dBFS RMS, and equal arguments give equal samples. [`Voice`] sounds
 //! like babbling speech: a pulse train of a voice's pitch through three formants, in syllables (4 a
@@ -22,7 +22,7 @@ const TONE_HZ: f64 = 1_000.0;
 /// Silence before and after the speech of [`Signal::SpeechLike`].
 const EDGE_MS: u64 = 200;
 
-/// A kind of made-up signal.
+/// A kind of synthetic signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Signal {
     /// Digital silence.

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use hdrhistogram::Histogram;
 
-/// Longest delay that is told apart: a minute.
+/// Longest delay that is distinguished: a minute.
 const LONGEST_NS: u64 = 60_000_000_000;
 
 /// What the proxy added to what it carried, in one direction.

@@ -14,7 +14,7 @@ use super::worker::Shared;
 use crate::clock::Clock;
 use crate::trace::model::metadata_pairs;
 use crate::wire::STREAM_AUDIO_PATH;
-use crate::wire::frame::FrameReader;
+use crate::wire::frame::{ACCEPTED_ENCODINGS, FrameReader};
 use crate::wire::status::{GrpcStatus, INTERNAL, OK, UNAVAILABLE, UNKNOWN};
 
 /// Holds a session's conversation and returns how it ended.
@@ -126,7 +126,7 @@ fn request(shared: &Shared, call: &Call) -> Result<Request<()>, String> {
     let mut request = Request::post(format!("{endpoint}{STREAM_AUDIO_PATH}"))
         .header("te", "trailers")
         .header("content-type", "application/grpc")
-        .header("grpc-accept-encoding", "gzip")
+        .header("grpc-accept-encoding", ACCEPTED_ENCODINGS)
         .header("user-agent", concat!("voicelt/", env!("CARGO_PKG_VERSION")))
         .header("traceparent", format!("00-{trace_id}-{span}-01"))
         .header("x-voicelt-run-id", &shared.run.run_id);

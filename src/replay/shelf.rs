@@ -16,8 +16,8 @@ use crate::trace::stream::Bundle;
 use crate::units::SampleRate;
 use crate::wire::frame::{FramedAudio, envelope_bytes};
 
-/// Seconds of made-up audio that are made up at a time.
-const MADE_UP_S: u64 = 10;
+/// Seconds of synthetic audio that are made at a time.
+const SYNTHETIC_S: u64 = 10;
 
 /// One stretch of audio in chunks: where it is from, and how it is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -171,7 +171,7 @@ fn frame(bundle: &Bundle, events: &[EventRow]) -> Result<FramedAudio, TraceError
     let range = from..from.saturating_add(samples).min(clip.samples);
     let samples = match bundle.clip_samples(clip, range.clone())? {
         Some(samples) => samples,
-        None => made_up(clip, range),
+        None => synthetic(clip, range),
     };
     let pcm: Vec<u8> = samples
         .iter()
@@ -183,11 +183,11 @@ fn frame(bundle: &Bundle, events: &[EventRow]) -> Result<FramedAudio, TraceError
     Ok(FramedAudio::cut(&pcm, sizes))
 }
 
-/// The samples `range` of a clip of which only the timing is known. They are made up in blocks, each
-/// of which depends on nothing before it: a part of a long clip costs no more than itself.
-fn made_up(clip: &ClipRow, range: Range<u64>) -> Vec<i16> {
+/// The samples `range` of a clip of which only the timing is known. They are synthesised in blocks,
+/// each of which depends on nothing before it: a part of a long clip costs no more than itself.
+fn synthetic(clip: &ClipRow, range: Range<u64>) -> Vec<i16> {
     let rate = SampleRate(clip.sample_rate_hz);
-    let block = u64::from(clip.sample_rate_hz.max(1)) * MADE_UP_S;
+    let block = u64::from(clip.sample_rate_hz.max(1)) * SYNTHETIC_S;
     let mut samples = Vec::new();
     for number in range.start / block..range.end.div_ceil(block) {
         let start = number * block;
@@ -299,7 +299,7 @@ pub(super) mod tests {
         let script = script(&bundle);
         let pcm = sent(&script, &mut Shelf::new(bundle.clone(), 1 << 20));
         let clip = &bundle.clips[0];
-        let whole = made_up(clip, 0..clip.samples);
+        let whole = synthetic(clip, 0..clip.samples);
         assert_eq!(whole.len(), samples.len());
         assert!(
             pcm == whole
@@ -309,7 +309,7 @@ pub(super) mod tests {
         );
         let part = 9 * SECOND..21 * SECOND;
         assert_eq!(
-            made_up(clip, part.start as u64..part.end as u64),
+            synthetic(clip, part.start as u64..part.end as u64),
             whole[part]
         );
     }
@@ -321,7 +321,7 @@ pub(super) mod tests {
             speech_end_samples: 330_000,
             ..sample::clip(&vec![0; 400_000], "a")
         };
-        let made = made_up(&clip, 0..400_000);
+        let made = synthetic(&clip, 0..400_000);
         let voiced = |range: Range<usize>| made[range].iter().any(|sample| *sample != 0);
         assert!(!voiced(0..20_000) && !voiced(330_000..400_000));
         assert!(voiced(20_000..21_000) && voiced(320_000..329_000));

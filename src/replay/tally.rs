@@ -8,7 +8,7 @@ use crate::units::{Lag, NS_PER_MS, NS_PER_S, RunTime};
 
 /// Seconds that stay open for chunks that leave late; what is later counts where it leaves.
 const OPEN_SECONDS: usize = 3;
-/// Longest lag that is told apart: an hour.
+/// Longest lag that is distinguished: an hour.
 const LONGEST_NS: u64 = 3_600_000_000_000;
 /// A chunk is late beyond its interval, or beyond this where that is shorter.
 const LATE_NS: i64 = 20 * NS_PER_MS;

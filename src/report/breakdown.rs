@@ -11,7 +11,7 @@ use crate::units::grpc_code_name;
 
 /// How many messages are listed.
 const TOP: usize = 5;
-/// Most messages that are told apart, against a gateway that never says the same thing twice.
+/// Most messages that are distinguished, against a gateway that never says the same thing twice.
 const MOST_MESSAGES: usize = 10_000;
 
 /// The errors of turns that were no success.
@@ -51,7 +51,7 @@ pub struct Share {
 #[derive(Debug, Default)]
 pub struct ErrorTally {
     messages: BTreeMap<String, u64>,
-    /// Turns with messages beyond those that are told apart.
+    /// Turns with messages beyond those that are distinguished.
     others: u64,
     grpc_codes: BTreeMap<String, u64>,
 }

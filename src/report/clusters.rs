@@ -20,7 +20,7 @@ pub enum BlockKind {
 }
 
 impl BlockKind {
-    /// What is alike in `run`. The sessions of a user who is alone are told apart, since there is
+    /// What is alike in `run`. The sessions of a user who is alone are distinguished, since there is
     /// no other user to tell from.
     #[must_use]
     pub fn of(run: &RunManifest) -> BlockKind {

@@ -1,4 +1,4 @@
-//! Whole reports of made-up runs, as people and programs see them.
+//! Whole reports of synthetic runs, as people and programs see them.
 
 use super::summary::Summary;
 use super::text::render;

@@ -142,7 +142,7 @@ pub struct Measured {
     /// Left out: in the warm-up.
     #[serde(default)]
     pub warmup: u64,
-    /// Left out: after the trace had run dry.
+    /// Left out: in the trace's ramp-down.
     #[serde(default)]
     pub drain: u64,
 }

@@ -73,7 +73,7 @@ pub enum ResultsError {
     },
     /// Sessions had one name on the wire, so that the gateway could not tell them apart.
     #[error(
-        "several sessions of the run were sent as `{name}`, so that their arrivals cannot be told apart; replay copies without --keep-session-ids"
+        "several sessions of the run were sent as `{name}`, so that their arrivals cannot be distinguished; replay copies without --keep-session-ids"
     )]
     SharedName {
         /// The name.

@@ -66,7 +66,7 @@ pub struct Process {
 pub enum VerdictLevel {
     /// The schedule was kept.
     Valid,
-    /// The schedule was kept with blemishes; figures stand, with a warning.
+    /// The schedule was kept with minor violations; figures stand, with a warning.
     Degraded,
     /// The schedule was not kept; the figures are not to be trusted.
     Invalid,

@@ -28,7 +28,7 @@ pub struct Extent {
     pub first_start_ns: i64,
     /// Start of the last session.
     pub last_start_ns: i64,
-    /// When the trace runs dry: no session is still to start, and at most half as many as at the
+    /// When its ramp-down begins: no session is still to start, and at most half as many as at the
     /// peak are still sending.
     pub drain_ns: i64,
     /// From trace time 0 to the end of the last event.

@@ -1,4 +1,4 @@
-//! Whether a bundle is well as a whole: its manifest, its rows, and the files of its clips.
+//! Whether a bundle is valid as a whole: its manifest, its rows, and the files of its clips.
 
 use jiff::Timestamp;
 

@@ -213,18 +213,25 @@ impl Connector {
         let stream = TcpStream::connect(peer).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         let Some(tls) = &self.tls else {
-            return handshake(stream, peer, None, &self.endpoint).await;
+            return handshake(stream, peer, None, |_| None).await;
         };
         let (stream, facts) = tls.connect(stream, &self.endpoint).await?;
-        handshake(stream, peer, Some(facts), &self.endpoint).await
+        // With TLS 1.3 a server looks at our certificate when its handshake is over for us.
+        let objection = |received: &Received| match received.failure() {
+            Some(failure) => alert(&self.endpoint, failure),
+            None => tls.hung_up(&self.endpoint),
+        };
+        handshake(stream, peer, Some(facts), objection).await
     }
 }
+
+/// Begins HTTP/2. `objection` is what the peer may have against us, if it ends the connection.
 
 async fn handshake<S>(
     stream: S,
     peer: SocketAddr,
     tls: Option<TlsFacts>,
-    endpoint: &Endpoint,
+    objection: impl Fn(&Received) -> Option<ConnectError>,
 ) -> Result<Channel, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -235,13 +242,11 @@ where
         reason,
         tls: speaks_tls,
     };
-    // With TLS 1.3 a server looks at our certificate when its handshake is over for us.
     let (stream, received) = Counted::new(stream);
-    let failed = |error: h2::Error| {
-        let refusal = received
-            .failure()
-            .and_then(|failure| alert(endpoint, failure));
-        refusal.unwrap_or_else(|| http2(no_http2(&error)))
+    let failed = |error: Option<h2::Error>| {
+        let reason = error.as_ref().map(no_http2);
+        let closed = || "it closed the connection at once".to_owned();
+        objection(&received).unwrap_or_else(|| http2(reason.unwrap_or_else(closed)))
     };
     let shaken = h2::client::Builder::new()
         .initial_window_size(STREAM_WINDOW)
@@ -249,7 +254,7 @@ where
         .enable_push(false)
         .handshake(stream)
         .await;
-    let (streams, mut connection) = shaken.map_err(failed)?;
+    let (streams, mut connection) = shaken.map_err(|e| failed(Some(e)))?;
     let mut ping = connection.ping_pong();
     let mut driver: Driver = Box::pin(connection);
     if let Some(ping) = &mut ping {
@@ -257,8 +262,7 @@ where
         // A server that is slow to answer is judged by what it does with the sessions.
         match settled.unwrap_or(Ok(())) {
             Ok(()) => {}
-            Err(Some(error)) => return Err(failed(error)),
-            Err(None) => return Err(http2("it closed the connection at once".to_owned())),
+            Err(error) => return Err(failed(error)),
         }
     }
     Ok(Channel {

@@ -1,16 +1,23 @@
 //! gRPC frames: a byte that says whether the message is compressed, the length in four, the protobuf
-//! message. Ours are not compressed; those of a server may be, by gzip.
+//! message. Ours are not compressed; those of a server may be, as [`ACCEPTED_ENCODINGS`] says.
 
 use std::io::Read;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use flate2::read::GzDecoder;
+use flate2::read::{GzDecoder, ZlibDecoder};
 use prost::Message;
 
 use super::voice_workflow::{ClientMessage, client_message::Content};
 
 /// Largest server message that is accepted; larger ones are refused, not buffered.
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// The `grpc-accept-encoding` header: what compressed messages may be compressed by.
+pub const ACCEPTED_ENCODINGS: &str = "gzip, deflate";
+
+/// The first bytes of what gzip has made; what deflate has made (RFC 1950, as gRPC means it) has
+/// others.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 const HEADER_BYTES: usize = 5;
 /// Tag of `ClientMessage.audio_chunk`: field 2, length-delimited.
@@ -19,9 +26,9 @@ const AUDIO_TAG: u8 = 2 << 3 | 2;
 /// What can be wrong with a peer's frames.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// A compressed message that is not gzip, or is damaged.
+    /// A compressed message that is neither gzip nor deflate, or is damaged.
     #[error(
-        "the server sent a compressed message that cannot be unpacked as gzip, which alone is offered: {0}"
+        "the server sent a compressed message that cannot be unpacked ({ACCEPTED_ENCODINGS} are offered): {0}"
     )]
     Compressed(String),
     /// A message beyond [`MAX_MESSAGE_BYTES`].
@@ -230,7 +237,12 @@ fn complete(bytes: &[u8]) -> Result<Option<Frame>, FrameError> {
 fn unpacked(packed: &[u8]) -> Result<Bytes, FrameError> {
     let mut message = Vec::new();
     let most = MAX_MESSAGE_BYTES as u64 + 1;
-    let read = GzDecoder::new(packed).take(most).read_to_end(&mut message);
+    let read = match packed.starts_with(&GZIP) {
+        true => GzDecoder::new(packed).take(most).read_to_end(&mut message),
+        false => ZlibDecoder::new(packed)
+            .take(most)
+            .read_to_end(&mut message),
+    };
     read.map_err(|error| FrameError::Compressed(error.to_string()))?;
     match message.len() {
         bytes if bytes > MAX_MESSAGE_BYTES => Err(FrameError::TooLarge(bytes)),
@@ -241,6 +253,7 @@ fn unpacked(packed: &[u8]) -> Result<Bytes, FrameError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flate2::Compression;
     use proptest::prelude::*;
 
     fn messages(bytes: &Bytes) -> Vec<Bytes> {
@@ -287,19 +300,27 @@ mod tests {
         out.freeze()
     }
 
+    fn packed(mut by: impl Read) -> Vec<u8> {
+        let mut packed = Vec::new();
+        by.read_to_end(&mut packed).unwrap();
+        packed
+    }
+
     fn gzip(message: &[u8]) -> Vec<u8> {
-        use std::io::Write;
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all(message).unwrap();
-        packed.finish().unwrap()
+        packed(flate2::read::GzEncoder::new(message, Compression::fast()))
+    }
+
+    fn deflate(message: &[u8]) -> Vec<u8> {
+        packed(flate2::read::ZlibEncoder::new(message, Compression::fast()))
     }
 
     #[test]
     fn compressed_messages_are_unpacked_beside_others() {
         let plain = frame(Content::TextInput("hello".to_owned()));
         let message = plain.slice(HEADER_BYTES..);
-        let both = [plain, compressed(&gzip(&message))].concat();
-        assert_eq!(messages(&both.into()), [message.clone(), message]);
+        let (by_gzip, by_deflate) = (gzip(&message), deflate(&message));
+        let all = [plain, compressed(&by_gzip), compressed(&by_deflate)].concat();
+        assert_eq!(messages(&all.into()), vec![message; 3]);
     }
 
     #[test]

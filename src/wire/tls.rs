@@ -4,14 +4,17 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::ResolvesClientCert;
+use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, Error as TlsError,
-    RootCertStore,
+    RootCertStore, SignatureScheme,
 };
 
 use super::certificate::{Certificate, day};
@@ -22,6 +25,7 @@ use super::unverified::Unverified;
 
 const CA: &str = "--ca takes a PEM file of certificates";
 const CERT: &str = "--cert takes a PEM file of our certificate and those that signed it";
+const SHOW: &str = "show one that it trusts with --cert FILE and --key FILE";
 const KEY: &str = "--key takes a PEM file of the certificate's private key, without a password";
 
 /// How TLS is spoken.
@@ -51,6 +55,26 @@ pub struct ClientIdentity {
 pub(super) struct Tls {
     connector: TlsConnector,
     name: ServerName<'static>,
+    asked: Arc<Asked>,
+}
+
+/// Shows our certificate, if we have one, and notes that a server asked for it: one that is not
+/// content may hang up without a word.
+#[derive(Debug)]
+struct Asked {
+    ours: Arc<dyn ResolvesClientCert>,
+    asked: AtomicBool,
+}
+
+impl ResolvesClientCert for Asked {
+    fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.ours.resolve(issuers, schemes)
+    }
+
+    fn has_certs(&self) -> bool {
+        self.ours.has_certs()
+    }
 }
 
 impl Tls {
@@ -63,10 +87,16 @@ impl Tls {
             reason: format!("`{host}` is no name that a certificate can have"),
             advice: "use the host name that is in the gateway's certificate".to_owned(),
         })?;
-        let config = tls_config(endpoint, options)?;
+        let mut config = tls_config(endpoint, options)?;
+        let asked = Arc::new(Asked {
+            ours: config.client_auth_cert_resolver,
+            asked: AtomicBool::new(false),
+        });
+        config.client_auth_cert_resolver = asked.clone();
         Ok(Tls {
             connector: TlsConnector::from(Arc::new(config)),
             name,
+            asked,
         })
     }
 
@@ -77,9 +107,29 @@ impl Tls {
         endpoint: &Endpoint,
     ) -> Result<(TlsStream<TcpStream>, TlsFacts), ConnectError> {
         let stream = self.connector.connect(self.name.clone(), stream).await;
-        let stream = stream.map_err(|e| refused(endpoint, &self.name.to_str(), &e))?;
+        let stream = stream.map_err(|e| {
+            let hung_up = e.get_ref().is_none().then(|| self.hung_up(endpoint));
+            let refused = || refused(endpoint, &self.name.to_str(), &e);
+            hung_up.flatten().unwrap_or_else(refused)
+        })?;
         let facts = TlsFacts::of(stream.get_ref().1);
         Ok((stream, facts))
+    }
+
+    /// Why a server may have hung up without a word: it asked for a certificate before that.
+    pub(super) fn hung_up(&self, endpoint: &Endpoint) -> Option<ConnectError> {
+        let (reason, advice) = match (self.asked.asked.load(Ordering::Relaxed), &self.asked.ours) {
+            (false, _) => return None,
+            (true, ours) if ours.has_certs() => (
+                "it asked for a client certificate, and hung up when it had seen ours",
+                "check that it trusts the certificate of --cert, and who signed it",
+            ),
+            _ => (
+                "it asked for a client certificate, and hung up when it got none",
+                SHOW,
+            ),
+        };
+        Some(failed(endpoint, reason.to_owned(), advice))
     }
 }
 
@@ -174,7 +224,6 @@ fn refused(endpoint: &Endpoint, name: &str, error: &io::Error) -> ConnectError {
 /// What the peer objects to in us, if that is why the connection ended.
 pub(super) fn alert(endpoint: &Endpoint, error: &TlsError) -> Option<ConnectError> {
     use AlertDescription as Alert;
-    const SHOW: &str = "show one that it trusts with --cert FILE and --key FILE";
     let TlsError::AlertReceived(alert) = error else {
         return None;
     };

@@ -94,7 +94,7 @@ fn what_contradicts_something_nearer_is_left_out() {
         "config show replay",
     );
     let left_out =
-        "left out: voicelt.toml, line 3: `allow-invalid` gives way to `strict-verdict`\n";
+        "left out: voicelt.toml, line 3: `allow-invalid` is overridden by `strict-verdict`\n";
     assert!(shown.contains(left_out), "{shown}");
     // In one layer neither is nearer.
     let line = format!("replay {} --plan", DEMO);

@@ -6,7 +6,7 @@
 VOICELT is the program. Needs `prometheus` (Debian's package) and the packages of requirements.txt
 beside it. Everything listens on loopback, on ports of the moment, and ends with this script.
 
-First only the gateway is scraped, and GPUs that are made up: panels that fall back to them must have
+First only the gateway is scraped, and synthetic GPUs: panels that fall back to them must have
 data. Then a replay is scraped too: every panel must have data, without the gateway's as well; and what
 the replay fetches from Prometheus after its end must be in its run directory. Fails with a sentence
 that says what is wrong.
@@ -77,7 +77,7 @@ def get(url):
 
 
 class Gpus(BaseHTTPRequestHandler):
-    """An exporter of GPUs that are made up."""
+    """An exporter of synthetic GPUs."""
 
     def do_GET(self):
         self.send_response(200)

@@ -1,4 +1,4 @@
-//! What a recipe or a scenario says itself: unless `voicelt.toml` names it, it is heard before that.
+//! What a recipe or a scenario says itself: unless `voicelt.toml` names it, it takes precedence over that.
 
 use clap::{Arg, Command};
 use toml::{Table, Value};

@@ -161,7 +161,7 @@ impl Shown {
         }
         for (given, rival) in &chosen.left_out {
             let flag = &given.flag;
-            let said = format!("{}: `{flag}` gives way to `{rival}`", given.origin);
+            let said = format!("{}: `{flag}` is overridden by `{rival}`", given.origin);
             if !self.left_out.contains(&said) {
                 self.left_out.push(said);
             }

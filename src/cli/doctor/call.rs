@@ -28,8 +28,8 @@ use crate::trace::stream::Bundle;
 use crate::units::{NS_PER_S, RunTime};
 use crate::wire::channel::{Endpoint, TlsOptions};
 
-/// Length of the speech that is made up.
-const MADE_UP_NS: i64 = 2 * NS_PER_S;
+/// Length of the synthetic speech.
+const SYNTHETIC_NS: i64 = 2 * NS_PER_S;
 /// A longer recording is cut to this.
 const LONGEST_NS: i64 = 15 * NS_PER_S;
 /// When the call begins after its epoch: until then its connection is opened.
@@ -40,12 +40,12 @@ const END: RunTime = RunTime(3_600 * NS_PER_S);
 /// What is said in the call.
 pub(super) struct Caller {
     bundle: Arc<Bundle>,
-    made_up: bool,
+    synthetic: bool,
     folder: TempDir,
 }
 
 impl Caller {
-    /// One utterance: the first of `audio`, or made up.
+    /// One utterance: the first of `audio`, or synthetic.
     ///
     /// # Errors
     /// [`BadInput`] for audio that cannot be converted, otherwise the system's.
@@ -61,15 +61,15 @@ impl Caller {
             .prefix("voicelt-doctor-")
             .tempdir()?;
         let place = folder.path().join("call.vtrace");
-        let made_up = SynthSpec {
+        let synthetic = SynthSpec {
             signal: Signal::SpeechLike,
-            duration_ns: MADE_UP_NS,
+            duration_ns: SYNTHETIC_NS,
         };
         let convert = ConvertSpec {
             inputs: audio.map(Path::to_owned).into_iter().collect(),
             synth: match audio {
                 Some(_) => Vec::new(),
-                None => vec![made_up],
+                None => vec![synthetic],
             },
             max_clip_ns: Some(LONGEST_NS),
             ..ConvertSpec::default()
@@ -84,7 +84,7 @@ impl Caller {
         make(&convert, &compile, &place, true)?;
         Ok(Caller {
             bundle: Arc::new(Bundle::open(&place).map_err(unreadable)?),
-            made_up: audio.is_none(),
+            synthetic: audio.is_none(),
             folder,
         })
     }
@@ -131,7 +131,7 @@ pub(super) fn call(
     let row = rows
         .first()
         .ok_or_else(|| anyhow!("the call has no row; this is a fault of voicelt"))?;
-    Ok(judge::call(row, caller.made_up))
+    Ok(judge::call(row, caller.synthetic))
 }
 
 /// A gateway that cannot be reached has failed the check; anything else is our own failure.

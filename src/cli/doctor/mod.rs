@@ -32,7 +32,7 @@ use call::{Caller, call};
 pub struct Args {
     #[command(flatten)]
     to: TargetArgs,
-    /// Say this file in the call, instead of speech-like audio that is made up
+    /// Say this file in the call, instead of synthetic, speech-like audio
     #[arg(long, value_name = "FILE", help_heading = "Call")]
     audio: Option<PathBuf>,
     /// Language of the call

@@ -375,7 +375,7 @@ fn say_where(dir: &Path, told: &Told, may_be_invalid: bool) {
         .map(|verdict| verdict.level)
     {
         Some(VerdictLevel::Degraded) => {
-            say("warning: the schedule was kept with blemishes, see the verdict\n");
+            say("warning: the schedule was kept with minor violations, see the verdict\n");
         }
         Some(VerdictLevel::Invalid) if may_be_invalid => {
             say("warning: the schedule was not kept; do not trust these figures\n");

@@ -70,7 +70,7 @@ fn trace(made: &Made) -> String {
         ),
         Err(error) => format!(
             "failed    {place}: {error}\n          \
-             what was recorded is there; when that is mended, run `voicelt trace recover {place}`\n"
+             what was recorded is there; when that is fixed, run `voicelt trace recover {place}`\n"
         ),
     }
 }

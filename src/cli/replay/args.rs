@@ -45,8 +45,8 @@ pub struct Args {
     /// What the shifts of --scale derive from
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Shape")]
     pub(super) seed: u64,
-    /// Turns that start before this are left out of the headline; those after the trace has run dry
-    /// always are
+    /// Turns that start before this are left out of the headline; those that start in the trace's
+    /// ramp-down always are
     #[arg(
         long,
         value_name = "DURATION",

@@ -175,7 +175,7 @@ impl Args {
         }
         if self.warmup.ns >= extent.drain_ns && self.warmup.ns > 0 {
             return Err(BadInput(anyhow!(
-                "--warmup leaves no steady phase: the trace runs dry {} after its first session",
+                "--warmup leaves no steady phase: the trace's ramp-down begins {} after its first session",
                 Human(extent.drain_ns)
             ))
             .into());
@@ -183,7 +183,7 @@ impl Args {
         Ok(extent)
     }
 
-    /// The steady phase is from the warm-up to when the trace runs dry.
+    /// The steady phase is from the warm-up to the trace's ramp-down.
     fn phases(&self, first: RunTime, extent: &Extent) -> Phases {
         let at = |ns: i64| RunTime(first.0 + ns);
         Phases::steady(at(self.warmup.ns)..at(extent.drain_ns.max(1)))

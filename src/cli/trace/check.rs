@@ -1,4 +1,4 @@
-//! `voicelt trace check` and `seal`: whether a bundle is well, and accepting an edit by hand.
+//! `voicelt trace check` and `seal`: whether a bundle is valid, and accepting an edit by hand.
 
 use std::path::PathBuf;
 

@@ -17,7 +17,7 @@ const LISTED: usize = 10;
 /// Make a trace of the same calls with other voices and no words, and say what is left of them
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Audio is replaced by speech of the same length, of --audio or made up; sessions get new names;
+Audio is replaced by speech of the same length, of --audio or synthetic; sessions get new names;
 texts, transcripts, paths, the origin in time, the day of deletion and the history are dropped.
 
 Examples:

@@ -4,17 +4,17 @@ use crate::doctor::check::Check;
 use crate::results::row::{RequestRow, Status};
 use crate::units::{Human, grpc_code_name};
 
-/// What became of the call; `made_up` when its speech was synthesised.
+/// What became of the call; `synthetic` when its speech was synthesised.
 #[must_use]
-pub fn call(row: &RequestRow, made_up: bool) -> Vec<Check> {
-    let mut checks = vec![outcome(row, made_up)];
+pub fn call(row: &RequestRow, synthetic: bool) -> Vec<Check> {
+    let mut checks = vec![outcome(row, synthetic)];
     if row.status == Status::Ok {
         checks.push(events(row));
     }
     checks
 }
 
-fn outcome(row: &RequestRow, made_up: bool) -> Check {
+fn outcome(row: &RequestRow, synthetic: bool) -> Check {
     let error = row.error.as_deref().unwrap_or("no reason is given");
     let session = &row.wire_session_id;
     match row.status {
@@ -29,9 +29,9 @@ fn outcome(row: &RequestRow, made_up: bool) -> Check {
                 Some(_) => "the stream ended well with a transcript, but no audio came",
                 None => "the stream ended well, but neither a transcript nor audio came",
             };
-            let advice = match made_up && row.first_transcript_ns.is_none() {
+            let advice = match synthetic && row.first_transcript_ns.is_none() {
                 true => {
-                    "a recogniser may hear no words in made-up speech: try a recording with --audio FILE"
+                    "a recogniser may hear no words in synthetic speech: try a recording with --audio FILE"
                 }
                 false => "look into the gateway's log; a recogniser that fails may say nothing",
             };
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recording_that_is_not_heard_is_not_blamed_on_its_being_made_up() {
+    fn a_recording_that_is_not_heard_is_not_blamed_on_its_being_synthetic() {
         let mut unheard = row();
         unheard.status = Status::NoAnswer;
         unheard.first_transcript_ns = None;

@@ -167,7 +167,7 @@ fn beside(base: &Input, run: &Input) -> Against {
     };
     if rows.clusters.contains(&0) || rows.clusters.contains(&1) {
         let what = wording::blocks(base.kind, 2);
-        let needed = format!("everything: chance is reckoned over {what} or more of each run");
+        let needed = format!("everything: chance is computed over {what} or more of each run");
         against.left_out.push(needed);
         return against;
     }

@@ -135,7 +135,7 @@ pub(super) fn warnings(base: &Input, run: &Input) -> Vec<String> {
                 "{name} did not keep its schedule: its figures are not to be trusted"
             )),
             Some(VerdictLevel::Degraded) => {
-                warnings.push(format!("{name} kept its schedule with blemishes"));
+                warnings.push(format!("{name} kept its schedule with minor violations"));
             }
             Some(VerdictLevel::Valid) | None => {}
         }

@@ -65,7 +65,7 @@ pub struct Pairing {
     pub run_rows: u64,
     /// Paired: requests that count in the headline figures of one of the two runs only.
     pub without_partner: u64,
-    /// What chance is reckoned over in the base, since requests within one are alike.
+    /// What chance is computed over in the base, since requests within one are alike.
     pub base_blocks: Blocks,
     /// The same in the run.
     pub run_blocks: Blocks,

@@ -1,4 +1,4 @@
-//! Whole comparisons of made-up runs.
+//! Whole comparisons of synthetic runs.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

@@ -128,7 +128,8 @@ fn is_refused(row: &RequestRow, from_ns: i64) -> bool {
     let is_at_once = row
         .closed_ns
         .is_none_or(|to_ns| to_ns - from_ns < AT_ONCE_NS);
-    let is_other = row.error.as_deref().map(Sign::of).unwrap_or(Sign::None) == Sign::None;
+    let sign = row.error.as_deref().map_or(Sign::None, Sign::of);
+    let is_other = matches!(sign, Sign::None | Sign::Reset);
     let failed = matches!(row.status, Status::Error | Status::NotStarted);
     failed && says_so && is_at_once && is_other && row.first_audio_ns.is_none()
 }

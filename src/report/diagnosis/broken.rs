@@ -23,6 +23,8 @@ pub(super) struct Broken {
     bytes: Option<i64>,
     /// The gRPC code it ended with.
     pub(super) code: u32,
+    /// It was reset.
+    pub(super) is_reset: bool,
 }
 
 impl Broken {
@@ -36,7 +38,7 @@ impl Broken {
     }
 
     fn of(failure: &Failure) -> Option<Broken> {
-        let (Ok(code), Sign::None) = (failure.code, failure.sign) else {
+        let (Ok(code), Sign::None | Sign::Reset) = (failure.code, failure.sign) else {
             return None;
         };
         let (opened_ns, ended_ns) = (failure.opened_ns?, failure.broken_ns?);
@@ -50,6 +52,7 @@ impl Broken {
             since_request_ns: since_request,
             bytes: bytes.and_then(|bytes| bytes.try_into().ok()),
             code,
+            is_reset: failure.sign == Sign::Reset,
         })
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Sign {
     Refused,
     /// The connection was closed for too much traffic: ENHANCE_YOUR_CALM.
     Flood,
+    /// The stream was reset: its gRPC code is ours, not one that a gateway chose.
+    Reset,
 }
 
 impl Sign {
@@ -35,6 +37,8 @@ impl Sign {
             Sign::Flood
         } else if says(&["refused stream", "REFUSED_STREAM"]) {
             Sign::Refused
+        } else if says(&["the server reset the stream"]) {
+            Sign::Reset
         } else {
             Sign::None
         }

@@ -5,10 +5,12 @@ use super::shared::most_frequent;
 use super::{Finding, Kind};
 use crate::report::latencies::expects_answer;
 use crate::results::row::{RequestRow, Status};
-use crate::units::{counted, grouped, percent};
+use crate::units::{NS_PER_S, counted, grouped, percent};
 
 /// Fewer turns are no evidence.
 const FEWEST: usize = 3;
+/// Streams that all break off within this time tell of that moment, not of a stage.
+const MOMENT_NS: i64 = NS_PER_S;
 
 /// A stage of an answer.
 struct Stage {
@@ -108,6 +110,12 @@ impl Answers {
         let (at, count) = most_frequent(stopped.map(|f| f.reached))?;
         let turns = count as u64 * failures.every();
         if count < FEWEST || count * 5 < spoken().count() * 3 || !failures.are_many(turns) {
+            return None;
+        }
+        let of_it = || spoken().filter(|f| f.reached == at && stops(f.code, f.reached));
+        let instants = || of_it().map(|f| f.at_ns);
+        let span_ns = instants().max()? - instants().min()?;
+        if span_ns < MOMENT_NS && of_it().all(|f| f.broken_ns.is_some()) {
             return None;
         }
         let next = self.next(at)?;

@@ -16,13 +16,15 @@ const FEWEST: usize = 5;
 /// How near each other ages must lie: so long, or a share of the age where that is longer.
 const NEAR_NS: i64 = 150 * NS_PER_MS;
 const NEAR_SHARE: i64 = 40;
-/// How near sizes must lie: a few chunks, or a share where that is more.
+/// How near sizes must lie: a few chunks, or a share where that is more; small ones a share as well,
+/// since callers who all send as fast are alike in size where they are alike in age.
 const NEAR_BYTES: i64 = 8_192;
+const SMALL_SHARE: i64 = 16;
 /// A limit is a known one when it lies so near: a share of it, or two chunks.
 const KNOWN_SHARE: i64 = 50;
 /// A timer ends streams at so nearly one age, and so long after the caller's last chunk at least, where
 /// all callers speak for as long: what is answered with a failure takes a time that differs more, or
-/// none, or is of the length of other streams, and has a code of its own.
+/// none, or is of the length of other streams, and has a code of its own, which a reset has not.
 const TIMER_NS: i64 = 25 * NS_PER_MS;
 const NO_ANSWER_NS: i64 = 100 * NS_PER_MS;
 const CUT_CODES: [u32; 3] = [1, 4, 14];
@@ -118,12 +120,16 @@ impl Ages {
     /// Whether the ages of `cluster` lie nearer each other than those of any work do, and others end
     /// well before that.
     fn is_of_a_timer(&self, cluster: &Cluster) -> bool {
-        let (width, n) = (cluster.most - cluster.least, cluster.streams.len() as f64);
+        // A busy machine is late for a few: the middle eight of ten count. They are sorted by age.
+        let streams = &cluster.streams;
+        let few = streams.len() / 10;
+        let (least, most) = (streams[few], streams[streams.len() - 1 - few]);
+        let (width, n) = (most.age_ns - least.age_ns, (streams.len() - 2 * few) as f64);
         let share = width as f64 / NEAR_NS as f64;
         let is_narrow = width <= TIMER_NS && n * share.powf(n - 1.0) < CHANCE;
         let near_it = cluster.least - near(Measure::Age, cluster.least);
         let is_usual = self.age.above(near_it) * 10 > cluster.streams.len() as u64;
-        let is_cut = |stream: &Broken| CUT_CODES.contains(&stream.code);
+        let is_cut = |stream: &Broken| stream.is_reset || CUT_CODES.contains(&stream.code);
         is_narrow && !is_usual && cluster.streams.iter().all(is_cut)
     }
 
@@ -268,7 +274,7 @@ impl Cluster {
 /// How far apart figures of one limit may lie.
 fn near(measure: Measure, figure: i64) -> i64 {
     let least = match measure {
-        Measure::Bytes => NEAR_BYTES,
+        Measure::Bytes => NEAR_BYTES.min(figure / SMALL_SHARE),
         Measure::Age | Measure::SinceRequest => NEAR_NS,
     };
     least.max(figure / NEAR_SHARE)

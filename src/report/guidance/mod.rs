@@ -200,7 +200,7 @@ fn synthetic(around: &Surroundings) -> Option<Advice> {
     let clips = &around.clips;
     let synthetic = clips.iter().filter(|clip| clip.file.is_none()).count();
     let said = format!(
-        "made up of the timing alone: {synthetic} of {}; a recogniser finds no words there",
+        "synthesised from the timing alone: {synthetic} of {}; a recogniser finds no words there",
         counted(clips.len() as u64, "clip")
     );
     (synthetic > 0).then(|| Advice::new(Rule::SyntheticClips, false, said))
@@ -328,7 +328,7 @@ mod tests {
                 "Flat NotJudged: response against load: the load was much the same all the time, or requests are few",
                 "Gpu Warning: GPU utilisation 90 % (rule: < 90 %)",
                 "SilentClips Warning: nothing is said in 2 of 3 clips, so that nothing is to be answered",
-                "SyntheticClips Warning: made up of the timing alone: 1 of 3 clips; a recogniser finds no words there",
+                "SyntheticClips Warning: synthesised from the timing alone: 1 of 3 clips; a recogniser finds no words there",
                 "Baseline Warning: no baseline of this target and these clips beside it; make one: voicelt run --scenario baseline, with the trace as --audio and the same --target",
                 "Repeats Warning: made once: how much such runs differ by themselves is not known; make it again, and compare (`run` has --repeat)",
                 "CoolDown Warning: less than a minute between this run and burst: after a heavy or spike run a gateway needs to cool down",

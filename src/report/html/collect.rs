@@ -11,7 +11,7 @@ use crate::report::sketch::Sketch;
 use crate::results::row::{Phase, RequestRow};
 use crate::units::NS_PER_S;
 
-/// Stretches of time that are told apart, and loads.
+/// Stretches of time that are distinguished, and loads.
 const MOST_TIMES: usize = 160;
 const MOST_LOADS: usize = 48;
 /// Turns that a bin should hold on average.

@@ -15,7 +15,7 @@ use crate::units::{Human, NS_PER_S, grouped};
 const MOST_POINTS: usize = 160;
 /// Rows of a chart's table.
 const MOST_ROWS: usize = 24;
-/// Kinds of failure that are told apart.
+/// Kinds of failure that are distinguished.
 const KINDS: [Ink; 4] = [Ink::Bad, Ink::Bad2, Ink::Bad3, Ink::Bad4];
 
 /// Some seconds of a timeline together.
@@ -293,7 +293,7 @@ impl OverTime<'_> {
         let mut kinds: Vec<(&str, u64)> = kinds.into_iter().collect();
         kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let all: u64 = kinds.iter().map(|(_, count)| count).sum();
-        // All that are not told apart share the last ink.
+        // All that are not distinguished share the last ink.
         let ink = |kind: &str| {
             let rank = kinds
                 .iter()

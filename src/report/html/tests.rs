@@ -1,4 +1,4 @@
-//! Pages of made-up runs: nothing from outside becomes markup, and no run makes a page that is too
+//! Pages of synthetic runs: nothing from outside becomes markup, and no run makes a page that is too
 //! large or not well-formed.
 
 use std::path::Path;

@@ -52,7 +52,7 @@ fn verdict(verdict: Option<&Verdict>, held: bool) -> Vec<TestCase> {
         .collect()
 }
 
-/// The level is the worst of all reasons, so that one of an invalid verdict may be a blemish alone:
+/// The level is the worst of all reasons, so that one of an invalid verdict may be a minor violation alone:
 /// which is not known any more.
 fn reason(level: VerdictLevel, text: &str, held: bool) -> TestCaseStatus {
     match level {

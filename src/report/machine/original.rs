@@ -15,7 +15,7 @@ use super::seconds::seconds;
 use super::spread::{OriginalSpread, Spread, Values};
 use crate::results::row::{RequestRow, Status};
 
-/// Most messages that are told apart.
+/// Most messages that are distinguished.
 const MOST_MESSAGES: usize = 10_000;
 /// What stands for the messages beyond those.
 const OTHERS: &str = "(other messages)";

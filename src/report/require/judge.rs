@@ -208,7 +208,7 @@ fn not_enough(level: Level, figures: &Percentiles) -> String {
     }
 }
 
-/// The lag is over all chunks of the run: those of the steady phase are not told apart.
+/// The lag is over all chunks of the run: those of the steady phase are not distinguished.
 fn lag(statistic: LagStatistic, requirement: &Requirement, summary: &Summary) -> Figure {
     let Some(lag) = &summary.lag else {
         return Figure::Unknown("no chunk is known to have been sent".to_owned());

@@ -1,4 +1,4 @@
-//! Made-up runs and logs, written and joined.
+//! Synthetic runs and logs, written and joined.
 
 use super::*;
 use crate::results::manifest::RunManifest;

@@ -12,7 +12,7 @@ use crate::trace::stream::{Bundle, SessionRows};
 use crate::trace::writer::{BundleWriter, ClipAudio};
 use crate::units::grpc_code_name;
 
-/// Makes a bundle of the sessions of `from` with other audio (speech of `library`, or made up) of
+/// Makes a bundle of the sessions of `from` with other audio (speech of `library`, or synthetic) of
 /// the same lengths and extents of speech, with new names, and without texts, paths, origin and
 /// history. Returns with it what is left.
 ///
@@ -48,7 +48,7 @@ pub fn anonymize(
         left.take_in(&rows);
         writer.session(rows)?;
     }
-    let audio = library.map_or("made up", |library| &library.manifest.name);
+    let audio = library.map_or("synthetic", |library| &library.manifest.name);
     let step = output.step("anonymize", json!({ "audio": audio }));
     let bare = TraceManifest {
         contains: vec!["audio".to_owned()],

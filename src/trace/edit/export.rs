@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::EditError;
 use crate::trace::stream::Bundle;
+use crate::units::plain_json;
 
 /// An event as a line of JSON. Absent values are left out.
 #[derive(Serialize)]
@@ -55,7 +56,8 @@ pub fn export(bundle: &Bundle, out: &mut dyn Write) -> Result<(), EditError> {
 }
 
 fn write_line(line: &Line<'_>, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, line)?;
+    let line = serde_json::to_string(line)?;
+    out.write_all(plain_json(&line).as_bytes())?;
     out.write_all(b"\n")
 }
 
@@ -85,5 +87,27 @@ mod tests {
         assert_eq!(lines[4]["at_ns"], 5_000_000_000_i64);
         assert_eq!(lines[4]["session_id"], "call-5");
         assert!(lines[3].get("clip_id").is_none() && lines[3].get("text").is_none());
+    }
+
+    #[test]
+    fn a_name_from_outside_steers_no_terminal_and_stays_itself() {
+        let line = Line {
+            session: 0,
+            session_id: "a\u{9b}2J\u{202e}",
+            turn: 0,
+            at_ns: 0,
+            kind: "audio",
+            clip_id: None,
+            offset_bytes: None,
+            chunk_bytes: 0,
+            interval_ns: 0,
+            count: 0,
+            text: None,
+        };
+        let mut out = Vec::new();
+        write_line(&line, &mut out).unwrap();
+        assert!(out.is_ascii());
+        let read: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(read["session_id"], line.session_id);
     }
 }

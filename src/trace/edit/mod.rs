@@ -54,7 +54,7 @@ pub enum EditError {
     Export(std::io::Error),
     /// The library cannot stand in for a clip.
     #[error(
-        "{library} holds no speech at {rate_hz} Hz to stand in for clips of that rate; leave --audio out for made-up audio"
+        "{library} holds no speech at {rate_hz} Hz to stand in for clips of that rate; leave --audio out for synthetic audio"
     )]
     NoStandIn {
         /// The library's bundle.
@@ -64,7 +64,7 @@ pub enum EditError {
     },
     /// The library is as private as what it is to replace.
     #[error(
-        "{library} was recorded from live calls, so its audio makes nothing anonymous; name a prepared trace, or leave --audio out for made-up audio"
+        "{library} was recorded from live calls, so its audio makes nothing anonymous; name a prepared trace, or leave --audio out for synthetic audio"
     )]
     PrivateLibrary {
         /// The library's bundle.

@@ -12,7 +12,7 @@ const CANDIDATES: usize = 16;
 
 /// Where stand-ins come from.
 pub(super) struct StandIns<'a> {
-    /// A library and its clips with speech, the shortest first; made-up audio without one.
+    /// A library and its clips with speech, the shortest first; synthetic audio without one.
     library: Option<(&'a Bundle, Vec<&'a ClipRow>)>,
 }
 
@@ -61,7 +61,7 @@ impl<'a> StandIns<'a> {
         let needed = speech_samples(clip);
         let extent = clip.speech_start_samples..clip.speech_start_samples + needed;
         let Some((library, spoken)) = self.library.as_ref().filter(|_| needed > 0) else {
-            // No seed of made-up clips of a library, so that the voice is another one.
+            // No seed of synthetic clips of a library, so that the voice is another one.
             let seed = !u64::from(clip.clip);
             let rate = SampleRate(clip.sample_rate_hz);
             return Ok(speech_like(clip.samples, extent, rate, seed));

@@ -9,6 +9,7 @@ use super::number::{self, Durations};
 use super::source::each_row;
 use super::{ImportError, LogSpec};
 use crate::trace::arrivals::MAX_SESSIONS;
+use crate::units::plain;
 
 /// Bad rows that are named; the rest are counted.
 pub const NAMED: usize = 10;
@@ -280,10 +281,10 @@ fn row(
 pub(super) fn shortened(text: &str) -> String {
     const SHOWN: usize = 60;
     let shown: String = text.chars().take(SHOWN).collect();
-    let shown = shown.replace(char::is_control, " ");
+    let shown = plain(&shown);
     match text.chars().nth(SHOWN) {
         Some(_) => format!("{shown}…"),
-        None => shown,
+        None => shown.into_owned(),
     }
 }
 

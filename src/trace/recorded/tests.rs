@@ -1,4 +1,4 @@
-//! Made-up calls, written as what happens in them.
+//! Synthetic calls, written as what happens in them.
 
 use super::call::Call;
 use crate::trace::journal::{JournalKind, JournalRow};

@@ -1,4 +1,4 @@
-//! Rows in any order and of any kind become a bundle that is well, with every chunk in it that a
+//! Rows in any order and of any kind become a bundle that is valid, with every chunk in it that a
 //! trace can hold.
 
 use std::sync::LazyLock;

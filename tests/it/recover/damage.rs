@@ -1,4 +1,4 @@
-//! Whatever a crash leaves becomes a bundle that is well.
+//! Whatever a crash leaves becomes a bundle that is valid.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! Recordings are finished from their journals: what was recorded is in the bundle, to the byte and
-//! the nanosecond, and whatever a crash leaves becomes a bundle that is well.
+//! the nanosecond, and whatever a crash leaves becomes a bundle that is valid.
 
 mod any;
 mod caller;

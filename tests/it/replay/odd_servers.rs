@@ -164,7 +164,7 @@ fn gzip(content: Content) -> Bytes {
 fn gzip_is_offered_and_read() {
     let server = Odd::calls(|request, mut respond: SendResponse<Bytes>| async move {
         let offered = request.headers()["grpc-accept-encoding"].clone();
-        assert_eq!(offered, "gzip");
+        assert_eq!(offered, "gzip, deflate");
         heard(request.into_body()).await;
         let mut body = respond
             .send_response(head(200, "application/grpc"), false)

@@ -65,6 +65,28 @@ fn a_gateway_that_asks_for_a_certificate_is_shown_ours() {
 }
 
 #[test]
+fn a_gateway_that_asks_for_a_certificate_and_hangs_up_is_not_taken_for_one_without_http2() {
+    let desk = Desk::with_trace("--synth speech-like:1s");
+    let ours = localhost();
+    let (front, pem) = Front::curt_mutual_tls(&ours);
+    desk.write("ca.pem", pem);
+    desk.write("ours.pem", ours.cert.pem());
+    desk.write("ours.key", ours.signing_key.serialize_pem());
+    let target = format!("-t https://localhost:{} --ca ca.pem", front.port);
+    desk.voicelt(&format!("replay calls.vtrace {target}"))
+        .exits(3)
+        .says("asked for a client certificate, and hung up when it got none")
+        .says("--cert FILE and --key FILE");
+    desk.voicelt(&format!(
+        "replay calls.vtrace {target} --cert ours.pem --key ours.key"
+    ))
+    .exits(3)
+    .says("hung up when it had seen ours");
+    desk.voicelt(&format!("doctor {target}"))
+        .says("asked for a client certificate");
+}
+
+#[test]
 fn a_name_other_than_the_targets_can_be_asked_for_and_verification_left_out() {
     let desk = Desk::with_trace("--synth speech-like:1s");
     let (_gateway, address) = desk.gateway("");

@@ -38,16 +38,32 @@ impl Front {
         (Front::of_config(address, config, &made), pem)
     }
 
+    /// As [`Front::mutual_tls`], and hangs up on callers without a certificate when the handshake
+    /// is over, without a word, as grpcio does.
+    pub(crate) fn curt_mutual_tls(caller: &CertifiedKey<KeyPair>) -> (Front, String) {
+        let made = localhost();
+        let pem = made.cert.pem();
+        let mut roots = RootCertStore::empty();
+        roots.add(caller.cert.der().clone()).unwrap();
+        let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).allow_unauthenticated();
+        let config = ServerConfig::builder().with_client_cert_verifier(verifier.build().unwrap());
+        let acceptor = acceptor(config, &made);
+        let front = Front::new("", move |caller| {
+            let accepted = acceptor.accept(caller);
+            async {
+                drop(accepted.await);
+                None::<TcpStream>
+            }
+        });
+        (front, pem)
+    }
+
     fn of_config(
         address: &str,
         config: ConfigBuilder<ServerConfig, WantsServerCert>,
         made: &CertifiedKey<KeyPair>,
     ) -> Front {
-        let certificate = CertificateDer::from(made.cert.der().to_vec());
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-        let mut config = config.with_single_cert(vec![certificate], key).unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = acceptor(config, made);
         Front::new(address, move |caller| {
             let accepted = acceptor.accept(caller);
             // A client that does not trust us hangs up.
@@ -89,6 +105,17 @@ impl Front {
             _runtime: runtime,
         }
     }
+}
+
+fn acceptor(
+    config: ConfigBuilder<ServerConfig, WantsServerCert>,
+    made: &CertifiedKey<KeyPair>,
+) -> TlsAcceptor {
+    let certificate = CertificateDer::from(made.cert.der().to_vec());
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let mut config = config.with_single_cert(vec![certificate], key).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
 }
 
 /// A certificate for `localhost` that signs itself.

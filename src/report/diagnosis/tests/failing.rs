@@ -423,3 +423,21 @@ fn an_outage_is_no_pool() {
     let found = kinds(&rows, &timeline(10, |_| 7));
     assert_eq!(found, [Kind::AnswersStop]);
 }
+
+#[test]
+fn streams_that_break_at_one_moment_do_not_stop_at_a_stage() {
+    // A gateway that is killed under three answers.
+    let rows: Vec<_> = (0..30)
+        .map(|n| match n {
+            10..13 => RequestRow {
+                grpc_code: Some(14),
+                error: Some("UNAVAILABLE: the connection broke".to_owned()),
+                closed_ns: turn(12, start(12), 200, 5).first_audio_ns,
+                ..stopped(n, 6, Status::Error)
+            },
+            _ => turn(n, start(n), 200, 5),
+        })
+        .collect();
+    let found = kinds(&rows, &timeline(10, |_| 5));
+    assert!(!found.contains(&Kind::AnswersStop), "{found:?}");
+}

@@ -143,6 +143,46 @@ fn a_limit_is_told_by_its_timer_where_all_callers_speak_for_as_long() {
 }
 
 #[test]
+fn a_timer_that_resets_streams_is_told_whatever_their_answers_had_come_to() {
+    // Most within a few milliseconds, one late; some in the middle of their answer.
+    let mut noise = noise(6);
+    let rows: Vec<_> = (0..30)
+        .map(|n| {
+            let late_ms = if n == 7 { 90 } else { 0 };
+            let age_ms = 1_801 + (noise() * 20.0) as i64 + late_ms;
+            let row = broken(n, i64::from(n) * 500, age_ms, 1_480);
+            let answered = turn(n, i64::from(n) * 500, 200, 5);
+            RequestRow {
+                grpc_code: Some(13),
+                error: Some("INTERNAL: the server reset the stream: INTERNAL_ERROR".to_owned()),
+                processing_ns: answered.processing_ns,
+                first_audio_ns: answered.first_audio_ns.filter(|_| n % 3 > 0),
+                ..row
+            }
+        })
+        .collect();
+    let found = only(Kind::StreamLimit, &rows, &timeline(20, |_| 5));
+    assert!(found.title.contains("1.81 s after"), "{found:?}");
+    // The same code, chosen by the gateway when a call has failed.
+    let failed = rows.into_iter().map(|row| RequestRow {
+        error: Some("INTERNAL: synthesis failed".to_owned()),
+        ..row
+    });
+    let found = kinds(&failed.collect::<Vec<_>>(), &timeline(20, |_| 5));
+    assert!(!found.contains(&Kind::StreamLimit), "{found:?}");
+}
+
+#[test]
+fn small_streams_of_many_ages_are_not_cut_off_at_a_size() {
+    // Ages over 350 ms, which is as much as 11 kB at 16 kHz.
+    let age_ms = |n: u32| 1_100 + i64::from(n * 7 % 30) * 12;
+    let rows: Vec<_> = (0..30)
+        .map(|n| broken(n, i64::from(n) * 500, age_ms(n), 5_000))
+        .collect();
+    only(Kind::FrequentError, &rows, &timeline(20, |_| 5));
+}
+
+#[test]
 fn a_limit_on_the_body_is_told_by_its_size() {
     // 8 kHz and 16 kHz callers: one size, two ages.
     let rows: Vec<_> = (0..40)

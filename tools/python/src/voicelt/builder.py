@@ -78,7 +78,7 @@ class TraceBuilder:
     def synth(
         self, duration: float, signal: Literal["speech-like", "tone", "noise"] = "speech-like"
     ) -> Clip:
-        """A clip that is made up, of so many seconds."""
+        """A synthetic clip of so many seconds."""
         with tempfile.TemporaryDirectory() as place:
             made = Path(place) / "made.vtrace"
             spec = f"{signal}:{round(duration * _NS_PER_S)}ns"
