@@ -40,6 +40,8 @@ pub(super) struct Outcome {
     pub(super) info: Option<SourceInfo>,
     /// Its clips, or why there are none.
     pub(super) clips: Result<Vec<(Channel, ClipRow)>, String>,
+    /// What was odd about it, and how it was taken.
+    pub(super) note: Option<String>,
 }
 
 /// Why a conversion ends early.
@@ -88,6 +90,7 @@ pub(super) fn convert(
             return Ok(Outcome {
                 info: None,
                 clips: Err(reason.to_string()),
+                note: None,
             });
         }
     };
@@ -100,7 +103,8 @@ pub(super) fn convert(
         None => Err("the conversion failed on its content".to_owned()),
     };
     let info = Some(decoder.info().clone());
-    Ok(Outcome { info, clips })
+    let note = (!decoder.notes().is_empty()).then(|| decoder.notes().join("; "));
+    Ok(Outcome { info, clips, note })
 }
 
 fn clips_of(

@@ -42,6 +42,21 @@ pub struct SourceInfo {
     pub frames: Option<u64>,
     /// Every decoded sample is a 16-bit integer over 32,768 exactly.
     pub exact_16_bit: bool,
+    /// Who decodes it.
+    pub decoder: DecoderUsed,
+    /// What is cut off at its start and end as no audio of the source: where the figures are from, and
+    /// samples a channel, such as `LAME tag 1105+900`; none where nothing is.
+    pub trim: Option<String>,
+}
+
+crate::names! {
+    /// Who decodes a file.
+    pub enum DecoderUsed {
+        /// This program.
+        Native = "native",
+        /// An `ffmpeg` that was found on `PATH`.
+        Ffmpeg = "ffmpeg",
+    }
 }
 
 /// A file that is being decoded.
@@ -54,6 +69,7 @@ pub struct Decoder {
     promised: Option<u64>,
     decoded: u64,
     ended: bool,
+    notes: Vec<String>,
 }
 
 enum Source {
@@ -76,6 +92,12 @@ impl Decoder {
     #[must_use]
     pub fn info(&self) -> &SourceInfo {
         &self.info
+    }
+
+    /// What was odd about the file, and how it was taken; complete when it is decoded to its end.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Replaces the content of `out` with the next samples, one vector a channel, all of equal
@@ -209,6 +231,8 @@ fn open_raw(file: File, bytes: u64, raw: RawFormat) -> Decoder {
                     channels: 1,
                     frames: Some(bytes * 2),
                     exact_16_bit: true,
+                    decoder: DecoderUsed::Native,
+                    trim: None,
                 },
                 Source::G722(Box::new(G722Stream::new(reader))),
             );
@@ -277,6 +301,8 @@ fn open_foreign(path: &Path, codec: &str, demuxer: Option<&str>) -> Result<Decod
         channels: header.channels,
         frames: None,
         exact_16_bit: false,
+        decoder: DecoderUsed::Ffmpeg,
+        trim: None,
     };
     Ok(Decoder::new(info, Source::Pcm(stream)))
 }
@@ -290,6 +316,7 @@ impl Decoder {
             promised: None,
             decoded: 0,
             ended: false,
+            notes: Vec::new(),
         }
     }
 
@@ -307,6 +334,8 @@ impl Decoder {
             channels,
             frames: bytes.map(|bytes| bytes / frame_bytes),
             exact_16_bit: format.exact_16_bit(),
+            decoder: DecoderUsed::Native,
+            trim: None,
         };
         Self::new(info, Source::Pcm(PcmStream::new(reader, format, channels)))
     }
@@ -319,6 +348,7 @@ impl Decoder {
             promised: opened.promised,
             decoded: 0,
             ended: false,
+            notes: Vec::new(),
         }
     }
 }
@@ -353,6 +383,8 @@ mod tests {
             channels: 1,
             frames: Some(3),
             exact_16_bit: true,
+            decoder: DecoderUsed::Native,
+            trim: None,
         };
         assert_eq!(decoder.info(), &expected);
         let mut block = Vec::new();

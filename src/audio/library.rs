@@ -60,6 +60,15 @@ pub struct Skipped {
     pub reason: String,
 }
 
+/// A file that gave clips, but was odd.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    /// The file, as in its [`SourceRow`].
+    pub path: String,
+    /// What was odd about it, and how it was taken.
+    pub note: String,
+}
+
 /// What a conversion made.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Pool {
@@ -73,6 +82,8 @@ pub struct Pool {
     pub reused: u64,
     /// Files that gave no clip.
     pub skipped: Vec<Skipped>,
+    /// Files that gave clips, but were odd.
+    pub noted: Vec<Noted>,
     /// Files in folders that do not look like audio and were not tried.
     pub ignored: u64,
     /// Paths in the labels file that are no file of these.
@@ -250,6 +261,7 @@ pub fn convert(
     let mut numbers = HashMap::new();
     for made in made {
         pool.skipped.extend(made.skipped());
+        pool.noted.extend(made.noted());
         pool.reused += u64::from(made.reused);
         pool.converted += u64::from(!made.reused && made.skipped().is_none());
         for (source, clip) in made.rows {
@@ -320,6 +332,13 @@ impl Made {
             reason: row.skipped.clone().unwrap_or_default(),
         })
     }
+
+    fn noted(&self) -> Option<Noted> {
+        let (row, _) = self.rows.iter().find(|(row, _)| row.skipped.is_none())?;
+        let note = row.note.clone()?;
+        let path = row.path.clone();
+        Some(Noted { path, note })
+    }
 }
 
 impl<'a> LibraryFile<'a> {
@@ -345,6 +364,9 @@ impl<'a> LibraryFile<'a> {
             settings_hash: spec.hash(raw, label),
             clip: None,
             skipped: None,
+            decoder: None,
+            trim: None,
+            note: None,
         };
         LibraryFile {
             number,
@@ -391,6 +413,7 @@ impl<'a> LibraryFile<'a> {
         let rows = clips.into_iter().map(|(channel, clip)| {
             let row = SourceRow {
                 channel: channel.name().to_owned(),
+                note: outcome.note.clone(),
                 ..self.described(outcome.info.as_ref())
             };
             (row, Some(clip))
@@ -419,6 +442,8 @@ impl<'a> LibraryFile<'a> {
                 codec: info.codec.clone(),
                 rate_hz: info.rate_hz,
                 channels: u32::from(info.channels),
+                decoder: Some(info.decoder.name().to_owned()),
+                trim: info.trim.clone(),
                 ..row
             },
             None => row,

@@ -33,7 +33,7 @@ mod transcripts;
 mod walk;
 mod wav;
 
-pub use decode::{Decoder, SourceInfo, open};
+pub use decode::{Decoder, DecoderUsed, SourceInfo, open};
 pub use error::DecodeError;
 pub use raw::{RawCodec, RawFormat, RawFormatError};
 pub use resample::{ResampleError, Resampler};

@@ -21,7 +21,7 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration;
 
 use super::aac;
-use super::decode::{SourceInfo, check_range};
+use super::decode::{DecoderUsed, SourceInfo, check_range};
 use super::error::DecodeError;
 use super::mp4::Mp4Facts;
 use super::opus::{OpusPackets, RATE_HZ as OPUS_RATE_HZ};
@@ -128,6 +128,8 @@ pub(super) fn open(file: File, mp4: Option<Mp4Facts>) -> Result<Opened, DecodeEr
         frames: promised,
         exact_16_bit: block.is_16_bit
             || (block.is_integer && params.bits_per_sample.is_some_and(|bits| bits <= 16)),
+        decoder: DecoderUsed::Native,
+        trim: None,
     };
     Ok(Opened {
         info,

@@ -10,7 +10,7 @@ use crate::pcm::synth::Signal;
 use crate::units::{NS_PER_MS, duration_ns};
 
 /// Raise it when equal files and settings come to give other clips than before.
-const CONVERSION: u32 = 1;
+const CONVERSION: u32 = 2;
 
 crate::names! {
     /// Which channels of a file become clips. A file of one channel gives one clip, whatever the choice.

@@ -228,6 +228,9 @@ mod tests {
             settings_hash: String::new(),
             clip: Some(clip),
             skipped: None,
+            decoder: None,
+            trim: None,
+            note: None,
         });
         let last = files.iter().map(|&(_, clip)| clip).max().unwrap();
         let clips = (0..=last).map(|clip| ClipRow {

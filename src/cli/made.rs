@@ -16,10 +16,14 @@ pub(crate) fn files(pool: &Pool) -> String {
     let mut text = String::new();
     if !pool.sources.is_empty() {
         text = format!(
-            "files     {} converted, {} reused, {} skipped; {} others did not look like audio\n",
+            "files     {} converted, {} reused, {} skipped{}; {} others did not look like audio\n",
             pool.converted,
             pool.reused,
             pool.skipped.len(),
+            match pool.noted.len() {
+                0 => String::new(),
+                odd => format!(", {odd} noted as odd"),
+            },
             pool.ignored
         );
     }
@@ -27,6 +31,10 @@ pub(crate) fn files(pool: &Pool) -> String {
     let reasons = reasons.map(|file| format!("{}: {}", file.path, file.reason));
     let reasons: Vec<_> = reasons.collect();
     push_list(&mut text, "skipped", &reasons, reasons.len());
+    let notes = pool.noted.iter();
+    let notes = notes.map(|file| format!("{}: {}", file.path, file.note));
+    let notes: Vec<_> = notes.collect();
+    push_list(&mut text, "noted", &notes, notes.len());
     let labels = pool.unused_labels.iter();
     let labels =
         labels.map(|path| format!("{path}: has a speech label, but is not among the files"));
@@ -106,7 +114,7 @@ pub(crate) fn push_list(text: &mut String, label: &str, items: &[String], all: u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::library::Skipped;
+    use crate::audio::library::{Noted, Skipped};
     use crate::trace::arrivals::Limits;
     use crate::trace::model::SourceRow;
 
@@ -122,6 +130,9 @@ mod tests {
             settings_hash: String::new(),
             clip: None,
             skipped: None,
+            decoder: None,
+            trim: None,
+            note: None,
         }
     }
 
@@ -147,6 +158,24 @@ mod tests {
         assert!(
             said.ends_with("9.wav: empty\n          and 2 more\n"),
             "{said}"
+        );
+    }
+
+    #[test]
+    fn odd_files_are_counted_and_listed() {
+        let pool = Pool {
+            sources: vec![source()],
+            converted: 1,
+            noted: vec![Noted {
+                path: "0.wav".to_owned(),
+                note: "cut short".to_owned(),
+            }],
+            ..Pool::default()
+        };
+        assert_eq!(
+            files(&pool),
+            "files     1 converted, 0 reused, 0 skipped, 1 noted as odd; 0 others did not look like \
+             audio\nnoted     0.wav: cut short\n"
         );
     }
 

@@ -226,6 +226,15 @@ crate::table! {
         pub clip: Option<u32> [""],
         /// Why it was skipped; null when it was not.
         pub skipped: Option<String> [""],
+        /// Who decoded it: `native` (this program) or `ffmpeg`; null when it could not be read, and in
+        /// older traces.
+        pub decoder: Option<String> [""],
+        /// What was cut off at its start and end as no audio of the source: where the figures are from,
+        /// and samples of the source a channel, such as `LAME tag 1105+900`; null where nothing was.
+        pub trim: Option<String> [""],
+        /// What was odd about it, and how it was taken, such as `cut short: decoded 61 of 1200 s`; null
+        /// when nothing was.
+        pub note: Option<String> [""],
     }
 }
 

@@ -199,6 +199,9 @@ mod tests {
             settings_hash: String::new(),
             clip,
             skipped: None,
+            decoder: None,
+            trim: None,
+            note: None,
         };
         let write = |rows: &[SourceRow]| {
             table::write_all(&bundle.dir.join("sources.parquet"), 100, &[], rows).unwrap();

@@ -133,6 +133,9 @@ fn tables_of_millions_of_equal_rows_are_refused() {
         settings_hash: String::new(),
         clip: None,
         skipped: None,
+        decoder: None,
+        trim: None,
+        note: None,
     };
     fill(&desk, source, 320);
     // All its tables but that one are as they were.
