@@ -9,10 +9,10 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use super::container::{self, Container};
 use super::error::DecodeError;
 use super::ffmpeg;
 use super::g722::G722Stream;
-use super::mp4;
 use super::packets::{self, PacketStream};
 use super::pcm_stream::{PcmStream, fill};
 use super::raw::{RawCodec, RawFormat};
@@ -134,6 +134,9 @@ impl Decoder {
             },
         };
         if !more {
+            if let Source::Packets(stream) = &self.source {
+                self.notes.extend(stream.notes());
+            }
             self.check_length()?;
             return Ok(false);
         }
@@ -193,8 +196,8 @@ fn open_file(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError
     };
     let opened = match content {
         Content::Wav => open_wav(file, bytes),
-        Content::Mp4 => open_mp4(file),
-        Content::Native => packets::open(file, None).map(Decoder::of_packets),
+        Content::Contained(container) => open_container(container, file),
+        Content::Native => packets::open(file).map(Decoder::of_packets),
         Content::Foreign(codec) => return open_foreign(path, codec, None),
         Content::Headerless(demuxer) => return open_foreign(path, demuxer, Some(demuxer)),
         Content::NotAudio(what) => Err(DecodeError::NotAudio(what.to_owned())),
@@ -256,7 +259,7 @@ fn open_wav(file: File, bytes: u64) -> Result<Decoder, DecodeError> {
         WavCodec::Adpcm => {
             let mut file = reader.into_inner();
             file.seek(SeekFrom::Start(0))?;
-            return packets::open(file, None).map(Decoder::of_packets);
+            return packets::open(file).map(Decoder::of_packets);
         }
         WavCodec::Foreign(_) => {
             return Err(DecodeError::NoDecoder {
@@ -285,12 +288,9 @@ fn open_wav(file: File, bytes: u64) -> Result<Decoder, DecodeError> {
     }
 }
 
-fn open_mp4(mut file: File) -> Result<Decoder, DecodeError> {
-    let facts = mp4::inspect(&mut file)?;
-    if facts.encrypted {
-        return Err(DecodeError::Protected);
-    }
-    packets::open(file, Some(facts)).map(Decoder::of_packets)
+fn open_container(container: Container, file: File) -> Result<Decoder, DecodeError> {
+    let demuxed = container::open(container, Box::new(file))?;
+    packets::open_demuxed(demuxed).map(Decoder::of_packets)
 }
 
 fn open_foreign(path: &Path, codec: &str, demuxer: Option<&str>) -> Result<Decoder, DecodeError> {

@@ -5,10 +5,11 @@
 //!
 //! Who decodes what: WAV and headerless telephony are read here (`wav`, `raw`, `g722`), Opus
 //! by `opus-pure`, everything else that is common by `symphonia`, and what is left by an `ffmpeg`
-//! on `PATH`.
+//! on `PATH`. MP4, Matroska and CAF are taken apart by `container`, other files by `symphonia`.
 
 mod aac;
 mod clip;
+mod container;
 mod convert;
 pub mod decode;
 mod error;
@@ -18,7 +19,6 @@ mod labels;
 pub mod library;
 pub mod list;
 mod made_up;
-mod mp4;
 mod normalize;
 mod opus;
 mod packets;

@@ -66,6 +66,11 @@ impl OpusPackets {
     }
 }
 
+/// Samples at the start that an identification header says are no audio.
+pub(super) fn pre_skip(head: &[u8]) -> Option<u64> {
+    parse_head(head).map(|head| u64::from(head.pre_skip))
+}
+
 fn parse_head(head: &[u8]) -> Option<Head> {
     let head = head.strip_prefix(b"OpusHead")?;
     let &[

@@ -1,8 +1,7 @@
 //! Everything that `symphonia` demuxes, decoded by it or (Opus) by `opus-pure`.
 //!
-//! Encoder delay and padding are cut off where the demuxer tells them, as ffmpeg does; the padding of
-//! the last packet in Matroska is not told, and kept (20 ms at most). Packets that cannot be decoded
-//! are left out, as ffmpeg does too, until they are the greater part.
+//! Encoder delay and padding are cut off where the demuxer tells them, as ffmpeg does. Packets that
+//! cannot be decoded are left out, as ffmpeg does too, until they are the greater part.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,17 +12,16 @@ use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP1, COD
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP3, CODEC_ID_OPUS};
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder};
 use symphonia::core::errors::Error;
-use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_CAF};
-use symphonia::core::formats::well_known::{FORMAT_ID_MKV, FORMAT_ID_OGG};
+use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_OGG};
 use symphonia::core::formats::{FormatReader, Track, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration;
 
 use super::aac;
+use super::container::{Demuxed, Notes};
 use super::decode::{DecoderUsed, SourceInfo, check_range};
 use super::error::DecodeError;
-use super::mp4::Mp4Facts;
 use super::opus::{OpusPackets, RATE_HZ as OPUS_RATE_HZ};
 use super::resample::MIN_RATE_HZ;
 
@@ -36,8 +34,11 @@ pub(super) struct PacketStream {
     track: u32,
     codec: Codec,
     is_mpeg_audio_without_delay: bool,
-    /// Whether the trims of packets are cut here; other decoders cut them themselves.
-    cuts_trims: bool,
+    /// Whether the duration of a packet is what is kept of it, and one without data a pause.
+    is_demuxed_here: bool,
+    /// What the last packet was decoded to, by which a pause is made.
+    last: Option<(Block, usize)>,
+    notes: Notes,
     /// Packets that were looked at before decoding began.
     ahead: VecDeque<Packet>,
     /// Samples a channel that are still to be cut off at the start.
@@ -60,12 +61,11 @@ pub(super) struct Opened {
     pub(super) promised: Option<u64>,
 }
 
-/// Finds the audio track of `file` and decodes its first block. `mp4` is what is known of an MP4
-/// file besides.
+/// Finds the audio track of `file` and decodes its first block.
 ///
 /// # Errors
 /// [`DecodeError::NoDecoder`] for what ffmpeg should be asked to decode.
-pub(super) fn open(file: File, mp4: Option<Mp4Facts>) -> Result<Opened, DecodeError> {
+pub(super) fn open(file: File) -> Result<Opened, DecodeError> {
     let source = MediaSourceStream::new(Box::new(file), Default::default());
     let format = symphonia::default::get_probe()
         .probe(
@@ -80,6 +80,21 @@ pub(super) fn open(file: File, mp4: Option<Mp4Facts>) -> Result<Opened, DecodeEr
             },
             e => damage(&e),
         })?;
+    open_track(format, None)
+}
+
+/// Decodes the first block of a file that was taken apart.
+///
+/// # Errors
+/// As those of [`open`].
+pub(super) fn open_demuxed(demuxed: Demuxed) -> Result<Opened, DecodeError> {
+    open_track(demuxed.reader, Some((demuxed.trim, demuxed.notes)))
+}
+
+fn open_track(
+    format: Box<dyn FormatReader>,
+    demuxed: Option<(Option<String>, Notes)>,
+) -> Result<Opened, DecodeError> {
     let track = format
         .default_track(TrackType::Audio)
         .or_else(|| format.first_track(TrackType::Audio))
@@ -97,12 +112,18 @@ pub(super) fn open(file: File, mp4: Option<Mp4Facts>) -> Result<Opened, DecodeEr
     let is_mpeg_audio = [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&params.codec);
     let mut stream = PacketStream {
         track: track.id,
-        is_mpeg_audio_without_delay: is_mpeg_audio && track.delay.is_none(),
-        cuts_trims: [CODEC_ID_AAC, CODEC_ID_OPUS].contains(&params.codec),
+        is_mpeg_audio_without_delay: is_mpeg_audio && track.delay.is_none() && demuxed.is_none(),
+        is_demuxed_here: demuxed.is_some(),
+        last: None,
+        notes: demuxed
+            .as_ref()
+            .map(|(_, notes)| notes.clone())
+            .unwrap_or_default(),
         ahead: VecDeque::new(),
         skip: match &codec {
-            Codec::Opus(opus) => opus.pre_skip,
-            Codec::Symphonia(_) => 0,
+            Codec::Opus(opus) if demuxed.is_none() => opus.pre_skip,
+            _ if demuxed.is_some() => u64::from(track.delay.unwrap_or(0)),
+            Codec::Opus(_) | Codec::Symphonia(_) => 0,
         },
         codec,
         format,
@@ -112,10 +133,7 @@ pub(super) fn open(file: File, mp4: Option<Mp4Facts>) -> Result<Opened, DecodeEr
     if params.codec == CODEC_ID_AAC {
         stream.refuse_he_aac(params)?;
     }
-    if let (Codec::Symphonia(_), Some(mp4)) = (&stream.codec, mp4) {
-        stream.skip = delay_samples(mp4, params.sample_rate.unwrap_or(0));
-    }
-    let promised = promised_samples(&track, &stream, &name);
+    let promised = promised_samples(&track, &stream);
     let mut first_block = Vec::new();
     let Some(block) = stream.next_block(&mut first_block)? else {
         return Err(DecodeError::NoSamples);
@@ -129,7 +147,7 @@ pub(super) fn open(file: File, mp4: Option<Mp4Facts>) -> Result<Opened, DecodeEr
         exact_16_bit: block.is_16_bit
             || (block.is_integer && params.bits_per_sample.is_some_and(|bits| bits <= 16)),
         decoder: DecoderUsed::Native,
-        trim: None,
+        trim: demuxed.and_then(|(trim, _)| trim),
     };
     Ok(Opened {
         info,
@@ -153,11 +171,19 @@ impl PacketStream {
         &mut self,
         out: &mut Vec<Vec<f32>>,
     ) -> Result<Option<Block>, DecodeError> {
-        while let Some(packet) = self.next_packet()? {
+        while let Some(mut packet) = self.next_packet()? {
+            if self.is_demuxed_here && packet.data.is_empty() {
+                if let Some(block) = self.pause(&packet, out) {
+                    return Ok(Some(block));
+                }
+                continue;
+            }
+            let cut = Cut::take(&mut packet, self.is_demuxed_here);
             match self.codec.decode(&packet, out) {
                 Ok(block) => {
                     self.decoded += 1;
-                    self.cut(&packet, out);
+                    self.last = Some((block, out.len()));
+                    self.cut(cut, out);
                     if out.first().is_some_and(|plane| !plane.is_empty()) {
                         return Ok(Some(block));
                     }
@@ -218,21 +244,35 @@ impl PacketStream {
     }
 
     /// Cuts off encoder delay and padding.
-    fn cut(&mut self, packet: &Packet, out: &mut [Vec<f32>]) {
+    fn cut(&mut self, cut: Cut, out: &mut [Vec<f32>]) {
         let samples = out.first().map_or(0, Vec::len) as u64;
-        let mut start = self.skip.min(samples);
-        self.skip -= start;
-        let mut end = samples;
-        if self.cuts_trims {
-            start = start.max(packet.trim_start.get()).min(samples);
-            end = samples.saturating_sub(packet.trim_end.get()).max(start);
-        }
+        let skipped = self.skip.min(samples);
+        self.skip -= skipped;
+        let start = skipped.max(cut.start).min(samples);
+        let end = samples.saturating_sub(cut.end).max(start);
+        let end = end.min(start.saturating_add(cut.kept));
         if (start, end) != (0, samples) {
             for plane in out {
                 plane.truncate(end as usize);
                 plane.drain(..start as usize);
             }
         }
+    }
+
+    /// Fills `out` with the silence that a packet without data stands for; none before any audio.
+    fn pause(&self, packet: &Packet, out: &mut Vec<Vec<f32>>) -> Option<Block> {
+        let (block, channels) = self.last?;
+        out.resize_with(channels, Vec::new);
+        for plane in out {
+            plane.clear();
+            plane.resize(packet.dur.get() as usize, 0.0);
+        }
+        Some(block)
+    }
+
+    /// What was odd; complete behind the last block.
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.notes.all()
     }
 
     /// HE-AAC would be played at half its rate and band.
@@ -259,6 +299,32 @@ impl PacketStream {
             });
         }
         Ok(())
+    }
+}
+
+/// What is cut off a decoded packet, in samples.
+#[derive(Clone, Copy)]
+struct Cut {
+    start: u64,
+    end: u64,
+    /// How much is kept at most.
+    kept: u64,
+}
+
+impl Cut {
+    /// Takes the cuts out of a packet, so that no decoder makes them too.
+    fn take(packet: &mut Packet, is_demuxed_here: bool) -> Self {
+        let kept = if is_demuxed_here {
+            packet.dur.get()
+        } else {
+            u64::MAX
+        };
+        let take = |trim: &mut Duration| std::mem::replace(trim, Duration::ZERO).get();
+        Self {
+            start: take(&mut packet.trim_start),
+            end: take(&mut packet.trim_end),
+            kept,
+        }
     }
 }
 
@@ -312,19 +378,11 @@ fn codec_name(id: AudioCodecId, container: &str) -> String {
     }
 }
 
-/// The encoder delay of an MP4 file in samples.
-fn delay_samples(mp4: Mp4Facts, rate_hz: u32) -> u64 {
-    let samples = u128::from(mp4.starts_at) * u128::from(rate_hz);
-    u64::try_from(samples / u128::from(mp4.timescale.max(1))).unwrap_or(u64::MAX)
-}
-
 /// The length in samples a channel that the file itself states.
-fn promised_samples(track: &Track, stream: &PacketStream, codec: &str) -> Option<u64> {
+fn promised_samples(track: &Track, stream: &PacketStream) -> Option<u64> {
     let is_estimate = match stream.format.format_info().format {
-        // Ogg states none: its length is that of what is there. The others round or estimate.
-        FORMAT_ID_OGG | FORMAT_ID_ADTS | FORMAT_ID_MKV => true,
-        // Writers of CAF disagree on whether the padding of packets counts.
-        FORMAT_ID_CAF => !codec.starts_with("pcm_"),
+        // Ogg states none: its length is that of what is there. ADTS estimates.
+        FORMAT_ID_OGG | FORMAT_ID_ADTS => true,
         _ => stream.is_mpeg_audio_without_delay,
     };
     // A fragmented MP4 file states no length up front: zero.
@@ -384,7 +442,7 @@ mod tests {
             mut stream,
             first_block: mut all,
             ..
-        } = open(file, None).unwrap();
+        } = open(file).unwrap();
         let mut block = Vec::new();
         while stream.next_block(&mut block).unwrap().is_some() {
             all.iter_mut()
@@ -424,18 +482,5 @@ mod tests {
         // -6 dB.
         let ratio = peak(-6 * 256) / peak(0);
         assert!((ratio - 0.501).abs() < 0.01, "{ratio}");
-    }
-
-    #[test]
-    fn delays_of_mp4_are_counted_in_samples() {
-        let facts = |starts_at, timescale| Mp4Facts {
-            encrypted: false,
-            starts_at,
-            timescale,
-        };
-        assert_eq!(delay_samples(facts(1_024, 44_100), 44_100), 1_024);
-        assert_eq!(delay_samples(facts(21, 1_000), 48_000), 1_008);
-        assert_eq!(delay_samples(facts(5, 0), 48_000), 240_000);
-        assert_eq!(delay_samples(facts(u64::MAX, 1), u32::MAX), u64::MAX);
     }
 }

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use super::container::Container;
+
 /// Who should decode a file, or why no one can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     /// A RIFF or RF64 WAV file.
     Wav,
-    /// MP4, M4A and relatives.
-    Mp4,
+    /// A container that is taken apart here.
+    Contained(Container),
     /// Another container or codec that is decoded here.
     Native,
     /// Audio, or a container that may hold some, that only ffmpeg decodes; with its name.
@@ -29,8 +31,8 @@ const SIGNATURES: &[(&[u8], Content)] = &[
     (b"fLaC", Content::Native),
     (b"OggS", Content::Native),
     (b"ID3", Content::Native),
-    (b"caff", Content::Native),
-    (b"\x1a\x45\xdf\xa3", Content::Native),
+    (b"caff", Content::Contained(Container::Caf)),
+    (b"\x1a\x45\xdf\xa3", Content::Contained(Container::Matroska)),
     (b"#!AMR-WB", Content::Foreign("amr_wb")),
     (b"#!AMR", Content::Foreign("amr_nb")),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Content::Foreign("wma")),
@@ -103,11 +105,12 @@ pub(super) fn content(head: &[u8]) -> Content {
         b"ftyp" => {
             return match form {
                 b"avif" | b"heic" | b"heix" | b"mif1" => Content::NotAudio("it is a HEIF image"),
-                _ => Content::Mp4,
+                _ => Content::Contained(Container::Mp4),
             };
         }
-        // QuickTime before there was an `ftyp`.
-        b"moov" | b"mdat" | b"wide" => return Content::Foreign("mov"),
+        // QuickTime before there was an `ftyp`, and pieces of a stream.
+        b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"uuid" | b"pnot" | b"styp" | b"moof"
+        | b"sidx" => return Content::Contained(Container::Mp4),
         _ => {}
     }
     if let Some((_, content)) = SIGNATURES.iter().find(|(bytes, _)| head.starts_with(bytes)) {
@@ -184,7 +187,7 @@ mod tests {
         let cases: [(&[u8], Content); 12] = [
             (b"RIFF....WAVEfmt ", Content::Wav),
             (b"RIFF....AVI LIST", Content::Foreign("avi")),
-            (b"....ftypM4A ", Content::Mp4),
+            (b"....ftypM4A ", Content::Contained(Container::Mp4)),
             (b"....ftypheic", Content::NotAudio("it is a HEIF image")),
             (b"#!AMR\n", Content::Foreign("amr_nb")),
             (b"#!AMR-WB\n", Content::Foreign("amr_wb")),

@@ -5,6 +5,7 @@
 //! asterisk-core-sounds-en-{wav,g722,gsm} and pocketsphinx-testdata:
 //! `cargo test --test it foreign:: -- --ignored`.
 
+mod containers;
 mod formats;
 mod libraries;
 mod mutations;

@@ -1,0 +1,230 @@
+//! Matroska and WebM: the blocks of the first audio track.
+//!
+//! The file is gone through once, element by element. Clusters and groups are stepped into and not
+//! looked at as wholes, so that it does not matter whether they state their length; behind damage,
+//! the search goes on with the next cluster.
+
+mod block;
+mod ebml;
+mod track;
+
+use std::collections::VecDeque;
+use std::io;
+
+use symphonia::core::codecs::CodecParameters;
+use symphonia::core::errors::Result;
+use symphonia::core::formats::well_known::FORMAT_ID_MKV;
+use symphonia::core::formats::{FormatInfo, Track};
+use symphonia::core::packet::Packet;
+use symphonia::core::units::{Duration, Timestamp};
+
+use self::ebml::{Element, UNKNOWN, child, children, signed};
+use self::track::AudioTrack;
+use super::media::{Media, Window};
+use super::reader::{Notes, OneTrack, Packets};
+use super::{Demuxed, Source, scaled};
+use crate::audio::error::DecodeError;
+
+const EBML: u32 = 0x1a45_dfa3;
+const SEGMENT: u32 = 0x1853_8067;
+const TRACKS: u32 = 0x1654_ae6b;
+const CLUSTER: u32 = 0x1f43_b675;
+const SIMPLE_BLOCK: u32 = 0xa3;
+const BLOCK_GROUP: u32 = 0xa0;
+const BLOCK: u32 = 0xa1;
+const DISCARD_PADDING: u32 = 0x75a2;
+
+/// The longest description of tracks, and the largest block.
+const MAX_BODY_BYTES: u64 = 16 << 20;
+/// How much of the file is read at once.
+const WINDOW_BYTES: u64 = 64 << 10;
+
+/// Opens the first audio track of a file that is enabled.
+///
+/// # Errors
+/// [`DecodeError::NoDecoder`] for what ffmpeg should be asked to decode.
+pub(super) fn open(source: Box<dyn Source>) -> std::result::Result<Demuxed, DecodeError> {
+    let mut media = Media::new(source)?;
+    let mut window = Window::new(WINDOW_BYTES);
+    let mut at = 0;
+    let tracks = loop {
+        let Some(element) = Element::read(&mut media, &mut window, at)? else {
+            return Err(DecodeError::damaged(
+                "the description of its tracks is missing: it was cut off or never finished",
+            ));
+        };
+        match element.id {
+            SEGMENT => at = element.body,
+            TRACKS => {
+                let tracks = media.bytes(element.body, element.len.min(MAX_BODY_BYTES))?;
+                if (tracks.len() as u64) < element.len {
+                    return Err(DecodeError::damaged(
+                        "the description of its tracks is not whole: it was cut off",
+                    ));
+                }
+                break tracks;
+            }
+            // What comes before the blocks may come behind them.
+            _ => at = element.end(),
+        }
+    };
+    let track = track::find(&tracks)?;
+    let rate_hz = u64::from(track.codec.rate_hz);
+    let in_samples = |ns: u64| scaled(ns, 1_000_000_000, rate_hz);
+    let (trim, skip) = match (track.delay_ns, track.codec.opus_skip()) {
+        (Some(ns), _) if ns > 0 => (Some("codec delay"), in_samples(ns)),
+        (_, Some(skip)) if skip > 0 => (Some("Opus header"), skip),
+        _ => (None, 0),
+    };
+    let mut described = Track::new(0);
+    described.with_codec_params(CodecParameters::Audio(track.codec.params.clone()));
+    described.delay = u32::try_from(skip).ok().filter(|&skip| skip > 0);
+    let notes = Notes::default();
+    let blocks = Blocks {
+        media,
+        window,
+        at: 0,
+        track,
+        ready: VecDeque::new(),
+        notes: notes.clone(),
+    };
+    let format = FormatInfo {
+        format: FORMAT_ID_MKV,
+        short_name: "matroska",
+        long_name: "Matroska and WebM",
+    };
+    Ok(Demuxed {
+        reader: Box::new(OneTrack::new(format, described, Box::new(blocks))),
+        trim: trim.map(|source| format!("{source} {skip}+0")),
+        notes,
+    })
+}
+
+/// The packets of a track.
+struct Blocks {
+    media: Media,
+    window: Window,
+    at: u64,
+    track: AudioTrack,
+    /// Packets of the last block.
+    ready: VecDeque<Packet>,
+    notes: Notes,
+}
+
+impl Blocks {
+    /// Takes the packets of the next element; false at the end.
+    fn step(&mut self) -> io::Result<bool> {
+        let there = self.media.len();
+        if self.at >= there {
+            return Ok(false);
+        }
+        let element = Element::read(&mut self.media, &mut self.window, self.at)?;
+        let Some(element) = element.filter(is_possible) else {
+            return self.search();
+        };
+        match element.id {
+            SEGMENT | CLUSTER => {
+                self.at = element.body;
+                return Ok(true);
+            }
+            SIMPLE_BLOCK | BLOCK_GROUP => {
+                let body = self
+                    .window
+                    .get(&mut self.media, element.body, element.len)?;
+                let Some(body) = body.map(<[u8]>::to_vec) else {
+                    return self.search();
+                };
+                match element.id {
+                    SIMPLE_BLOCK => self.take(&body, 0),
+                    _ => self.take_group(&body),
+                }
+            }
+            EBML if self.at > 0 => {
+                self.notes
+                    .add("another file follows in it, which is not taken");
+                return Ok(false);
+            }
+            _ if element.end() > there => return self.search(),
+            _ => {}
+        }
+        self.at = element.end();
+        Ok(true)
+    }
+
+    /// Goes on with the next cluster, behind what is no element or reaches over the end.
+    fn search(&mut self) -> io::Result<bool> {
+        const STEP_BYTES: u64 = 32 << 10;
+        let wanted = CLUSTER.to_be_bytes();
+        let mut at = self.at + 1;
+        while at < self.media.len() {
+            let bytes = (self.media.len() - at).min(STEP_BYTES);
+            let Some(piece) = self.window.get(&mut self.media, at, bytes)? else {
+                break;
+            };
+            if let Some(found) = piece.windows(4).position(|bytes| bytes == wanted) {
+                let lost = at + found as u64 - self.at;
+                self.notes
+                    .add(format!("{lost} bytes in it are damaged and left out"));
+                self.at = at + found as u64;
+                return Ok(true);
+            }
+            at += bytes.saturating_sub(3).max(1);
+        }
+        self.notes
+            .add("it was cut off, or is damaged at its end: what is whole before was taken");
+        Ok(false)
+    }
+
+    fn take_group(&mut self, group: &[u8]) {
+        let padding = child(group, DISCARD_PADDING).and_then(signed).unwrap_or(0);
+        let padding = scaled(
+            u64::try_from(padding).unwrap_or(0),
+            1_000_000_000,
+            u64::from(self.track.codec.rate_hz),
+        );
+        for (_, block) in children(group).filter(|(id, _)| *id == BLOCK) {
+            self.take(block, padding);
+        }
+    }
+
+    /// Takes the packets of a block, from whose last `padding` samples are cut off.
+    fn take(&mut self, block: &[u8], padding: u64) {
+        let Some(packets) = block::packets(block, self.track.number) else {
+            return;
+        };
+        for packet in packets {
+            let Some(packet) = self.track.unpack(packet) else {
+                self.notes
+                    .add("packets in it cannot be unpacked, and are left out");
+                continue;
+            };
+            let (start, all) = (Timestamp::new(0), Duration::new(u64::MAX));
+            self.ready.push_back(Packet::new(0, start, all, packet));
+        }
+        if let Some(last) = self.ready.back_mut() {
+            last.trim_end = Duration::new(padding);
+        }
+    }
+}
+
+/// Whether an element may be one: only a segment and a cluster may be of any length.
+fn is_possible(element: &Element) -> bool {
+    match element.id {
+        SEGMENT | CLUSTER => true,
+        SIMPLE_BLOCK | BLOCK_GROUP => element.len <= MAX_BODY_BYTES,
+        _ => element.len != UNKNOWN,
+    }
+}
+
+impl Packets for Blocks {
+    fn next_packet(&mut self) -> Result<Option<Packet>> {
+        loop {
+            if let Some(packet) = self.ready.pop_front() {
+                return Ok(Some(packet));
+            }
+            if !self.step()? {
+                return Ok(None);
+            }
+        }
+    }
+}

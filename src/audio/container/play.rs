@@ -1,0 +1,189 @@
+//! What of a track is played: parts of it and pauses, cut to the sample whatever packets hold.
+
+use std::io;
+
+use symphonia::core::errors::Result;
+use symphonia::core::packet::Packet;
+use symphonia::core::units::{Duration, Timestamp};
+
+use super::codec::Codec;
+use super::media::{Media, Window};
+use super::reader::{Notes, Packets};
+
+/// The largest packet: more than a second of any codec.
+const MAX_PACKET_BYTES: u64 = 16 << 20;
+/// How much of the file is read at once.
+const WINDOW_BYTES: u64 = 64 << 10;
+/// A pause is played in pieces of this many samples.
+const PAUSE_SAMPLES: u64 = 4_096;
+
+const CUT_OFF: &str = "it was cut off: the file ends before its last packet does";
+
+/// A part of what is played, in samples of the track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The track from `start` to before `end`; [`OPEN`] is its end.
+    Media { start: u64, end: u64 },
+    /// Silence.
+    Pause { samples: u64 },
+}
+
+/// The end of a part that ends with its track.
+pub(super) const OPEN: u64 = u64::MAX;
+
+/// Where a packet is in the file and on the track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) at: u64,
+    pub(super) bytes: u64,
+    /// In samples of the track.
+    pub(super) start: u64,
+    pub(super) samples: u64,
+}
+
+/// Tells the places of a track's packets in the order of time.
+pub(super) trait Index: Send + Sync {
+    fn next_place(&mut self, media: &mut Media) -> io::Result<Option<Place>>;
+    /// Begins anew with the first packet.
+    fn rewind(&mut self);
+}
+
+/// Plays parts of a track.
+pub(super) struct Player<I> {
+    media: Media,
+    window: Window,
+    index: I,
+    parts: std::vec::IntoIter<Part>,
+    part: Part,
+    /// Samples that are decoded before a part begins, so that the decoder has settled.
+    preroll: u64,
+    /// Bytes of an uncompressed sample, of which those are played that are there.
+    frame_bytes: Option<u64>,
+    /// The next packet, where it was found to lie behind a part.
+    held: Option<Place>,
+    /// Up to where packets were taken from the index.
+    taken: u64,
+    notes: Notes,
+}
+
+impl<I: Index> Player<I> {
+    pub(super) fn new(
+        media: Media,
+        index: I,
+        parts: Vec<Part>,
+        codec: &Codec,
+        notes: Notes,
+    ) -> Self {
+        let mut parts = parts.into_iter();
+        Self {
+            media,
+            window: Window::new(WINDOW_BYTES),
+            index,
+            part: parts.next().unwrap_or(Part::Pause { samples: 0 }),
+            parts,
+            preroll: codec.preroll(),
+            frame_bytes: codec.frame_bytes,
+            held: None,
+            taken: 0,
+            notes,
+        }
+    }
+
+    /// The first bytes of the first packet.
+    pub(super) fn first_bytes<const N: usize>(&mut self) -> io::Result<Option<[u8; N]>> {
+        let first = self.index.next_place(&mut self.media)?;
+        self.index.rewind();
+        match first {
+            Some(place) => self.window.array(&mut self.media, place.at),
+            None => Ok(None),
+        }
+    }
+
+    /// Goes on with the next part; false behind the last.
+    fn next_part(&mut self) -> bool {
+        let Some(part) = self.parts.next() else {
+            return false;
+        };
+        self.part = part;
+        if let Part::Media { start, .. } = part
+            && start < self.taken
+        {
+            self.index.rewind();
+            self.held = None;
+            self.taken = 0;
+        }
+        true
+    }
+
+    fn next_place(&mut self) -> io::Result<Option<Place>> {
+        match self.held.take() {
+            Some(place) => Ok(Some(place)),
+            None => self.index.next_place(&mut self.media),
+        }
+    }
+
+    /// The packet at `place` with what is played of it; none where the file ends before.
+    fn packet(&mut self, place: Place, start: u64, end: u64) -> io::Result<Option<Packet>> {
+        let there = self.media.len().saturating_sub(place.at);
+        let bytes = match self.frame_bytes {
+            Some(frame_bytes) if there < place.bytes => there / frame_bytes * frame_bytes,
+            _ => place.bytes,
+        };
+        if bytes > there || bytes < place.bytes {
+            self.notes.add(CUT_OFF);
+        }
+        if bytes == 0 || bytes > there.min(MAX_PACKET_BYTES) {
+            return Ok(None);
+        }
+        let Some(bytes) = self.window.get(&mut self.media, place.at, bytes)? else {
+            return Ok(None);
+        };
+        let place_end = place.start.saturating_add(place.samples);
+        let kept = match end < place_end {
+            true => end - place.start.max(start).min(end),
+            false => OPEN,
+        };
+        let mut packet = packet(place.start, kept, bytes);
+        packet.trim_start = Duration::new(match place_end <= start {
+            // Its padding would be played if only its samples were cut off.
+            true => OPEN,
+            false => start.saturating_sub(place.start),
+        });
+        Ok(Some(packet))
+    }
+}
+
+fn packet(start: u64, samples: u64, bytes: &[u8]) -> Packet {
+    let start = Timestamp::new(i64::try_from(start).unwrap_or(i64::MAX));
+    Packet::new(0, start, Duration::new(samples), bytes)
+}
+
+impl<I: Index> Packets for Player<I> {
+    fn next_packet(&mut self) -> Result<Option<Packet>> {
+        loop {
+            let (start, end) = match &mut self.part {
+                Part::Pause { samples: 0 } => match self.next_part() {
+                    true => continue,
+                    false => return Ok(None),
+                },
+                Part::Pause { samples } => {
+                    let piece = PAUSE_SAMPLES.min(*samples);
+                    *samples -= piece;
+                    return Ok(Some(packet(self.taken, piece, &[])));
+                }
+                Part::Media { start, end } => (*start, *end),
+            };
+            let next = self.next_place()?;
+            let Some(place) = next.filter(|place| place.start < end) else {
+                self.held = next;
+                self.part = Part::Pause { samples: 0 };
+                continue;
+            };
+            self.taken = place.start.saturating_add(place.samples);
+            if self.taken.saturating_add(self.preroll) <= start || place.bytes == 0 {
+                continue;
+            }
+            return Ok(self.packet(place, start, end)?);
+        }
+    }
+}

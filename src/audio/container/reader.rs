@@ -1,0 +1,96 @@
+//! A demuxer of one audio track as the library's decoders know demuxers.
+
+use std::io::Cursor;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use symphonia::core::errors::{Error, Result, SeekErrorKind};
+use symphonia::core::formats::Track;
+use symphonia::core::formats::{FormatInfo, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo};
+use symphonia::core::io::MediaSourceStream;
+use symphonia::core::meta::{Metadata, MetadataLog};
+use symphonia::core::packet::Packet;
+
+/// Yields the packets of one audio track, one after the other.
+///
+/// Of a packet, `trim_start` and `trim_end` are samples that are cut off what it decodes to, and
+/// `dur` is how many are kept at most. A packet without data is a pause of `dur` samples.
+pub(super) trait Packets: Send + Sync {
+    fn next_packet(&mut self) -> Result<Option<Packet>>;
+}
+
+/// What was odd in a file, told to whoever holds a copy.
+#[derive(Debug, Clone, Default)]
+pub(in crate::audio) struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    /// Adds a sentence, once.
+    pub(super) fn add(&self, note: impl Into<String>) {
+        let note = note.into();
+        let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+
+    /// All that was told so far.
+    pub(in crate::audio) fn all(&self) -> Vec<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// One track and where its packets come from.
+pub(super) struct OneTrack {
+    format: FormatInfo,
+    media: MediaInfo,
+    tracks: [Track; 1],
+    metadata: MetadataLog,
+    packets: Box<dyn Packets>,
+}
+
+impl OneTrack {
+    pub(super) fn new(format: FormatInfo, track: Track, packets: Box<dyn Packets>) -> Self {
+        Self {
+            format,
+            media: MediaInfo::from_track(&track),
+            tracks: [track],
+            metadata: MetadataLog::default(),
+            packets,
+        }
+    }
+}
+
+impl FormatReader for OneTrack {
+    fn format_info(&self) -> &FormatInfo {
+        &self.format
+    }
+
+    fn media_info(&self) -> &MediaInfo {
+        &self.media
+    }
+
+    fn metadata(&mut self) -> Metadata<'_> {
+        self.metadata.metadata()
+    }
+
+    fn seek(&mut self, _: SeekMode, _: SeekTo) -> Result<SeekedTo> {
+        Err(Error::SeekError(SeekErrorKind::Unseekable))
+    }
+
+    fn tracks(&self) -> &[Track] {
+        &self.tracks
+    }
+
+    fn next_packet(&mut self) -> Result<Option<Packet>> {
+        self.packets.next_packet()
+    }
+
+    fn into_inner<'s>(self: Box<Self>) -> MediaSourceStream<'s>
+    where
+        Self: 's,
+    {
+        MediaSourceStream::new(Box::new(Cursor::new([])), Default::default())
+    }
+}
