@@ -112,6 +112,9 @@ struct Engine {
     fft: Fft<f32>,
     /// Input not yet used up: less than a block.
     input: Vec<f32>,
+    /// Silence before the clip, in samples of the input: with it the filter's delay is a whole number of samples of
+    /// the output.
+    silence: usize,
     /// Output that the filter makes before the clip's first sample.
     delay: usize,
     /// What is still to be dropped of it.
@@ -130,13 +133,19 @@ impl Engine {
             WindowFunction::BlackmanHarris2,
             FixedSync::Both,
         )?;
-        // The filter is symmetric about input sample `block_in / 2`, rounded down: for an odd block
-        // this is not the half of the output block that the resampler names as its delay.
-        let middle = (block_in / 2) as u64;
-        let delay = rounded_length(middle, from_hz.into(), to_hz.into()) as usize;
+        // The filter is symmetric about input sample `block_in / 2`, rounded down, which falls on a sample of the
+        // output only where it is a whole number of periods. Silence before the clip makes it one.
+        let divisor = gcd(from_hz, to_hz);
+        let (period_in, period_out) = (from_hz / divisor, to_hz / divisor);
+        let periods = (block_in / 2).div_ceil(period_in as usize);
+        let silence = periods * period_in as usize - block_in / 2;
+        let delay = periods * period_out as usize;
+        let mut input = Vec::with_capacity(block_in);
+        input.resize(silence, 0.0);
         Ok(Self {
             fft,
-            input: Vec::with_capacity(block_in),
+            input,
+            silence,
             delay,
             lead: delay,
         })
@@ -145,6 +154,7 @@ impl Engine {
     fn reset(&mut self) {
         self.fft.reset();
         self.input.clear();
+        self.input.resize(self.silence, 0.0);
         self.lead = self.delay;
     }
 
@@ -180,7 +190,7 @@ impl Engine {
             .process_into_buffer(&from, &mut to, None)
             .expect("both blocks are as long as the resampler says");
         self.input.clear();
-        // Half a block, so that it is gone with the first block.
+        // Half a block, or a block that is one period: gone with the first.
         out.drain(start..start + std::mem::take(&mut self.lead));
     }
 }
@@ -190,7 +200,7 @@ impl Engine {
 ///
 /// The number of periods is even, so that the middle of the filter falls on a sample of both rates,
 /// and has no factors over 5, so that common rates transform fast. Rates with a small common divisor
-/// have one long period; it is taken alone, and the output may be shifted by up to half a sample.
+/// have one long period, which is taken alone.
 fn block_in(from_hz: u32, to_hz: u32) -> usize {
     let divisor = gcd(from_hz, to_hz);
     let lower_period = (from_hz.min(to_hz) / divisor) as usize;
@@ -343,6 +353,47 @@ mod tests {
                     "{at} at {rate}: {found}, due {due}"
                 );
             }
+        }
+    }
+
+    /// How far what stands for instant `due` of the input is from it, in samples of the input, by the phase at `hz`.
+    fn shift(out: &[f32], hz: f64, due: f64, rate: u32) -> f64 {
+        let (mut re, mut im) = (0.0, 0.0);
+        for (k, &sample) in out.iter().enumerate() {
+            let angle = 2.0 * PI * hz * (k as f64 / f64::from(TO) - due);
+            re += f64::from(sample) * angle.cos();
+            im -= f64::from(sample) * angle.sin();
+        }
+        -im.atan2(re) / (2.0 * PI * hz) * f64::from(rate)
+    }
+
+    #[test]
+    fn whatever_the_rate_nothing_moves_by_a_twentieth_of_a_source_sample() {
+        let awkward = [
+            16_001, 15_999, 22_254, 44_056, 35_467, 7_919, 12_345, 47_952, 65_537,
+        ];
+        for rate in [8_000, 44_100, 48_000].into_iter().chain(awkward) {
+            // An impulse in the first block and in a later one.
+            for at in [rate / 8, rate / 2 + 7] {
+                let mut input = vec![0.0; rate as usize];
+                input[at as usize] = 1.0;
+                let due = f64::from(at) / f64::from(rate);
+                let out = convert(rate, &input);
+                for hz in [310.0, 1_900.0, 3_100.0] {
+                    let moved = shift(&out, hz, due, rate);
+                    assert!(
+                        moved.abs() < 0.05,
+                        "impulse {at} at {rate}, {hz} Hz: {moved:.3}"
+                    );
+                }
+            }
+            // A sine, whose phase is that of a cosine a quarter of a period later.
+            let hz = 1_000.0;
+            let out = convert(rate, &tone(hz, rate, 2.0));
+            let start = MIDDLE.start as f64 / f64::from(TO);
+            let due = 0.25 / hz - start;
+            let moved = shift(&out[MIDDLE], hz, due, rate);
+            assert!(moved.abs() < 0.05, "tone at {rate}: {moved:.3}");
         }
     }
 
