@@ -39,11 +39,10 @@ fuzz_target!(|input: &[u8]| {
     let Ok(mut decoder) = voicelt::audio::open(&path, None) else {
         return;
     };
-    let channels = usize::from(decoder.info().channels);
     let mut block = Vec::new();
     let mut samples = 0;
-    while let Ok(true) = decoder.next_block(&mut block) {
-        assert_eq!(block.len(), channels);
+    while let Ok(Some(format)) = decoder.next_block(&mut block) {
+        assert_eq!(block.len(), usize::from(format.layout.channels()));
         samples += block.len() * block[0].len();
         if samples > MAX_SAMPLES {
             break;

@@ -53,6 +53,11 @@ impl ClipWriter {
         self.push_exact()
     }
 
+    /// Dithers what follows: it does not pass unchanged any more.
+    pub(super) fn dither(&mut self) {
+        self.quantizer = Quantizer::dithered();
+    }
+
     /// Appends samples that are PCM16 already.
     pub(super) fn push_pcm(&mut self, pcm: &[i16]) -> Result<(), PcmError> {
         self.samples.clear();

@@ -17,6 +17,9 @@ pub enum DecodeError {
     /// The content is something else.
     #[error("not audio: {0}")]
     NotAudio(String),
+    /// No content that is known here; ffmpeg may know it.
+    #[error("not audio: {0}")]
+    Unrecognized(String),
     /// Nothing here decodes this, and there is no `ffmpeg` to ask.
     #[error("no decoder for {codec}: install ffmpeg, so that it is found on PATH, and try again")]
     NoDecoder {
@@ -26,13 +29,25 @@ pub enum DecodeError {
     /// The content is encrypted.
     #[error("protected: the audio is encrypted (DRM); use a copy without protection")]
     Protected,
-    /// There is less audio than the header promises.
-    #[error("cut short: the header promises {promised} samples a channel, the file has {found}")]
-    Truncated {
-        /// Samples a channel by the header.
-        promised: u64,
-        /// Samples a channel in the file.
-        found: u64,
+    /// Whatever decodes it would make noise of it.
+    #[error("cannot be decoded: {0}")]
+    Refused(String),
+    /// There is no `ffmpeg`.
+    #[error("there is no ffmpeg on PATH: install it, or leave out --decoder ffmpeg")]
+    NoFfmpeg,
+    /// It is not decoded here, and there is no `ffmpeg` to ask.
+    #[error("{ours}; with an ffmpeg on PATH that would be asked too")]
+    Alone {
+        /// Why it is not decoded here.
+        ours: String,
+    },
+    /// Nothing here decodes it, and neither does ffmpeg.
+    #[error("{ours}; {theirs}; convert it to WAV with another program")]
+    Neither {
+        /// Why it is not decoded here.
+        ours: String,
+        /// What came of asking ffmpeg.
+        theirs: String,
     },
     /// The content contradicts its format, or the decoder failed on it.
     #[error("damaged: {0}")]
@@ -61,6 +76,53 @@ impl From<io::Error> for DecodeError {
 }
 
 impl DecodeError {
+    /// Whether ffmpeg may decode what is not decoded here for this reason.
+    pub(super) fn may_be_foreign(&self) -> bool {
+        match self {
+            Self::Unrecognized(_)
+            | Self::NoDecoder { .. }
+            | Self::Damaged(_)
+            | Self::OutOfRange { .. } => true,
+            Self::Io(_)
+            | Self::NoSamples
+            | Self::Empty
+            | Self::NotAudio(_)
+            | Self::Protected
+            | Self::Refused(_)
+            | Self::NoFfmpeg
+            | Self::Alone { .. }
+            | Self::Neither { .. } => false,
+        }
+    }
+
+    /// This reason, where ffmpeg is not to be asked.
+    pub(super) fn without_ffmpeg(self) -> Self {
+        match self {
+            Self::NoDecoder { codec } => {
+                Self::Refused(format!("{codec} is for ffmpeg; leave out --decoder native"))
+            }
+            other => other,
+        }
+    }
+
+    /// This reason for not decoding a file here, and that of ffmpeg.
+    pub(super) fn and_by_ffmpeg(self, theirs: Self) -> Self {
+        let (ours, theirs) = match (self, theirs) {
+            (ours @ Self::NoDecoder { .. }, Self::NoFfmpeg) => return ours,
+            (ours, theirs) if ours.to_string() == theirs.to_string() => return ours,
+            (ours, Self::NoFfmpeg) => {
+                return Self::Alone {
+                    ours: ours.to_string(),
+                };
+            }
+            (Self::NoDecoder { codec }, theirs) => {
+                (format!("{codec} is not decoded here"), theirs.to_string())
+            }
+            (ours, theirs) => (ours.to_string(), theirs.to_string()),
+        };
+        Self::Neither { ours, theirs }
+    }
+
     /// A [`DecodeError::Damaged`] with this reason.
     pub(super) fn damaged(reason: impl Into<String>) -> Self {
         Self::Damaged(reason.into())

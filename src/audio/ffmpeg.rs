@@ -1,46 +1,66 @@
 //! What nothing here decodes, decoded by an `ffmpeg` found on `PATH`.
 //!
 //! It writes WAV to a pipe: the header tells rate and channels, so that no second program and no
-//! second pass are needed.
+//! second pass are needed. What it says meanwhile tells the codec, the length and what it complains of.
 
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::error::DecodeError;
+use super::ffmpeg_words::Words;
 use super::pcm_stream::PcmStream;
 use super::wav::{self, WavCodec, WavHeader};
 
 /// The program that is asked.
 const PROGRAM: &str = "ffmpeg";
-/// How much of ffmpeg's complaints is kept.
-const MAX_MESSAGE_BYTES: u64 = 4_096;
 
-/// Starts ffmpeg on the first audio track of `path`, a file of `codec`. `demuxer` is ffmpeg's name
-/// for a format that has no header and so has to be named.
-///
-/// # Errors
-/// [`DecodeError::NoDecoder`] when there is no ffmpeg, [`DecodeError::Damaged`] with its own words
-/// when it cannot read the file.
-pub(super) fn open(
-    path: &Path,
-    codec: &str,
-    demuxer: Option<&str>,
-) -> Result<(WavHeader, PcmStream), DecodeError> {
-    open_by(PROGRAM, path, codec, demuxer)
+/// Demuxers that may be tried: of audio, and of video with sound. None of playlists and descriptions,
+/// which make ffmpeg open other files, and none that takes anything for its own.
+const DEMUXERS: &str = "3dostr,aa,aac,aax,ac3,act,adf,adp,ads,aea,afc,aiff,aix,alaw,alp,amr,amrnb,\
+    amrwb,anm,apc,ape,apm,aptx,aptx_hd,asf,ast,au,avi,avr,binka,bonk,boa,brstm,bfstm,caf,codec2,\
+    derf,dfpwm,dsf,dss,dts,dtshd,dv,eac3,ea,epaf,flac,flv,fsb,fwse,g722,g723_1,g726,g726le,g729,genh,\
+    gsm,gxf,hca,hcom,iff,ilbc,ircam,kux,laf,live_flv,loas,lvf,mca,matroska,webm,mlp,mlv,mov,mp4,m4a,\
+    3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,msf,mtaf,mulaw,musx,mxf,nistsphere,nsp,nsv,nut,nuv,ogg,oma,\
+    osq,oss,paf,pvf,qcp,qoa,r3d,redspark,rka,rm,rsd,rso,s16le,sbc,sds,sdr2,sdx,shn,sln,sol,sox,spdif,\
+    svag,svs,swf,tak,thp,truehd,tta,ty,vag,vividas,vivo,voc,vpk,vqf,w64,wady,wav,wsaud,wsd,wtv,wv,wve,\
+    xa,xmd,xvag,xwma";
+
+/// A running ffmpeg.
+pub(super) struct Foreign {
+    pub(super) header: WavHeader,
+    pub(super) stream: PcmStream,
+    pub(super) words: SharedWords,
 }
 
-fn open_by(
-    program: &str,
-    path: &Path,
-    codec: &str,
-    demuxer: Option<&str>,
-) -> Result<(WavHeader, PcmStream), DecodeError> {
-    let mut output = Output::spawn(program, path, demuxer).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => DecodeError::NoDecoder {
-            codec: codec.to_owned(),
-        },
+/// What an ffmpeg has said; all of it when its samples have ended.
+#[derive(Clone, Default)]
+pub(super) struct SharedWords(Arc<Mutex<Words>>);
+
+impl SharedWords {
+    /// What it has said so far.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Words> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts ffmpeg on the first audio track of `path`. `input` are options for a file whose format is
+/// known: it has no header.
+///
+/// # Errors
+/// [`DecodeError::NoFfmpeg`], and [`DecodeError::Damaged`] with its own words when it cannot read the
+/// file.
+pub(super) fn open(path: &Path, input: &[String]) -> Result<Foreign, DecodeError> {
+    open_by(PROGRAM, path, input)
+}
+
+fn open_by(program: &str, path: &Path, input: &[String]) -> Result<Foreign, DecodeError> {
+    let words = SharedWords::default();
+    let output = Output::spawn(program, path, input, words.clone());
+    let mut output = output.map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => DecodeError::NoFfmpeg,
         _ => DecodeError::Io(e),
     })?;
     let header = wav::read_header(&mut output)?;
@@ -49,60 +69,70 @@ fn open_by(
             "ffmpeg wrote samples of an unknown format",
         ));
     };
-    let channels = header.channels;
-    Ok((header, PcmStream::new(Box::new(output), format, channels)))
+    let channels = header.layout.channels();
+    Ok(Foreign {
+        header,
+        stream: PcmStream::new(Box::new(output), format, channels),
+        words,
+    })
 }
 
 /// The samples that a running ffmpeg writes. Dropping it ends the process.
 struct Output {
     child: Child,
     samples: ChildStdout,
-    /// Collects the complaints, so that ffmpeg never waits for someone to read them.
-    complaints: Option<JoinHandle<String>>,
+    /// Takes in what it says, so that ffmpeg never waits for someone to read it.
+    listener: Option<JoinHandle<()>>,
+    words: SharedWords,
 }
 
 impl Output {
-    fn spawn(program: &str, path: &Path, demuxer: Option<&str>) -> io::Result<Self> {
+    fn spawn(program: &str, path: &Path, input: &[String], words: SharedWords) -> io::Result<Self> {
         // `file:` keeps a name with a colon or a leading dash from being a protocol or an option.
-        let mut input = std::ffi::OsString::from("file:");
-        input.push(path);
+        let mut name = std::ffi::OsString::from("file:");
+        name.push(path);
         let mut child = Command::new(program)
-            .args(["-nostdin", "-v", "error"])
+            .args(["-nostdin", "-hide_banner", "-nostats", "-v", "level+info"])
             .args(["-protocol_whitelist", "file,pipe"])
-            .args(demuxer.iter().flat_map(|name| ["-f", name]))
+            .args(["-format_whitelist", DEMUXERS])
+            .args(input)
             .arg("-i")
-            .arg(input)
+            .arg(name)
             .args(["-map", "0:a:0", "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let (Some(samples), Some(complaints)) = (child.stdout.take(), child.stderr.take()) else {
+        let (Some(samples), Some(said)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(io::Error::other("ffmpeg was started without pipes"));
         };
-        let complaints = std::thread::spawn(move || first_words(complaints));
+        let heard = words.clone();
+        let listener = std::thread::spawn(move || listen(said, &heard));
         Ok(Self {
             child,
             samples,
-            complaints: Some(complaints),
+            listener: Some(listener),
+            words,
         })
     }
 
     /// What the process says about its end, once it has closed its output.
     fn judge_end(&mut self) -> Result<(), DecodeError> {
         let status = self.child.wait()?;
-        let words = self
-            .complaints
-            .take()
-            .map_or(Ok(String::new()), JoinHandle::join);
+        if let Some(listener) = self.listener.take() {
+            // It only reads lines; a panic of it would leave them as they are.
+            let _ = listener.join();
+        }
         if status.success() {
             return Ok(());
         }
-        let words = words.unwrap_or_default();
-        if words.contains("matches no streams") {
-            return Err(DecodeError::NotAudio("it has no audio track".to_owned()));
+        let words = self.words.lock();
+        if words.no_track {
+            return Err(DecodeError::Unrecognized(
+                "it has no audio track".to_owned(),
+            ));
         }
-        Err(DecodeError::Damaged(match words.lines().next() {
+        Err(DecodeError::Damaged(match &words.complaint {
             Some(line) => format!("ffmpeg says: {line}"),
             None => format!("ffmpeg failed with {status}"),
         }))
@@ -112,7 +142,7 @@ impl Output {
 impl Read for Output {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.samples.read(buffer)?;
-        if read == 0 && !buffer.is_empty() && self.complaints.is_some() {
+        if read == 0 && !buffer.is_empty() && self.listener.is_some() {
             self.judge_end().map_err(io::Error::other)?;
         }
         Ok(read)
@@ -124,19 +154,30 @@ impl Drop for Output {
         // These fail only when the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if let Some(complaints) = self.complaints.take() {
-            let _ = complaints.join();
+        if let Some(listener) = self.listener.take() {
+            let _ = listener.join();
         }
     }
 }
 
-/// The first of what a process says; the rest is read and forgotten.
-fn first_words(mut pipe: impl Read) -> String {
-    let mut words = Vec::new();
+/// Takes in the lines that a process writes, whatever their length.
+fn listen(mut pipe: impl Read, words: &SharedWords) {
+    /// As much of a line as is kept.
+    const KEPT: usize = 1_000;
+    let mut line = Vec::new();
+    let mut buffer = [0; 4_096];
     // A pipe that cannot be read has nothing to tell.
-    let _ = (&mut pipe).take(MAX_MESSAGE_BYTES).read_to_end(&mut words);
-    let _ = io::copy(&mut pipe, &mut io::sink());
-    String::from_utf8_lossy(&words).into_owned()
+    while let Ok(read @ 1..) = pipe.read(&mut buffer) {
+        for &byte in &buffer[..read] {
+            if byte == b'\n' || byte == b'\r' {
+                words.lock().take(&String::from_utf8_lossy(&line));
+                line.clear();
+            } else if line.len() < KEPT {
+                line.push(byte);
+            }
+        }
+    }
+    words.lock().take(&String::from_utf8_lossy(&line));
 }
 
 #[cfg(test)]
@@ -144,17 +185,15 @@ mod tests {
     use super::*;
 
     fn error_of(program: &str) -> DecodeError {
-        open_by(program, Path::new("a.gsm"), "gsm", Some("gsm"))
-            .err()
-            .unwrap()
+        let input = ["-f".to_owned(), "gsm".to_owned()];
+        let opened = open_by(program, Path::new("a.gsm"), &input);
+        opened.err().unwrap()
     }
 
     #[test]
-    fn without_the_program_its_user_is_told_what_to_install() {
-        assert_eq!(
-            error_of("voicelt-has-no-such-program").to_string(),
-            "no decoder for gsm: install ffmpeg, so that it is found on PATH, and try again"
-        );
+    fn that_there_is_no_program_is_an_error_of_its_own() {
+        let error = error_of("voicelt-has-no-such-program");
+        assert!(matches!(error, DecodeError::NoFfmpeg), "{error}");
     }
 
     #[test]

@@ -2,15 +2,14 @@
 //! not changed since the last time is taken over from there.
 
 use std::collections::HashMap;
-use std::fs::Metadata;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::UNIX_EPOCH;
 
 use rayon::prelude::*;
 
 use super::convert::{self, Job};
 use super::decode::SourceInfo;
+use super::file_state::FileState;
 use super::labels::{Label, Labels};
 use super::made_up;
 use super::raw::RawFormat;
@@ -350,13 +349,12 @@ impl<'a> LibraryFile<'a> {
     ) -> LibraryFile<'a> {
         let raw = spec.raw.filter(|_| walk::is_headerless(entry));
         let label = labels.of(&entry.name, &entry.path);
-        let metadata = std::fs::metadata(&entry.path).ok();
-        let changed = metadata.as_ref().and_then(|m| m.modified().ok());
-        let since_1970 = changed.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let FileState { bytes, mtime_ns } =
+            FileState::of(std::fs::metadata(&entry.path).ok().as_ref());
         let row = SourceRow {
             path: entry.name.clone(),
-            bytes: metadata.as_ref().map_or(0, Metadata::len),
-            mtime_ns: since_1970.map_or(0, |at| i64::try_from(at.as_nanos()).unwrap_or(i64::MAX)),
+            bytes,
+            mtime_ns,
             channel: Channel::Mix.name().to_owned(),
             codec: String::new(),
             rate_hz: 0,
@@ -391,6 +389,8 @@ impl<'a> LibraryFile<'a> {
             .map(|e| e.take_over(&self.row, folder))
             .transpose()?
             .flatten()
+            // What is odd may be too odd for `strict`, which only its conversion tells.
+            .filter(|taken| !spec.strict || taken.iter().all(|(row, _)| row.note.is_none()))
         {
             let rows = taken.into_iter().map(|(row, clip)| (row, Some(clip)));
             return Ok(Made {
@@ -401,6 +401,10 @@ impl<'a> LibraryFile<'a> {
         let job = Job {
             path: &self.entry.path,
             name: &self.entry.name,
+            state: FileState {
+                bytes: self.row.bytes,
+                mtime_ns: self.row.mtime_ns,
+            },
             number: self.number,
             raw: self.raw,
             label: self.label,

@@ -1,17 +1,20 @@
 //! What a library holds, without converting it.
 
+use std::convert::Infallible;
+
 use rayon::prelude::*;
 
-use super::convert::select;
-use super::decode;
+use super::decode::Decoder;
 use super::error::DecodeError;
+use super::fallback;
+use super::lane::Mix;
 use super::library::{AudioError, no_audio, on_threads};
 use super::raw::RawFormat;
 use super::spec::{Channel, ConvertSpec};
 use super::walk::{self, Entry};
+use crate::fence::fenced;
 use crate::pcm::dither::Quantizer;
 use crate::pcm::level::Level;
-use crate::units::{SampleRate, Samples};
 
 /// One file of a library.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,10 +36,12 @@ pub struct ListAudio {
     pub rate_hz: u32,
     /// Channels.
     pub channels: u16,
-    /// RMS level of the mean of its channels; -inf for digital silence.
+    /// RMS level of the mix of its channels; -inf for digital silence.
     pub rms_dbfs: f64,
-    /// Peak level of the mean of its channels; -inf for digital silence.
+    /// Peak level of the mix of its channels; -inf for digital silence.
     pub peak_dbfs: f64,
+    /// What is odd about it, and how it is taken.
+    pub note: Option<String>,
 }
 
 /// Lists the files of `spec.inputs` in the order of conversion; each is decoded to its end, for its
@@ -54,7 +59,7 @@ pub fn list(spec: &ConvertSpec) -> Result<Vec<ListRow>, AudioError> {
             let raw = spec.raw.filter(|_| walk::is_headerless(entry));
             let audio = match &entry.problem {
                 Some(problem) => Err(problem.clone()),
-                None => look_at(entry, raw).map_err(|e| e.to_string()),
+                None => look_at(entry, raw, spec).map_err(|e| e.to_string()),
             };
             ListRow {
                 name: entry.name.clone(),
@@ -65,25 +70,44 @@ pub fn list(spec: &ConvertSpec) -> Result<Vec<ListRow>, AudioError> {
     })
 }
 
-fn look_at(entry: &Entry, raw: Option<RawFormat>) -> Result<ListAudio, DecodeError> {
-    let mut decoder = decode::open(&entry.path, raw)?;
-    let (mut block, mut mono, mut pcm) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut quantizer, mut level, mut samples) = (Quantizer::exact(), Level::default(), 0);
-    while decoder.next_block(&mut block)? {
-        mono.clear();
-        select(&block, Channel::Mix, &mut mono);
-        pcm.clear();
-        quantizer.push(&mono, &mut pcm);
-        level.push(&pcm);
-        samples += pcm.len() as u64;
-    }
-    let info = decoder.info();
+fn look_at(
+    entry: &Entry,
+    raw: Option<RawFormat>,
+    spec: &ConvertSpec,
+) -> Result<ListAudio, DecodeError> {
+    let decoded = fallback::decode(&entry.path, raw, spec.decoder, |decoder| {
+        let measured = fenced(|| measure(decoder));
+        Ok::<_, Infallible>(
+            measured.unwrap_or_else(|| Err(DecodeError::damaged("its levels cannot be measured"))),
+        )
+    });
+    let Ok(decoded) = decoded;
+    let decoded = decoded?;
+    let note = decoded.note();
+    let (duration_ns, level) = decoded.made;
+    let info = decoded.info;
     Ok(ListAudio {
-        duration_ns: Samples(samples).duration_ns(SampleRate(info.rate_hz)),
-        codec: info.codec.clone(),
+        duration_ns,
+        codec: info.codec,
         rate_hz: info.rate_hz,
         channels: info.channels,
         rms_dbfs: level.rms_dbfs(),
         peak_dbfs: level.peak_dbfs(),
+        note,
     })
+}
+
+/// Length and level of what is decoded.
+fn measure(decoder: &mut Decoder) -> Result<(i64, Level), DecodeError> {
+    let (mut block, mut mono, mut pcm) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut mix, mut quantizer, mut level) =
+        (Mix::default(), Quantizer::exact(), Level::default());
+    while let Some(format) = decoder.next_block(&mut block)? {
+        mono.clear();
+        mix.push(&block, format, Channel::Mix, &mut mono);
+        pcm.clear();
+        quantizer.push(&mono, &mut pcm);
+        level.push(&pcm);
+    }
+    Ok((decoder.decoded_ns(), level))
 }

@@ -8,18 +8,27 @@
 //! on `PATH`. MP4, Matroska and CAF are taken apart by `container`, other files by `symphonia`.
 
 mod aac;
+mod aiff;
+mod block;
 mod clip;
 mod container;
 mod convert;
 pub mod decode;
 mod error;
+mod fallback;
 mod ffmpeg;
+mod ffmpeg_words;
+mod file_state;
 mod g722;
+mod guard;
 mod labels;
+mod lane;
+mod layout;
 pub mod library;
 pub mod list;
 mod made_up;
 mod normalize;
+mod opening;
 mod opus;
 mod packets;
 mod pcm_stream;
@@ -28,13 +37,17 @@ pub mod resample;
 mod reuse;
 mod sample_format;
 mod sniff;
+mod span;
 pub mod spec;
 mod transcripts;
 mod walk;
 mod wav;
+mod wav_room;
 
 pub use decode::{Decoder, DecoderUsed, SourceInfo, open};
 pub use error::DecodeError;
+pub use guard::BlockFormat;
+pub use layout::Layout;
 pub use raw::{RawCodec, RawFormat, RawFormatError};
 pub use resample::{ResampleError, Resampler};
 pub use transcripts::Matched;

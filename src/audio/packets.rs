@@ -19,9 +19,12 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration;
 
 use super::aac;
+use super::block::{self, Block};
 use super::container::{Demuxed, Notes};
-use super::decode::{DecoderUsed, SourceInfo, check_range};
+use super::decode::{DecoderUsed, SourceInfo};
 use super::error::DecodeError;
+use super::guard::Health;
+use super::opening::check_range;
 use super::opus::{OpusPackets, RATE_HZ as OPUS_RATE_HZ};
 use super::resample::MIN_RATE_HZ;
 
@@ -57,8 +60,8 @@ pub(super) struct Opened {
     pub(super) info: SourceInfo,
     pub(super) stream: PacketStream,
     pub(super) first_block: Vec<Vec<f32>>,
-    /// The length that the file promises, in samples a channel; none when it is an estimate.
-    pub(super) promised: Option<u64>,
+    /// What its samples are.
+    pub(super) block: Block,
 }
 
 /// Finds the audio track of `file` and decodes its first block.
@@ -98,10 +101,12 @@ fn open_track(
     let track = format
         .default_track(TrackType::Audio)
         .or_else(|| format.first_track(TrackType::Audio))
-        .ok_or_else(|| DecodeError::NotAudio("it has no audio track".to_owned()))?
+        .ok_or_else(|| DecodeError::Unrecognized("it has no audio track".to_owned()))?
         .clone();
     let Some(CodecParameters::Audio(params)) = &track.codec_params else {
-        return Err(DecodeError::NotAudio("it has no audio track".to_owned()));
+        return Err(DecodeError::Unrecognized(
+            "it has no audio track".to_owned(),
+        ));
     };
     let channels = params
         .channels
@@ -153,19 +158,19 @@ fn open_track(
         info,
         stream,
         first_block,
-        promised,
+        block,
     })
 }
 
-/// What a decoded block was before it became `f32`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Block {
-    pub(super) rate_hz: u32,
-    is_integer: bool,
-    is_16_bit: bool,
-}
-
 impl PacketStream {
+    /// How its decoder got on so far.
+    pub(super) fn health(&self) -> Health {
+        Health {
+            decoded: self.decoded,
+            failed: self.failed,
+        }
+    }
+
     /// Fills `out` with the next samples, one vector a channel; none at the end.
     pub(super) fn next_block(
         &mut self,
@@ -338,6 +343,7 @@ impl Codec {
                 use GenericAudioBufferRef::{F32, F64, S8, S16, U8};
                 Ok(Block {
                     rate_hz: buffer.spec().rate(),
+                    mask: block::mask(buffer.spec().channels()),
                     is_integer: !matches!(buffer, F32(_) | F64(_)),
                     is_16_bit: matches!(buffer, S16(_) | S8(_) | U8(_)),
                 })
@@ -346,6 +352,7 @@ impl Codec {
                 opus.decode(&packet.data, out).map_err(|e| e.to_string())?;
                 Ok(Block {
                     rate_hz: OPUS_RATE_HZ,
+                    mask: 0,
                     is_integer: false,
                     is_16_bit: false,
                 })

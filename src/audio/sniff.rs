@@ -11,6 +11,10 @@ pub(super) enum Content {
     Wav,
     /// A container that is taken apart here.
     Contained(Container),
+    /// A RIFX WAV file, whose numbers are the other way round.
+    BigEndianWav,
+    /// An AIFF or AIFC file.
+    Aiff,
     /// Another container or codec that is decoded here.
     Native,
     /// Audio, or a container that may hold some, that only ffmpeg decodes; with its name.
@@ -19,6 +23,8 @@ pub(super) enum Content {
     Headerless(&'static str),
     /// Something else; with its name.
     NotAudio(&'static str),
+    /// No known signature, but an extension of audio.
+    Misnamed,
     /// No known signature.
     Unknown,
 }
@@ -36,7 +42,6 @@ const SIGNATURES: &[(&[u8], Content)] = &[
     (b"#!AMR-WB", Content::Foreign("amr_wb")),
     (b"#!AMR", Content::Foreign("amr_nb")),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Content::Foreign("wma")),
-    (b"RIFX", Content::Foreign("wav (big-endian)")),
     (b"riff\x2e\x91\xcf\x11", Content::Foreign("w64")),
     (b".snd", Content::Foreign("au")),
     (b"NIST_1A", Content::Foreign("nistspeech")),
@@ -52,6 +57,26 @@ const SIGNATURES: &[(&[u8], Content)] = &[
     (b"Creative Voice File", Content::Foreign("voc")),
     (b"\x00\x00\x01\xba", Content::Foreign("mpeg")),
     (b"\x0b\x77", Content::Foreign("ac3")),
+    (b"\x7f\xfe\x80\x01", Content::Foreign("dts")),
+    (b".ra\xfd", Content::Foreign("realaudio")),
+    (b"#!iLBC", Content::Foreign("ilbc")),
+    (b"\x02#!SILK", Content::Foreign("silk")),
+    (b"#!SILK", Content::Foreign("silk")),
+    (b"ajkg", Content::Foreign("shorten")),
+    (b"tBaK", Content::Foreign("tak")),
+    (b"TWIN", Content::Foreign("twinvq")),
+    (b"ea3\x03", Content::Foreign("atrac")),
+    (b"FRM8", Content::Foreign("dff")),
+    // What sound cards and workstations of the eighties and nineties wrote.
+    (b".SoX", Content::Foreign("sox")),
+    (b"XoS.", Content::Foreign("sox")),
+    (b"PVF1", Content::Foreign("pvf")),
+    (b"PVF2", Content::Foreign("pvf")),
+    (b"2BIT", Content::Foreign("avr")),
+    (b"ALawSoundFile**", Content::Foreign("psion")),
+    (b"SOUND SAMPLE DATA ", Content::Foreign("smp")),
+    (b" paf", Content::Foreign("paf")),
+    (b"fap ", Content::Foreign("paf")),
     (b"%PDF", Content::NotAudio("it is a PDF document")),
     (b"\x89PNG", Content::NotAudio("it is a PNG image")),
     (b"\xff\xd8\xff", Content::NotAudio("it is a JPEG image")),
@@ -96,9 +121,16 @@ pub(super) fn content(head: &[u8]) -> Content {
             return Content::Foreign("speex");
         }
         (b"RIFF" | b"RF64" | b"BW64", b"WAVE") => return Content::Wav,
+        (b"RIFX", b"WAVE") => return Content::BigEndianWav,
+        (b"RIFF", b"QLCM") => return Content::Foreign("qcelp"),
+        (b"RIFF", b"XWMA") => return Content::Foreign("xwma"),
         (b"RIFF", b"AVI ") => return Content::Foreign("avi"),
         (b"RIFF", b"WEBP") => return Content::NotAudio("it is a WebP image"),
-        (b"FORM", b"AIFF" | b"AIFC") => return Content::Native,
+        (b"FORM", b"AIFF" | b"AIFC") => return Content::Aiff,
+        (b"FORM", b"8SVX" | b"16SV" | b"MAUD") => return Content::Foreign("8svx"),
+        (&[0x64, 0xa3, 1..=4, 0] | &[0, 1..=4, 0xa3, 0x64], _) => return Content::Foreign("ircam"),
+        _ if head.get(65..73) == Some(b"FSSDHCOM") => return Content::Foreign("hcom"),
+        _ if is_transport_stream(head) => return Content::Foreign("mpegts"),
         _ => {}
     }
     match head.get(4..8).unwrap_or_default() {
@@ -140,13 +172,23 @@ pub(super) fn content_by_extension(path: &Path) -> Content {
         "ts" | "m2ts" => Content::Headerless("mpegts"),
         "dts" => Content::Headerless("dts"),
         "wma" | "amr" | "awb" | "ape" | "shn" | "spx" | "ra" | "caf" | "m4a" | "mp4" | "ogg"
-        | "oga" | "opus" | "flac" | "webm" | "mka" | "mkv" | "wav" | "aif" | "aiff" | "aifc" => {
-            Content::NotAudio("its content is not what its extension says")
-        }
-        _ => Content::NotAudio(
-            "its content is of no known format (say what it is with --raw FORMAT:RATE:CHANNELS)",
-        ),
+        | "oga" | "opus" | "flac" | "webm" | "mka" | "mkv" | "wav" | "wave" | "aif" | "aiff"
+        | "aifc" | "3gp" | "3g2" | "3ga" | "ac3" | "asf" | "au" | "avi" | "avr" | "flv"
+        | "hcom" | "iff" | "ircam" | "m4b" | "m4r" | "mov" | "mpc" | "mpeg" | "mpg" | "nist"
+        | "oma" | "paf" | "pvf" | "qcp" | "sds" | "sf" | "sln" | "snd" | "sox" | "sph" | "svx"
+        | "8svx" | "tak" | "tta" | "voc" | "vox" | "vqf" | "w64" | "weba" | "wmv" | "wv"
+        | "wve" => Content::Misnamed,
+        _ => Content::Unknown,
     }
+}
+
+/// The sync bytes of packets of an MPEG transport stream, with or without a time before each.
+fn is_transport_stream(head: &[u8]) -> bool {
+    let syncs = |first: usize, step: usize| {
+        let mut at = (first..head.len()).step_by(step);
+        head.len() > first + step && at.all(|at| head[at] == b'G')
+    };
+    syncs(0, 188) || syncs(4, 192)
 }
 
 /// The sync word of an MPEG audio or ADTS frame, with a header that is possible.
@@ -184,7 +226,17 @@ mod tests {
 
     #[test]
     fn signatures_are_told_apart() {
-        let cases: [(&[u8], Content); 12] = [
+        let mut packets = [0; 400];
+        packets[0] = b'G';
+        packets[188] = b'G';
+        packets[376] = b'G';
+        let cases: [(&[u8], Content); 18] = [
+            (b"RIFX....WAVEfmt ", Content::BigEndianWav),
+            (b"FORM....AIFCCOMM", Content::Aiff),
+            (b".SoX\0\0\0\x1c", Content::Foreign("sox")),
+            (b"\x64\xa3\x03\0\0\0", Content::Foreign("ircam")),
+            (b"PVF1\n1 8000 16\n", Content::Foreign("pvf")),
+            (&packets, Content::Foreign("mpegts")),
             (b"RIFF....WAVEfmt ", Content::Wav),
             (b"RIFF....AVI LIST", Content::Foreign("avi")),
             (b"....ftypM4A ", Content::Contained(Container::Mp4)),
@@ -225,7 +277,8 @@ mod tests {
         let by_name = |name: &str| content_by_extension(Path::new(name));
         assert_eq!(by_name("a.GSM"), Content::Headerless("gsm"));
         assert_eq!(by_name("a.mp3"), Content::Native);
-        assert!(matches!(by_name("a.flac"), Content::NotAudio(_)));
-        assert!(matches!(by_name("a"), Content::NotAudio(_)));
+        assert_eq!(by_name("a.flac"), Content::Misnamed);
+        assert_eq!(by_name("a.Sox"), Content::Misnamed);
+        assert_eq!(by_name("a"), Content::Unknown);
     }
 }

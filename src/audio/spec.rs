@@ -15,7 +15,7 @@ const CONVERSION: u32 = 2;
 crate::names! {
     /// Which channels of a file become clips. A file of one channel gives one clip, whatever the choice.
     pub enum ChannelChoice {
-        /// The mean of all channels.
+        /// All channels, each by the weight of its loudspeaker; of two, the mean.
         Mix = "mix",
         /// The first channel.
         Left = "left",
@@ -23,6 +23,18 @@ crate::names! {
         Right = "right",
         /// The first and the second channel, a clip each: two-party call recordings.
         Split = "split",
+    }
+}
+
+crate::names! {
+    /// Who may decode.
+    pub enum DecoderChoice {
+        /// This program, and an `ffmpeg` on `PATH` for what it refuses or has doubts of.
+        Auto = "auto",
+        /// This program alone.
+        Native = "native",
+        /// An `ffmpeg` on `PATH` alone.
+        Ffmpeg = "ffmpeg",
     }
 }
 
@@ -105,6 +117,8 @@ impl FromStr for SynthSpec {
 pub struct ConvertSpec {
     /// Files and folders.
     pub inputs: Vec<PathBuf>,
+    /// Who decodes them.
+    pub decoder: DecoderChoice,
     /// Which channels become clips.
     pub channel: ChannelChoice,
     /// Files that give shorter clips are skipped.
@@ -134,6 +148,7 @@ impl Default for ConvertSpec {
     fn default() -> ConvertSpec {
         ConvertSpec {
             inputs: Vec::new(),
+            decoder: DecoderChoice::Auto,
             channel: ChannelChoice::Mix,
             min_clip_ns: 20 * NS_PER_MS,
             max_clip_ns: None,
@@ -154,6 +169,7 @@ impl ConvertSpec {
     /// no header and has this speech `label`.
     pub(super) fn hash(&self, raw: Option<RawFormat>, label: Option<Label>) -> String {
         let ConvertSpec {
+            decoder,
             channel,
             min_clip_ns,
             max_clip_ns,
@@ -169,8 +185,8 @@ impl ConvertSpec {
             synth: _,
         } = self;
         let settings = format!(
-            "{CONVERSION} {channel} {min_clip_ns} {max_clip_ns:?} {normalize:?} {dither} {raw:?} \
-             {label:?}"
+            "{CONVERSION} {decoder} {channel} {min_clip_ns} {max_clip_ns:?} {normalize:?} {dither} \
+             {raw:?} {label:?}"
         );
         blake3::hash(settings.as_bytes()).to_hex()[..16].to_owned()
     }

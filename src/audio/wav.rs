@@ -1,4 +1,4 @@
-//! WAV headers: RIFF, and RF64 for files over 4 GiB.
+//! WAV headers: RIFF, RIFX (numbers the other way round), and RF64 for files over 4 GiB.
 //!
 //! Only what is stored uncompressed is read here; a WAV file of another codec (ADPCM) is left to
 //! the general demuxer. Reading the header ourselves tells a file that was cut off from one whose
@@ -6,9 +6,11 @@
 
 use std::io::{self, Read};
 
-use super::decode::check_range;
 use super::error::DecodeError;
+use super::layout::Layout;
+use super::opening::check_range;
 use super::sample_format::SampleFormat;
+use super::wav_room::Room;
 
 /// Who reads the samples of a WAV file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +45,13 @@ impl WavCodec {
 pub(super) struct WavHeader {
     pub(super) codec: WavCodec,
     pub(super) rate_hz: u32,
-    pub(super) channels: u16,
+    pub(super) layout: Layout,
     /// Bytes of the header, up to the first sample.
     pub(super) header_bytes: u64,
-    /// Bytes of samples; none when the writer did not know (a stream).
-    pub(super) data_bytes: Option<u64>,
+    /// Bytes of samples, by the header.
+    pub(super) data_bytes: u64,
+    /// Whether that number has 32 bits, and may have been too small for the length.
+    pub(super) is_short: bool,
 }
 
 /// Bytes of a `fmt ` chunk that are of interest, with the extension.
@@ -66,96 +70,186 @@ pub(super) fn read_header(reader: &mut dyn Read) -> Result<WavHeader, DecodeErro
 fn read_chunks(reader: &mut dyn Read) -> Result<WavHeader, DecodeError> {
     let mut position = 12;
     let [riff, _, wave] = read_words::<3>(reader)?;
-    let is_rf64 = matches!(&riff, b"RF64" | b"BW64");
-    if (riff != *b"RIFF" && !is_rf64) || wave != *b"WAVE" {
-        return Err(DecodeError::damaged("it does not start like a WAV file"));
+    let order = match &riff {
+        b"RIFF" | b"RF64" | b"BW64" => Order::Little,
+        b"RIFX" => Order::Big,
+        _ => return Err(no_wav()),
+    };
+    if wave != *b"WAVE" {
+        return Err(no_wav());
     }
+    let is_rf64 = matches!(&riff, b"RF64" | b"BW64");
     let mut long_data_bytes = None;
     let mut format = None;
+    let mut pending = None;
     loop {
-        let [name, length] = read_words::<2>(reader)?;
-        let length = u64::from(u32::from_le_bytes(length));
+        let (name, length) = read_chunk_head(reader, pending.take())?;
+        let length = u64::from(order.u32(length));
         position += 8;
         match &name {
             b"data" => {
-                let (codec, channels, rate_hz) = format
+                let Format {
+                    codec,
+                    layout,
+                    rate_hz,
+                } = format
                     .ok_or_else(|| DecodeError::damaged("its samples come before their format"))?;
-                let data_bytes = match length {
-                    0xffff_ffff if is_rf64 => long_data_bytes,
-                    length => (!is_unknown(length)).then_some(length),
-                };
+                let is_long = is_rf64 && length == 0xffff_ffff;
                 return Ok(WavHeader {
                     codec,
                     rate_hz,
-                    channels,
+                    layout,
                     header_bytes: position,
-                    data_bytes,
+                    data_bytes: long_data_bytes.filter(|_| is_long).unwrap_or(length),
+                    is_short: !is_long,
                 });
             }
             b"fmt " => {
                 let chunk = read_start(reader, length, FORMAT_BYTES)?;
-                format = Some(parse_format(&chunk)?);
+                format = Some(parse_format(&chunk, order)?);
             }
             b"ds64" => {
                 let chunk = read_start(reader, length, 16)?;
                 long_data_bytes = word_at::<8>(&chunk, 8).map(u64::from_le_bytes);
             }
-            _ => skip(reader, padded(length))?,
+            _ => skip(reader, length)?,
         }
-        position += padded(length);
+        position += length;
+        if !length.is_multiple_of(2) {
+            // Chunks start at even positions, but some writers forget it: then this byte is the
+            // first of a name.
+            let [byte] = read_bytes::<1>(reader)?;
+            match byte.is_ascii_alphanumeric() {
+                true => pending = Some(byte),
+                false => position += 1,
+            }
+        }
     }
 }
 
-/// Lengths that writers to a pipe leave behind: zero, all ones, or (sox) near the largest signed
-/// one.
-fn is_unknown(length: u64) -> bool {
-    length == 0 || length == 0xffff_ffff || (0x7fff_0000..=0x7fff_ffff).contains(&length)
+fn no_wav() -> DecodeError {
+    DecodeError::damaged("it does not start like a WAV file")
 }
 
-/// Codec, channels and rate of a `fmt ` chunk.
-fn parse_format(chunk: &[u8]) -> Result<(WavCodec, u16, u32), DecodeError> {
+/// Name and length of a chunk, of whose name the first byte may have been read.
+fn read_chunk_head(reader: &mut dyn Read, first: Option<u8>) -> io::Result<([u8; 4], [u8; 4])> {
+    let [mut name, mut length] = [[0; 4]; 2];
+    match first {
+        Some(byte) => {
+            name[0] = byte;
+            reader.read_exact(&mut name[1..])?;
+        }
+        None => reader.read_exact(&mut name)?,
+    }
+    reader.read_exact(&mut length)?;
+    Ok((name, length))
+}
+
+/// Which byte of a number comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Little,
+    Big,
+}
+
+impl Order {
+    fn u16(self, bytes: [u8; 2]) -> u16 {
+        match self {
+            Self::Little => u16::from_le_bytes(bytes),
+            Self::Big => u16::from_be_bytes(bytes),
+        }
+    }
+
+    fn u32(self, bytes: [u8; 4]) -> u32 {
+        match self {
+            Self::Little => u32::from_le_bytes(bytes),
+            Self::Big => u32::from_be_bytes(bytes),
+        }
+    }
+
+    /// How samples of so many bytes are stored: integers, or floating-point numbers.
+    fn samples(self, is_float: bool, bytes: u16) -> Option<SampleFormat> {
+        use SampleFormat::{F32Be, F32Le, F64Be, F64Le};
+        use SampleFormat::{S16Be, S16Le, S24Be, S24Le, S32Be, S32Le, U8};
+        let is_big = self == Self::Big;
+        let (little, big) = match (is_float, bytes) {
+            (false, 1) => (U8, U8),
+            (false, 2) => (S16Le, S16Be),
+            (false, 3) => (S24Le, S24Be),
+            (false, 4) => (S32Le, S32Be),
+            (true, 4) => (F32Le, F32Be),
+            (true, 8) => (F64Le, F64Be),
+            _ => return None,
+        };
+        Some(if is_big { big } else { little })
+    }
+}
+
+/// What a `fmt ` chunk says.
+struct Format {
+    codec: WavCodec,
+    layout: Layout,
+    rate_hz: u32,
+}
+
+fn parse_format(chunk: &[u8], order: Order) -> Result<Format, DecodeError> {
     const EXTENSIBLE: u16 = 0xfffe;
     let short = || DecodeError::damaged("its format chunk is too short");
     let u16_at = |at| {
-        word_at::<2>(chunk, at)
-            .map(u16::from_le_bytes)
+        word_at(chunk, at)
+            .map(|word| order.u16(word))
+            .ok_or_else(short)
+    };
+    let u32_at = |at| {
+        word_at(chunk, at)
+            .map(|word| order.u32(word))
             .ok_or_else(short)
     };
     let channels = u16_at(2)?;
-    let rate_hz = word_at::<4>(chunk, 4)
-        .map(u32::from_le_bytes)
-        .ok_or_else(short)?;
-    let frame_bytes = u16_at(12)?;
-    let mut tag = u16_at(0)?;
-    if tag == EXTENSIBLE {
-        tag = u16_at(24)?;
-    }
-    // The room that a sample takes, not its valid bits: 20 bits are stored left-justified in 24.
-    let stored_bits = match frame_bytes.checked_div(channels) {
-        Some(bytes) if bytes > 0 => u32::from(bytes) * 8,
-        _ => u32::from(u16_at(14)?),
-    };
-    let codec = match (tag, stored_bits) {
-        (1, 8) => WavCodec::Pcm(SampleFormat::U8),
-        (1, 16) => WavCodec::Pcm(SampleFormat::S16Le),
-        (1, 24) => WavCodec::Pcm(SampleFormat::S24Le),
-        (1, 32) => WavCodec::Pcm(SampleFormat::S32Le),
-        (3, 32) => WavCodec::Pcm(SampleFormat::F32Le),
-        (3, 64) => WavCodec::Pcm(SampleFormat::F64Le),
-        (6, 8) => WavCodec::Pcm(SampleFormat::ALaw),
-        (7, 8) => WavCodec::Pcm(SampleFormat::MuLaw),
-        (2 | 0x11, _) => WavCodec::Adpcm,
-        _ => WavCodec::Foreign(tag),
+    let rate_hz = u32_at(4)?;
+    let (tag, mask) = match u16_at(0)? {
+        EXTENSIBLE => (u16_at(24)?, u32_at(20)?),
+        tag => (tag, 0),
     };
     check_range(u64::from(channels), rate_hz)?;
-    Ok((codec, channels, rate_hz))
+    let codec = match tag {
+        1 | 3 => {
+            let room = Room {
+                channels,
+                bits: u16_at(14)?,
+                frame: u16_at(12)?,
+                second: u32_at(8)?,
+                rate_hz,
+                is_extensible: order.u16(word_at(chunk, 0).unwrap_or_default()) == EXTENSIBLE,
+            };
+            let bytes = room.of_a_sample().ok_or_else(|| room.contradiction())?;
+            let samples = order.samples(tag == 3, bytes);
+            samples.map_or(WavCodec::Foreign(tag), WavCodec::Pcm)
+        }
+        6 => WavCodec::Pcm(SampleFormat::ALaw),
+        7 => WavCodec::Pcm(SampleFormat::MuLaw),
+        2 | 0x11 => WavCodec::Adpcm,
+        _ => WavCodec::Foreign(tag),
+    };
+    if order == Order::Big && !matches!(codec, WavCodec::Pcm(_)) {
+        return Err(DecodeError::Refused(format!(
+            "it is a big-endian WAV file of {}, which ffmpeg takes for noise too; convert it with \
+             another program",
+            codec.name()
+        )));
+    }
+    Ok(Format {
+        codec,
+        layout: Layout::new(channels, mask),
+        rate_hz,
+    })
 }
 
 /// Reads the first `wanted` bytes of a chunk and skips the rest.
 fn read_start(reader: &mut dyn Read, length: u64, wanted: usize) -> io::Result<Vec<u8>> {
     let mut start = vec![0; wanted.min(length as usize)];
     reader.read_exact(&mut start)?;
-    skip(reader, padded(length) - start.len() as u64)?;
+    skip(reader, length - start.len() as u64)?;
     Ok(start)
 }
 
@@ -167,13 +261,14 @@ fn skip(reader: &mut dyn Read, bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Chunks start at even positions.
-fn padded(length: u64) -> u64 {
-    length + length % 2
-}
-
 fn word_at<const N: usize>(chunk: &[u8], at: usize) -> Option<[u8; N]> {
     chunk.get(at..)?.first_chunk().copied()
+}
+
+fn read_bytes<const N: usize>(reader: &mut dyn Read) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    reader.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn read_words<const N: usize>(reader: &mut dyn Read) -> io::Result<[[u8; 4]; N]> {
@@ -230,9 +325,10 @@ mod tests {
             WavHeader {
                 codec: WavCodec::Pcm(SampleFormat::S16Le),
                 rate_hz: 44_100,
-                channels: 2,
+                layout: Layout::new(2, 0),
                 header_bytes: 12 + 12 + 24 + 8,
-                data_bytes: Some(8),
+                data_bytes: 8,
+                is_short: true,
             }
         );
     }
@@ -249,15 +345,12 @@ mod tests {
             read(&file).unwrap().codec,
             WavCodec::Pcm(SampleFormat::S24Le)
         );
+        assert_eq!(read(&file).unwrap().layout, Layout::new(1, 4));
     }
 
     #[test]
-    fn a_stream_has_no_length_and_a_long_file_has_one_of_64_bits() {
+    fn a_long_file_has_a_length_of_64_bits() {
         let body = format(7, 1, 8_000, 8);
-        for length in [0, u32::MAX, 0x7fff_f000] {
-            let file = file(b"RIFF", &[(b"fmt ", 16, &body), (b"data", length, &[])]);
-            assert_eq!(read(&file).unwrap().data_bytes, None);
-        }
         let mut sizes = [0; 28];
         sizes[8..16].copy_from_slice(&(1_u64 << 33).to_le_bytes());
         let chunks: [(&[u8; 4], u32, &[u8]); 3] = [
@@ -265,10 +358,38 @@ mod tests {
             (b"fmt ", 16, &body),
             (b"data", u32::MAX, &[]),
         ];
-        assert_eq!(
-            read(&file(b"RF64", &chunks)).unwrap().data_bytes,
-            Some(1 << 33)
-        );
+        for riff in [b"RF64", b"BW64"] {
+            let header = read(&file(riff, &chunks)).unwrap();
+            assert_eq!((header.data_bytes, header.is_short), (1 << 33, false));
+        }
+    }
+
+    #[test]
+    fn a_chunk_of_odd_length_may_come_without_its_padding() {
+        let body = format(1, 1, 8_000, 16);
+        for padding in [&[0][..], &[]] {
+            let junk = [b"abc", padding].concat();
+            let chunks: [(&[u8; 4], u32, &[u8]); 3] =
+                [(b"fmt ", 16, &body), (b"LIST", 3, &junk), (b"data", 2, &[])];
+            let header = read(&file(b"RIFF", &chunks)).unwrap();
+            let expected = 12 + 24 + 8 + junk.len() as u64 + 8;
+            assert_eq!(header.header_bytes, expected);
+        }
+    }
+
+    #[test]
+    fn numbers_of_rifx_are_the_other_way_round() {
+        let mut bytes = b"RIFX\0\0\0\0WAVEfmt \0\0\0\x10".to_vec();
+        for word in [1_u16, 2, 0, 44_100, 2, 45_328, 4, 16] {
+            bytes.extend(word.to_be_bytes());
+        }
+        bytes.extend(b"data\0\0\0\x08");
+        let header = read(&bytes).unwrap();
+        assert_eq!(header.codec, WavCodec::Pcm(SampleFormat::S16Be));
+        assert_eq!((header.rate_hz, header.data_bytes), (44_100, 8));
+        // ADPCM of that kind is noise to everyone.
+        bytes[21] = 0x11;
+        assert!(matches!(read(&bytes), Err(DecodeError::Refused(_))));
     }
 
     #[test]

@@ -42,7 +42,15 @@ fn properties(audio: &ListAudio) -> Vec<String> {
         audio.codec.clone(),
         format!("{} Hz", audio.rate_hz),
         audio.channels.to_string(),
-        format!("{:.1} dBFS, peak {:.1}", audio.rms_dbfs, audio.peak_dbfs),
+        format!(
+            "{:.1} dBFS, peak {:.1}{}",
+            audio.rms_dbfs,
+            audio.peak_dbfs,
+            audio
+                .note
+                .as_deref()
+                .map_or(String::new(), |note| format!("; {}", plain(note)))
+        ),
     ]
 }
 
@@ -57,6 +65,7 @@ pub(crate) fn json(rows: &[ListRow]) -> String {
             "channels": audio.channels,
             "rms_dbfs": audio.rms_dbfs,
             "peak_dbfs": audio.peak_dbfs,
+            "note": audio.note,
         }),
         Err(reason) => json!({ "name": row.name, "problem": reason }),
     };
@@ -76,6 +85,7 @@ mod tests {
             channels: 2,
             rms_dbfs: -20.04,
             peak_dbfs: f64::NEG_INFINITY,
+            note: Some("cut short: decoded 1.50 of 3 s".to_owned()),
         };
         vec![
             ListRow {
@@ -93,7 +103,7 @@ mod tests {
     fn columns_are_aligned_and_reasons_do_not_widen_them() {
         let expected = "\
 NAME           LENGTH  CODEC  RATE      CHANNELS  LEVEL
-a/längste.mp3  1.50 s  mp3    44100 Hz  2         -20.0 dBFS, peak -inf
+a/längste.mp3  1.50 s  mp3    44100 Hz  2         -20.0 dBFS, peak -inf; cut short: decoded 1.50 of 3 s
 b.wav          cannot be read: empty (no bytes)
 ";
         assert_eq!(table(&rows()), expected);

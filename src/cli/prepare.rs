@@ -233,6 +233,7 @@ fn settings(convert: &ConvertSpec, compile: &CompileSpec) -> Value {
     json!({
         "audio": inputs,
         "synth": synth.collect::<Vec<_>>(),
+        "decoder": convert.decoder.name(),
         "channel": convert.channel.name(),
         "min_clip_ns": convert.min_clip_ns,
         "max_clip_ns": convert.max_clip_ns,

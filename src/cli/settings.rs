@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 use super::duration::DurationArg;
 use super::span::Span;
 use crate::audio::RawFormat;
-use crate::audio::spec::{ChannelChoice, ConvertSpec, Normalize, SynthSpec};
+use crate::audio::spec::{ChannelChoice, ConvertSpec, DecoderChoice, Normalize, SynthSpec};
 use crate::trace::arrivals::{Arrivals, Limits};
 use crate::trace::compile::CompileSpec;
 use crate::trace::layout::CallSpec;
@@ -77,6 +77,11 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "N", help_heading = "Sessions")]
     seed: Option<u64>,
 
+    /// Who decodes: this program, ffmpeg (on PATH), or ffmpeg for what this program refuses or has
+    /// doubts of [default: auto]
+    #[arg(long, help_heading = "Audio", value_parser = names::<DecoderChoice>(DecoderChoice::ALL.iter().map(|choice| choice.name())))]
+    #[serde(deserialize_with = "name")]
+    decoder: Option<DecoderChoice>,
     /// Which channels become clips; split makes one of each side of a two-party call [default: mix]
     #[arg(long, help_heading = "Audio", value_parser = names::<ChannelChoice>(ChannelChoice::ALL.iter().map(|choice| choice.name())))]
     #[serde(deserialize_with = "name")]
@@ -116,7 +121,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "SIGNAL:DURATION", help_heading = "Audio")]
     #[serde(deserialize_with = "texts")]
     synth: Vec<SynthSpec>,
-    /// Fail on the first file that cannot be converted, instead of skipping it
+    /// Fail on the first file that cannot be converted or is cut short, instead of skipping it, or
+    /// keeping what there is
     #[arg(long, help_heading = "Audio", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     strict: Option<bool>,
     /// Files to convert at a time [default: one for each core]
@@ -145,6 +151,7 @@ impl Settings {
             pick: self.pick.or(recipe.pick),
             language: self.language.or(recipe.language),
             seed: self.seed.or(recipe.seed),
+            decoder: self.decoder.or(recipe.decoder),
             channel: self.channel.or(recipe.channel),
             max_clip: self.max_clip.or(recipe.max_clip),
             min_clip: self.min_clip.or(recipe.min_clip),
@@ -177,6 +184,7 @@ impl Settings {
         let ns = |duration: DurationArg| duration.ns;
         let convert = ConvertSpec {
             inputs: self.audio,
+            decoder: self.decoder.unwrap_or(convert.decoder),
             channel: self.channel.unwrap_or(convert.channel),
             min_clip_ns: self.min_clip.map_or(convert.min_clip_ns, ns),
             max_clip_ns: self.max_clip.map(ns),
@@ -321,6 +329,7 @@ mod tests {
         "--pick=shuffle",
         "--language=de-DE",
         "--seed=7",
+        "--decoder=native",
         "--channel=split",
         "--max-clip=30s",
         "--min-clip=1s",
@@ -347,6 +356,7 @@ mod tests {
         pick = "shuffle"
         language = "de-DE"
         seed = 7
+        decoder = "native"
         channel = "split"
         max-clip = 30
         min-clip = "1s"

@@ -212,7 +212,8 @@ crate::table! {
         pub bytes: u64 ["bytes"],
         /// Modification time, since 1970-01-01 UTC.
         pub mtime_ns: i64 ["ns"],
-        /// Which channel the clip was made from: `mix`, `left`, `right`.
+        /// Which channel the clip was made from: `mix` (all of them, each by the weight that ITU-R BS.775
+        /// gives its loudspeaker, divided by the sum of the weights), `left`, `right`.
         pub channel: String [""],
         /// Codec of the source; empty when it could not be read.
         pub codec: String [""],
@@ -232,7 +233,7 @@ crate::table! {
         /// What was cut off at its start and end as no audio of the source: where the figures are from,
         /// and samples of the source a channel, such as `LAME tag 1105+900`; null where nothing was.
         pub trim: Option<String> [""],
-        /// What was odd about it, and how it was taken, such as `cut short: decoded 61 of 1200 s`; null
+        /// What was odd about it, and how it was taken, such as `cut short: decoded 61 of 1,200 s`; null
         /// when nothing was.
         pub note: Option<String> [""],
     }

@@ -237,7 +237,6 @@ fn bad_files_are_named_and_the_rest_goes_on() {
         .map(|s| (s.path.as_str(), s.reason.as_str()))
         .collect();
     let expected = [
-        ("cut.wav", "cut short"),
         ("empty.mp3", "no bytes"),
         ("none.wav", "no samples"),
         ("short.wav", "too short: 6.25 ms"),
@@ -248,12 +247,15 @@ fn bad_files_are_named_and_the_rest_goes_on() {
         assert_eq!(path, expected);
         assert!(reason.contains(what), "{path}: {reason}");
     }
-    assert_eq!((pool.converted, pool.ignored, pool.clips.len()), (1, 1, 1));
+    assert_eq!((pool.converted, pool.ignored, pool.clips.len()), (2, 1, 2));
+    let noted = &pool.noted[0];
+    assert_eq!(noted.path, "cut.wav");
+    assert!(noted.note.starts_with("cut short: decoded 0."), "{noted:?}");
     let rows: Vec<_> = pool.sources.iter().map(|s| s.skipped.is_some()).collect();
-    assert_eq!(rows, [true, true, false, true, true, true]);
+    assert_eq!(rows, [false, true, false, true, true, true]);
     assert_eq!(
         files_below(&library.bundle("out")).len(),
-        1,
+        2,
         "no temporary file stays"
     );
 

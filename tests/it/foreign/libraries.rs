@@ -38,6 +38,7 @@ fn seconds(files: &[PathBuf], raw: Option<RawFormat>) -> f64 {
         while decoder
             .next_block(&mut block)
             .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+            .is_some()
         {
             total += block[0].len() as f64 / rate;
         }

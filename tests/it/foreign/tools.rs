@@ -36,18 +36,18 @@ pub(crate) type Planes = Vec<Vec<f32>>;
 /// Decodes a file with the code under test.
 pub(crate) fn ours(path: &Path, raw: Option<RawFormat>) -> (SourceInfo, Planes) {
     let mut decoder = open(path, raw).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let info = decoder.info().clone();
-    let mut planes = vec![Vec::new(); usize::from(info.channels)];
+    let mut planes = vec![Vec::new(); usize::from(decoder.info().channels)];
     let mut block = Vec::new();
     while decoder
         .next_block(&mut block)
         .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+        .is_some()
     {
         for (plane, samples) in planes.iter_mut().zip(&block) {
             plane.extend_from_slice(samples);
         }
     }
-    (info, planes)
+    (decoder.info().clone(), planes)
 }
 
 /// Decodes a file with ffmpeg, at its own rate; `input` are options for the input.

@@ -62,7 +62,7 @@ fn at_16_khz(path: &Path) -> (u32, Vec<f64>) {
     let rate = decoder.info().rate_hz;
     let mut resampler = Resampler::new(rate, RATE.0).unwrap();
     let (mut block, mut audio) = (Vec::new(), Vec::new());
-    while decoder.next_block(&mut block).unwrap() {
+    while decoder.next_block(&mut block).unwrap().is_some() {
         resampler.push(&block[0], &mut audio);
     }
     resampler.finish(&mut audio);

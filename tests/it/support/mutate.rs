@@ -99,10 +99,9 @@ fn decode(path: &Path) {
     let Ok(mut decoder) = open(path, None) else {
         return;
     };
-    let channels = usize::from(decoder.info().channels);
     let mut block = Vec::new();
-    while let Ok(true) = decoder.next_block(&mut block) {
-        assert_eq!(block.len(), channels);
+    while let Ok(Some(format)) = decoder.next_block(&mut block) {
+        assert_eq!(block.len(), usize::from(format.layout.channels()));
         assert!(block.iter().all(|plane| plane.len() == block[0].len()));
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn find(tracks: &[u8]) -> Result<AudioTrack, DecodeError> {
     let entry = audio()
         .find(|entry| number(entry, FLAG_ENABLED) != Some(0))
         .or_else(|| audio().next())
-        .ok_or_else(|| DecodeError::NotAudio("it has no audio track".to_owned()))?;
+        .ok_or_else(|| DecodeError::Unrecognized("it has no audio track".to_owned()))?;
     read(entry)
 }
 

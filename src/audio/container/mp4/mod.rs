@@ -185,7 +185,7 @@ fn find_track(boxes: &mut Boxes<'_>, index: &Range<u64>) -> Result<AudioTrack, D
         }
     }
     let (range, header) =
-        first.ok_or_else(|| DecodeError::NotAudio("it has no audio track".to_owned()))?;
+        first.ok_or_else(|| DecodeError::Unrecognized("it has no audio track".to_owned()))?;
     let (scale, _) = read_times(&boxes.body_of(&range, &[b"mdia", b"mdhd"], 32)?);
     let missing = || DecodeError::damaged("the description of its audio track is missing");
     let stbl = boxes

@@ -46,7 +46,7 @@ fn play(container: Container, file: &[u8]) -> Result<Played, DecodeError> {
     Ok(Played {
         planes,
         rate_hz: opened.info.rate_hz,
-        promised: opened.promised,
+        promised: opened.info.frames,
         trim: opened.info.trim,
         notes: opened.stream.notes(),
     })
