@@ -39,6 +39,8 @@ pub(super) struct PacketStream {
     is_mpeg_audio_without_delay: bool,
     /// Whether the duration of a packet is what is kept of it, and one without data a pause.
     is_demuxed_here: bool,
+    /// Samples of a packet, for decoders that ask the packet for it.
+    block_samples: Option<u64>,
     /// What the last packet was decoded to, by which a pause is made.
     last: Option<(Block, usize)>,
     notes: Notes,
@@ -125,11 +127,8 @@ fn open_track(
             .map(|(_, notes)| notes.clone())
             .unwrap_or_default(),
         ahead: VecDeque::new(),
-        skip: match &codec {
-            Codec::Opus(opus) if demuxed.is_none() => opus.pre_skip,
-            _ if demuxed.is_some() => u64::from(track.delay.unwrap_or(0)),
-            Codec::Opus(_) | Codec::Symphonia(_) => 0,
-        },
+        skip: skip_of(&track, &codec, demuxed.is_some()),
+        block_samples: params.max_frames_per_packet,
         codec,
         format,
         decoded: 0,
@@ -184,6 +183,11 @@ impl PacketStream {
                 continue;
             }
             let cut = Cut::take(&mut packet, self.is_demuxed_here);
+            if self.is_demuxed_here
+                && let Some(samples) = self.block_samples
+            {
+                packet.dur = Duration::new(samples);
+            }
             match self.codec.decode(&packet, out) {
                 Ok(block) => {
                     self.decoded += 1;
@@ -235,16 +239,14 @@ impl PacketStream {
     /// Takes up the audio track of the next stream of a chain.
     fn follow_chain(&mut self) -> Result<(), DecodeError> {
         let track = self.format.default_track(TrackType::Audio);
-        let Some((id, CodecParameters::Audio(params))) =
-            track.and_then(|track| Some((track.id, track.codec_params.as_ref()?)))
+        let Some((track, CodecParameters::Audio(params))) =
+            track.and_then(|track| Some((track, track.codec_params.as_ref()?)))
         else {
             return Err(DecodeError::damaged("it goes on without an audio track"));
         };
         self.codec = make_codec(params, self.format.format_info().short_name)?.0;
-        self.track = id;
-        if let Codec::Opus(opus) = &self.codec {
-            self.skip = opus.pre_skip;
-        }
+        self.track = track.id;
+        self.skip = skip_of(track, &self.codec, self.is_demuxed_here);
         Ok(())
     }
 
@@ -382,6 +384,15 @@ fn codec_name(id: AudioCodecId, container: &str) -> String {
     match symphonia::default::get_codecs().get_audio_decoder(id) {
         Some(registered) => registered.codec.info.short_name.to_owned(),
         None => format!("the codec of this {container} file"),
+    }
+}
+
+/// Samples at the start of a track that are no audio.
+fn skip_of(track: &Track, codec: &Codec, is_demuxed_here: bool) -> u64 {
+    match codec {
+        _ if is_demuxed_here => u64::from(track.delay.unwrap_or(0)),
+        Codec::Opus(opus) => opus.pre_skip,
+        Codec::Symphonia(_) => 0,
     }
 }
 

@@ -3,14 +3,14 @@
 use std::io;
 use std::ops::Range;
 
-use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::{
-    CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS,
+    CODEC_ID_AAC, CODEC_ID_ADPCM_IMA_QT, CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2,
+    CODEC_ID_MP3, CODEC_ID_OPUS,
 };
+use symphonia::core::formats::FormatInfo;
 use symphonia::core::formats::well_known::FORMAT_ID_CAF;
-use symphonia::core::formats::{FormatInfo, Track};
 
-use super::codec::{Codec, Law, Pcm, aac_rate, opus_header};
+use super::codec::{Codec, Law, Pcm, aac_rate, flac_setup, opus_header};
 use super::descriptor::read_esds;
 use super::media::{Media, Window};
 use super::play::{Index, OPEN, Part, Place, Player};
@@ -48,9 +48,7 @@ pub(super) fn open(source: Box<dyn Source>) -> Result<Demuxed, DecodeError> {
             None,
         ),
     };
-    let mut track = Track::new(0);
-    track.with_codec_params(CodecParameters::Audio(codec.params.clone()));
-    track.num_frames = codec
+    let length = codec
         .frame_bytes
         .filter(|_| chunks.has_length)
         .map(|bytes| {
@@ -61,14 +59,14 @@ pub(super) fn open(source: Box<dyn Source>) -> Result<Demuxed, DecodeError> {
             end.min(stated).saturating_sub(start)
         });
     let notes = Notes::default();
-    let player = Player::new(media, index, vec![part], &codec, notes.clone());
+    let player = Player::new(media, index, vec![part], &codec, notes.clone()).with_length(length);
     let format = FormatInfo {
         format: FORMAT_ID_CAF,
         short_name: "caf",
         long_name: "Core Audio Format",
     };
     Ok(Demuxed {
-        reader: Box::new(OneTrack::new(format, track, Box::new(player))),
+        reader: Box::new(OneTrack::new(format, Box::new(player))),
         trim,
         notes,
     })
@@ -224,6 +222,15 @@ fn read_codec(format: &Format, setup: &[u8]) -> Option<Codec> {
         }
         b"alaw" => pcm(Pcm::law(Law::A)),
         b"ulaw" => pcm(Pcm::law(Law::Mu)),
+        b"ima4" => {
+            let mut codec = packets(CODEC_ID_ADPCM_IMA_QT);
+            codec
+                .params
+                .with_max_frames_per_packet(format.packet_samples);
+            codec.params.with_frames_per_block(format.packet_samples);
+            (format.packet_samples == 64).then_some(codec)
+        }
+        b"flac" => Some(packets(CODEC_ID_FLAC).with_setup(boxed_flac_setup(setup)?)),
         b"alac" => Some(packets(CODEC_ID_ALAC).with_setup(alac_setup(setup)?)),
         b"aac " => {
             let setup = read_esds(setup).map(|(_, setup)| setup).unwrap_or_default();
@@ -239,6 +246,11 @@ fn read_codec(format: &Format, setup: &[u8]) -> Option<Codec> {
     }
 }
 
+/// The setup of FLAC, in the box that MP4 has for it.
+fn boxed_flac_setup(setup: &[u8]) -> Option<&[u8]> {
+    (setup.get(4..8) == Some(b"dfLa")).then(|| flac_setup(setup.get(12..)?))?
+}
+
 /// The setup of ALAC, which older writers put into boxes.
 fn alac_setup(setup: &[u8]) -> Option<&[u8]> {
     match setup.get(4..8) {
@@ -250,7 +262,6 @@ fn alac_setup(setup: &[u8]) -> Option<&[u8]> {
 /// The name that ffmpeg gives a codec which is not decoded here; else that of CAF.
 fn name(format: &Format) -> String {
     match &format.kind {
-        b"ima4" => "adpcm_ima_qt",
         b"ac-3" => "ac3",
         b"ilbc" => "ilbc",
         b"MAC3" => "mace3",

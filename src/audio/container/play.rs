@@ -2,7 +2,10 @@
 
 use std::io;
 
+use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::AudioCodecId;
 use symphonia::core::errors::Result;
+use symphonia::core::formats::Track;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, Timestamp};
 
@@ -16,6 +19,9 @@ const MAX_PACKET_BYTES: u64 = 16 << 20;
 const WINDOW_BYTES: u64 = 64 << 10;
 /// A pause is played in pieces of this many samples.
 const PAUSE_SAMPLES: u64 = 4_096;
+
+/// A track that takes up more than this many times its file plays the same again and again.
+const MAX_REPEATS: u64 = 64;
 
 const CUT_OFF: &str = "it was cut off: the file ends before its last packet does";
 
@@ -50,6 +56,7 @@ pub(super) trait Index: Send + Sync {
 
 /// Plays parts of a track.
 pub(super) struct Player<I> {
+    track: Track,
     media: Media,
     window: Window,
     index: I,
@@ -63,6 +70,8 @@ pub(super) struct Player<I> {
     held: Option<Place>,
     /// Up to where packets were taken from the index.
     taken: u64,
+    /// Bytes of all packets so far.
+    read: u64,
     notes: Notes,
 }
 
@@ -75,7 +84,10 @@ impl<I: Index> Player<I> {
         notes: Notes,
     ) -> Self {
         let mut parts = parts.into_iter();
+        let mut track = Track::new(0);
+        track.with_codec_params(CodecParameters::Audio(codec.params.clone()));
         Self {
+            track,
             media,
             window: Window::new(WINDOW_BYTES),
             index,
@@ -85,8 +97,23 @@ impl<I: Index> Player<I> {
             frame_bytes: codec.frame_bytes,
             held: None,
             taken: 0,
+            read: 0,
             notes,
         }
+    }
+
+    /// The same with what is known of the length of what is played.
+    pub(super) fn with_length(mut self, samples: Option<u64>) -> Self {
+        self.track.num_frames = samples;
+        self
+    }
+
+    /// The same where the first packet says another codec than the container.
+    pub(super) fn with_codec(mut self, id: AudioCodecId) -> Self {
+        if let Some(CodecParameters::Audio(params)) = &mut self.track.codec_params {
+            params.codec = id;
+        }
+        self
     }
 
     /// The first bytes of the first packet.
@@ -135,6 +162,12 @@ impl<I: Index> Player<I> {
         if bytes == 0 || bytes > there.min(MAX_PACKET_BYTES) {
             return Ok(None);
         }
+        self.read += bytes;
+        if self.read / MAX_REPEATS > self.media.len() {
+            self.notes
+                .add("it plays the same again and again: it ends where that was found");
+            return Ok(None);
+        }
         let Some(bytes) = self.window.get(&mut self.media, place.at, bytes)? else {
             return Ok(None);
         };
@@ -159,6 +192,10 @@ fn packet(start: u64, samples: u64, bytes: &[u8]) -> Packet {
 }
 
 impl<I: Index> Packets for Player<I> {
+    fn track(&self) -> &Track {
+        &self.track
+    }
+
     fn next_packet(&mut self) -> Result<Option<Packet>> {
         loop {
             let (start, end) = match &mut self.part {

@@ -15,6 +15,11 @@ use symphonia::core::packet::Packet;
 /// Of a packet, `trim_start` and `trim_end` are samples that are cut off what it decodes to, and
 /// `dur` is how many are kept at most. A packet without data is a pause of `dur` samples.
 pub(super) trait Packets: Send + Sync {
+    /// The track under way.
+    fn track(&self) -> &Track;
+
+    /// The next packet; none at the end. [`Error::ResetRequired`] where another track begins, which is
+    /// told from then on.
     fn next_packet(&mut self) -> Result<Option<Packet>>;
 }
 
@@ -45,17 +50,15 @@ impl Notes {
 pub(super) struct OneTrack {
     format: FormatInfo,
     media: MediaInfo,
-    tracks: [Track; 1],
     metadata: MetadataLog,
     packets: Box<dyn Packets>,
 }
 
 impl OneTrack {
-    pub(super) fn new(format: FormatInfo, track: Track, packets: Box<dyn Packets>) -> Self {
+    pub(super) fn new(format: FormatInfo, packets: Box<dyn Packets>) -> Self {
         Self {
             format,
-            media: MediaInfo::from_track(&track),
-            tracks: [track],
+            media: MediaInfo::from_track(packets.track()),
             metadata: MetadataLog::default(),
             packets,
         }
@@ -80,7 +83,7 @@ impl FormatReader for OneTrack {
     }
 
     fn tracks(&self) -> &[Track] {
-        &self.tracks
+        std::slice::from_ref(self.packets.track())
     }
 
     fn next_packet(&mut self) -> Result<Option<Packet>> {

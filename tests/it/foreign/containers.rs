@@ -141,3 +141,70 @@ fn codecs_in_caf() {
     super::tools::run("sox speech.wav -e u-law -r 8000 -t caf sox-ulaw.caf");
     check(&folder().join("sox-ulaw.caf"), "", f64::INFINITY);
 }
+
+/// A file of one track by ffmpeg, with another edit list: milliseconds, and where in the track they
+/// begin.
+fn edited(file: &[u8], edits: &[(u32, i32)]) -> Vec<u8> {
+    let place = |name: &[u8; 4]| {
+        let found = file.windows(4).rposition(|bytes| bytes == name);
+        found.expect("a box of this name") - 4
+    };
+    let size = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|i| file[at + i]));
+    let mut list = vec![0; 4];
+    list.extend((edits.len() as u32).to_be_bytes());
+    for (length, time) in edits {
+        list.extend(length.to_be_bytes());
+        list.extend(time.to_be_bytes());
+        list.extend([0, 1, 0, 0]);
+    }
+    let boxed = |name: &[u8], body: &[u8]| {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], name, body].concat()
+    };
+    let new = boxed(b"edts", &boxed(b"elst", &list));
+    let (at, old) = (place(b"edts"), size(place(b"edts")));
+    let mut out = [&file[..at], &new, &file[at + old as usize..]].concat();
+    for parent in [b"moov", b"trak"] {
+        let at = place(parent);
+        let grown = size(at) - old + new.len() as u32;
+        out[at..at + 4].copy_from_slice(&grown.to_be_bytes());
+    }
+    out
+}
+
+#[test]
+#[ignore = "needs ffmpeg"]
+fn edits_play_what_the_whole_track_has_there() {
+    // Without the noise that AAC draws anew at each decoding.
+    for (name, options, rate, delay, least_db) in [
+        ("edit-aac.m4a", "-c:a aac -aac_pns 0", 44_100, 1_024, 80.0),
+        ("edit-mp3.mp4", "-c:a libmp3lame", 44_100, 1_105, 80.0),
+        ("edit-opus.mp4", "-c:a libopus", 48_000, 312, 35.0),
+        ("edit-alac.m4a", "-c:a alac", 44_100, 0, f64::INFINITY),
+    ] {
+        let path = ffmpeg(options, name);
+        let whole = ours(&path, None).1;
+        let starts = [150_000, 60_001, 199_999];
+        let edits = [
+            (1_000, starts[0]),
+            (500, -1),
+            (1_000, starts[1]),
+            (1_000, starts[2]),
+        ];
+        let bytes = edited(&std::fs::read(&path).expect("a file"), &edits);
+        std::fs::write(&path, bytes).expect("a written file");
+        let (info, planes) = ours(&path, None);
+        assert_eq!(info.decoder, DecoderUsed::Native);
+        let expected = |channel: usize| {
+            let piece = |start: i32| {
+                let start = start as usize - delay;
+                whole[channel][start..start + rate].to_vec()
+            };
+            let pause = vec![0.0; rate / 2];
+            [piece(starts[0]), pause, piece(starts[1]), piece(starts[2])].concat()
+        };
+        let expected = vec![expected(0), expected(1)];
+        assert_eq!(planes[0].len(), expected[0].len(), "{name}");
+        let snr = snr_db(&planes, &expected);
+        assert!(snr >= least_db, "{name}: {snr:.1} dB");
+    }
+}

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::errors::Result;
+use symphonia::core::errors::{Error, Result};
 use symphonia::core::formats::well_known::FORMAT_ID_MKV;
 use symphonia::core::formats::{FormatInfo, Track};
 use symphonia::core::packet::Packet;
@@ -22,7 +22,7 @@ use self::ebml::{Element, UNKNOWN, child, children, signed};
 use self::track::AudioTrack;
 use super::media::{Media, Window};
 use super::reader::{Notes, OneTrack, Packets};
-use super::{Demuxed, Source, scaled};
+use super::{Demuxed, Source};
 use crate::audio::error::DecodeError;
 
 const EBML: u32 = 0x1a45_dfa3;
@@ -46,45 +46,15 @@ const WINDOW_BYTES: u64 = 64 << 10;
 pub(super) fn open(source: Box<dyn Source>) -> std::result::Result<Demuxed, DecodeError> {
     let mut media = Media::new(source)?;
     let mut window = Window::new(WINDOW_BYTES);
-    let mut at = 0;
-    let tracks = loop {
-        let Some(element) = Element::read(&mut media, &mut window, at)? else {
-            return Err(DecodeError::damaged(
-                "the description of its tracks is missing: it was cut off or never finished",
-            ));
-        };
-        match element.id {
-            SEGMENT => at = element.body,
-            TRACKS => {
-                let tracks = media.bytes(element.body, element.len.min(MAX_BODY_BYTES))?;
-                if (tracks.len() as u64) < element.len {
-                    return Err(DecodeError::damaged(
-                        "the description of its tracks is not whole: it was cut off",
-                    ));
-                }
-                break tracks;
-            }
-            // What comes before the blocks may come behind them.
-            _ => at = element.end(),
-        }
-    };
-    let track = track::find(&tracks)?;
-    let rate_hz = u64::from(track.codec.rate_hz);
-    let in_samples = |ns: u64| scaled(ns, 1_000_000_000, rate_hz);
-    let (trim, skip) = match (track.delay_ns, track.codec.opus_skip()) {
-        (Some(ns), _) if ns > 0 => (Some("codec delay"), in_samples(ns)),
-        (_, Some(skip)) if skip > 0 => (Some("Opus header"), skip),
-        _ => (None, 0),
-    };
-    let mut described = Track::new(0);
-    described.with_codec_params(CodecParameters::Audio(track.codec.params.clone()));
-    described.delay = u32::try_from(skip).ok().filter(|&skip| skip > 0);
+    let head = Head::read(&mut media, &mut window, 0)?;
+    let trim = head.trim.clone();
     let notes = Notes::default();
     let blocks = Blocks {
         media,
         window,
         at: 0,
-        track,
+        begun: 0,
+        head,
         ready: VecDeque::new(),
         notes: notes.clone(),
     };
@@ -94,10 +64,63 @@ pub(super) fn open(source: Box<dyn Source>) -> std::result::Result<Demuxed, Deco
         long_name: "Matroska and WebM",
     };
     Ok(Demuxed {
-        reader: Box::new(OneTrack::new(format, described, Box::new(blocks))),
-        trim: trim.map(|source| format!("{source} {skip}+0")),
+        reader: Box::new(OneTrack::new(format, Box::new(blocks))),
+        trim,
         notes,
     })
+}
+
+/// What comes before the blocks of a file.
+struct Head {
+    audio: AudioTrack,
+    track: Track,
+    trim: Option<String>,
+}
+
+impl Head {
+    /// Reads what the file that begins at `at` says of its first audio track.
+    fn read(
+        media: &mut Media,
+        window: &mut Window,
+        mut at: u64,
+    ) -> std::result::Result<Self, DecodeError> {
+        let tracks = loop {
+            let Some(element) = Element::read(media, window, at)? else {
+                return Err(DecodeError::damaged(
+                    "the description of its tracks is missing: it was cut off or never finished",
+                ));
+            };
+            match element.id {
+                SEGMENT => at = element.body,
+                TRACKS => {
+                    let tracks = media.bytes(element.body, element.len.min(MAX_BODY_BYTES))?;
+                    if (tracks.len() as u64) < element.len {
+                        return Err(DecodeError::damaged(
+                            "the description of its tracks is not whole: it was cut off",
+                        ));
+                    }
+                    break tracks;
+                }
+                // What comes before the blocks may come behind them.
+                _ => at = element.end(),
+            }
+        };
+        let audio = track::find(&tracks)?;
+        let delay_ns = audio.delay_ns.filter(|&ns| ns > 0);
+        let opus_skip = audio.codec.opus_skip().filter(|&skip| skip > 0);
+        let (source, skip) = match (delay_ns, opus_skip) {
+            (Some(ns), _) => ("codec delay", audio.in_samples(ns)),
+            (_, skip) => ("Opus header", skip.unwrap_or(0)),
+        };
+        let mut track = Track::new(0);
+        track.with_codec_params(CodecParameters::Audio(audio.codec.params.clone()));
+        track.delay = u32::try_from(skip).ok();
+        Ok(Self {
+            audio,
+            track,
+            trim: (skip > 0).then(|| format!("{source} {skip}+0")),
+        })
+    }
 }
 
 /// The packets of a track.
@@ -105,22 +128,25 @@ struct Blocks {
     media: Media,
     window: Window,
     at: u64,
-    track: AudioTrack,
+    /// Where the file begins whose blocks are taken: another may follow it.
+    begun: u64,
+    head: Head,
     /// Packets of the last block.
     ready: VecDeque<Packet>,
     notes: Notes,
 }
 
 impl Blocks {
-    /// Takes the packets of the next element; false at the end.
-    fn step(&mut self) -> io::Result<bool> {
+    /// Takes the packets of the next element; false at the end. [`Error::ResetRequired`] where another
+    /// file begins.
+    fn step(&mut self) -> Result<bool> {
         let there = self.media.len();
         if self.at >= there {
             return Ok(false);
         }
         let element = Element::read(&mut self.media, &mut self.window, self.at)?;
         let Some(element) = element.filter(is_possible) else {
-            return self.search();
+            return Ok(self.search()?);
         };
         match element.id {
             SEGMENT | CLUSTER => {
@@ -132,23 +158,36 @@ impl Blocks {
                     .window
                     .get(&mut self.media, element.body, element.len)?;
                 let Some(body) = body.map(<[u8]>::to_vec) else {
-                    return self.search();
+                    return Ok(self.search()?);
                 };
                 match element.id {
                     SIMPLE_BLOCK => self.take(&body, 0),
                     _ => self.take_group(&body),
                 }
             }
-            EBML if self.at > 0 => {
-                self.notes
-                    .add("another file follows in it, which is not taken");
-                return Ok(false);
-            }
-            _ if element.end() > there => return self.search(),
+            EBML if self.at > self.begun => return self.begin_file(),
+            _ if element.end() > there => return Ok(self.search()?),
             _ => {}
         }
         self.at = element.end();
         Ok(true)
+    }
+
+    /// Goes on with a file that was put behind the one before.
+    fn begin_file(&mut self) -> Result<bool> {
+        match Head::read(&mut self.media, &mut self.window, self.at) {
+            Ok(head) => {
+                self.head = head;
+                self.begun = self.at;
+                Err(Error::ResetRequired)
+            }
+            Err(DecodeError::Io(e)) => Err(e.into()),
+            Err(reason) => {
+                let note = format!("another file follows in it, which is not taken: {reason}");
+                self.notes.add(note);
+                Ok(false)
+            }
+        }
     }
 
     /// Goes on with the next cluster, behind what is no element or reaches over the end.
@@ -177,11 +216,10 @@ impl Blocks {
 
     fn take_group(&mut self, group: &[u8]) {
         let padding = child(group, DISCARD_PADDING).and_then(signed).unwrap_or(0);
-        let padding = scaled(
-            u64::try_from(padding).unwrap_or(0),
-            1_000_000_000,
-            u64::from(self.track.codec.rate_hz),
-        );
+        let padding = self
+            .head
+            .audio
+            .in_samples(u64::try_from(padding).unwrap_or(0));
         for (_, block) in children(group).filter(|(id, _)| *id == BLOCK) {
             self.take(block, padding);
         }
@@ -189,11 +227,11 @@ impl Blocks {
 
     /// Takes the packets of a block, from whose last `padding` samples are cut off.
     fn take(&mut self, block: &[u8], padding: u64) {
-        let Some(packets) = block::packets(block, self.track.number) else {
+        let Some(packets) = block::packets(block, self.head.audio.number) else {
             return;
         };
         for packet in packets {
-            let Some(packet) = self.track.unpack(packet) else {
+            let Some(packet) = self.head.audio.unpack(packet) else {
                 self.notes
                     .add("packets in it cannot be unpacked, and are left out");
                 continue;
@@ -217,6 +255,10 @@ fn is_possible(element: &Element) -> bool {
 }
 
 impl Packets for Blocks {
+    fn track(&self) -> &Track {
+        &self.head.track
+    }
+
     fn next_packet(&mut self) -> Result<Option<Packet>> {
         loop {
             if let Some(packet) = self.ready.pop_front() {

@@ -6,6 +6,7 @@ use symphonia::core::codecs::audio::well_known::*;
 
 use super::ebml::{child, children, float, unsigned};
 use crate::audio::container::codec::{Codec, Law, Pcm, aac_rate, flac_setup, opus_header};
+use crate::audio::container::scaled;
 use crate::audio::error::DecodeError;
 
 const TRACK_ENTRY: u32 = 0xae;
@@ -89,6 +90,11 @@ fn read(entry: &[u8]) -> Result<AudioTrack, DecodeError> {
 }
 
 impl AudioTrack {
+    /// A time in samples, as decoded.
+    pub(super) fn in_samples(&self, ns: u64) -> u64 {
+        scaled(ns, 1_000_000_000, u64::from(self.codec.rate_hz))
+    }
+
     /// A packet as it was before it was packed; none when it cannot be unpacked.
     pub(super) fn unpack(&self, packet: &[u8]) -> Option<Vec<u8>> {
         unpack(&self.packing, packet)

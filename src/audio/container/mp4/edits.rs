@@ -7,7 +7,7 @@ use crate::audio::error::DecodeError;
 
 /// Lists of more edits are not followed: each may play the whole track.
 pub(super) const MAX_EDITS: usize = 1_000;
-/// Pauses are not longer than this.
+/// All pauses together are not longer than this.
 const MAX_PAUSE_S: u64 = 3_600;
 
 /// Units of time a second: of the edits' lengths, of the track, and of its samples.
@@ -44,18 +44,14 @@ pub(super) fn parts(
         });
     }
     let mut parts: Vec<Part> = Vec::new();
+    let mut pauses = 0_u64;
     for entry in entries {
         let (length, time) = read_edit(entry, is_long);
         let samples = scaled(length, scales.movie, scales.rate_hz);
         let Some(time) = time else {
-            let is_first = parts.is_empty();
-            if samples > MAX_PAUSE_S * scales.rate_hz {
-                return Err(DecodeError::damaged(format!(
-                    "its edit list has a pause of {} s",
-                    samples / scales.rate_hz.max(1)
-                )));
-            }
-            if !is_first {
+            // What comes before the first part is no audio.
+            if !parts.is_empty() {
+                pauses = pauses.saturating_add(samples);
                 parts.push(Part::Pause { samples });
             }
             continue;
@@ -72,6 +68,12 @@ pub(super) fn parts(
             Some(Part::Media { end: last, .. }) if last.abs_diff(start) <= unit => *last = end,
             _ => parts.push(Part::Media { start, end }),
         }
+    }
+    if pauses > MAX_PAUSE_S * scales.rate_hz {
+        return Err(DecodeError::damaged(format!(
+            "its edit list has pauses of {} s",
+            pauses / scales.rate_hz.max(1)
+        )));
     }
     for part in &mut parts {
         if let Part::Media { start, end } = part {

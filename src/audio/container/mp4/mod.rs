@@ -13,10 +13,9 @@ mod tables;
 use std::io;
 use std::ops::Range;
 
-use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
+use symphonia::core::formats::FormatInfo;
 use symphonia::core::formats::well_known::FORMAT_ID_ISOMP4;
-use symphonia::core::formats::{FormatInfo, Track};
 
 use self::boxes::{Index as Boxes, Walk, number};
 use self::edits::{Extent, Scales, describe, itunes_figures, parts};
@@ -38,7 +37,8 @@ const MAX_BODY_BYTES: u64 = 64 << 10;
 /// [`DecodeError::NoDecoder`] for what ffmpeg should be asked to decode.
 pub(super) fn open(source: Box<dyn Source>) -> Result<Demuxed, DecodeError> {
     let mut media = Media::new(source)?;
-    let top = look_through(&mut media)?;
+    let notes = Notes::default();
+    let top = look_through(&mut media, &notes)?;
     let mut boxes = Boxes::new(&mut media);
     let track = find_track(&mut boxes, &top.index)?;
     let codec = description::read(&track.stsd, track.scale, top.is_quicktime)?;
@@ -69,34 +69,30 @@ pub(super) fn open(source: Box<dyn Source>) -> Result<Demuxed, DecodeError> {
         }
     }
     let plan = Plan::of(&list, comment.as_deref(), &codec, scales, extent)?;
-    let notes = Notes::default();
     let walk = Walk::new(0..media.len());
     let index = Timed {
         fragments: Fragments::new(track.id, defaults, codec.frame_bytes, walk, notes.clone()),
         tables,
         scales,
     };
-    let mut player = Player::new(media, index, plan.parts, &codec, notes.clone());
-    let mut codec = codec;
+    let player = Player::new(media, index, plan.parts, &codec, notes.clone());
+    let mut player = player.with_length(plan.samples);
     if codec.params.codec == CODEC_ID_MP3
-        && let Some(head) = player.first_bytes::<4>()?
+        && let Some([_, second, ..]) = player.first_bytes::<4>()?
     {
-        codec.params.codec = match head[1] >> 1 & 3 {
+        player = player.with_codec(match second >> 1 & 3 {
             3 => CODEC_ID_MP1,
             2 => CODEC_ID_MP2,
             _ => CODEC_ID_MP3,
-        };
+        });
     }
-    let mut described = Track::new(0);
-    described.with_codec_params(CodecParameters::Audio(codec.params));
-    described.num_frames = plan.samples;
     let format = FormatInfo {
         format: FORMAT_ID_ISOMP4,
         short_name: "mp4",
         long_name: "MPEG-4 and QuickTime",
     };
     Ok(Demuxed {
-        reader: Box::new(OneTrack::new(format, described, Box::new(player))),
+        reader: Box::new(OneTrack::new(format, Box::new(player))),
         trim: plan.trim,
         notes,
     })
@@ -110,7 +106,7 @@ struct Top {
     has_fragments: bool,
 }
 
-fn look_through(media: &mut Media) -> Result<Top, DecodeError> {
+fn look_through(media: &mut Media, notes: &Notes) -> Result<Top, DecodeError> {
     let mut walk = Walk::new(0..media.len());
     let mut window = Window::new(64);
     let mut index = None;
@@ -131,6 +127,7 @@ fn look_through(media: &mut Media) -> Result<Top, DecodeError> {
                 ));
             }
             b"moov" if index.is_none() => index = Some(found.body),
+            b"moov" => notes.add("another file follows in it, which is not taken"),
             b"moof" => has_fragments = true,
             _ => {}
         }

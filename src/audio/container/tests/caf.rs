@@ -89,6 +89,16 @@ fn logarithmic_and_little_endian_samples_are_played() {
 }
 
 #[test]
+fn blocks_of_adpcm_are_played() {
+    let file = [
+        head(8_000.0, b"ima4", [0, 34, 64, 0]),
+        data(None, &[0; 34 * 5]),
+    ]
+    .concat();
+    assert_eq!(play(&file).integers(), [0; 64 * 5]);
+}
+
+#[test]
 fn packet_tables_say_what_is_played() {
     let packets = opus_packets(20);
     let all = play(&opus(&packets, 19_200, 0, 0));
@@ -104,9 +114,9 @@ fn packet_tables_say_what_is_played() {
 #[test]
 fn what_cannot_be_played_is_refused_with_the_reason() {
     let refusal = |file: &[u8]| super::play(Container::Caf, file).unwrap_err();
-    let ima = [head(8_000.0, b"ima4", [0, 34, 64, 0]), data(None, &[0; 34])].concat();
-    match refusal(&ima) {
-        DecodeError::NoDecoder { codec } => assert_eq!(codec, "adpcm_ima_qt"),
+    let mace = [head(8_000.0, b"MAC3", [0, 2, 6, 0]), data(None, &[0; 34])].concat();
+    match refusal(&mace) {
+        DecodeError::NoDecoder { codec } => assert_eq!(codec, "mace3"),
         other => panic!("{other}"),
     }
     let file = opus(&opus_packets(2), 1_920, 0, 0);

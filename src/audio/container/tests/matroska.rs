@@ -215,6 +215,14 @@ fn what_opus_says_of_its_ends_is_cut_off() {
     let by_delay = play(&file.file());
     assert_eq!(by_delay.planes[0].len(), 9 * 960 - 480);
     assert_eq!(by_delay.trim.as_deref(), Some("codec delay 960+0"));
+    // Two files, one behind the other, each with its own ends.
+    let twice = play(&file.file_with(Some(UNKNOWN), Some(UNKNOWN), &[]).repeat(2));
+    assert_eq!(twice.planes[0].len(), 2 * (9 * 960 - 480));
+    let mut other = Matroska::of_pcm("A_DTS", 16, Vec::new());
+    other.rate_hz = 48_000.0;
+    let followed = play(&[file.file(), other.file()].concat());
+    assert_eq!(followed.planes[0].len(), 9 * 960 - 480);
+    assert!(followed.notes[0].contains("dts"), "{:?}", followed.notes);
 }
 
 #[test]

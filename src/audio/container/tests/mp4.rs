@@ -167,6 +167,14 @@ fn files_that_are_not_to_be_played_are_refused_with_the_reason() {
 }
 
 #[test]
+fn lists_that_repeat_a_track_for_ever_end() {
+    let edits = [(2_000, 0); 900];
+    let all = play(&Mp4::of_pcm(&ramp(16_000)).edited(&edits).file());
+    assert!((900_000..1_600_000).contains(&all.planes[0].len()));
+    assert!(all.notes[0].contains("again"), "{:?}", all.notes);
+}
+
+#[test]
 fn damaged_files_end() {
     let edits = [(100, 100), (50, -1), (100, 50)];
     endure(
