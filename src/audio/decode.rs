@@ -20,9 +20,6 @@ use crate::units::{NS_PER_S, SampleRate, Samples};
 /// The most channels that are decoded.
 pub const MAX_CHANNELS: u16 = 64;
 
-/// How notes of demuxers begin that a file was cut short.
-const CUT_OFF: &str = "it was cut off";
-
 /// What a file says about its audio.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceInfo {
@@ -200,12 +197,6 @@ impl Decoder {
             _ => {}
         }
         self.notes.extend(self.watch.notes(health));
-        if let Source::Packets(stream) = &self.source {
-            self.notes.extend(stream.notes());
-        }
-        // What a demuxer says of a file that promises no length.
-        let mut cut = self.notes.iter().filter(|note| note.starts_with(CUT_OFF));
-        let cut = cut.next().map(|_| "cut short".to_owned());
         if let Source::Ffmpeg(_, _, words) = &self.source {
             let words = words.lock();
             if let Some(codec) = &words.codec {
@@ -217,8 +208,7 @@ impl Decoder {
             self.promised_ns = words.stated_ns().filter(is_most);
             self.notes.extend(words.note());
         }
-        let doubt = self.watch.doubt(self.promised_ns, health, error.as_ref());
-        self.doubt = doubt.or(cut);
+        self.doubt = self.watch.doubt(self.promised_ns, health, error.as_ref());
         Ok(None)
     }
 }

@@ -20,7 +20,7 @@ use symphonia::core::units::Duration;
 
 use super::aac;
 use super::block::{self, Block};
-use super::container::{Demuxed, Notes};
+use super::container::Demuxed;
 use super::decode::{DecoderUsed, SourceInfo};
 use super::error::DecodeError;
 use super::guard::Health;
@@ -43,7 +43,6 @@ pub(super) struct PacketStream {
     block_samples: Option<u64>,
     /// What the last packet was decoded to, by which a pause is made.
     last: Option<(Block, usize)>,
-    notes: Notes,
     /// Packets that were looked at before decoding began.
     ahead: VecDeque<Packet>,
     /// Samples a channel that are still to be cut off at the start.
@@ -85,7 +84,7 @@ pub(super) fn open(file: File) -> Result<Opened, DecodeError> {
             },
             e => damage(&e),
         })?;
-    open_track(format, None)
+    open_track(format, false)
 }
 
 /// Decodes the first block of a file that was taken apart.
@@ -93,13 +92,13 @@ pub(super) fn open(file: File) -> Result<Opened, DecodeError> {
 /// # Errors
 /// As those of [`open`].
 pub(super) fn open_demuxed(demuxed: Demuxed) -> Result<Opened, DecodeError> {
-    open_track(demuxed.reader, Some((demuxed.trim, demuxed.notes)))
+    let Demuxed { reader, trim } = demuxed;
+    let mut opened = open_track(reader, true)?;
+    opened.info.trim = trim;
+    Ok(opened)
 }
 
-fn open_track(
-    format: Box<dyn FormatReader>,
-    demuxed: Option<(Option<String>, Notes)>,
-) -> Result<Opened, DecodeError> {
+fn open_track(format: Box<dyn FormatReader>, is_demuxed_here: bool) -> Result<Opened, DecodeError> {
     let track = format
         .default_track(TrackType::Audio)
         .or_else(|| format.first_track(TrackType::Audio))
@@ -119,15 +118,11 @@ fn open_track(
     let is_mpeg_audio = [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&params.codec);
     let mut stream = PacketStream {
         track: track.id,
-        is_mpeg_audio_without_delay: is_mpeg_audio && track.delay.is_none() && demuxed.is_none(),
-        is_demuxed_here: demuxed.is_some(),
+        is_mpeg_audio_without_delay: is_mpeg_audio && track.delay.is_none() && !is_demuxed_here,
+        is_demuxed_here,
         last: None,
-        notes: demuxed
-            .as_ref()
-            .map(|(_, notes)| notes.clone())
-            .unwrap_or_default(),
         ahead: VecDeque::new(),
-        skip: skip_of(&track, &codec, demuxed.is_some()),
+        skip: skip_of(&track, &codec, is_demuxed_here),
         block_samples: params.max_frames_per_packet,
         codec,
         format,
@@ -151,7 +146,7 @@ fn open_track(
         exact_16_bit: block.is_16_bit
             || (block.is_integer && params.bits_per_sample.is_some_and(|bits| bits <= 16)),
         decoder: DecoderUsed::Native,
-        trim: demuxed.and_then(|(trim, _)| trim),
+        trim: None,
     };
     Ok(Opened {
         info,
@@ -275,11 +270,6 @@ impl PacketStream {
             plane.resize(packet.dur.get() as usize, 0.0);
         }
         Some(block)
-    }
-
-    /// What was odd; complete behind the last block.
-    pub(super) fn notes(&self) -> Vec<String> {
-        self.notes.all()
     }
 
     /// HE-AAC would be played at half its rate and band.
@@ -416,6 +406,7 @@ fn damage(error: &Error) -> DecodeError {
             DecodeError::damaged("the file ends inside its header")
         }
         Error::IoError(e) => DecodeError::Io(std::io::Error::new(e.kind(), e.to_string())),
+        Error::DecodeError(reason) => DecodeError::damaged(*reason),
         e => DecodeError::Damaged(e.to_string()),
     }
 }

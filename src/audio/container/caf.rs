@@ -14,7 +14,7 @@ use super::codec::{Codec, Law, Pcm, aac_rate, flac_setup, opus_header};
 use super::descriptor::read_esds;
 use super::media::{Media, Window};
 use super::play::{Index, OPEN, Part, Place, Player};
-use super::reader::{Notes, OneTrack};
+use super::reader::OneTrack;
 use super::{Demuxed, Source};
 use crate::audio::error::DecodeError;
 
@@ -58,8 +58,7 @@ pub(super) fn open(source: Box<dyn Source>) -> Result<Demuxed, DecodeError> {
             };
             end.min(stated).saturating_sub(start)
         });
-    let notes = Notes::default();
-    let player = Player::new(media, index, vec![part], &codec, notes.clone()).with_length(length);
+    let player = Player::new(media, index, vec![part], &codec).with_length(length);
     let format = FormatInfo {
         format: FORMAT_ID_CAF,
         short_name: "caf",
@@ -68,7 +67,6 @@ pub(super) fn open(source: Box<dyn Source>) -> Result<Demuxed, DecodeError> {
     Ok(Demuxed {
         reader: Box::new(OneTrack::new(format, Box::new(player))),
         trim,
-        notes,
     })
 }
 
@@ -345,7 +343,7 @@ impl Packets {
 }
 
 impl Index for Packets {
-    fn next_place(&mut self, media: &mut Media) -> io::Result<Option<Place>> {
+    fn next_place(&mut self, media: &mut Media) -> symphonia::core::errors::Result<Option<Place>> {
         let bytes = match self.packet_bytes {
             0 => self.number(media)?,
             bytes => Some(bytes),

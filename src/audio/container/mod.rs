@@ -17,7 +17,6 @@ mod tests;
 use symphonia::core::formats::FormatReader;
 
 pub(super) use self::media::Source;
-pub(super) use self::reader::Notes;
 use super::error::DecodeError;
 
 /// The containers.
@@ -35,12 +34,10 @@ pub(super) enum Container {
 pub(super) struct Demuxed {
     /// Yields the packets of its audio. Of a packet, `trim_start` and `trim_end` are samples that are
     /// cut off what it decodes to, and `dur` is how many are kept at most. A packet without data is
-    /// a pause of `dur` samples.
+    /// a pause of `dur` samples. What is missing or damaged is an error behind the last packet.
     pub(super) reader: Box<dyn FormatReader>,
     /// What of the track is not played, with the source of the figures.
     pub(super) trim: Option<String>,
-    /// What was odd; complete when the last packet was read.
-    pub(super) notes: Notes,
 }
 
 /// Takes a file apart.

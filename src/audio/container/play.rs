@@ -4,14 +4,14 @@ use std::io;
 
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::AudioCodecId;
-use symphonia::core::errors::Result;
+use symphonia::core::errors::{Result, decode_error};
 use symphonia::core::formats::Track;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, Timestamp};
 
 use super::codec::Codec;
 use super::media::{Media, Window};
-use super::reader::{Notes, Packets};
+use super::reader::Packets;
 
 /// The largest packet: more than a second of any codec.
 const MAX_PACKET_BYTES: u64 = 16 << 20;
@@ -22,8 +22,6 @@ const PAUSE_SAMPLES: u64 = 4_096;
 
 /// A track that takes up more than this many times its file plays the same again and again.
 const MAX_REPEATS: u64 = 64;
-
-const CUT_OFF: &str = "it was cut off: the file ends before its last packet does";
 
 /// A part of what is played, in samples of the track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +47,11 @@ pub(super) struct Place {
 
 /// Tells the places of a track's packets in the order of time.
 pub(super) trait Index: Send + Sync {
-    fn next_place(&mut self, media: &mut Media) -> io::Result<Option<Place>>;
+    /// The next place; none behind the last.
+    ///
+    /// # Errors
+    /// Those of reading, and what is missing.
+    fn next_place(&mut self, media: &mut Media) -> Result<Option<Place>>;
     /// Begins anew with the first packet.
     fn rewind(&mut self);
 }
@@ -72,17 +74,10 @@ pub(super) struct Player<I> {
     taken: u64,
     /// Bytes of all packets so far.
     read: u64,
-    notes: Notes,
 }
 
 impl<I: Index> Player<I> {
-    pub(super) fn new(
-        media: Media,
-        index: I,
-        parts: Vec<Part>,
-        codec: &Codec,
-        notes: Notes,
-    ) -> Self {
+    pub(super) fn new(media: Media, index: I, parts: Vec<Part>, codec: &Codec) -> Self {
         let mut parts = parts.into_iter();
         let mut track = Track::new(0);
         track.with_codec_params(CodecParameters::Audio(codec.params.clone()));
@@ -98,7 +93,6 @@ impl<I: Index> Player<I> {
             held: None,
             taken: 0,
             read: 0,
-            notes,
         }
     }
 
@@ -118,11 +112,12 @@ impl<I: Index> Player<I> {
 
     /// The first bytes of the first packet.
     pub(super) fn first_bytes<const N: usize>(&mut self) -> io::Result<Option<[u8; N]>> {
-        let first = self.index.next_place(&mut self.media)?;
+        let first = self.index.next_place(&mut self.media);
         self.index.rewind();
         match first {
-            Some(place) => self.window.array(&mut self.media, place.at),
-            None => Ok(None),
+            Ok(Some(place)) => self.window.array(&mut self.media, place.at),
+            // What is wrong is found again on playing it.
+            _ => Ok(None),
         }
     }
 
@@ -142,34 +137,30 @@ impl<I: Index> Player<I> {
         true
     }
 
-    fn next_place(&mut self) -> io::Result<Option<Place>> {
+    fn next_place(&mut self) -> Result<Option<Place>> {
         match self.held.take() {
             Some(place) => Ok(Some(place)),
             None => self.index.next_place(&mut self.media),
         }
     }
 
-    /// The packet at `place` with what is played of it; none where the file ends before.
-    fn packet(&mut self, place: Place, start: u64, end: u64) -> io::Result<Option<Packet>> {
+    /// The packet at `place` with what is played of it.
+    fn packet(&mut self, place: Place, start: u64, end: u64) -> Result<Packet> {
         let there = self.media.len().saturating_sub(place.at);
         let bytes = match self.frame_bytes {
             Some(frame_bytes) if there < place.bytes => there / frame_bytes * frame_bytes,
             _ => place.bytes,
         };
-        if bytes > there || bytes < place.bytes {
-            self.notes.add(CUT_OFF);
-        }
-        if bytes == 0 || bytes > there.min(MAX_PACKET_BYTES) {
-            return Ok(None);
+        if bytes > MAX_PACKET_BYTES {
+            return decode_error("one of its packets is of an impossible size");
         }
         self.read += bytes;
         if self.read / MAX_REPEATS > self.media.len() {
-            self.notes
-                .add("it plays the same again and again: it ends where that was found");
-            return Ok(None);
+            return decode_error("it plays the same again and again");
         }
-        let Some(bytes) = self.window.get(&mut self.media, place.at, bytes)? else {
-            return Ok(None);
+        let bytes = self.window.get(&mut self.media, place.at, bytes)?;
+        let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else {
+            return decode_error("it was cut off: the file ends before its last packet does");
         };
         let place_end = place.start.saturating_add(place.samples);
         let kept = match end < place_end {
@@ -182,7 +173,7 @@ impl<I: Index> Player<I> {
             true => OPEN,
             false => start.saturating_sub(place.start),
         });
-        Ok(Some(packet))
+        Ok(packet)
     }
 }
 
@@ -220,7 +211,7 @@ impl<I: Index> Packets for Player<I> {
             if self.taken.saturating_add(self.preroll) <= start || place.bytes == 0 {
                 continue;
             }
-            return Ok(self.packet(place, start, end)?);
+            return self.packet(place, start, end).map(Some);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A demuxer of one audio track as the library's decoders know demuxers.
 
 use std::io::Cursor;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use symphonia::core::errors::{Error, Result, SeekErrorKind};
 use symphonia::core::formats::Track;
@@ -19,31 +18,8 @@ pub(super) trait Packets: Send + Sync {
     fn track(&self) -> &Track;
 
     /// The next packet; none at the end. [`Error::ResetRequired`] where another track begins, which is
-    /// told from then on.
+    /// told from then on, and at the end [`Error::DecodeError`] where not all of it could be taken.
     fn next_packet(&mut self) -> Result<Option<Packet>>;
-}
-
-/// What was odd in a file, told to whoever holds a copy.
-#[derive(Debug, Clone, Default)]
-pub(in crate::audio) struct Notes(Arc<Mutex<Vec<String>>>);
-
-impl Notes {
-    /// Adds a sentence, once.
-    pub(super) fn add(&self, note: impl Into<String>) {
-        let note = note.into();
-        let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !notes.contains(&note) {
-            notes.push(note);
-        }
-    }
-
-    /// All that was told so far.
-    pub(in crate::audio) fn all(&self) -> Vec<String> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
 }
 
 /// One track and where its packets come from.

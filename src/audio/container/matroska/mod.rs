@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::errors::{Error, Result};
+use symphonia::core::errors::{Error, Result, decode_error};
 use symphonia::core::formats::well_known::FORMAT_ID_MKV;
 use symphonia::core::formats::{FormatInfo, Track};
 use symphonia::core::packet::Packet;
@@ -21,7 +21,7 @@ use symphonia::core::units::{Duration, Timestamp};
 use self::ebml::{Element, UNKNOWN, child, children, signed};
 use self::track::AudioTrack;
 use super::media::{Media, Window};
-use super::reader::{Notes, OneTrack, Packets};
+use super::reader::{OneTrack, Packets};
 use super::{Demuxed, Source};
 use crate::audio::error::DecodeError;
 
@@ -48,7 +48,6 @@ pub(super) fn open(source: Box<dyn Source>) -> std::result::Result<Demuxed, Deco
     let mut window = Window::new(WINDOW_BYTES);
     let head = Head::read(&mut media, &mut window, 0)?;
     let trim = head.trim.clone();
-    let notes = Notes::default();
     let blocks = Blocks {
         media,
         window,
@@ -56,7 +55,7 @@ pub(super) fn open(source: Box<dyn Source>) -> std::result::Result<Demuxed, Deco
         begun: 0,
         head,
         ready: VecDeque::new(),
-        notes: notes.clone(),
+        trouble: None,
     };
     let format = FormatInfo {
         format: FORMAT_ID_MKV,
@@ -66,7 +65,6 @@ pub(super) fn open(source: Box<dyn Source>) -> std::result::Result<Demuxed, Deco
     Ok(Demuxed {
         reader: Box::new(OneTrack::new(format, Box::new(blocks))),
         trim,
-        notes,
     })
 }
 
@@ -133,7 +131,8 @@ struct Blocks {
     head: Head,
     /// Packets of the last block.
     ready: VecDeque<Packet>,
-    notes: Notes,
+    /// What could not be taken.
+    trouble: Option<&'static str>,
 }
 
 impl Blocks {
@@ -182,9 +181,8 @@ impl Blocks {
                 Err(Error::ResetRequired)
             }
             Err(DecodeError::Io(e)) => Err(e.into()),
-            Err(reason) => {
-                let note = format!("another file follows in it, which is not taken: {reason}");
-                self.notes.add(note);
+            Err(_) => {
+                self.trouble = Some("another file follows in it, which is not decoded here");
                 Ok(false)
             }
         }
@@ -201,16 +199,13 @@ impl Blocks {
                 break;
             };
             if let Some(found) = piece.windows(4).position(|bytes| bytes == wanted) {
-                let lost = at + found as u64 - self.at;
-                self.notes
-                    .add(format!("{lost} bytes in it are damaged and left out"));
+                self.trouble = Some("a part of it is damaged, and left out");
                 self.at = at + found as u64;
                 return Ok(true);
             }
             at += bytes.saturating_sub(3).max(1);
         }
-        self.notes
-            .add("it was cut off, or is damaged at its end: what is whole before was taken");
+        self.trouble = Some("it was cut off, or is damaged at its end");
         Ok(false)
     }
 
@@ -232,8 +227,7 @@ impl Blocks {
         };
         for packet in packets {
             let Some(packet) = self.head.audio.unpack(packet) else {
-                self.notes
-                    .add("packets in it cannot be unpacked, and are left out");
+                self.trouble = Some("some of its packets cannot be unpacked, and are left out");
                 continue;
             };
             let (start, all) = (Timestamp::new(0), Duration::new(u64::MAX));
@@ -265,7 +259,7 @@ impl Packets for Blocks {
                 return Ok(Some(packet));
             }
             if !self.step()? {
-                return Ok(None);
+                return self.trouble.take().map_or(Ok(None), decode_error);
             }
         }
     }

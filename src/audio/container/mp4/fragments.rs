@@ -1,12 +1,12 @@
 //! Where the samples of a track are, by the fragments of the file, one fragment in memory.
 
 use std::collections::VecDeque;
-use std::io;
+
+use symphonia::core::errors::{Result, decode_error};
 
 use super::boxes::{Walk, children, number};
 use crate::audio::container::media::{Media, Window};
 use crate::audio::container::play::{Index, Place};
-use crate::audio::container::reader::Notes;
 
 /// The largest description of a fragment: hours of audio in one.
 const MAX_BYTES: u64 = 16 << 20;
@@ -32,7 +32,6 @@ pub(super) struct Fragments {
     body: Vec<u8>,
     runs: VecDeque<Run>,
     time: u64,
-    notes: Notes,
 }
 
 /// Samples one behind the other (`trun`).
@@ -91,7 +90,6 @@ impl Fragments {
         defaults: Defaults,
         frame_bytes: Option<u64>,
         walk: Walk,
-        notes: Notes,
     ) -> Self {
         Self {
             track,
@@ -103,20 +101,17 @@ impl Fragments {
             body: Vec::new(),
             runs: VecDeque::new(),
             time: 0,
-            notes,
         }
     }
 
     /// Begins the next fragment; false behind the last.
-    fn next_fragment(&mut self, media: &mut Media) -> io::Result<bool> {
+    fn next_fragment(&mut self, media: &mut Media) -> Result<bool> {
         while let Some(found) = self.walk.next(media, &mut self.window)? {
             if found.name != *b"moof" {
                 continue;
             }
             if !found.is_whole || found.body.end - found.body.start > MAX_BYTES {
-                self.notes
-                    .add("it was cut off: its last fragment is not whole");
-                return Ok(false);
+                return decode_error("it was cut off: its last fragment is not whole");
             }
             self.body = media.bytes(found.body.start, found.body.end - found.body.start)?;
             self.read_runs(found.at);
@@ -238,7 +233,7 @@ fn run_bytes(run: &Run, body: &[u8]) -> u64 {
 }
 
 impl Index for Fragments {
-    fn next_place(&mut self, media: &mut Media) -> io::Result<Option<Place>> {
+    fn next_place(&mut self, media: &mut Media) -> Result<Option<Place>> {
         while self.runs.front().is_none_or(|run| run.left == 0) {
             if self.runs.pop_front().is_none() && !self.next_fragment(media)? {
                 return Ok(None);

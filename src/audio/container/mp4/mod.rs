@@ -14,6 +14,7 @@ use std::io;
 use std::ops::Range;
 
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
+use symphonia::core::errors::decode_error;
 use symphonia::core::formats::FormatInfo;
 use symphonia::core::formats::well_known::FORMAT_ID_ISOMP4;
 
@@ -24,7 +25,7 @@ use self::tables::Tables;
 use super::codec::Codec;
 use super::media::{Media, Window};
 use super::play::{Index, OPEN, Part, Place, Player};
-use super::reader::{Notes, OneTrack};
+use super::reader::OneTrack;
 use super::{Demuxed, Source, scaled};
 use crate::audio::error::DecodeError;
 
@@ -37,8 +38,7 @@ const MAX_BODY_BYTES: u64 = 64 << 10;
 /// [`DecodeError::NoDecoder`] for what ffmpeg should be asked to decode.
 pub(super) fn open(source: Box<dyn Source>) -> Result<Demuxed, DecodeError> {
     let mut media = Media::new(source)?;
-    let notes = Notes::default();
-    let top = look_through(&mut media, &notes)?;
+    let top = look_through(&mut media)?;
     let mut boxes = Boxes::new(&mut media);
     let track = find_track(&mut boxes, &top.index)?;
     let codec = description::read(&track.stsd, track.scale, top.is_quicktime)?;
@@ -71,11 +71,12 @@ pub(super) fn open(source: Box<dyn Source>) -> Result<Demuxed, DecodeError> {
     let plan = Plan::of(&list, comment.as_deref(), &codec, scales, extent)?;
     let walk = Walk::new(0..media.len());
     let index = Timed {
-        fragments: Fragments::new(track.id, defaults, codec.frame_bytes, walk, notes.clone()),
+        fragments: Fragments::new(track.id, defaults, codec.frame_bytes, walk),
         tables,
         scales,
+        is_followed: top.is_followed,
     };
-    let player = Player::new(media, index, plan.parts, &codec, notes.clone());
+    let player = Player::new(media, index, plan.parts, &codec);
     let mut player = player.with_length(plan.samples);
     if codec.params.codec == CODEC_ID_MP3
         && let Some([_, second, ..]) = player.first_bytes::<4>()?
@@ -94,7 +95,6 @@ pub(super) fn open(source: Box<dyn Source>) -> Result<Demuxed, DecodeError> {
     Ok(Demuxed {
         reader: Box::new(OneTrack::new(format, Box::new(player))),
         trim: plan.trim,
-        notes,
     })
 }
 
@@ -104,14 +104,17 @@ struct Top {
     index: Range<u64>,
     is_quicktime: bool,
     has_fragments: bool,
+    /// Whether there is another index, which is that of another file.
+    is_followed: bool,
 }
 
-fn look_through(media: &mut Media, notes: &Notes) -> Result<Top, DecodeError> {
+fn look_through(media: &mut Media) -> Result<Top, DecodeError> {
     let mut walk = Walk::new(0..media.len());
     let mut window = Window::new(64);
     let mut index = None;
     let mut is_quicktime = true;
     let mut has_fragments = false;
+    let mut is_followed = false;
     while let Some(found) = walk.next(media, &mut window)? {
         match &found.name {
             b"ftyp" => {
@@ -127,7 +130,7 @@ fn look_through(media: &mut Media, notes: &Notes) -> Result<Top, DecodeError> {
                 ));
             }
             b"moov" if index.is_none() => index = Some(found.body),
-            b"moov" => notes.add("another file follows in it, which is not taken"),
+            b"moov" => is_followed = true,
             b"moof" => has_fragments = true,
             _ => {}
         }
@@ -141,6 +144,7 @@ fn look_through(media: &mut Media, notes: &Notes) -> Result<Top, DecodeError> {
             index,
             is_quicktime,
             has_fragments,
+            is_followed,
         }),
         None => Err(DecodeError::damaged(
             "its index (moov box) is missing: the recording was cut off or never finished",
@@ -315,10 +319,11 @@ struct Timed {
     tables: Option<Tables>,
     fragments: Fragments,
     scales: Scales,
+    is_followed: bool,
 }
 
 impl Index for Timed {
-    fn next_place(&mut self, media: &mut Media) -> io::Result<Option<Place>> {
+    fn next_place(&mut self, media: &mut Media) -> symphonia::core::errors::Result<Option<Place>> {
         let of_tables = match &mut self.tables {
             Some(tables) => tables.next_place(media)?,
             None => None,
@@ -327,6 +332,9 @@ impl Index for Timed {
             Some(place) => Some(place),
             None => self.fragments.next_place(media)?,
         };
+        if place.is_none() && self.is_followed {
+            return decode_error("another file follows in it, which is not taken");
+        }
         let to_rate = |time| scaled(time, self.scales.track, self.scales.rate_hz);
         Ok(place.map(|place| {
             let start = to_rate(place.start);

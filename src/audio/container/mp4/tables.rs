@@ -3,6 +3,8 @@
 use std::io;
 use std::ops::Range;
 
+use symphonia::core::errors::Result;
+
 use super::boxes::Index as Boxes;
 use crate::audio::container::media::{Media, Window};
 use crate::audio::container::play::{Index, Place};
@@ -120,7 +122,7 @@ impl Tables {
         boxes: &mut Boxes<'_>,
         stbl: &Range<u64>,
         frame_bytes: Option<u64>,
-    ) -> Result<Option<Self>, DecodeError> {
+    ) -> std::result::Result<Option<Self>, DecodeError> {
         let mut table = |name: &[u8; 4], skip, entry_bytes| {
             let body = boxes.find(stbl, &[name])?;
             body.map(|body| Table::read(boxes, &body, skip, entry_bytes))
@@ -214,7 +216,10 @@ impl Tables {
     }
 }
 
-fn read_sizes(boxes: &mut Boxes<'_>, stbl: &Range<u64>) -> Result<Option<Sizes>, DecodeError> {
+fn read_sizes(
+    boxes: &mut Boxes<'_>,
+    stbl: &Range<u64>,
+) -> std::result::Result<Option<Sizes>, DecodeError> {
     if let Some(body) = boxes.find(stbl, &[b"stsz"])? {
         let head = boxes.body(&body, 12)?;
         let words: Vec<u32> = head
@@ -249,7 +254,7 @@ fn read_sizes(boxes: &mut Boxes<'_>, stbl: &Range<u64>) -> Result<Option<Sizes>,
 }
 
 impl Index for Tables {
-    fn next_place(&mut self, media: &mut Media) -> io::Result<Option<Place>> {
+    fn next_place(&mut self, media: &mut Media) -> Result<Option<Place>> {
         while self.at.left == 0 {
             if !self.next_chunk(media)? {
                 return Ok(None);

@@ -20,7 +20,8 @@ struct Played {
     rate_hz: u32,
     promised: Option<u64>,
     trim: Option<String>,
-    notes: Vec<String>,
+    /// What was missing or damaged.
+    trouble: String,
 }
 
 impl Played {
@@ -38,17 +39,22 @@ fn play(container: Container, file: &[u8]) -> Result<Played, DecodeError> {
     let mut opened = packets::open_demuxed(demuxed)?;
     let mut planes = opened.first_block;
     let mut block = Vec::new();
-    while opened.stream.next_block(&mut block)?.is_some() {
+    let trouble = loop {
+        match opened.stream.next_block(&mut block) {
+            Ok(Some(_)) => {}
+            Ok(None) => break String::new(),
+            Err(reason) => break reason.to_string(),
+        }
         for (plane, samples) in planes.iter_mut().zip(&block) {
             plane.extend_from_slice(samples);
         }
-    }
+    };
     Ok(Played {
         planes,
         rate_hz: opened.info.rate_hz,
         promised: opened.info.frames,
         trim: opened.info.trim,
-        notes: opened.stream.notes(),
+        trouble,
     })
 }
 
