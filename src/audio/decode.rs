@@ -197,6 +197,10 @@ impl Decoder {
             _ => {}
         }
         self.notes.extend(self.watch.notes(health));
+        if let Source::Packets(stream) = &self.source {
+            self.notes.extend(stream.notes());
+            self.info.trim = stream.trim().or(self.info.trim.take());
+        }
         if let Source::Ffmpeg(_, _, words) = &self.source {
             let words = words.lock();
             if let Some(codec) = &words.codec {

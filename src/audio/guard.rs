@@ -40,6 +40,11 @@ pub(super) struct Health {
     pub(super) decoded: u64,
     /// Packets that could not be.
     pub(super) failed: u64,
+    /// Places where packets are missing.
+    pub(super) losses: u64,
+    /// Bytes that belong to no packet, of those of the file.
+    pub(super) skipped_bytes: u64,
+    pub(super) bytes: u64,
 }
 
 /// What has been decoded so far.
@@ -118,6 +123,9 @@ impl Watch {
         if health.failed > 0 {
             notes.push(format!("{}, and are left out", health.failures()));
         }
+        if health.losses > 0 {
+            notes.push(health.gaps());
+        }
         if self.no_numbers > 0 {
             notes.push(format!(
                 "taken as silence: {} whose value is not finite, or beyond any level",
@@ -147,17 +155,22 @@ impl Watch {
             Some(promised) => shortfall(promised, decoded_ns),
             None => format!("decoded {} s", seconds(decoded_ns)),
         };
-        let upset = health.failed + self.changes.saturating_sub(USUAL_CHANGES);
+        let upset = health.failed + health.losses + self.changes.saturating_sub(USUAL_CHANGES);
+        let is_upset = upset * DOUBTFUL_SHARE > health.packets()
+            || health.skipped_bytes.saturating_mul(DOUBTFUL_SHARE) > health.bytes;
         match error {
             Some(error) => Some(format!("{error}: {figure}")),
             None if promised_ns.is_some() => Some(format!("cut short: {figure}")),
-            None if upset * DOUBTFUL_SHARE > health.packets() => Some(format!(
-                "damaged: {}: {figure}",
-                match health.failed {
-                    0 => format!("its format changes {}", counted(self.changes, "time")),
-                    _ => health.failures(),
-                }
-            )),
+            None if is_upset => {
+                let reason = if health.failed > 0 {
+                    health.failures()
+                } else if health.skipped_bytes > 0 || health.losses > 0 {
+                    health.gaps()
+                } else {
+                    format!("its format changes {}", counted(self.changes, "time"))
+                };
+                Some(format!("damaged: {reason}: {figure}"))
+            }
             None => None,
         }
     }
@@ -166,6 +179,15 @@ impl Watch {
 impl Health {
     fn packets(self) -> u64 {
         self.decoded + self.failed
+    }
+
+    fn gaps(self) -> String {
+        format!(
+            "{} of {} bytes belong to no packet, and packets are missing at {}",
+            grouped(self.skipped_bytes),
+            grouped(self.bytes),
+            counted(self.losses, "place")
+        )
     }
 
     fn failures(self) -> String {
@@ -229,6 +251,9 @@ mod tests {
     const SOUND: Health = Health {
         decoded: 100,
         failed: 0,
+        losses: 0,
+        skipped_bytes: 0,
+        bytes: 40_000,
     };
 
     #[test]
@@ -307,6 +332,7 @@ mod tests {
         let health = |failed| Health {
             decoded: 95,
             failed,
+            ..SOUND
         };
         assert_eq!(watch.doubt(None, health(5), None), None);
         assert_eq!(
@@ -318,5 +344,26 @@ mod tests {
             doubt.starts_with("damaged: 6 of 101 packets cannot"),
             "{doubt}"
         );
+    }
+
+    #[test]
+    fn what_belongs_to_no_packet_is_noted_and_one_byte_in_twenty_is_doubted() {
+        let watch = Watch::default();
+        let health = |losses, skipped_bytes| Health {
+            losses,
+            skipped_bytes,
+            ..SOUND
+        };
+        // Junk behind the last packet.
+        assert!(watch.notes(health(0, 2_000)).is_empty());
+        assert_eq!(watch.doubt(None, health(0, 2_000), None), None);
+        assert!(watch.doubt(None, health(0, 2_001), None).is_some());
+        assert_eq!(
+            watch.notes(health(2, 300)),
+            ["300 of 40,000 bytes belong to no packet, and packets are missing at 2 places"]
+        );
+        assert_eq!(watch.doubt(None, health(5, 300), None), None);
+        let doubt = watch.doubt(None, health(6, 300), None).unwrap();
+        assert!(doubt.starts_with("damaged: 300 of 40,000 bytes"), "{doubt}");
     }
 }

@@ -4,13 +4,15 @@
 //! another rate; [`library`] makes clips of whole folders. Nothing here reads a clock or prints.
 //!
 //! Who decodes what: WAV and headerless telephony are read here (`wav`, `raw`, `g722`), Opus
-//! by `opus-pure`, everything else that is common by `symphonia`, and what is left by an `ffmpeg`
-//! on `PATH`. MP4, Matroska and CAF are taken apart by `container`, other files by `symphonia`.
+//! by `opus-pure`, Vorbis of many channels by `lewton`, everything else that is common by `symphonia`,
+//! and what is left by an `ffmpeg` on `PATH`. MP4, Matroska and CAF are taken apart by `container`,
+//! streams without a container and Ogg by `framing`, other files by `symphonia`.
 
 mod aac;
 mod aiff;
 mod block;
 mod clip;
+mod codec;
 mod container;
 mod convert;
 pub mod decode;
@@ -19,6 +21,7 @@ mod fallback;
 mod ffmpeg;
 mod ffmpeg_words;
 mod file_state;
+mod framing;
 mod g722;
 mod guard;
 mod labels;
@@ -39,6 +42,7 @@ mod sample_format;
 mod sniff;
 mod span;
 pub mod spec;
+mod surround;
 mod transcripts;
 mod walk;
 mod wav;

@@ -1,4 +1,4 @@
-//! Everything that `symphonia` demuxes, decoded by it or (Opus) by `opus-pure`.
+//! Packets of one audio track, demuxed by `framing`, `container` or `symphonia`, to blocks of samples.
 //!
 //! Encoder delay and padding are cut off where the demuxer tells them, as ffmpeg does. Packets that
 //! cannot be decoded are left out, as ffmpeg does too, until they are the greater part.
@@ -6,54 +6,56 @@
 use std::collections::VecDeque;
 use std::fs::File;
 
-use symphonia::core::audio::GenericAudioBufferRef;
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP1, CODEC_ID_MP2};
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP3, CODEC_ID_OPUS};
-use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder};
+use symphonia::core::codecs::audio::AudioCodecParameters;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
 use symphonia::core::errors::Error;
-use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_OGG};
 use symphonia::core::formats::{FormatReader, Track, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration;
 
 use super::aac;
-use super::block::{self, Block};
+use super::block::Block;
+use super::codec::Codec;
 use super::container::Demuxed;
 use super::decode::{DecoderUsed, SourceInfo};
 use super::error::DecodeError;
+use super::framing::{self, Parts};
 use super::guard::Health;
 use super::opening::check_range;
-use super::opus::{OpusPackets, RATE_HZ as OPUS_RATE_HZ};
 use super::resample::MIN_RATE_HZ;
 
 /// Packets that may fail before failures must be in the minority.
 const MIN_FAILURES: u64 = 16;
 
-/// The audio track of a container, decoded packet by packet.
+/// An audio track, decoded packet by packet. Its rate and number of channels may change on the way.
 pub(super) struct PacketStream {
-    format: Box<dyn FormatReader>,
+    demuxer: Demuxer,
     track: u32,
     codec: Codec,
-    is_mpeg_audio_without_delay: bool,
-    /// Whether the duration of a packet is what is kept of it, and one without data a pause.
-    is_demuxed_here: bool,
-    /// Samples of a packet, for decoders that ask the packet for it.
-    block_samples: Option<u64>,
     /// What the last packet was decoded to, by which a pause is made.
     last: Option<(Block, usize)>,
     /// Packets that were looked at before decoding began.
     ahead: VecDeque<Packet>,
+    /// What ended the look ahead.
+    held: Option<Error>,
     /// Samples a channel that are still to be cut off at the start.
     skip: u64,
+    /// Samples of a packet, for decoders that ask the packet for it.
+    block_samples: Option<u64>,
     decoded: u64,
     failed: u64,
+    /// Length of the file; 0 where it does not matter.
+    bytes: u64,
+    /// Samples a channel that were cut off at starts and at ends.
+    trimmed: (u64, u64),
 }
 
-enum Codec {
-    Symphonia(Box<dyn AudioDecoder>),
-    Opus(Box<OpusPackets>),
+enum Demuxer {
+    Parts(Box<dyn Parts>),
+    Contained(Demuxed),
+    Probed(Box<dyn FormatReader>),
 }
 
 /// A stream and what is known of it once its first block is decoded.
@@ -70,21 +72,12 @@ pub(super) struct Opened {
 /// # Errors
 /// [`DecodeError::NoDecoder`] for what ffmpeg should be asked to decode.
 pub(super) fn open(file: File) -> Result<Opened, DecodeError> {
-    let source = MediaSourceStream::new(Box::new(file), Default::default());
-    let format = symphonia::default::get_probe()
-        .probe(
-            &Default::default(),
-            source,
-            Default::default(),
-            Default::default(),
-        )
-        .map_err(|e| match e {
-            Error::Unsupported(_) => DecodeError::NoDecoder {
-                codec: "this kind of file".to_owned(),
-            },
-            e => damage(&e),
-        })?;
-    open_track(format, false)
+    let bytes = file.metadata()?.len();
+    let demuxer = match framing::open(&file).map_err(|e| refusal(&e))? {
+        Some(parts) => Demuxer::Parts(parts),
+        None => Demuxer::Probed(probe(file)?),
+    };
+    open_track(demuxer, bytes)
 }
 
 /// Decodes the first block of a file that was taken apart.
@@ -92,46 +85,34 @@ pub(super) fn open(file: File) -> Result<Opened, DecodeError> {
 /// # Errors
 /// As those of [`open`].
 pub(super) fn open_demuxed(demuxed: Demuxed) -> Result<Opened, DecodeError> {
-    let Demuxed { reader, trim } = demuxed;
-    let mut opened = open_track(reader, true)?;
-    opened.info.trim = trim;
-    Ok(opened)
+    open_track(Demuxer::Contained(demuxed), 0)
 }
 
-fn open_track(format: Box<dyn FormatReader>, is_demuxed_here: bool) -> Result<Opened, DecodeError> {
-    let track = format
-        .default_track(TrackType::Audio)
-        .or_else(|| format.first_track(TrackType::Audio))
-        .ok_or_else(|| DecodeError::Unrecognized("it has no audio track".to_owned()))?
-        .clone();
-    let Some(CodecParameters::Audio(params)) = &track.codec_params else {
-        return Err(DecodeError::Unrecognized(
-            "it has no audio track".to_owned(),
-        ));
-    };
+fn open_track(demuxer: Demuxer, bytes: u64) -> Result<Opened, DecodeError> {
+    let (track, params) = demuxer
+        .audio()
+        .ok_or_else(|| DecodeError::Unrecognized("it has no audio track".to_owned()))?;
     let channels = params
         .channels
         .as_ref()
         .map_or(1, |channels| channels.count() as u64);
     check_range(channels, params.sample_rate.unwrap_or(MIN_RATE_HZ))?;
-    let (codec, name) = make_codec(params, format.format_info().short_name)?;
-    let is_mpeg_audio = [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&params.codec);
+    let codec = Codec::new(&params, demuxer.name())?;
     let mut stream = PacketStream {
         track: track.id,
-        is_mpeg_audio_without_delay: is_mpeg_audio && track.delay.is_none() && !is_demuxed_here,
-        is_demuxed_here,
         last: None,
         ahead: VecDeque::new(),
-        skip: skip_of(&track, &codec, is_demuxed_here),
-        block_samples: params.max_frames_per_packet,
+        held: None,
+        skip: demuxer.skip(&track, &codec),
+        block_samples: demuxer.block_samples(&params),
         codec,
-        format,
+        demuxer,
         decoded: 0,
         failed: 0,
+        bytes,
+        trimmed: (0, 0),
     };
-    if params.codec == CODEC_ID_AAC {
-        stream.refuse_he_aac(params)?;
-    }
+    stream.refuse_he_aac(&params)?;
     let promised = promised_samples(&track, &stream);
     let mut first_block = Vec::new();
     let Some(block) = stream.next_block(&mut first_block)? else {
@@ -139,14 +120,17 @@ fn open_track(format: Box<dyn FormatReader>, is_demuxed_here: bool) -> Result<Op
     };
     check_range(first_block.len() as u64, block.rate_hz)?;
     let info = SourceInfo {
-        codec: name,
+        codec: stream.codec.name.clone(),
         rate_hz: block.rate_hz,
         channels: u16::try_from(first_block.len()).unwrap_or(u16::MAX),
         frames: promised,
         exact_16_bit: block.is_16_bit
             || (block.is_integer && params.bits_per_sample.is_some_and(|bits| bits <= 16)),
         decoder: DecoderUsed::Native,
-        trim: None,
+        trim: match &stream.demuxer {
+            Demuxer::Contained(demuxed) => demuxed.trim.clone(),
+            Demuxer::Parts(_) | Demuxer::Probed(_) => None,
+        },
     };
     Ok(Opened {
         info,
@@ -156,12 +140,79 @@ fn open_track(format: Box<dyn FormatReader>, is_demuxed_here: bool) -> Result<Op
     })
 }
 
+/// The demuxer of `symphonia` that takes `file`.
+fn probe(file: File) -> Result<Box<dyn FormatReader>, DecodeError> {
+    let source = MediaSourceStream::new(Box::new(file), Default::default());
+    symphonia::default::get_probe()
+        .probe(
+            &Default::default(),
+            source,
+            Default::default(),
+            Default::default(),
+        )
+        .map_err(|e| refusal(&e))
+}
+
+impl Demuxer {
+    /// The audio track under way.
+    fn audio(&self) -> Option<(Track, AudioCodecParameters)> {
+        let track = match self {
+            Self::Parts(parts) => parts.track(),
+            Self::Contained(Demuxed { reader: format, .. }) | Self::Probed(format) => format
+                .default_track(TrackType::Audio)
+                .or_else(|| format.first_track(TrackType::Audio))?,
+        };
+        match &track.codec_params {
+            Some(CodecParameters::Audio(params)) => Some((track.clone(), params.clone())),
+            _ => None,
+        }
+    }
+
+    /// Samples at the start of a track that are no audio.
+    fn skip(&self, track: &Track, codec: &Codec) -> u64 {
+        match self {
+            Self::Contained(_) => u64::from(track.delay.unwrap_or(0)),
+            Self::Parts(_) | Self::Probed(_) => codec.pre_skip(),
+        }
+    }
+
+    fn block_samples(&self, params: &AudioCodecParameters) -> Option<u64> {
+        let is_contained = matches!(self, Self::Contained(_));
+        params.max_frames_per_packet.filter(|_| is_contained)
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Parts(_) => "framed",
+            Self::Contained(Demuxed { reader: format, .. }) | Self::Probed(format) => {
+                format.format_info().short_name
+            }
+        }
+    }
+
+    fn next_packet(&mut self) -> Result<Option<Packet>, Error> {
+        match self {
+            Self::Parts(parts) => parts.next_packet(),
+            Self::Contained(Demuxed { reader: format, .. }) | Self::Probed(format) => {
+                format.next_packet()
+            }
+        }
+    }
+}
+
 impl PacketStream {
-    /// How its decoder got on so far.
+    /// How its demuxer and its decoder got on so far.
     pub(super) fn health(&self) -> Health {
+        let (losses, skipped_bytes) = match &self.demuxer {
+            Demuxer::Parts(parts) => (parts.tally().losses, parts.tally().skipped_bytes),
+            Demuxer::Contained(_) | Demuxer::Probed(_) => (0, 0),
+        };
         Health {
             decoded: self.decoded,
             failed: self.failed,
+            losses,
+            skipped_bytes,
+            bytes: self.bytes,
         }
     }
 
@@ -171,16 +222,15 @@ impl PacketStream {
         out: &mut Vec<Vec<f32>>,
     ) -> Result<Option<Block>, DecodeError> {
         while let Some(mut packet) = self.next_packet()? {
-            if self.is_demuxed_here && packet.data.is_empty() {
+            let is_contained = matches!(self.demuxer, Demuxer::Contained(_));
+            if is_contained && packet.data.is_empty() {
                 if let Some(block) = self.pause(&packet, out) {
                     return Ok(Some(block));
                 }
                 continue;
             }
-            let cut = Cut::take(&mut packet, self.is_demuxed_here);
-            if self.is_demuxed_here
-                && let Some(samples) = self.block_samples
-            {
+            let cut = Cut::take(&mut packet, is_contained);
+            if let Some(samples) = self.block_samples {
                 packet.dur = Duration::new(samples);
             }
             match self.codec.decode(&packet, out) {
@@ -192,10 +242,11 @@ impl PacketStream {
                         return Ok(Some(block));
                     }
                 }
+                Err(e @ DecodeError::NoDecoder { .. }) => return Err(e),
                 Err(reason) => {
                     self.failed += 1;
                     if self.failed > self.decoded.max(MIN_FAILURES) {
-                        return Err(DecodeError::Damaged(reason));
+                        return Err(reason);
                     }
                 }
             }
@@ -207,42 +258,36 @@ impl PacketStream {
     }
 
     fn next_packet(&mut self) -> Result<Option<Packet>, DecodeError> {
-        if let Some(packet) = self.ahead.pop_front() {
-            return Ok(Some(packet));
-        }
         loop {
-            match self.format.next_packet() {
+            if let Some(packet) = self.ahead.pop_front() {
+                return Ok(Some(packet));
+            }
+            let next = match self.held.take() {
+                Some(e) => Err(e),
+                None => self.demuxer.next_packet(),
+            };
+            match next {
                 Ok(Some(packet)) if packet.track_id != self.track => {}
-                Ok(Some(mut packet)) => {
-                    if self.is_mpeg_audio_without_delay {
-                        // The demuxer cuts at a length that it has guessed from the bit rate.
-                        packet.trim_end = Duration::ZERO;
-                    }
-                    return Ok(Some(packet));
-                }
-                Ok(None) => return Ok(None),
+                Ok(packet) => return Ok(packet),
                 Err(Error::IoError(e)) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
                     return Ok(None);
                 }
-                // Chained Ogg: another stream begins.
-                Err(Error::ResetRequired) => self.follow_chain()?,
-                Err(e) => return Err(damage(&e)),
+                Err(Error::ResetRequired) => self.begin_part()?,
+                Err(e) => return Err(refusal(&e)),
             }
         }
     }
 
-    /// Takes up the audio track of the next stream of a chain.
-    fn follow_chain(&mut self) -> Result<(), DecodeError> {
-        let track = self.format.default_track(TrackType::Audio);
-        let Some((track, CodecParameters::Audio(params))) =
-            track.and_then(|track| Some((track, track.codec_params.as_ref()?)))
-        else {
+    /// Takes up the audio track of the part that begins.
+    fn begin_part(&mut self) -> Result<(), DecodeError> {
+        let Some((track, params)) = self.demuxer.audio() else {
             return Err(DecodeError::damaged("it goes on without an audio track"));
         };
-        self.codec = make_codec(params, self.format.format_info().short_name)?.0;
+        self.codec = Codec::new(&params, self.demuxer.name())?;
         self.track = track.id;
-        self.skip = skip_of(track, &self.codec, self.is_demuxed_here);
-        Ok(())
+        self.skip = self.demuxer.skip(&track, &self.codec);
+        self.block_samples = self.demuxer.block_samples(&params);
+        self.refuse_he_aac(&params)
     }
 
     /// Cuts off encoder delay and padding.
@@ -253,6 +298,8 @@ impl PacketStream {
         let start = skipped.max(cut.start).min(samples);
         let end = samples.saturating_sub(cut.end).max(start);
         let end = end.min(start.saturating_add(cut.kept));
+        self.trimmed.0 += start;
+        self.trimmed.1 += samples - end;
         if (start, end) != (0, samples) {
             for plane in out {
                 plane.truncate(end as usize);
@@ -272,8 +319,29 @@ impl PacketStream {
         Some(block)
     }
 
+    /// What was odd; complete behind the last block.
+    pub(super) fn notes(&self) -> Vec<String> {
+        match &self.demuxer {
+            Demuxer::Parts(parts) => parts.tally().notes.clone(),
+            Demuxer::Contained(_) | Demuxer::Probed(_) => Vec::new(),
+        }
+    }
+
+    /// What was cut off so far, in samples a channel.
+    pub(super) fn trim(&self) -> Option<String> {
+        let Demuxer::Parts(parts) = &self.demuxer else {
+            return None;
+        };
+        let (start, end) = self.trimmed;
+        let source = parts.tally().trim_source?;
+        (start > 0 || end > 0).then(|| format!("{source} {start}+{end}"))
+    }
+
     /// HE-AAC would be played at half its rate and band.
     fn refuse_he_aac(&mut self, params: &AudioCodecParameters) -> Result<(), DecodeError> {
+        if params.codec != CODEC_ID_AAC {
+            return Ok(());
+        }
         let announced = params
             .extra_data
             .as_deref()
@@ -282,13 +350,18 @@ impl PacketStream {
             .sample_rate
             .is_none_or(|rate| rate <= aac::MAX_CORE_RATE_HZ);
         if !announced && may_be_core {
-            let mut ahead = VecDeque::new();
-            while ahead.len() < aac::PACKETS_TO_JUDGE
-                && let Some(packet) = self.next_packet()?
-            {
-                ahead.push_back(packet);
+            while self.ahead.len() < aac::PACKETS_TO_JUDGE {
+                match self.demuxer.next_packet() {
+                    Ok(Some(packet)) if packet.track_id != self.track => {}
+                    Ok(Some(packet)) => self.ahead.push_back(packet),
+                    Ok(None) => break,
+                    // A part that ends within these packets is judged by what it has.
+                    Err(e) => {
+                        self.held = Some(e);
+                        break;
+                    }
+                }
             }
-            self.ahead = ahead;
         }
         if announced || aac::packets_have_sbr(self.ahead.iter().map(|packet| &*packet.data)) {
             return Err(DecodeError::NoDecoder {
@@ -310,8 +383,8 @@ struct Cut {
 
 impl Cut {
     /// Takes the cuts out of a packet, so that no decoder makes them too.
-    fn take(packet: &mut Packet, is_demuxed_here: bool) -> Self {
-        let kept = if is_demuxed_here {
+    fn take(packet: &mut Packet, is_contained: bool) -> Self {
+        let kept = if is_contained {
             packet.dur.get()
         } else {
             u64::MAX
@@ -325,87 +398,22 @@ impl Cut {
     }
 }
 
-impl Codec {
-    /// Decodes one packet into `out`, or says why it cannot.
-    fn decode(&mut self, packet: &Packet, out: &mut Vec<Vec<f32>>) -> Result<Block, String> {
-        match self {
-            Self::Symphonia(decoder) => {
-                let buffer = decoder.decode(packet).map_err(|e| e.to_string())?;
-                buffer.copy_to_vecs_planar(out);
-                use GenericAudioBufferRef::{F32, F64, S8, S16, U8};
-                Ok(Block {
-                    rate_hz: buffer.spec().rate(),
-                    mask: block::mask(buffer.spec().channels()),
-                    is_integer: !matches!(buffer, F32(_) | F64(_)),
-                    is_16_bit: matches!(buffer, S16(_) | S8(_) | U8(_)),
-                })
-            }
-            Self::Opus(opus) => {
-                opus.decode(&packet.data, out).map_err(|e| e.to_string())?;
-                Ok(Block {
-                    rate_hz: OPUS_RATE_HZ,
-                    mask: 0,
-                    is_integer: false,
-                    is_16_bit: false,
-                })
-            }
-        }
-    }
-}
-
-fn make_codec(
-    params: &AudioCodecParameters,
-    container: &str,
-) -> Result<(Codec, String), DecodeError> {
-    if params.codec == CODEC_ID_OPUS {
-        let opus = OpusPackets::new(params.extra_data.as_deref().unwrap_or_default())?;
-        return Ok((Codec::Opus(Box::new(opus)), "opus".to_owned()));
-    }
-    let name = codec_name(params.codec, container);
-    match symphonia::default::get_codecs().make_audio_decoder(params, &Default::default()) {
-        Ok(decoder) => Ok((Codec::Symphonia(decoder), name)),
-        Err(Error::Unsupported(_)) => Err(DecodeError::NoDecoder { codec: name }),
-        Err(e) => Err(damage(&e)),
-    }
-}
-
-/// The short name of a codec, which is that of ffmpeg for all that are decoded here.
-fn codec_name(id: AudioCodecId, container: &str) -> String {
-    match symphonia::default::get_codecs().get_audio_decoder(id) {
-        Some(registered) => registered.codec.info.short_name.to_owned(),
-        None => format!("the codec of this {container} file"),
-    }
-}
-
-/// Samples at the start of a track that are no audio.
-fn skip_of(track: &Track, codec: &Codec, is_demuxed_here: bool) -> u64 {
-    match codec {
-        _ if is_demuxed_here => u64::from(track.delay.unwrap_or(0)),
-        Codec::Opus(opus) => opus.pre_skip,
-        Codec::Symphonia(_) => 0,
-    }
-}
-
 /// The length in samples a channel that the file itself states.
 fn promised_samples(track: &Track, stream: &PacketStream) -> Option<u64> {
-    let is_estimate = match stream.format.format_info().format {
-        // Ogg states none: its length is that of what is there. ADTS estimates.
-        FORMAT_ID_OGG | FORMAT_ID_ADTS => true,
-        _ => stream.is_mpeg_audio_without_delay,
-    };
     // A fragmented MP4 file states no length up front: zero.
-    let samples = track
-        .num_frames
-        .filter(|&samples| samples > 0 && !is_estimate)?;
+    let samples = track.num_frames.filter(|&samples| samples > 0)?;
     Some(samples.saturating_sub(stream.skip))
 }
 
-fn damage(error: &Error) -> DecodeError {
+fn refusal(error: &Error) -> DecodeError {
     match error {
         Error::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
             DecodeError::damaged("the file ends inside its header")
         }
         Error::IoError(e) => DecodeError::Io(std::io::Error::new(e.kind(), e.to_string())),
+        Error::Unsupported(_) => DecodeError::NoDecoder {
+            codec: "this kind of file".to_owned(),
+        },
         Error::DecodeError(reason) => DecodeError::damaged(*reason),
         e => DecodeError::Damaged(e.to_string()),
     }
@@ -413,83 +421,71 @@ fn damage(error: &Error) -> DecodeError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::framing::synthetic::{
+        AT_44_100, AT_48_000, adts_frame, file, lame_file, mp3_frame,
+    };
     use super::*;
-    use opus_pure::{Application, MAX_PACKET_BYTES, OggOpusWriter, OpusEncoder, OpusHead};
 
-    /// Ogg Opus of a tone at 48 kHz, with its padding marked; `gain_q8` is asked of the player.
-    fn ogg_opus(samples: usize, gain_q8: i16) -> File {
-        let mut encoder = OpusEncoder::new(48_000, 2, Application::Audio).unwrap();
-        encoder.bitrate_bps = 128_000;
-        let mut head = OpusHead::for_encoder(&encoder, 48_000);
-        head.output_gain_q8 = gain_q8;
-        let delay = usize::from(head.pre_skip);
-        let mut writer = OggOpusWriter::new(tempfile::tempfile().unwrap(), head).unwrap();
-        let mut packet = vec![0; MAX_PACKET_BYTES];
-        let mut left = samples + delay;
-        let mut at = 0;
-        while left > 0 {
-            let frame: Vec<f32> = (at..at + 960).flat_map(|n| [tone(n), -tone(n)]).collect();
-            let bytes = encoder.encode(&frame, 960, &mut packet).unwrap();
-            writer
-                .write_packet_with_duration(&packet[..bytes], left.min(960) as u32)
-                .unwrap();
-            at += 960;
-            left = left.saturating_sub(960);
-        }
-        let mut file = writer.finish().unwrap();
-        std::io::Seek::rewind(&mut file).unwrap();
-        file
-    }
-
-    fn tone(n: usize) -> f32 {
-        0.25 * (n as f32 * 0.06).sin()
-    }
-
-    fn decode(file: File) -> (SourceInfo, Vec<Vec<f32>>) {
+    /// The numbers of channels and samples, and the rate, of each part that a file decodes to.
+    fn parts_of(bytes: &[u8]) -> (Vec<(usize, usize, u32)>, PacketStream) {
         let Opened {
             info,
             mut stream,
-            first_block: mut all,
+            first_block: mut block,
             ..
-        } = open(file).unwrap();
-        let mut block = Vec::new();
-        while stream.next_block(&mut block).unwrap().is_some() {
-            all.iter_mut()
-                .zip(&block)
-                .for_each(|(all, block)| all.extend_from_slice(block));
+        } = open(file(bytes)).unwrap();
+        let mut parts = vec![(block.len(), block[0].len(), info.rate_hz)];
+        while let Some(Block { rate_hz, .. }) = stream.next_block(&mut block).unwrap() {
+            match parts.last_mut() {
+                Some(part) if (part.0, part.2) == (block.len(), rate_hz) => {
+                    part.1 += block[0].len();
+                }
+                _ => parts.push((block.len(), block[0].len(), rate_hz)),
+            }
         }
-        (info, all)
+        (parts, stream)
     }
 
     #[test]
-    fn opus_starts_and_ends_where_its_input_did() {
-        for samples in [1_000, 48_000] {
-            let (info, planes) = decode(ogg_opus(samples, 0));
-            assert_eq!(
-                (info.codec.as_str(), info.rate_hz, info.channels),
-                ("opus", 48_000, 2)
-            );
-            assert_eq!((planes[0].len(), planes[1].len()), (samples, samples));
-            let settled = 500..900;
-            let error = settled
-                .clone()
-                .map(|n| (planes[0][n] - tone(n)).powi(2))
-                .sum::<f32>();
-            let signal = settled.map(|n| tone(n).powi(2)).sum::<f32>();
-            assert!(error < 0.01 * signal, "{}", error / signal);
-        }
+    fn parts_of_other_rates_and_channels_are_decoded_each_at_its_own() {
+        let mp3 = [
+            lame_file(AT_44_100, 2, 10, (576, 1_000)),
+            lame_file(AT_48_000, 1, 5, (576, 1_000)),
+        ]
+        .concat();
+        let (parts, stream) = parts_of(&mp3);
+        let cut = 1_105 + 471;
+        assert_eq!(parts, [(2, 11_520 - cut, 44_100), (1, 5_760 - cut, 48_000)]);
+        assert_eq!(stream.trim().as_deref(), Some("LAME tag 2210+942"));
+        let adts = [adts_frame(3, 2).repeat(9), adts_frame(8, 1).repeat(9)].concat();
+        let (parts, stream) = parts_of(&adts);
+        assert_eq!(parts, [(2, 9_216, 48_000), (1, 9_216, 16_000)]);
+        assert_eq!((stream.trim(), stream.notes()), (None, vec![]));
     }
 
     #[test]
-    fn the_gain_that_opus_asks_for_is_given() {
-        let peak = |gain_q8| {
-            let (_, planes) = decode(ogg_opus(9_600, gain_q8));
-            planes[0][2_000..]
-                .iter()
-                .fold(0.0, |peak: f32, sample| peak.max(sample.abs()))
+    fn blocks_that_the_decoder_gets_wrong_are_refused() {
+        let mut mixed = mp3_frame(AT_44_100, 1);
+        // In the first block windows switch, to three short ones above two bands.
+        for bit in [18 + 33, 18 + 34, 18 + 36] {
+            mixed[4 + bit / 8] |= 0x80 >> (bit % 8);
+        }
+        let plain = mp3_frame(AT_44_100, 1);
+        let decode = |mixed_frames| {
+            let bytes = [plain.repeat(4), mixed.repeat(mixed_frames), plain.repeat(4)].concat();
+            let Opened {
+                mut stream,
+                first_block: mut block,
+                ..
+            } = open(file(&bytes))?;
+            while stream.next_block(&mut block)?.is_some() {}
+            Ok(stream.failed)
         };
-        // -6 dB.
-        let ratio = peak(-6 * 256) / peak(0);
-        assert!((ratio - 0.501).abs() < 0.01, "{ratio}");
+        // One may be damage.
+        assert_eq!(decode(1).unwrap(), 1);
+        assert!(matches!(
+            decode(4),
+            Err(DecodeError::NoDecoder { codec }) if codec == "mp3 (mixed blocks)"
+        ));
     }
 }
