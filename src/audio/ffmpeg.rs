@@ -107,7 +107,11 @@ impl Output {
             return Err(io::Error::other("ffmpeg was started without pipes"));
         };
         let heard = words.clone();
-        let listener = std::thread::spawn(move || listen(said, &heard));
+        // The caller names the file; its folders are nobody's business.
+        let place = format!("file:{}: ", path.display());
+        let listener = std::thread::spawn(move || {
+            listen(said, &|line| heard.lock().take(&line.replace(&place, "")));
+        });
         Ok(Self {
             child,
             samples,
@@ -161,7 +165,7 @@ impl Drop for Output {
 }
 
 /// Takes in the lines that a process writes, whatever their length.
-fn listen(mut pipe: impl Read, words: &SharedWords) {
+fn listen(mut pipe: impl Read, take: &dyn Fn(&str)) {
     /// As much of a line as is kept.
     const KEPT: usize = 1_000;
     let mut line = Vec::new();
@@ -170,14 +174,14 @@ fn listen(mut pipe: impl Read, words: &SharedWords) {
     while let Ok(read @ 1..) = pipe.read(&mut buffer) {
         for &byte in &buffer[..read] {
             if byte == b'\n' || byte == b'\r' {
-                words.lock().take(&String::from_utf8_lossy(&line));
+                take(&String::from_utf8_lossy(&line));
                 line.clear();
             } else if line.len() < KEPT {
                 line.push(byte);
             }
         }
     }
-    words.lock().take(&String::from_utf8_lossy(&line));
+    take(&String::from_utf8_lossy(&line));
 }
 
 #[cfg(test)]

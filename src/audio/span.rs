@@ -3,14 +3,17 @@
 //! Writers to a pipe leave a placeholder behind, old ones a number that has overflowed, and a
 //! recording that broke off one that was never true. What is there is read in any case.
 
+use std::ops::RangeInclusive;
+
 use crate::units::{counted, grouped};
 
-/// Lengths that say that the writer did not know: nearly all of 32 bits, or of 31.
-const PLACEHOLDERS: [std::ops::RangeInclusive<u64>; 4] = [
+/// Lengths that say that the writer did not know: nearly all of 31, 32 or 64 bits.
+const PLACEHOLDERS: [RangeInclusive<u64>; 5] = [
     0..=0,
     0x7f00_0000..=0x7f00_ffff,
     0x7fff_0000..=0x8000_ffff,
     0xffff_0000..=0xffff_ffff,
+    u64::MAX - 0xffff..=u64::MAX,
 ];
 
 /// From here on a length that is many times that of the file is none that was recorded.
@@ -140,7 +143,7 @@ mod tests {
         assert!(span.note.is_some());
         let span = Span::of(2_000_000_000, 1_500_000_000, true);
         assert_eq!(span.promised, 2_000_000_000);
-        let span = Span::of(u64::MAX, 3, false);
+        let span = Span::of(1 << 40, 3, false);
         assert_eq!((span.bytes, span.promised), (3, 3));
     }
 

@@ -2,6 +2,7 @@
 //! they stand on (`support`). `cargo test --test it replay::` runs one of these modules.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod audio;
 mod compare;
 mod config;
 mod damaged;

@@ -1,0 +1,4 @@
+//! Audio of any kind, as users prepare it.
+
+mod decoders;
+mod headers;
