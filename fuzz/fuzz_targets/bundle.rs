@@ -48,21 +48,22 @@ impl Bundle {
             synth: vec!["speech-like:1s".parse().expect("a signal")],
             ..ConvertSpec::default()
         };
-        let pool = convert(&convert_spec, staging.dir(), None, &|_| {}).expect("a clip");
+        convert(&convert_spec, staging.dir(), None, &|_| {}).expect("a clip");
+        let clips = read_table(staging.dir()).expect("a table of it");
         let spec = CompileSpec {
             turns: 2..=2,
             ..CompileSpec::default()
         };
-        let compiled = compile(&pool.clips, &spec).expect("a compiled trace");
+        let compiled = compile(&clips, &spec).expect("a compiled trace");
         let trace = Trace {
             dir: PathBuf::new(),
             manifest: manifest(),
             sessions: compiled.sessions,
             turns: compiled.turns,
             events: compiled.events,
-            clips: pool.clips,
+            clips,
         };
-        trace.save(staging, &pool.sources).expect("a saved trace");
+        trace.save(staging, &[]).expect("a saved trace");
         let read = |name: &&str| std::fs::read(place.join(name)).expect("a file of the bundle");
         let files = FILES.iter().map(read).collect();
         Bundle {

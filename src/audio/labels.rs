@@ -1,65 +1,72 @@
-//! Speech extents that the user knows better than the detector: CSV with `path,start_s,end_s`.
+//! Speech extents that the user knows better than the detector: a table with `path,start_s,end_s`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use super::library::AudioError;
+use super::sheet::{Column, Sheet, Wrong};
+use super::walk::Found;
 
 /// Where the speech of a file is, in nanoseconds; `None` for a file without speech.
 pub(super) type Label = Option<(i64, i64)>;
 
-/// Labels by the path in the CSV file.
+/// Labels by the path in the table.
 #[derive(Debug, Default)]
 pub(super) struct Labels(BTreeMap<String, Label>);
 
-#[derive(serde::Deserialize)]
-struct Row {
-    path: String,
-    start_s: Option<f64>,
-    end_s: Option<f64>,
-}
+const COLUMNS: [Column; 3] = [
+    Column {
+        what: "file",
+        names: &["path"],
+    },
+    Column {
+        what: "start of the speech",
+        names: &["start_s"],
+    },
+    Column {
+        what: "end of the speech",
+        names: &["end_s"],
+    },
+];
 
 impl Labels {
     /// Reads the file at `path`: a header `path,start_s,end_s`, then one line a file, times in seconds
-    /// from its start; both times empty say that there is no speech in it.
+    /// from its start; both times empty say that there is no speech in it. Lines that begin with `#` are comments.
     ///
     /// # Errors
     /// [`AudioError::Labels`] with the line.
     pub(super) fn read(path: &Path) -> Result<Labels, AudioError> {
-        let wrong = |line: Option<u64>, reason: String| AudioError::Labels {
+        let failed = |Wrong { line, reason }| AudioError::Labels {
             path: path.display().to_string(),
-            line: line.unwrap_or(1),
+            line,
             reason,
         };
-        let mut csv = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .comment(Some(b'#'))
-            .from_path(path)
-            .map_err(|e| wrong(None, e.to_string()))?;
-        let headers = csv
-            .headers()
-            .map_err(|e| wrong(None, e.to_string()))?
-            .clone();
+        let mut sheet = Sheet::open(path, &COLUMNS, Some(b'#')).map_err(failed)?;
         let mut labels = BTreeMap::new();
-        for record in csv.records() {
-            let record =
-                record.map_err(|e| wrong(e.position().map(csv::Position::line), e.to_string()))?;
-            let line = record.position().map(csv::Position::line);
-            let row: Row = record
-                .deserialize(Some(&headers))
-                .map_err(|e| wrong(line, e.to_string()))?;
-            let label = match (row.start_s, row.end_s) {
-                (None, None) => None,
+        while let Some((line, cells)) = sheet.next().map_err(failed)? {
+            let [file, start, end] = &cells[..] else {
+                continue;
+            };
+            let seconds = |text: &str| match sheet.separator {
+                b',' => text.parse::<f64>().ok(),
+                _ => text.replace(',', ".").parse().ok(),
+            };
+            let label = match (seconds(start), seconds(end)) {
+                (None, None) if start.is_empty() && end.is_empty() => None,
                 (Some(start), Some(end)) if start >= 0.0 && end > start && end < 1e9 => {
                     Some((nanoseconds(start), nanoseconds(end)))
                 }
                 _ => {
                     let reason = "times must be seconds with 0 <= start_s < end_s, or both empty";
-                    return Err(wrong(line, reason.to_owned()));
+                    return Err(failed(Wrong {
+                        line,
+                        reason: reason.to_owned(),
+                    }));
                 }
             };
-            if labels.insert(row.path.clone(), label).is_some() {
-                return Err(wrong(line, format!("`{}` has a label already", row.path)));
+            if labels.insert(file.clone(), label).is_some() {
+                let reason = format!("`{file}` has a label already");
+                return Err(failed(Wrong { line, reason }));
             }
         }
         Ok(Labels(labels))
@@ -67,13 +74,24 @@ impl Labels {
 
     /// The label of a file: by the name it is reported under, else by the path it was found at.
     pub(super) fn of(&self, name: &str, path: &Path) -> Option<Label> {
-        let by_path = || path.to_str().and_then(|path| self.0.get(path));
-        self.0.get(name).or_else(by_path).copied()
+        self.entry(name, path).map(|(_, label)| label)
     }
 
-    /// The paths of labels for which `used` is false.
-    pub(super) fn unused(&self, used: impl Fn(&str) -> bool) -> Vec<String> {
-        let paths = self.0.keys().filter(|path| !used(path));
+    fn entry(&self, name: &str, path: &Path) -> Option<(&str, Label)> {
+        let by_path = || self.0.get_key_value(path.to_str()?);
+        let found = self.0.get_key_value(name).or_else(by_path);
+        found.map(|(path, label)| (path.as_str(), *label))
+    }
+
+    /// The paths of labels that are no file of these.
+    pub(super) fn unused(&self, found: &Found) -> Vec<String> {
+        let files = found.entries.iter().filter(|_| !self.0.is_empty());
+        let names = files.map(|entry| (found.name(entry), found.path(entry)));
+        let used: HashSet<&str> = names
+            .filter_map(|(n, p)| self.entry(&n, &p))
+            .map(|e| e.0)
+            .collect();
+        let paths = self.0.keys().filter(|path| !used.contains(path.as_str()));
         paths.cloned().collect()
     }
 }
@@ -103,16 +121,29 @@ mod tests {
         assert_eq!(labels.of("2.wav", Path::new("/x/2.wav")), Some(two));
         assert_eq!(labels.of("quiet.wav", Path::new("q")), Some(None));
         assert_eq!(labels.of("3.wav", Path::new("3.wav")), None);
-        assert_eq!(labels.unused(|path| path != "quiet.wav"), ["quiet.wav"]);
+        let found = crate::audio::walk::find(&["a/1.wav".into(), "/x/2.wav".into()], false);
+        assert_eq!(labels.unused(&found), ["quiet.wav"]);
+    }
+
+    #[test]
+    fn tables_of_other_programs_are_read() {
+        for table in [
+            "path;start_s;end_s\r\n1.wav;0,25;1,5\r\n",
+            "# by hand\npath\tstart_s\tend_s\n1.wav\t0.25\t1.5\n",
+        ] {
+            let labels = read(table).unwrap();
+            let one = Some((250_000_000, 1_500_000_000));
+            assert_eq!(labels.of("1.wav", Path::new("1.wav")), Some(one), "{table}");
+        }
     }
 
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
         for (text, line, what) in [
             ("path,start_s,end_s\na,1,2\nb,2,1\n", 3, "start_s < end_s"),
-            ("path,start_s,end_s\na,x,2\n", 2, "invalid float"),
+            ("path,start_s,end_s\na,x,2\n", 2, "times must be seconds"),
             ("path,start_s,end_s\na,1,2\na,1,3\n", 3, "already"),
-            ("path,start_s\na,1\n", 2, "end_s"),
+            ("path,start_s\na,1\n", 1, "end_s"),
             ("path,start_s,end_s\na,1,\n", 2, "both empty"),
         ] {
             let error = read(text).unwrap_err();

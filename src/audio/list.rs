@@ -1,6 +1,7 @@
 //! What a library holds, without converting it.
 
 use std::convert::Infallible;
+use std::path::Path;
 
 use rayon::prelude::*;
 
@@ -11,7 +12,7 @@ use super::lane::Mix;
 use super::library::{AudioError, no_audio, on_threads};
 use super::raw::RawFormat;
 use super::spec::{Channel, ConvertSpec};
-use super::walk::{self, Entry};
+use super::walk;
 use crate::fence::fenced;
 use crate::pcm::dither::Quantizer;
 use crate::pcm::level::Level;
@@ -52,17 +53,17 @@ pub struct ListAudio {
 pub fn list(spec: &ConvertSpec) -> Result<Vec<ListRow>, AudioError> {
     let found = walk::find(&spec.inputs, spec.raw.is_some());
     if found.entries.is_empty() {
-        return Err(no_audio(spec, found.ignored));
+        return Err(no_audio(spec, found.untried));
     }
     on_threads(spec.jobs, || {
         let rows = found.entries.par_iter().with_max_len(1).map(|entry| {
-            let raw = spec.raw.filter(|_| walk::is_headerless(entry));
+            let raw = spec.raw.filter(|_| found.is_headerless(entry));
             let audio = match &entry.problem {
-                Some(problem) => Err(problem.clone()),
-                None => look_at(entry, raw, spec).map_err(|e| e.to_string()),
+                Some(problem) => Err(problem.to_string()),
+                None => look_at(&found.path(entry), raw, spec).map_err(|e| e.to_string()),
             };
             ListRow {
-                name: entry.name.clone(),
+                name: found.name(entry),
                 audio,
             }
         });
@@ -71,11 +72,11 @@ pub fn list(spec: &ConvertSpec) -> Result<Vec<ListRow>, AudioError> {
 }
 
 fn look_at(
-    entry: &Entry,
+    path: &Path,
     raw: Option<RawFormat>,
     spec: &ConvertSpec,
 ) -> Result<ListAudio, DecodeError> {
-    let decoded = fallback::decode(&entry.path, raw, spec.decoder, |decoder| {
+    let decoded = fallback::decode(path, raw, spec.decoder, |decoder| {
         let measured = fenced(|| measure(decoder));
         Ok::<_, Infallible>(
             measured.unwrap_or_else(|| Err(DecodeError::damaged("its levels cannot be measured"))),

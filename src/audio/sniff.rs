@@ -157,6 +157,16 @@ pub(super) fn content(head: &[u8]) -> Content {
     Content::Unknown
 }
 
+/// Whether a file of any name that begins so is audio, or a container that may hold some; not a text that begins with
+/// the letters of a signature, nor one in UTF-16, whose mark looks like a frame of MPEG audio.
+pub(super) fn is_surely_audio(head: &[u8]) -> bool {
+    let unknown = matches!(
+        content(head),
+        Content::Headerless(_) | Content::NotAudio(_) | Content::Unknown
+    );
+    !unknown && !head.starts_with(b"\xff\xfe") && (!is_text(head) || head.starts_with(b"NIST_1A"))
+}
+
 /// Judges a file without a known signature by its extension: some codecs have no header, and an
 /// MP3 file may start in the middle of a frame.
 pub(super) fn content_by_extension(path: &Path) -> Content {

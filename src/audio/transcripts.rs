@@ -3,32 +3,38 @@
 //! The table is as little trusted as audio is: it is read up to a limit, and a transcript is one line
 //! of bounded length.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use super::library::{AudioError, Pool};
+use super::library::AudioError;
+use super::names::escaped;
+use super::sheet::{Column, Sheet, Wrong};
+use super::walk::Found;
 
 /// Longest transcript that is kept, in characters: as long as what a run keeps of a recogniser's.
 const MAX_CHARS: usize = 500;
-/// Largest table that is read: about 200,000 lines.
-const MAX_BYTES: u64 = 64 << 20;
+/// Rows that are named.
+const NAMED: usize = 10;
 
-/// Names of the column that names the file, most telling first.
-const FILE: [&str; 6] = [
-    "path",
-    "file",
-    "filename",
-    "file_name",
-    "audio",
-    "audio_filepath",
-];
-/// Names of the column that holds what is said in it.
-const TEXT: [&str; 4] = ["transcript", "sentence", "text", "transcription"];
+const FILE: Column = Column {
+    what: "file",
+    names: &[
+        "path",
+        "file",
+        "filename",
+        "file_name",
+        "audio",
+        "audio_filepath",
+    ],
+};
+const TEXT: Column = Column {
+    what: "transcript",
+    names: &["transcript", "sentence", "text", "transcription"],
+};
 
 /// How a table of transcripts fits the clips.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matched {
     /// Rows of the table.
     pub rows: u64,
@@ -40,151 +46,214 @@ pub struct Matched {
     pub clips: u64,
     /// Clips that have a transcript.
     pub transcribed: u64,
+    /// Rows that say something else of a file than a row before them, which counts.
+    pub twice: Twice,
+}
+
+/// Rows of a table that contradict a row before them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Twice {
+    /// How many there are.
+    pub rows: u64,
+    /// The first of them, each with its line.
+    pub first: Vec<String>,
 }
 
 /// A row of the table.
 struct Row {
-    file: String,
+    line: u64,
+    file: Box<str>,
     /// `None` where it is unfit.
-    text: Option<String>,
+    text: Option<Box<str>>,
 }
 
 /// A table of transcripts.
 pub(super) struct Transcripts(Vec<Row>);
 
+/// What is said in which file.
+pub(super) struct Said {
+    rows: Vec<Row>,
+    /// The row of a file, by the file's number.
+    of_file: HashMap<u32, u32>,
+    /// How the table fits the files.
+    pub(super) matched: Matched,
+}
+
+impl Said {
+    /// The row that says what is said in a file.
+    pub(super) fn row_of(&self, file: u32) -> Option<u32> {
+        self.of_file.get(&file).copied()
+    }
+
+    /// What it says.
+    pub(super) fn text(&self, row: u32) -> Option<String> {
+        let row = self.rows.get(row as usize)?;
+        row.text.as_deref().map(str::to_owned)
+    }
+}
+
 impl Transcripts {
     /// Reads the file at `path`: a header that names columns for file and transcript, then a row a
-    /// file; separated by tabs if the header is, else by commas.
+    /// file.
     ///
     /// # Errors
     /// [`AudioError::Transcripts`] with the line.
     pub(super) fn read(path: &Path) -> Result<Transcripts, AudioError> {
-        let wrong = |line: u64, reason: String| AudioError::Transcripts {
+        let failed = |Wrong { line, reason }| AudioError::Transcripts {
             path: path.display().to_string(),
             line,
             reason,
         };
-        let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|e| wrong(1, e.to_string()))?;
-        if bytes.len() as u64 > MAX_BYTES {
-            let most = MAX_BYTES >> 20;
-            let reason = format!("over {most} MB; keep only the rows of the files to prepare");
-            return Err(wrong(1, reason));
-        }
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let header = bytes.split(|&byte| byte == b'\n').next();
-        let tabs = header.is_some_and(|header| header.contains(&b'\t'));
-        let mut csv = csv::ReaderBuilder::new()
-            .delimiter(if tabs { b'\t' } else { b',' })
-            // Tables with tabs have quotation marks that belong to the text.
-            .quoting(!tabs)
-            .trim(csv::Trim::All)
-            .from_reader(bytes);
-        let failed = |error: &csv::Error| {
-            let line = error.position().map_or(1, csv::Position::line);
-            wrong(line, error.to_string())
-        };
-        let headers = csv.headers().map_err(|error| failed(&error))?;
-        let column = |names: &[&str], what: &str| {
-            let found = names.iter().find_map(|name| {
-                let is_it = |header: &str| header.eq_ignore_ascii_case(name);
-                headers.iter().position(is_it)
-            });
-            found.ok_or_else(|| {
-                let names = names.join(", ");
-                wrong(
-                    1,
-                    format!("no column for the {what}; call it one of {names}"),
-                )
-            })
-        };
-        let (file_at, text_at) = (column(&FILE, "file")?, column(&TEXT, "transcript")?);
+        let mut sheet = Sheet::open(path, &[FILE, TEXT], None).map_err(failed)?;
         let mut rows = Vec::new();
-        for record in csv.records() {
-            let record = record.map_err(|error| failed(&error))?;
-            let cell = |at| record.get(at).unwrap_or_default();
-            rows.push(Row {
-                file: cell(file_at).to_owned(),
-                text: fit(cell(text_at)),
-            });
+        while let Some((line, cells)) = sheet.next().map_err(failed)? {
+            if let [file, text] = &cells[..] {
+                rows.push(Row {
+                    line,
+                    file: file.as_str().into(),
+                    text: fit(text).map(Into::into),
+                });
+            }
         }
         Ok(Transcripts(rows))
     }
 
-    /// Gives every clip of `pool` the transcript of a file it was made of, and takes those that clips
-    /// had of an earlier table away.
-    ///
-    /// A row names a file as it was found; else by the last part of its path, or by that without
-    /// extension, where one file and one row alone are called so. A file that became two clips has
-    /// none, since it is not known who of the two says it; nor has a clip that `is_cut`.
-    pub(super) fn give(&self, pool: &mut Pool, is_cut: impl Fn(u64) -> bool) -> Matched {
-        let mut clips_of: HashMap<&str, Vec<u32>> = HashMap::new();
-        for source in &pool.sources {
-            let clips = clips_of.entry(&source.path).or_default();
-            clips.extend(source.clip);
-        }
-        let files: Vec<&str> = clips_of.keys().copied().collect();
-        let rows: Vec<&str> = self.0.iter().map(|row| row.file.as_str()).collect();
-        let matches = matches(&rows, &files);
-        let mut texts: HashMap<u32, &str> = HashMap::new();
+    /// Finds which file each row is of: one that is called so, whichever slashes are used; else one whose name is the
+    /// end of the row's path; else by the last part of its path, or by that without extension, where one file and one
+    /// row alone are called so.
+    pub(super) fn fit(self, found: &Found) -> Said {
+        let names: Vec<String> = found.entries.iter().map(|e| found.name(e)).collect();
+        self.fit_names(&names)
+    }
+
+    fn fit_names(self, names: &[String]) -> Said {
+        let rows: Vec<&str> = self.0.iter().map(|row| row.file.as_ref()).collect();
+        let files = matches(&rows, names);
         let mut matched = Matched {
             rows: self.0.len() as u64,
-            clips: pool.clips.len() as u64,
             ..Matched::default()
         };
-        for (row, file) in self.0.iter().zip(matches) {
-            let clips = file.and_then(|file| clips_of.get(file));
-            matched.unused += u64::from(clips.is_none());
-            matched.unfit += u64::from(clips.is_some() && row.text.is_none());
-            if let (Some([clip]), Some(text)) = (clips.map(Vec::as_slice), &row.text) {
-                texts.entry(*clip).or_insert(text);
+        let mut of_file: HashMap<u32, u32> = HashMap::new();
+        for ((number, row), file) in (0..).zip(&self.0).zip(files) {
+            let Some(file) = file else {
+                matched.unused += 1;
+                continue;
+            };
+            if row.text.is_none() {
+                matched.unfit += 1;
+                continue;
+            }
+            let first = &self.0[*of_file.entry(file).or_insert(number) as usize];
+            if first.text != row.text {
+                matched.twice.rows += 1;
+                if matched.twice.first.len() < NAMED {
+                    let (line, before) = (row.line, first.line);
+                    let said = format!(
+                        "line {line}: {} has another transcript in line {before}, which is taken",
+                        row.file
+                    );
+                    matched.twice.first.push(said);
+                }
             }
         }
-        for clip in &mut pool.clips {
-            let text = texts.get(&clip.clip).filter(|_| !is_cut(clip.samples));
-            clip.transcript = text.map(|&text| text.to_owned());
-            matched.transcribed += u64::from(clip.transcript.is_some());
+        Said {
+            rows: self.0,
+            of_file,
+            matched,
         }
-        matched
     }
 }
 
-/// For each row the file that it names; the first row of a file is the one that counts.
-fn matches<'a>(rows: &[&str], files: &[&'a str]) -> Vec<Option<&'a str>> {
+/// A way to name a file: what of its name, and what of a row, must be equal.
+struct Way<'a> {
+    of_file: fn(&str) -> Option<&str>,
+    of_row: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// For each row the file that it names.
+fn matches(rows: &[&str], names: &[String]) -> Vec<Option<u32>> {
+    let exact: HashSet<&str> = names.iter().map(String::as_str).collect();
+    let tail = |row: &str| {
+        let row = slashed(row);
+        let mut tails = row.match_indices('/').map(|(at, _)| &row[at + 1..]);
+        let known = tails.find(|tail| exact.contains(tail));
+        known.map(str::to_owned)
+    };
+    let ways = [
+        Way {
+            of_file: |name| Some(name),
+            of_row: &|row| Some(row.to_owned()),
+        },
+        Way {
+            of_file: |name| Some(name),
+            of_row: &|row| Some(escaped(Path::new(row))),
+        },
+        Way {
+            of_file: |name| Some(name),
+            of_row: &|row| Some(slashed(row).into_owned()),
+        },
+        Way {
+            of_file: |name| Some(name),
+            of_row: &tail,
+        },
+        Way {
+            of_file: last_part,
+            of_row: &|row| last_part(&slashed(row)).map(str::to_owned),
+        },
+        Way {
+            of_file: stem,
+            of_row: &|row| stem(&slashed(row)).map(str::to_owned),
+        },
+    ];
     let mut found = vec![None; rows.len()];
-    let mut taken: HashSet<&str> = HashSet::new();
-    let ways: [fn(&str) -> Option<&str>; 3] = [|path| Some(path), last_part, stem];
+    let mut taken = HashSet::new();
     for way in ways {
-        let files = alone(files.iter().copied(), way);
-        let named = alone(rows.iter().copied(), way);
-        for (row, place) in rows.iter().zip(&mut found) {
-            let Some(name) = way(row).filter(|_| place.is_none()) else {
+        if found.iter().all(Option::is_some) {
+            break;
+        }
+        let keys: Vec<Option<String>> = rows.iter().map(|row| (way.of_row)(row)).collect();
+        let files = alone((0_u32..).zip(names.iter().map(|name| (way.of_file)(name))));
+        let named = alone(rows.iter().zip(keys.iter().map(Option::as_deref)));
+        // Of rows that are the same text, all are of the file that the first of them names.
+        let mut here: HashMap<&str, u32> = HashMap::new();
+        for ((row, key), place) in rows.iter().zip(&keys).zip(&mut found) {
+            let Some(key) = key.as_deref().filter(|_| place.is_none()) else {
                 continue;
             };
-            let is_alone = named.get(name).is_some_and(Option::is_some);
-            let file = files.get(name).copied().flatten();
-            *place = file.filter(|file| is_alone && !taken.contains(file));
-            taken.extend(*place);
+            let is_alone = named.get(key).is_some_and(Option::is_some);
+            let file = files.get(key).copied().flatten();
+            let Some(file) = file.filter(|_| is_alone) else {
+                continue;
+            };
+            if here.contains_key(row) || taken.insert(file) {
+                here.insert(row, file);
+                *place = Some(file);
+            }
         }
     }
     found
 }
 
-/// What each name that `way` makes of `paths` stands for, if it is one path alone.
-fn alone<'a>(
-    paths: impl Iterator<Item = &'a str>,
-    way: fn(&str) -> Option<&str>,
-) -> HashMap<&'a str, Option<&'a str>> {
-    let mut named: HashMap<&str, Option<&str>> = HashMap::new();
-    for path in paths {
-        if let Some(name) = way(path) {
-            let stands = named.entry(name).or_insert(Some(path));
-            *stands = stands.filter(|&other| other == path);
+/// What each key stands for, if it is one thing alone.
+fn alone<'a, T: Copy + PartialEq>(
+    keyed: impl Iterator<Item = (T, Option<&'a str>)>,
+) -> HashMap<&'a str, Option<T>> {
+    let mut stands: HashMap<&str, Option<T>> = HashMap::new();
+    for (thing, key) in keyed {
+        if let Some(key) = key {
+            let one = stands.entry(key).or_insert(Some(thing));
+            *one = one.filter(|&other| other == thing);
         }
     }
-    named
+    stands
+}
+
+/// A path as it is written elsewhere.
+fn slashed(path: &str) -> Cow<'_, str> {
+    match path.contains('\\') {
+        true => Cow::Owned(path.replace('\\', "/")),
+        false => Cow::Borrowed(path),
+    }
 }
 
 fn last_part(path: &str) -> Option<&str> {
@@ -206,8 +275,6 @@ fn fit(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::model::{ClipRow, SourceRow};
-    use crate::trace::sample;
 
     fn read(bytes: &[u8]) -> Result<Transcripts, String> {
         let dir = tempfile::tempdir().unwrap();
@@ -216,40 +283,12 @@ mod tests {
         Transcripts::read(&path).map_err(|e| e.to_string())
     }
 
-    fn pool(files: &[(&str, u32)]) -> Pool {
-        let sources = files.iter().map(|&(path, clip)| SourceRow {
-            path: path.to_owned(),
-            bytes: 0,
-            mtime_ns: 0,
-            channel: "mix".to_owned(),
-            codec: String::new(),
-            rate_hz: 16_000,
-            channels: 1,
-            settings_hash: String::new(),
-            clip: Some(clip),
-            skipped: None,
-            decoder: None,
-            trim: None,
-            note: None,
-        });
-        let last = files.iter().map(|&(_, clip)| clip).max().unwrap();
-        let clips = (0..=last).map(|clip| ClipRow {
-            clip,
-            transcript: Some("of an earlier table".to_owned()),
-            ..sample::clip(&[clip as i16; 160], "x")
-        });
-        Pool {
-            sources: sources.collect(),
-            clips: clips.collect(),
-            ..Pool::default()
-        }
-    }
-
-    fn said(pool: &Pool) -> Vec<Option<&str>> {
-        pool.clips
-            .iter()
-            .map(|clip| clip.transcript.as_deref())
-            .collect()
+    /// What the table says of each of these files, and how it fits them.
+    fn said(table: &str, files: &[&str]) -> (Vec<Option<String>>, Matched) {
+        let names: Vec<String> = files.iter().map(|&name| name.to_owned()).collect();
+        let said = read(table.as_bytes()).unwrap().fit_names(&names);
+        let texts = (0..files.len() as u32).map(|file| said.text(said.row_of(file)?));
+        (texts.collect(), said.matched)
     }
 
     #[test]
@@ -262,10 +301,9 @@ mod tests {
             (nemo, "Hi, she said."),
             ("\u{feff}File,Transcript\ncv_1.ogg,Hi\n", "Hi"),
         ] {
-            let mut pool = pool(&[("a/cv_1.mp3", 0)]);
-            let matched = read(table.as_bytes()).unwrap().give(&mut pool, |_| false);
-            assert_eq!(said(&pool), [Some(text)], "{table}");
-            assert_eq!((matched.rows, matched.transcribed), (1, 1));
+            let (texts, matched) = said(table, &["a/cv_1.mp3"]);
+            assert_eq!(texts, [Some(text.to_owned())], "{table}");
+            assert_eq!((matched.rows, matched.unused), (1, 0));
         }
     }
 
@@ -274,72 +312,66 @@ mod tests {
         let table =
             "path,text\na/1.wav,one\nb/1.wav,other\n2.mp3,two\n3,three\n4,four\nno.wav,none\n";
         let files = [
-            ("a/1.wav", 0),
-            ("b/1.wav", 1),
-            ("c/2.wav", 2),
-            ("c/3.wav", 3),
-            ("c/4.wav", 4),
-            ("d/4.wav", 5),
+            "a/1.wav", "b/1.wav", "c/2.wav", "c/3.wav", "c/4.wav", "d/4.wav",
         ];
-        let mut pool = pool(&files);
-        let matched = read(table.as_bytes()).unwrap().give(&mut pool, |_| false);
-        let texts = ["one", "other", "two", "three"].map(Some);
-        assert_eq!(said(&pool)[..4], texts);
+        let (texts, matched) = said(table, &files);
+        let expected = ["one", "other", "two", "three"].map(|text| Some(text.to_owned()));
+        assert_eq!(texts[..4], expected);
+        assert_eq!(texts[4..], [None, None], "it is not known which of the two");
+        assert_eq!((matched.rows, matched.unused, matched.unfit), (6, 2, 0));
+    }
+
+    #[test]
+    fn paths_of_other_systems_and_of_other_folders_are_understood() {
+        let table = "path;text\na\\1.wav;one\nC:\\calls\\b\\1.wav;other\n/data/c/1.wav;third\nd\\x.wav;odd\n\\\\xff.wav;byte\n";
+        let files = ["a/1.wav", "b/1.wav", "c/1.wav", "d\\\\x.wav", "\\xff.wav"];
+        let (texts, matched) = said(table, &files);
+        let expected = ["one", "other", "third", "odd"].map(|text| Some(text.to_owned()));
+        assert_eq!(texts[..4], expected);
+        assert_eq!(matched.unused, 1);
+        let (texts, _) = said("path;text\n\\xff.wav;byte\n", &files);
         assert_eq!(
-            said(&pool)[4..],
-            [None, None],
-            "which of the two is not told"
+            texts[4].as_deref(),
+            Some("byte"),
+            "as it is named in the tables"
         );
-        let expected = Matched {
-            rows: 6,
-            unused: 2,
-            unfit: 0,
-            clips: 6,
-            transcribed: 4,
-        };
-        assert_eq!(matched, expected);
+    }
+
+    #[test]
+    fn a_file_that_is_there_twice_is_named_where_its_texts_differ() {
+        let table = "path,text\na.wav,one\nb.wav,two\na.wav,one\nb.wav,three\nb.wav,\n";
+        let (texts, matched) = said(table, &["a.wav", "b.wav"]);
+        let expected = ["one", "two"].map(|text| Some(text.to_owned()));
+        assert_eq!(texts, expected);
+        let first = ["line 5: b.wav has another transcript in line 3, which is taken".to_owned()];
+        assert_eq!(
+            (matched.unused, matched.unfit, matched.twice.rows),
+            (0, 1, 1)
+        );
+        assert_eq!(matched.twice.first, first);
+        let (texts, matched) = said("path,text\nx/a.wav,one\ny/a.wav,two\n", &["a.wav"]);
+        assert_eq!(
+            (texts, matched.unused),
+            (vec![None], 2),
+            "they may be two files"
+        );
     }
 
     #[test]
     fn what_would_be_wrong_of_a_clip_is_not_its_transcript() {
         let long = "x".repeat(501);
-        let table =
-            format!("path,text\nsplit.wav,both\nlong.wav,{long}\nempty.wav, \ncut.wav,much\n");
-        let files = [
-            ("split.wav", 0),
-            ("split.wav", 1),
-            ("long.wav", 2),
-            ("empty.wav", 3),
-            ("cut.wav", 4),
-        ];
-        let mut pool = pool(&files);
-        pool.clips[4].samples = 1_000;
-        let table = read(table.as_bytes()).unwrap();
-        let matched = table.give(&mut pool, |samples| samples >= 1_000);
-        assert_eq!(said(&pool), [None; 5]);
+        let table = format!("path,text\nlong.wav,{long}\nempty.wav, \n");
+        let (texts, matched) = said(&table, &["long.wav", "empty.wav"]);
+        assert_eq!(texts, [None, None]);
         assert_eq!((matched.unused, matched.unfit), (0, 2));
     }
 
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
-        for (table, line, what) in [
-            (
-                &b"path,words\na,b\n"[..],
-                1,
-                "no column for the transcript; call it",
-            ),
-            (
-                b"sentence\na\n",
-                1,
-                "no column for the file; call it one of path",
-            ),
-            (b"", 1, "no column for the file"),
-            (b"path,text\na,b\nc\n", 3, "fields"),
-            (b"path,text\na,\xff\xfe\n", 2, "UTF-8"),
-        ] {
-            let error = read(table).map(|_| ()).unwrap_err();
-            assert!(error.contains(&format!("line {line}: ")), "{error}");
-            assert!(error.contains(what), "{error}");
-        }
+        let error = read(b"path,text\na,b\nc,\"d\n").map(|_| ()).unwrap_err();
+        assert!(
+            error.contains("said.csv line 3: its quote is not closed"),
+            "{error}"
+        );
     }
 }

@@ -14,34 +14,43 @@ const NAMED: usize = 10;
 /// What became of the files of `pool`; nothing where it had none.
 pub(crate) fn files(pool: &Pool) -> String {
     let mut text = String::new();
-    if !pool.sources.is_empty() {
+    if pool.files > 0 {
         text = format!(
-            "files     {} converted, {} reused, {} skipped{}; {} others did not look like audio\n",
+            "files     {} converted, {} reused, {} skipped{}; {} others did not look like audio{}\n",
             pool.converted,
             pool.reused,
-            pool.skipped.len(),
-            match pool.noted.len() {
+            pool.skipped.files,
+            match pool.noted.files {
                 0 => String::new(),
                 odd => format!(", {odd} noted as odd"),
             },
-            pool.ignored
+            pool.untried.files(),
+            match pool.untried.files() {
+                0 => String::new(),
+                _ => format!(" ({})", pool.untried),
+            },
         );
     }
-    let reasons = pool.skipped.iter();
-    let reasons = reasons.map(|file| format!("{}: {}", file.path, file.reason));
-    let reasons: Vec<_> = reasons.collect();
-    push_list(&mut text, "skipped", &reasons, reasons.len());
-    let notes = pool.noted.iter();
-    let notes = notes.map(|file| format!("{}: {}", file.path, file.note));
-    let notes: Vec<_> = notes.collect();
-    push_list(&mut text, "noted", &notes, notes.len());
+    for (label, remarks) in [("skipped", &pool.skipped), ("noted", &pool.noted)] {
+        let first = remarks.first.iter();
+        let first = first.map(|file| format!("{}: {}", file.path, file.text));
+        push_list(
+            &mut text,
+            label,
+            &first.collect::<Vec<_>>(),
+            remarks.files as usize,
+        );
+    }
     let labels = pool.unused_labels.iter();
     let labels =
         labels.map(|path| format!("{path}: has a speech label, but is not among the files"));
     let labels: Vec<_> = labels.collect();
     push_list(&mut text, "labels", &labels, labels.len());
-    let said = pool.transcripts.iter().map(transcripts);
-    text.extend(said);
+    if let Some(matched) = &pool.transcripts {
+        text += &transcripts(matched);
+        let twice = &matched.twice;
+        push_list(&mut text, "twice", &twice.first, twice.rows as usize);
+    }
     text
 }
 
@@ -53,6 +62,7 @@ fn transcripts(matched: &Matched) -> String {
         unfit,
         clips,
         transcribed,
+        twice: _,
     } = matched;
     let mut text = format!("said      {transcribed} of {clips} clips have a transcript");
     if *unused > 0 {
@@ -114,43 +124,32 @@ pub(crate) fn push_list(text: &mut String, label: &str, items: &[String], all: u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::library::{Noted, Skipped};
+    use crate::audio::Twice;
+    use crate::audio::library::{Remark, Remarks};
     use crate::trace::arrivals::Limits;
-    use crate::trace::model::SourceRow;
 
-    fn source() -> SourceRow {
-        SourceRow {
-            path: "0.wav".to_owned(),
-            bytes: 0,
-            mtime_ns: 0,
-            channel: "mix".to_owned(),
-            codec: String::new(),
-            rate_hz: 0,
-            channels: 0,
-            settings_hash: String::new(),
-            clip: None,
-            skipped: None,
-            decoder: None,
-            trim: None,
-            note: None,
+    /// Files that are called by their numbers, each with this text.
+    fn remarks(files: u64, text: &str) -> Remarks {
+        let first = (0..files.min(10)).map(|n| Remark {
+            path: format!("{n}.wav"),
+            text: text.to_owned(),
+        });
+        Remarks {
+            files,
+            first: first.collect(),
         }
     }
 
     #[test]
     fn the_first_ten_reasons_are_given_and_the_rest_counted() {
-        let skipped = (0..12).map(|n| Skipped {
-            path: format!("{n}.wav"),
-            reason: "empty".to_owned(),
-        });
         let pool = Pool {
-            sources: vec![source()],
+            files: 15,
             converted: 3,
-            ignored: 1,
-            skipped: skipped.collect(),
+            skipped: remarks(12, "empty"),
             ..Pool::default()
         };
         let said = files(&pool);
-        assert!(said.starts_with("files     3 converted, 0 reused, 12 skipped; 1 others"));
+        assert!(said.starts_with("files     3 converted, 0 reused, 12 skipped; 0 others"));
         assert!(
             said.contains("\nskipped   0.wav: empty\n          1.wav: empty\n"),
             "{said}"
@@ -164,12 +163,9 @@ mod tests {
     #[test]
     fn odd_files_are_counted_and_listed() {
         let pool = Pool {
-            sources: vec![source()],
+            files: 1,
             converted: 1,
-            noted: vec![Noted {
-                path: "0.wav".to_owned(),
-                note: "cut short".to_owned(),
-            }],
+            noted: remarks(1, "cut short"),
             ..Pool::default()
         };
         assert_eq!(
@@ -181,21 +177,29 @@ mod tests {
 
     #[test]
     fn how_transcripts_fit_is_said() {
-        let of = |unused, unfit| Pool {
+        let of = |unused, unfit, twice| Pool {
             transcripts: Some(Matched {
                 rows: 9,
                 unused,
                 unfit,
                 clips: 4,
                 transcribed: 3,
+                twice: Twice {
+                    rows: twice,
+                    first: (0..twice).map(|n| format!("row {n}")).collect(),
+                },
             }),
             ..Pool::default()
         };
         let whole = "said      3 of 4 clips have a transcript";
-        assert_eq!(files(&of(0, 0)), format!("{whole}\n"));
-        let said = files(&of(5, 1));
+        assert_eq!(files(&of(0, 0, 0)), format!("{whole}\n"));
+        let said = files(&of(5, 1, 2));
         assert!(said.starts_with(&format!("{whole}; 5 of 9 rows")), "{said}");
         assert!(said.contains("; 1 transcripts are empty"), "{said}");
+        assert!(
+            said.ends_with("\ntwice     row 0\n          row 1\n"),
+            "{said}"
+        );
     }
 
     #[test]
@@ -229,7 +233,7 @@ mod tests {
     fn nothing_is_said_of_what_there_is_none_of() {
         assert_eq!(files(&Pool::default()), "");
         let pool = Pool {
-            sources: vec![source()],
+            files: 1,
             ..Pool::default()
         };
         assert_eq!(files(&pool).lines().count(), 1);

@@ -13,18 +13,19 @@ use super::progress::ConversionBar;
 use super::settings::Settings;
 use super::stderr::say;
 use super::{listing, made, recipe, stamp, stdout};
-use crate::audio::library::{self, AudioError, Pool, Previous};
+use crate::audio::library::{self, AudioError, Earlier, Pool};
 use crate::audio::list::list;
 use crate::audio::spec::ConvertSpec;
 use crate::pcm::PcmError;
 use crate::table::TableError;
+use crate::trace::TraceError;
 use crate::trace::arrivals::Arrivals;
-use crate::trace::bundle::read_table;
-use crate::trace::compile::{CompileSpec, compile};
+use crate::trace::bundle::open_table;
+use crate::trace::compile::{self, CompileSpec};
 use crate::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
-use crate::trace::model::{Microphone, SourceRow, TraceSource};
+use crate::trace::model::{ClipRow, Microphone, TraceSource};
 use crate::trace::staging::Staging;
-use crate::trace::{Trace, TraceError};
+use crate::trace::writer::BundleWriter;
 
 /// Make a trace of audio files: clips at 16 kHz, and when which caller says which of them.
 ///
@@ -126,25 +127,44 @@ pub(crate) fn make(
         None
     });
     let pool = convert_all(convert, staging.dir(), earlier.as_ref(), quiet)?;
+    // What is not needed any more makes room for the clips.
+    drop(earlier);
     let mut said = made::files(&pool);
-    let compiled = compile(&pool.clips, compile_spec).map_err(bad)?;
     let mut manifest = manifest(name, convert, compile_spec);
-    if pool.clips.iter().any(|clip| clip.transcript.is_some()) {
+    if pool
+        .transcripts
+        .is_some_and(|matched| matched.transcribed > 0)
+    {
         manifest.contains.push("text".to_owned());
     }
-    let trace = Trace {
-        dir: staging.dir().to_owned(),
-        manifest,
-        sessions: compiled.sessions,
-        turns: compiled.turns,
-        events: compiled.events,
-        clips: pool.clips,
-    };
-    let trace = trace.save(staging, &pool.sources).map_err(of_trace)?;
-    let extent = trace.extent();
-    said += &made::trace(&extent, trace.clips.len());
+    let clips = lengths(staging.dir()).map_err(of_trace)?;
+    let mut writer = BundleWriter::with_clips(staging).map_err(of_trace)?;
+    for call in compile::calls(&clips, compile_spec).map_err(bad)? {
+        writer.session(call).map_err(of_trace)?;
+    }
+    drop(clips);
+    let bundle = writer.finish(&manifest).map_err(of_trace)?;
+    let extent = bundle.extent().map_err(of_trace)?;
+    said += &made::trace(&extent, bundle.clips.len());
     said.extend(made::fewer(compile_spec, extent.sessions));
     Ok(said)
+}
+
+/// The clips of the bundle `folder` without their texts, which make most of them and no difference to when they are
+/// spoken.
+fn lengths(folder: &Path) -> Result<Vec<ClipRow>, TraceError> {
+    let mut clips = Vec::new();
+    let mut table = open_table::<ClipRow>(folder)?;
+    while let Some(rows) = table.next_rows()? {
+        clips.extend(rows.into_iter().map(|row| ClipRow {
+            clip_id: String::new(),
+            file: None,
+            source_path: None,
+            transcript: None,
+            ..row
+        }));
+    }
+    Ok(clips)
 }
 
 /// The name of a trace that is to be at `output`.
@@ -163,28 +183,23 @@ pub(crate) fn name_of(output: &Path) -> anyhow::Result<String> {
 pub(crate) fn convert_all(
     spec: &ConvertSpec,
     folder: &Path,
-    earlier: Option<&(Trace, Vec<SourceRow>)>,
+    earlier: Option<&Earlier>,
     quiet: bool,
 ) -> anyhow::Result<Pool> {
-    let previous = earlier.map(|(trace, sources)| Previous {
-        folder: &trace.dir,
-        clips: &trace.clips,
-        sources,
-    });
     let bar = ConversionBar::new(quiet);
-    let pool = library::convert(spec, folder, previous, &|progress| {
+    let pool = library::convert(spec, folder, earlier, &|progress| {
         bar.show(progress);
     });
     bar.finish();
     pool.map_err(of_audio)
 }
 
-/// The bundle that is to be replaced and its sources, or `None` if there is none.
-fn earlier(output: &Path) -> Result<Option<(Trace, Vec<SourceRow>)>, TraceError> {
-    if !output.exists() {
-        return Ok(None);
+/// What can be reused of the bundle that is to be replaced, or `None` if there is none.
+fn earlier(output: &Path) -> Result<Option<Earlier>, TraceError> {
+    match output.exists() {
+        true => Earlier::open(output).map(Some),
+        false => Ok(None),
     }
-    Ok(Some((Trace::open_unsealed(output)?, read_table(output)?)))
 }
 
 /// The manifest; what follows from the tables is filled in when the trace is saved.
@@ -266,6 +281,7 @@ pub(crate) fn bad(error: impl Into<anyhow::Error>) -> anyhow::Error {
 pub(crate) fn of_audio(error: AudioError) -> anyhow::Error {
     match error {
         AudioError::Io { .. } | AudioError::Pcm(PcmError::Io { .. }) => error.into(),
+        AudioError::Trace(error) => of_trace(error),
         _ => bad(error),
     }
 }

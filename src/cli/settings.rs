@@ -1,6 +1,7 @@
 //! The settings of `prepare`: declared once, read from flags and from a recipe, and resolved.
 
 use std::fmt::Display;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -125,9 +126,9 @@ pub(crate) struct Settings {
     /// keeping what there is
     #[arg(long, help_heading = "Audio", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true)]
     strict: Option<bool>,
-    /// Files to convert at a time [default: one for each core]
-    #[arg(long, value_name = "N", help_heading = "Audio")]
-    jobs: Option<usize>,
+    /// Files to convert at a time, at most 4 for each core [default: one for each core]
+    #[arg(long, value_name = "N", help_heading = "Audio", value_parser = jobs)]
+    jobs: Option<NonZeroUsize>,
 }
 
 impl Settings {
@@ -194,7 +195,7 @@ impl Settings {
             speech_labels: self.speech_labels,
             transcripts: self.transcripts,
             strict: self.strict.unwrap_or(convert.strict),
-            jobs: self.jobs,
+            jobs: self.jobs.map(NonZeroUsize::get),
             synth: self.synth,
         };
         let compile = CompileSpec {
@@ -220,6 +221,11 @@ impl Settings {
         };
         (convert, compile)
     }
+}
+
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    let jobs = text.parse();
+    jobs.map_err(|_| "a number from 1 on; leave it out for one for each core".to_owned())
 }
 
 /// A microphone, spelt as on the command line or as in the file.
@@ -408,6 +414,7 @@ mod tests {
             ("--turns=3..1", "smaller value comes first"),
             ("--normalize=loud", "off, peak"),
             ("--synth=tone", "SIGNAL:DURATION"),
+            ("--jobs=0", "a number from 1 on; leave it out"),
         ] {
             let error = flags(&[wrong]).unwrap_err();
             assert!(error.contains(what), "{error}");

@@ -146,26 +146,36 @@ impl<R: Row> Reader<R> {
         Ok(Some(rows))
     }
 
+    /// The same, unless its rows take more memory than a table may, of each of which so many bytes are kept.
+    ///
+    /// # Errors
+    /// [`TableError::TooLarge`].
+    pub fn within_memory(self, bytes_a_row: usize) -> Result<Self, TableError> {
+        match self.rows.saturating_mul(bytes_a_row as u64) {
+            bytes if bytes > MAX_TABLE_BYTES => Err(self.too_large(bytes)),
+            _ => Ok(self),
+        }
+    }
+
+    fn too_large(&self, bytes: u64) -> TableError {
+        TableError::TooLarge {
+            path: self.path.display().to_string(),
+            what: "rows",
+            bytes,
+            limit: MAX_TABLE_BYTES,
+        }
+    }
+
     /// All rows that are left.
     ///
     /// # Errors
     /// As for [`Reader::next_rows`], and rows that take more memory than a table may.
-    pub fn all(mut self) -> Result<Vec<R>, TableError> {
-        let path = self.path.display().to_string();
-        let too_large = |bytes: u64| TableError::TooLarge {
-            path: path.clone(),
-            what: "rows",
-            bytes,
-            limit: MAX_TABLE_BYTES,
-        };
-        let promised = self.rows.saturating_mul(size_of::<R>() as u64);
-        if promised > MAX_TABLE_BYTES {
-            return Err(too_large(promised));
-        }
-        let mut all = Vec::with_capacity(usize::try_from(self.rows).unwrap_or(0));
-        while let Some(rows) = self.next_rows()? {
-            if self.bytes > MAX_TABLE_BYTES {
-                return Err(too_large(self.bytes));
+    pub fn all(self) -> Result<Vec<R>, TableError> {
+        let mut reader = self.within_memory(size_of::<R>())?;
+        let mut all = Vec::with_capacity(usize::try_from(reader.rows).unwrap_or(0));
+        while let Some(rows) = reader.next_rows()? {
+            if reader.bytes > MAX_TABLE_BYTES {
+                return Err(reader.too_large(reader.bytes));
             }
             all.extend(rows);
         }

@@ -23,8 +23,8 @@ pub use text::{TextBatch, TextReader, TextRows, texts};
 /// Most rows in a Parquet row group, for tables that are read whole.
 pub const ROW_GROUP_ROWS: usize = 128 * 1024;
 
-/// Most bytes that the rows of a table take which is read whole.
-pub const MAX_TABLE_BYTES: u64 = 384 * 1024 * 1024;
+/// Most bytes that the rows of a table take which is read whole: those of a million clips with names of usual length.
+pub const MAX_TABLE_BYTES: u64 = 480 * 1024 * 1024;
 
 /// What one column holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -103,7 +103,7 @@ impl Trace {
 ///
 /// # Errors
 /// A missing or damaged file, or a newer format.
-pub(super) fn open_table<R: Row>(dir: &Path) -> Result<Reader<R>, TraceError> {
+pub(crate) fn open_table<R: Row>(dir: &Path) -> Result<Reader<R>, TraceError> {
     let path = dir.join(format!("{}.parquet", R::TABLE));
     let reader = Reader::<R>::open_with(&path, READ_ROWS).map_err(|error| match error {
         TableError::Io { source, .. } => TraceError::unreadable(&path, source),

@@ -66,11 +66,11 @@ pub fn check(
     checker.end(!turns.is_empty(), !events.is_empty(), false)
 }
 
-/// Half of the hash of a session's name: 16 bytes, whatever its length, so that those of millions
+/// Half of the hash of a session's name, or a clip's: 16 bytes, whatever its length, so that those of millions
 /// fit in memory, and no two share one by chance.
-pub(super) fn short_hash(session_id: &str) -> [u8; 16] {
+pub(super) fn short_hash(id: &str) -> [u8; 16] {
     let mut half = [0; 16];
-    half.copy_from_slice(&blake3::hash(session_id.as_bytes()).as_bytes()[..16]);
+    half.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
     half
 }
 

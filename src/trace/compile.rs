@@ -9,6 +9,7 @@ use super::arrivals::{ArrivalError, Arrivals, Limits};
 use super::layout::{Begins, CallError, CallSpec, Utterance, lay_out};
 use super::model::{ClipRow, EventRow, SessionRow, TurnRow};
 use super::pick::{Pick, Picker};
+use super::stream::SessionRows;
 use crate::units::NS_PER_S;
 
 /// What the callers of a prepared trace do.
@@ -112,6 +113,23 @@ pub(super) fn rng(seed: u64, stream: u64) -> ChaCha8Rng {
 /// # Errors
 /// No clips, an impossible chunk or number of turns, or arrivals that start nothing or never end.
 pub fn compile(clips: &[ClipRow], spec: &CompileSpec) -> Result<Compiled, CompileError> {
+    let mut out = Compiled::default();
+    for call in calls(clips, spec)? {
+        out.sessions.push(call.session);
+        out.turns.extend(call.turns);
+        out.events.extend(call.events);
+    }
+    Ok(out)
+}
+
+/// Like [`compile`], but gives one session after the other.
+///
+/// # Errors
+/// As for [`compile`].
+pub fn calls<'a>(
+    clips: &'a [ClipRow],
+    spec: &'a CompileSpec,
+) -> Result<impl Iterator<Item = SessionRows> + use<'a>, CompileError> {
     if clips.is_empty() {
         return Err(CompileError::NoClips);
     }
@@ -120,8 +138,7 @@ pub fn compile(clips: &[ClipRow], spec: &CompileSpec) -> Result<Compiled, Compil
     let mut turns_rng = rng(spec.seed, TURNS);
     let mut think_rng = rng(spec.seed, THINK);
     let mut picker = Picker::new(spec.pick, clips.len(), 0, rng(spec.seed, PICK));
-    let mut out = Compiled::default();
-    for (session, start_ns) in (0_u32..).zip(starts) {
+    Ok((0_u32..).zip(starts).map(move |(session, start_ns)| {
         picker.begin_session();
         let turns = turns_rng.random_range(spec.turns.clone());
         let utterances = (0..turns).map(|turn| Utterance {
@@ -134,12 +151,8 @@ pub fn compile(clips: &[ClipRow], spec: &CompileSpec) -> Result<Compiled, Compil
             },
         });
         let utterances: Vec<_> = utterances.collect();
-        let call = lay_out(&spec.call, session, start_ns, &utterances);
-        out.sessions.push(call.session);
-        out.turns.extend(call.turns);
-        out.events.extend(call.events);
-    }
-    Ok(out)
+        lay_out(&spec.call, session, start_ns, &utterances)
+    }))
 }
 
 /// The sessions' starts; ticks of sessions that would start in phase are spread over a chunk.

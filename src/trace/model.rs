@@ -196,7 +196,8 @@ crate::table! {
         pub peak_dbfs: f64 ["dBFS"],
         /// RMS level; -inf for digital silence.
         pub rms_dbfs: f64 ["dBFS"],
-        /// The file it was made from, relative to the folder that was given; null when unknown.
+        /// The file it was made from, relative to the folder that was given, written as `path` of
+        /// `sources`; null when unknown.
         pub source_path: Option<String> [""],
         /// What is said; null when unknown.
         pub transcript: Option<String> [""],
@@ -206,7 +207,8 @@ crate::table! {
 crate::table! {
     /// One row per source file and channel that `prepare` looked at.
     pub struct SourceRow in "sources" {
-        /// The file, relative to the folder that was given.
+        /// The file, relative to the folder that was given; a byte of its name that is not UTF-8 is
+        /// written as `\xff`, and a backslash as two.
         pub path: String [""],
         /// Size of the file.
         pub bytes: u64 ["bytes"],

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::TraceError;
-use super::bundle::read_table;
+use super::bundle::open_table;
 use super::extent::Extent;
 use super::model::{ClipRow, SourceRow, TraceSource};
 use super::stream::Bundle;
@@ -74,19 +74,21 @@ impl Bundle {
         if !self.dir.join(format!("{table}.parquet")).is_file() {
             return Ok(());
         }
-        let sources: Vec<SourceRow> = read_table(&self.dir)?;
         let is_there = |clip: u32| (clip as usize) < self.clips.len();
-        match sources
-            .iter()
-            .position(|source| source.clip.is_some_and(|clip| !is_there(clip)))
-        {
-            None => Ok(()),
-            Some(row) => Err(TraceError::Row {
-                table,
-                row,
-                reason: "`clip` is not in clips.parquet".to_owned(),
-            }),
+        let sources = open_table::<SourceRow>(&self.dir)?;
+        let (mut sources, mut before) = (sources.within_memory(size_of::<SourceRow>())?, 0);
+        while let Some(rows) = sources.next_rows()? {
+            let wrong = |source: &SourceRow| source.clip.is_some_and(|clip| !is_there(clip));
+            if let Some(row) = rows.iter().position(wrong) {
+                return Err(TraceError::Row {
+                    table,
+                    row: before + row,
+                    reason: "`clip` is not in clips.parquet".to_owned(),
+                });
+            }
+            before += rows.len();
         }
+        Ok(())
     }
 
     /// Reads the whole file of every clip, in little memory, and compares its length, rate and hash

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::TraceError;
 use super::bundle::{EVENT_ROW_GROUP_ROWS, format_notes};
+use super::check::short_hash;
 use super::manifest::TraceManifest;
 use super::model::{ClipRow, EventRow, ReplyRow, SessionRow, TurnRow};
 use super::staging::Staging;
@@ -38,8 +39,10 @@ pub struct BundleWriter {
     events: Buffered<EventRow>,
     replies: Option<Buffered<ReplyRow>>,
     clips: Vec<ClipRow>,
-    /// Number of each clip by its id: equal audio is stored once.
-    numbers: HashMap<String, u32>,
+    /// Number of each clip by its id's hash: equal audio is stored once.
+    numbers: HashMap<[u8; 16], u32>,
+    /// Whether the table of clips is in the folder already, and not to be made of `clips`.
+    has_clips: bool,
     written: u32,
 }
 
@@ -50,6 +53,18 @@ impl BundleWriter {
     /// As for [`Staging::begin`], or the system's.
     pub fn create(place: &Path) -> Result<BundleWriter, TraceError> {
         BundleWriter::in_staging(Staging::begin(place)?)
+    }
+
+    /// Begins a bundle in a folder that has its clips and their table already: sessions name them by their numbers.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn with_clips(staging: Staging) -> Result<BundleWriter, TraceError> {
+        let writer = BundleWriter::in_staging(staging)?;
+        Ok(BundleWriter {
+            has_clips: true,
+            ..writer
+        })
     }
 
     /// Begins a bundle in a folder that is there.
@@ -65,6 +80,7 @@ impl BundleWriter {
             replies: None,
             clips: Vec::new(),
             numbers: HashMap::new(),
+            has_clips: false,
             written: 0,
             staging,
         })
@@ -82,7 +98,8 @@ impl BundleWriter {
     /// # Errors
     /// A file that cannot be written, linked or copied.
     pub fn clip(&mut self, mut row: ClipRow, audio: ClipAudio<'_>) -> Result<u32, TraceError> {
-        if let Some(&number) = self.numbers.get(&row.clip_id) {
+        let id = short_hash(&row.clip_id);
+        if let Some(&number) = self.numbers.get(&id) {
             return Ok(number);
         }
         let number = u32::try_from(self.clips.len()).unwrap_or(u32::MAX);
@@ -107,7 +124,7 @@ impl BundleWriter {
                 Some(file)
             }
         };
-        self.numbers.insert(row.clip_id.clone(), number);
+        self.numbers.insert(id, number);
         self.clips.push(row);
         Ok(number)
     }
@@ -164,11 +181,13 @@ impl BundleWriter {
         if let Some(replies) = self.replies {
             replies.close()?;
         }
-        let mut clips = Buffered::create(&dir, ROW_GROUP_ROWS)?;
-        for clip in self.clips {
-            clips.push(clip)?;
+        if !self.has_clips {
+            let mut clips = Buffered::create(&dir, ROW_GROUP_ROWS)?;
+            for clip in self.clips {
+                clips.push(clip)?;
+            }
+            clips.close()?;
         }
-        clips.close()?;
         manifest.write(&dir)?;
         let mut bundle = Bundle::seal(&dir)?;
         self.staging.place().clone_into(&mut bundle.dir);
@@ -193,13 +212,17 @@ pub(crate) fn clip_file(clip_id: &str) -> String {
 }
 
 /// A table that is written a batch at a time.
-struct Buffered<R> {
+pub(crate) struct Buffered<R> {
     writer: Writer<R>,
     rows: Vec<R>,
 }
 
 impl<R: Row> Buffered<R> {
-    fn create(dir: &Path, row_group_rows: usize) -> Result<Buffered<R>, TraceError> {
+    /// Begins the table in the bundle `dir`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn create(dir: &Path, row_group_rows: usize) -> Result<Buffered<R>, TraceError> {
         let path = dir.join(format!("{}.parquet", R::TABLE));
         Ok(Buffered {
             writer: Writer::create(&path, row_group_rows, &format_notes())?,
@@ -207,7 +230,11 @@ impl<R: Row> Buffered<R> {
         })
     }
 
-    fn push(&mut self, row: R) -> Result<(), TraceError> {
+    /// Appends a row.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn push(&mut self, row: R) -> Result<(), TraceError> {
         self.rows.push(row);
         if self.rows.len() == BATCH_ROWS {
             self.writer.write(&self.rows)?;
@@ -216,7 +243,11 @@ impl<R: Row> Buffered<R> {
         Ok(())
     }
 
-    fn close(mut self) -> Result<(), TraceError> {
+    /// Writes what is left, and waits until the table is on the disk.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn close(mut self) -> Result<(), TraceError> {
         self.writer.write(&self.rows)?;
         Ok(self.writer.close()?)
     }

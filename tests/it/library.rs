@@ -4,16 +4,33 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use voicelt::audio::library::{AudioError, Pool, Previous, Progress, convert};
+use voicelt::audio::library::{AudioError, Earlier, Pool, Progress, convert};
 use voicelt::audio::list::list;
 use voicelt::audio::spec::{ChannelChoice, ConvertSpec, Normalize, SynthSpec};
 use voicelt::pcm::level::Level;
 use voicelt::pcm::synth::{Signal, render, speech_like};
 use voicelt::pcm::wav;
-use voicelt::trace::model::{ClipRow, SpeechMethod};
+use voicelt::trace::bundle::read_table;
+use voicelt::trace::model::{ClipRow, SourceRow, SpeechMethod};
 use voicelt::units::{NS_PER_MS, NS_PER_S, SampleRate};
 
 const RATE: SampleRate = SampleRate::PREPARED;
+
+/// What was made: the counts, and the tables.
+#[derive(Debug, PartialEq)]
+struct Made {
+    pool: Pool,
+    clips: Vec<ClipRow>,
+    sources: Vec<SourceRow>,
+}
+
+impl std::ops::Deref for Made {
+    type Target = Pool;
+
+    fn deref(&self) -> &Pool {
+        &self.pool
+    }
+}
 
 /// A folder of audio and a folder for bundles.
 struct Library {
@@ -63,8 +80,30 @@ impl Library {
         }
     }
 
-    fn convert(&self, spec: &ConvertSpec, bundle: &str) -> Result<Pool, AudioError> {
-        convert(spec, &self.bundle(bundle), None, &|_| {})
+    fn convert(&self, spec: &ConvertSpec, bundle: &str) -> Result<Made, AudioError> {
+        self.convert_after(None, spec, bundle)
+    }
+
+    /// Converts what has changed since the bundle `earlier` was made, of which only the tables are there.
+    fn convert_after(
+        &self,
+        earlier: Option<&str>,
+        spec: &ConvertSpec,
+        bundle: &str,
+    ) -> Result<Made, AudioError> {
+        let earlier = earlier.map(|earlier| Earlier::open(&self.bundle(earlier)).unwrap());
+        let folder = self.bundle(bundle);
+        let pool = convert(spec, &folder, earlier.as_ref(), &|_| {})?;
+        Ok(Made {
+            pool,
+            clips: read_table(&folder).unwrap(),
+            sources: read_table(&folder).unwrap(),
+        })
+    }
+
+    /// The files of clips in a bundle.
+    fn clip_files(&self, bundle: &str) -> BTreeSet<String> {
+        files_below(&self.bundle(bundle).join("clips"))
     }
 
     fn samples(&self, bundle: &str, clip: &ClipRow) -> Vec<i16> {
@@ -120,7 +159,7 @@ fn what_is_right_already_passes_bit_for_bit_under_the_name_of_its_content() {
     assert_eq!((source.clip, source.codec.as_str()), (Some(0), "pcm_s16le"));
     assert_eq!((source.rate_hz, source.channels), (16_000, 1));
     assert_eq!((pool.converted, pool.reused), (1, 0));
-    assert_eq!(files_below(&library.bundle("out")).len(), 1);
+    assert_eq!(library.clip_files("out").len(), 1);
 }
 
 #[test]
@@ -152,10 +191,7 @@ fn the_result_is_the_same_on_one_thread_and_on_many_and_twice() {
             "0/0.wav", "0/2.wav", "0/4.wav", "0/6.wav", "1/1.wav", "1/3.wav", "1/5.wav"
         ]
     );
-    assert_eq!(
-        files_below(&library.bundle("one")),
-        files_below(&library.bundle("many"))
-    );
+    assert_eq!(library.clip_files("one"), library.clip_files("many"));
 }
 
 #[test]
@@ -168,7 +204,7 @@ fn equal_audio_is_stored_once() {
     let clips: Vec<_> = pool.sources.iter().map(|s| s.clip).collect();
     assert_eq!(clips, [Some(0), Some(0), Some(1)]);
     assert_eq!((pool.clips.len(), pool.converted), (2, 3));
-    assert_eq!(files_below(&library.bundle("out")).len(), 2);
+    assert_eq!(library.clip_files("out").len(), 2);
 }
 
 #[test]
@@ -183,14 +219,8 @@ fn what_has_not_changed_is_not_converted_again() {
     let first = library.convert(&spec, "first").unwrap();
     assert_eq!((first.converted, first.reused), (4, 0));
     let folder = library.bundle("first");
-    let again = |spec: &ConvertSpec, out: &str| {
-        let previous = Previous {
-            folder: &folder,
-            clips: &first.clips,
-            sources: &first.sources,
-        };
-        convert(spec, &library.bundle(out), Some(previous), &|_| {}).unwrap()
-    };
+    let again =
+        |spec: &ConvertSpec, out: &str| library.convert_after(Some("first"), spec, out).unwrap();
 
     let second = again(&spec, "second");
     assert_eq!((second.converted, second.reused), (0, 4));
@@ -198,7 +228,7 @@ fn what_has_not_changed_is_not_converted_again() {
         (&second.clips, &second.sources),
         (&first.clips, &first.sources)
     );
-    assert_eq!(files_below(&library.bundle("second")), files_below(&folder));
+    assert_eq!(library.clip_files("second"), library.clip_files("first"));
 
     // Another setting changes every clip, another file only its own.
     let other = ConvertSpec {
@@ -233,8 +263,9 @@ fn bad_files_are_named_and_the_rest_goes_on() {
     let pool = library.convert(&library.spec(), "out").unwrap();
     let skipped: Vec<_> = pool
         .skipped
+        .first
         .iter()
-        .map(|s| (s.path.as_str(), s.reason.as_str()))
+        .map(|s| (s.path.as_str(), s.text.as_str()))
         .collect();
     let expected = [
         ("empty.mp3", "no bytes"),
@@ -247,14 +278,15 @@ fn bad_files_are_named_and_the_rest_goes_on() {
         assert_eq!(path, expected);
         assert!(reason.contains(what), "{path}: {reason}");
     }
-    assert_eq!((pool.converted, pool.ignored, pool.clips.len()), (2, 1, 2));
-    let noted = &pool.noted[0];
+    assert_eq!((pool.converted, pool.clips.len()), (2, 2));
+    assert_eq!(pool.untried.to_string(), "1 .txt");
+    let noted = &pool.noted.first[0];
     assert_eq!(noted.path, "cut.wav");
-    assert!(noted.note.starts_with("cut short: decoded 0."), "{noted:?}");
+    assert!(noted.text.starts_with("cut short: decoded 0."), "{noted:?}");
     let rows: Vec<_> = pool.sources.iter().map(|s| s.skipped.is_some()).collect();
     assert_eq!(rows, [false, true, false, true, true, true]);
     assert_eq!(
-        files_below(&library.bundle("out")).len(),
+        library.clip_files("out").len(),
         2,
         "no temporary file stays"
     );
@@ -277,7 +309,7 @@ fn nothing_to_convert_says_what_to_do() {
         .to_string();
     assert!(error.starts_with("No audio files found in "), "{error}");
     assert!(
-        error.contains("(1 other file there was not tried)"),
+        error.contains("(1 other file there was not tried: 1 .txt)"),
         "{error}"
     );
 

@@ -76,7 +76,7 @@ fn audio_that_is_none() {
     $ voicelt prepare empty -o a.vtrace
     error: No audio files found in empty; give WAV, FLAC, MP3, Opus or other audio files, a folder that holds some, or --raw FORMAT:RATE:CHANNELS for files without header [2]
     $ voicelt prepare texts -o a.vtrace
-    error: No audio files found in texts (1 other file there was not tried); give WAV, FLAC, MP3, Opus or other audio files, a folder that holds some, or --raw FORMAT:RATE:CHANNELS for files without header [2]
+    error: No audio files found in texts (1 other file there was not tried: 1 .txt); give WAV, FLAC, MP3, Opus or other audio files, a folder that holds some, or --raw FORMAT:RATE:CHANNELS for files without header [2]
     $ voicelt prepare texts/a.txt -o a.vtrace
     error: none of 1 files could be converted: a.txt: not audio: it is a text file [2]
     $ voicelt prepare noise.pcm -o a.vtrace

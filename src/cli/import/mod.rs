@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -17,12 +18,14 @@ use super::prepare::{bad, convert_all, name_of, of_trace};
 use super::stderr::say;
 use super::{made, stamp};
 use crate::audio::spec::ConvertSpec;
+use crate::table::Row;
+use crate::trace::bundle::read_table;
 use crate::trace::import::cast::{Fit, cast};
 use crate::trace::import::library::Library;
 use crate::trace::import::shape::Timetable;
 use crate::trace::import::{Log, MapSpec};
 use crate::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
-use crate::trace::model::{ClipRow, Microphone, TraceSource};
+use crate::trace::model::{ClipRow, Microphone, SourceRow, TraceSource};
 use crate::trace::stream::Bundle;
 use crate::trace::writer::{BundleWriter, ClipAudio};
 
@@ -104,9 +107,13 @@ fn take_clips(audio: &Path, writer: &mut BundleWriter, quiet: bool) -> anyhow::R
     if !quiet {
         say(&made::files(&pool));
     }
-    for clip in pool.clips {
+    let clips: Vec<ClipRow> = read_table(writer.dir()).map_err(of_trace)?;
+    for clip in clips {
         writer.clip(clip, ClipAudio::InPlace).map_err(of_trace)?;
     }
+    // Nothing is taken over from a trace that follows a log.
+    let sources = writer.dir().join(format!("{}.parquet", SourceRow::TABLE));
+    std::fs::remove_file(&sources).with_context(|| sources.display().to_string())?;
     Ok(Source {
         described: json!({ "files": name }),
         delete_after: None,

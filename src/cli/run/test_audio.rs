@@ -122,14 +122,14 @@ pub(super) fn there(audio: &Path) -> Result<(), BadInput> {
 /// The error, and where it is that `audio` holds none, how to make some.
 pub(super) fn refused(audio: &Path, error: anyhow::Error) -> anyhow::Error {
     let cause = error.downcast_ref::<BadInput>();
-    let Some(AudioError::NoAudio { inputs, ignored }) =
+    let Some(AudioError::NoAudio { inputs, untried }) =
         cause.and_then(|BadInput(cause)| cause.downcast_ref())
     else {
         return error;
     };
-    let untried = match ignored {
+    let untried = match untried.files() {
         0 => String::new(),
-        n => format!(" ({} not tried)", counted(*n, "other file")),
+        n => format!(" ({} not tried: {untried})", counted(n, "other file")),
     };
     BadInput(anyhow!(
         "No WAV files found in {inputs}, nor audio of other formats{untried}; name a folder that holds some, or {}",

@@ -1,7 +1,6 @@
 //! Lines of a text file that may be anything: numbered, and of bounded length.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Longest line that is read.
@@ -10,8 +9,8 @@ pub(super) const MAX_LINE: usize = 1024 * 1024;
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The lines of a file.
-pub(super) struct Lines {
-    file: BufReader<File>,
+pub(crate) struct Lines {
+    file: BufReader<Box<dyn Read + Send>>,
     number: u64,
     line: Vec<u8>,
 }
@@ -27,9 +26,9 @@ pub(super) enum Line<'a> {
 
 impl Lines {
     /// The lines of `file` from where it stands.
-    pub(super) fn new(file: File) -> Lines {
+    pub(crate) fn new(file: impl Read + Send + 'static) -> Lines {
         Lines {
-            file: BufReader::with_capacity(64 * 1024, file),
+            file: BufReader::with_capacity(64 * 1024, Box::new(file)),
             number: 0,
             line: Vec::new(),
         }
@@ -60,11 +59,21 @@ impl Lines {
     }
 }
 
-/// The text of some bytes: UTF-8, or else Latin-1, in which each byte is a letter.
-pub(super) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+/// What the bytes from 0x80 to 0x9f are in Windows-1252; five of them are nothing there.
+const WINDOWS_1252: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
+    '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+/// The text of some bytes: UTF-8, or else Windows-1252, which is Latin-1 and more, in which each byte is a character.
+pub(crate) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    let character = |byte: u8| match byte {
+        0x80..=0x9f => WINDOWS_1252[usize::from(byte - 0x80)],
+        byte => char::from(byte),
+    };
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(bytes.iter().copied().map(char::from).collect()),
+        Err(_) => Cow::Owned(bytes.iter().copied().map(character).collect()),
     }
 }
 
@@ -95,8 +104,8 @@ mod tests {
 
     #[test]
     fn ends_marks_and_foreign_bytes_are_taken_care_of() {
-        let read = lines(b"\xef\xbb\xbfa\r\nb\n\nM\xfcller");
-        let expected = ["a", "b", "", "Müller"].map(|line| Some(line.to_owned()));
+        let read = lines(b"\xef\xbb\xbfa\r\nb\n\nM\xfcller\n\x93it\x92s\x94");
+        let expected = ["a", "b", "", "Müller", "“it’s”"].map(|line| Some(line.to_owned()));
         assert_eq!(read, expected);
     }
 

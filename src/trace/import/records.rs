@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io;
 use std::ops::RangeInclusive;
 
@@ -18,7 +17,7 @@ use super::lines::{Line, Lines, MAX_LINE, text_of, too_long};
 const MAX_AGAIN: usize = 32 * MAX_LINE;
 
 /// The records of a file.
-pub(super) struct Records {
+pub(crate) struct Records {
     lines: Lines,
     separator: u8,
     record: Record,
@@ -42,7 +41,7 @@ type Read = (u64, Result<(), String>);
 
 impl Records {
     /// The records of `file`, whose fields are separated by `separator`.
-    pub(super) fn new(file: File, separator: u8) -> Records {
+    pub(crate) fn new(file: impl io::Read + Send + 'static, separator: u8) -> Records {
         Records {
             lines: Lines::new(file),
             separator,
@@ -55,18 +54,28 @@ impl Records {
         }
     }
 
+    /// Quotation marks are characters like others.
+    pub(crate) fn without_quotes(mut self) -> Records {
+        self.record.parser = ReaderBuilder::new()
+            .delimiter(self.separator)
+            .terminator(Terminator::Any(b'\n'))
+            .quoting(false)
+            .build();
+        self
+    }
+
     /// From now on a record has as many fields as those `whose`; others are named. Empty fields at its end do not count.
-    pub(super) fn expect(&mut self, width: RangeInclusive<usize>, whose: &'static str) {
+    pub(crate) fn expect(&mut self, width: RangeInclusive<usize>, whose: &'static str) {
         self.width = Some((width, whose));
     }
 
     /// Field `at` of the record that was read last.
-    pub(super) fn field(&self, at: usize) -> Option<Cow<'_, str>> {
+    pub(crate) fn field(&self, at: usize) -> Option<Cow<'_, str>> {
         self.record.field(at).map(text_of)
     }
 
     /// All fields of the record that was read last.
-    pub(super) fn fields(&self) -> Vec<Cow<'_, str>> {
+    pub(crate) fn fields(&self) -> Vec<Cow<'_, str>> {
         let fields = (0..self.record.len).filter_map(|at| self.field(at));
         fields.collect()
     }
@@ -75,7 +84,7 @@ impl Records {
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn next(&mut self) -> io::Result<Option<Read>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<Read>> {
         self.record.clear();
         let mut held_bytes = 0;
         loop {

@@ -2,3 +2,4 @@
 
 mod decoders;
 mod headers;
+mod library_large;
