@@ -21,6 +21,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -147,7 +148,7 @@ def write_master(path: Path, rate: int, channels: int) -> None:
         sys.exit("clips.py: ffmpeg writes no WAV file")
 
 
-def reference(path: Path) -> np.ndarray | None:
+def reference(path: Path, codec: str) -> np.ndarray | None:
     """What ffmpeg decodes, mixed and at 16 kHz; None where it decodes nothing."""
     probed = run(
         *("ffprobe", "-v", "error", "-select_streams", "a:0", "-of", "json"),
@@ -160,8 +161,10 @@ def reference(path: Path) -> np.ndarray | None:
     share = "+".join(f"{1 / channels:.9f}*c{channel}" for channel in range(channels))
     # The mean of two channels; more are mixed by weights that are another test's.
     mix = f"pan=mono|c0={share}," if channels > 1 else ""
+    # Its own decoder of Opus delays the lower band by a part of a sample.
+    decoder = ("-c:a", "libopus") if codec == "opus" else ()
     decoded = run(
-        *("ffmpeg", "-v", "error", "-i", path, "-map", "0:a:0"),
+        *("ffmpeg", "-v", "error", *decoder, "-i", path, "-map", "0:a:0"),
         *("-af", f"aformat=sample_fmts=fltp,{mix}aresample={RATE}:resampler=soxr:precision=28"),
         *("-f", "f32le", "-"),
     )
@@ -204,8 +207,8 @@ def compare(ours: np.ndarray, theirs: np.ndarray, highest_hz: float) -> str | No
     return f"SNR of {snr:.1f} dB" if snr < SNR else None
 
 
-def judge(row: dict, source: Path, bundle: Path) -> Verdict:
-    theirs = reference(source)
+def judge(row: dict[str, Any], source: Path, bundle: Path) -> Verdict:
+    theirs = reference(source, row["codec"])
     codec = row["codec"] or source.suffix
     if row["clip"] is None:
         known = theirs is not None and len(theirs) > RATE // 50
