@@ -226,7 +226,6 @@ impl Connector {
 }
 
 /// Begins HTTP/2. `objection` is what the peer may have against us, if it ends the connection.
-
 async fn handshake<S>(
     stream: S,
     peer: SocketAddr,

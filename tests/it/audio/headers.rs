@@ -301,17 +301,17 @@ fn a_file_that_is_cut_while_it_is_prepared_is_named_and_not_kept() {
         file.set_len(700_000).unwrap();
     };
     let pool = convert(&spec, &out, None, &cut).unwrap();
-    assert_eq!(pool.skipped.len(), 1, "{:?}", pool.skipped);
-    let skipped = &pool.skipped[0];
+    assert_eq!(pool.skipped.files, 1, "{:?}", pool.skipped);
+    let skipped = &pool.skipped.first[0];
     assert_eq!(skipped.path, "a.wav");
     assert!(
         skipped
-            .reason
+            .text
             .contains("it changed while it was prepared (from 1,920,044 to 700,000 bytes)"),
         "{}",
-        skipped.reason
+        skipped.text
     );
-    assert_eq!(pool.clips.len(), 1);
+    assert_eq!(pool.clips, 1);
 }
 
 #[test]
