@@ -115,6 +115,7 @@ impl DecodeError {
                     ours: ours.to_string(),
                 };
             }
+            (Self::NoDecoder { .. }, theirs @ Self::Unrecognized(_)) => return theirs,
             (Self::NoDecoder { codec }, theirs) => {
                 (format!("{codec} is not decoded here"), theirs.to_string())
             }

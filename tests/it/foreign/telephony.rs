@@ -74,10 +74,10 @@ fn what_only_ffmpeg_decodes_is_left_to_it() {
         ("a.gsm", "gsm"),
         ("gsm.wav", "gsm_ms"),
         ("a.amr-nb", "amr_nb"),
-        ("a.wma", "wma"),
+        ("a.wma", "wmav2"),
         ("a.spx", "speex"),
         ("a.m4a", "ac3"),
-        ("a.au", "au"),
+        ("a.au", "pcm_s16be"),
     ] {
         let path = folder().join(name);
         let (info, planes) = ours(&path, None);
@@ -180,14 +180,14 @@ fn files_that_were_cut_off_are_named() {
         let (planes, doubt) = judged(&path).unwrap_or_else(|e| panic!("{name}: {e}"));
         let doubt = doubt.unwrap_or_default();
         assert!(
-            doubt.contains("decoded 3.") && doubt.contains(" of "),
+            doubt.contains("decoded ") && doubt.ends_with(" of 6 s"),
             "{name}: {doubt}"
         );
         assert!((100_000..150_000).contains(&planes[0].len()), "{name}");
     }
     let path = changed(&folder().join("whole.m4a"), "cut.m4a", half);
-    let error = decode_all(&path).expect_err("half of its media");
-    assert!(error.to_string().contains("cut short"), "{error}");
+    let (_, doubt) = judged(&path).expect("half of its media");
+    assert!(doubt.is_some_and(|doubt| doubt.starts_with("cut short")));
     // The index of this one was never written.
     let path = changed(&ffmpeg("-c:a aac", "late.m4a"), "cut-late.m4a", half);
     let error = decode_all(&path).expect_err("no index");
@@ -237,7 +237,10 @@ fn protected_and_silent_containers_are_refused() {
         let picture = "-f lavfi -i testsrc=size=64x64:rate=5 -t 1";
         ffmpeg(&format!("{picture} -map 1:v -c:v mpeg4"), name);
         let error = decode_all(&folder().join(name)).expect_err(name);
-        assert!(matches!(error, DecodeError::NotAudio(_)), "{name}: {error}");
+        assert!(
+            matches!(error, DecodeError::Unrecognized(_)),
+            "{name}: {error}"
+        );
     }
 }
 
