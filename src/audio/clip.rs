@@ -22,6 +22,8 @@ pub(super) struct ClipWriter {
     level: Level,
     samples: Vec<i16>,
     bytes: Vec<u8>,
+    /// What is odd about it.
+    pub(super) note: Option<String>,
 }
 
 impl ClipWriter {
@@ -43,6 +45,7 @@ impl ClipWriter {
             level: Level::default(),
             samples: Vec::new(),
             bytes: Vec::new(),
+            note: None,
         })
     }
 
@@ -83,6 +86,7 @@ impl ClipWriter {
             temporary: self.temporary,
             samples: Samples(samples),
             level: self.level,
+            note: self.note,
         })
     }
 }
@@ -94,6 +98,8 @@ pub(super) struct Clip {
     /// Its length.
     pub(super) samples: Samples,
     level: Level,
+    /// What is odd about it.
+    pub(super) note: Option<String>,
 }
 
 impl Clip {

@@ -112,7 +112,9 @@ pub(super) fn convert(
         }
         let decoded = decoded?;
         outcome.info = Some(decoded.info.clone());
-        outcome.note = decoded.note();
+        let of_clips = decoded.made.iter().find_map(|(_, clip)| clip.note.clone());
+        let notes = decoded.note().into_iter().chain(of_clips);
+        outcome.note = notes.reduce(|all, note| format!("{all}; {note}"));
         if let Some(doubt) = decoded.doubt.filter(|_| spec.strict) {
             return Err(Failure::Skip(doubt));
         }

@@ -179,3 +179,28 @@ fn jobs_are_as_many_as_make_sense() {
     assert!(said.contains("5 converted"), "{said}");
     assert_eq!((sources(&desk), clips(&desk)), one);
 }
+
+#[test]
+fn what_is_too_quiet_to_be_brought_to_a_level_is_noted() {
+    let desk = Desk::new();
+    desk.folder("audio");
+    let write = |name: &str, samples: &[i16]| {
+        wav::write(
+            &desk.path("audio").join(name),
+            SampleRate::PREPARED,
+            samples,
+        )
+        .unwrap();
+    };
+    write("quiet.wav", &[1, -1].repeat(8_000));
+    write(
+        "speech.wav",
+        &render(Signal::SpeechLike, 16_000, SampleRate::PREPARED, 1),
+    );
+    for _ in 0..2 {
+        let said = prepare(&desk, "audio --normalize -23");
+        assert!(said.contains("0 skipped, 1 noted as odd"), "{said}");
+        let noted = "noted     quiet.wav: its level stays as it was: it is quieter than -70 LUFS";
+        assert!(said.contains(noted), "{said}");
+    }
+}
