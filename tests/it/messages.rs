@@ -80,7 +80,7 @@ fn audio_that_is_none() {
     $ voicelt prepare texts/a.txt -o a.vtrace
     error: none of 1 files could be converted: a.txt: not audio: it is a text file [2]
     $ voicelt prepare noise.pcm -o a.vtrace
-    error: none of 1 files could be converted: noise.pcm: not audio: its content is of no known format (say what it is with --raw FORMAT:RATE:CHANNELS) [2]
+    error: none of 1 files could be converted: noise.pcm: not audio: its content is of no known format (if it is audio without a header, say what it is with --raw FORMAT:RATE:CHANNELS) [2]
     $ voicelt prepare nowhere -o a.vtrace
     error: none of 1 files could be converted: nowhere: there is no file or folder of this name [2]
     $ voicelt run --audio empty -t embedded
