@@ -158,7 +158,8 @@ impl Demuxer {
     fn audio(&self) -> Option<(Track, AudioCodecParameters)> {
         let track = match self {
             Self::Parts(parts) => parts.track(),
-            Self::Contained(Demuxed { reader: format, .. }) | Self::Probed(format) => format
+            Self::Contained(demuxed) => demuxed.packets.track(),
+            Self::Probed(format) => format
                 .default_track(TrackType::Audio)
                 .or_else(|| format.first_track(TrackType::Audio))?,
         };
@@ -184,18 +185,16 @@ impl Demuxer {
     fn name(&self) -> &'static str {
         match self {
             Self::Parts(_) => "framed",
-            Self::Contained(Demuxed { reader: format, .. }) | Self::Probed(format) => {
-                format.format_info().short_name
-            }
+            Self::Contained(demuxed) => demuxed.name,
+            Self::Probed(format) => format.format_info().short_name,
         }
     }
 
     fn next_packet(&mut self) -> Result<Option<Packet>, Error> {
         match self {
             Self::Parts(parts) => parts.next_packet(),
-            Self::Contained(Demuxed { reader: format, .. }) | Self::Probed(format) => {
-                format.next_packet()
-            }
+            Self::Contained(demuxed) => demuxed.packets.next_packet(),
+            Self::Probed(format) => format.next_packet(),
         }
     }
 }

@@ -7,14 +7,11 @@ use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_AAC, CODEC_ID_ADPCM_IMA_QT, CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2,
     CODEC_ID_MP3, CODEC_ID_OPUS,
 };
-use symphonia::core::formats::FormatInfo;
-use symphonia::core::formats::well_known::FORMAT_ID_CAF;
 
 use super::codec::{Codec, Law, Pcm, aac_rate, flac_setup, opus_header};
 use super::descriptor::read_esds;
 use super::media::{Media, Window};
 use super::play::{Index, OPEN, Part, Place, Player};
-use super::reader::OneTrack;
 use super::{Demuxed, Source};
 use crate::audio::error::DecodeError;
 
@@ -59,13 +56,9 @@ pub(super) fn open(source: Box<dyn Source>) -> Result<Demuxed, DecodeError> {
             end.min(stated).saturating_sub(start)
         });
     let player = Player::new(media, index, vec![part], &codec).with_length(length);
-    let format = FormatInfo {
-        format: FORMAT_ID_CAF,
-        short_name: "caf",
-        long_name: "Core Audio Format",
-    };
     Ok(Demuxed {
-        reader: Box::new(OneTrack::new(format, Box::new(player))),
+        packets: Box::new(player),
+        name: "caf",
         trim,
     })
 }

@@ -48,6 +48,16 @@ impl Codec {
 
     /// With what the codec needs to know besides.
     pub(super) fn with_setup(mut self, setup: &[u8]) -> Self {
+        let bits = match self.params.codec {
+            CODEC_ID_ALAC => setup.get(5).map(|&bits| u32::from(bits)),
+            CODEC_ID_FLAC => setup
+                .get(12..14)
+                .map(|bytes| (u32::from(bytes[0] & 1) << 4 | u32::from(bytes[1] >> 4)) + 1),
+            _ => None,
+        };
+        if let Some(bits) = bits {
+            self.params.with_bits_per_sample(bits);
+        }
         if !setup.is_empty() {
             self.params.with_extra_data(setup.into());
         }
@@ -217,6 +227,21 @@ mod tests {
         assert_eq!(flac_setup(&blocks), Some(&info[..]));
         assert_eq!(flac_setup(&blocks[..20]), None);
         assert_eq!(flac_setup(&[]), None);
+    }
+
+    #[test]
+    fn lossless_codecs_say_how_wide_their_samples_are() {
+        let bits = |id, setup: &[u8]| {
+            let codec = Codec::new(id, 48_000, 2).with_setup(setup);
+            codec.params.bits_per_sample
+        };
+        let mut info = [0; 34];
+        info[12..14].copy_from_slice(&[1, 0xf0]);
+        assert_eq!(bits(CODEC_ID_FLAC, &info), Some(32));
+        info[12..14].copy_from_slice(&[0, 0xf0]);
+        assert_eq!(bits(CODEC_ID_FLAC, &info), Some(16));
+        assert_eq!(bits(CODEC_ID_ALAC, &[0, 0, 16, 0, 0, 24, 0]), Some(24));
+        assert_eq!(bits(CODEC_ID_AAC, &[0x12, 0x10]), None);
     }
 
     #[test]

@@ -10,11 +10,12 @@ mod matroska;
 mod media;
 mod mp4;
 mod play;
-mod reader;
 #[cfg(test)]
 mod tests;
 
-use symphonia::core::formats::FormatReader;
+use symphonia::core::errors::Error;
+use symphonia::core::formats::Track;
+use symphonia::core::packet::Packet;
 
 pub(super) use self::media::Source;
 use super::error::DecodeError;
@@ -30,12 +31,28 @@ pub(super) enum Container {
     Caf,
 }
 
+/// The packets of one audio track, one after the other.
+///
+/// Of a packet, `trim_start` and `trim_end` are samples that are cut off what it decodes to, and `dur`
+/// is how many are kept at most. A packet without data is a pause of `dur` samples.
+pub(super) trait Packets: Send + Sync {
+    /// The track under way.
+    fn track(&self) -> &Track;
+
+    /// The next packet; none at the end.
+    ///
+    /// # Errors
+    /// [`Error::ResetRequired`] where another track begins, which is told from then on; behind the last
+    /// packet [`Error::DecodeError`] where something is missing or damaged; those of reading.
+    fn next_packet(&mut self) -> Result<Option<Packet>, Error>;
+}
+
 /// A file that was taken apart.
 pub(super) struct Demuxed {
-    /// Yields the packets of its audio. Of a packet, `trim_start` and `trim_end` are samples that are
-    /// cut off what it decodes to, and `dur` is how many are kept at most. A packet without data is
-    /// a pause of `dur` samples. What is missing or damaged is an error behind the last packet.
-    pub(super) reader: Box<dyn FormatReader>,
+    /// Those of its audio.
+    pub(super) packets: Box<dyn Packets>,
+    /// The name of the container.
+    pub(super) name: &'static str,
     /// What of the track is not played, with the source of the figures.
     pub(super) trim: Option<String>,
 }

@@ -9,9 +9,9 @@ use symphonia::core::formats::Track;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, Timestamp};
 
+use super::Packets;
 use super::codec::Codec;
 use super::media::{Media, Window};
-use super::reader::Packets;
 
 /// The largest packet: more than a second of any codec.
 const MAX_PACKET_BYTES: u64 = 16 << 20;

@@ -13,16 +13,14 @@ use std::io;
 
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::errors::{Error, Result, decode_error};
-use symphonia::core::formats::well_known::FORMAT_ID_MKV;
-use symphonia::core::formats::{FormatInfo, Track};
+use symphonia::core::formats::Track;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, Timestamp};
 
 use self::ebml::{Element, UNKNOWN, child, children, signed};
 use self::track::AudioTrack;
 use super::media::{Media, Window};
-use super::reader::{OneTrack, Packets};
-use super::{Demuxed, Source};
+use super::{Demuxed, Packets, Source};
 use crate::audio::error::DecodeError;
 
 const EBML: u32 = 0x1a45_dfa3;
@@ -53,17 +51,14 @@ pub(super) fn open(source: Box<dyn Source>) -> std::result::Result<Demuxed, Deco
         window,
         at: 0,
         begun: 0,
+        stated_end: u64::MAX,
         head,
         ready: VecDeque::new(),
         trouble: None,
     };
-    let format = FormatInfo {
-        format: FORMAT_ID_MKV,
-        short_name: "matroska",
-        long_name: "Matroska and WebM",
-    };
     Ok(Demuxed {
-        reader: Box::new(OneTrack::new(format, Box::new(blocks))),
+        packets: Box::new(blocks),
+        name: "matroska",
         trim,
     })
 }
@@ -128,6 +123,8 @@ struct Blocks {
     at: u64,
     /// Where the file begins whose blocks are taken: another may follow it.
     begun: u64,
+    /// Where it says that it ends: what follows is of no concern.
+    stated_end: u64,
     head: Head,
     /// Packets of the last block.
     ready: VecDeque<Packet>,
@@ -149,6 +146,9 @@ impl Blocks {
         };
         match element.id {
             SEGMENT | CLUSTER => {
+                if element.id == SEGMENT && element.len > 0 {
+                    self.stated_end = element.end();
+                }
                 self.at = element.body;
                 return Ok(true);
             }
@@ -191,6 +191,9 @@ impl Blocks {
     /// Goes on with the next cluster, behind what is no element or reaches over the end.
     fn search(&mut self) -> io::Result<bool> {
         const STEP_BYTES: u64 = 32 << 10;
+        if self.at >= self.stated_end {
+            return Ok(false);
+        }
         let wanted = CLUSTER.to_be_bytes();
         let mut at = self.at + 1;
         while at < self.media.len() {

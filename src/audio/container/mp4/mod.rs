@@ -15,8 +15,6 @@ use std::ops::Range;
 
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
 use symphonia::core::errors::decode_error;
-use symphonia::core::formats::FormatInfo;
-use symphonia::core::formats::well_known::FORMAT_ID_ISOMP4;
 
 use self::boxes::{Index as Boxes, Walk, number};
 use self::edits::{Extent, Scales, describe, itunes_figures, parts};
@@ -25,7 +23,6 @@ use self::tables::Tables;
 use super::codec::Codec;
 use super::media::{Media, Window};
 use super::play::{Index, OPEN, Part, Place, Player};
-use super::reader::OneTrack;
 use super::{Demuxed, Source, scaled};
 use crate::audio::error::DecodeError;
 
@@ -87,13 +84,9 @@ pub(super) fn open(source: Box<dyn Source>) -> Result<Demuxed, DecodeError> {
             _ => CODEC_ID_MP3,
         });
     }
-    let format = FormatInfo {
-        format: FORMAT_ID_ISOMP4,
-        short_name: "mp4",
-        long_name: "MPEG-4 and QuickTime",
-    };
     Ok(Demuxed {
-        reader: Box::new(OneTrack::new(format, Box::new(player))),
+        packets: Box::new(player),
+        name: "mp4",
         trim: plan.trim,
     })
 }

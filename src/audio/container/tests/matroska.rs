@@ -233,6 +233,9 @@ fn what_opus_says_of_its_ends_is_cut_off() {
 fn damage_costs_what_is_damaged_and_is_told() {
     let samples = ramp(3_000);
     let file = Matroska::of_pcm("A_PCM/INT/LIT", 16, blocks(&samples)).file();
+    let followed = play(&[&file[..], &[0; 700]].concat());
+    assert_eq!(followed.integers(), samples);
+    assert_eq!(followed.trouble, "");
     let cut = play(&file[..file.len() - 100]);
     assert_eq!(cut.integers(), ramp(2_700));
     assert!(cut.trouble.contains("cut off"), "{}", cut.trouble);

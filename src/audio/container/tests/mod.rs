@@ -9,7 +9,7 @@ use std::io::Cursor;
 
 use opus_pure::{Application, MAX_PACKET_BYTES, OpusEncoder};
 
-use super::{Container, open};
+use super::{Container, Source, open};
 use crate::audio::error::DecodeError;
 use crate::audio::packets;
 
@@ -35,7 +35,11 @@ impl Played {
 
 /// Plays a file to its end.
 fn play(container: Container, file: &[u8]) -> Result<Played, DecodeError> {
-    let demuxed = open(container, Box::new(Cursor::new(file.to_vec())))?;
+    play_source(container, Cursor::new(file.to_vec()))
+}
+
+fn play_source(container: Container, file: impl Source + 'static) -> Result<Played, DecodeError> {
+    let demuxed = open(container, Box::new(file))?;
     let mut opened = packets::open_demuxed(demuxed)?;
     let mut planes = opened.first_block;
     let mut block = Vec::new();
@@ -119,10 +123,10 @@ fn endure(container: Container, file: &[u8], copies: u64) {
         let Ok(demuxed) = open(container, Box::new(Cursor::new(copy))) else {
             continue;
         };
-        let mut reader = demuxed.reader;
+        let mut packets = demuxed.packets;
         let mut bytes = 0;
         for _ in 0..20_000 {
-            match reader.next_packet() {
+            match packets.next_packet() {
                 Ok(Some(packet)) => bytes += packet.data.len(),
                 _ => break,
             }

@@ -1,5 +1,7 @@
 //! MP4 files.
 
+use std::io::{self, Read, Seek, SeekFrom};
+
 use super::boxes::{Edit, Mp4, boxed, numbers};
 use super::{Container, Played, endure, opus_packets, ramp, snr_db};
 use crate::audio::error::DecodeError;
@@ -104,6 +106,68 @@ fn it_does_not_matter_what_a_file_begins_with() {
     for mdat in [&b"\0\0\0\0mdat"[..], &large] {
         assert_eq!(play(&mp4.file_with_data_last(mdat)).integers(), ramp(2_000));
     }
+}
+
+/// A file with zeros between its first bytes and its last.
+struct Sparse {
+    bytes: Vec<u8>,
+    split: u64,
+    zeros: u64,
+    at: u64,
+}
+
+impl Read for Sparse {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let (bytes, behind) = (self.bytes.len() as u64, self.split + self.zeros);
+        let (from, to) = match self.at {
+            at if at < self.split => (at, self.split),
+            at if at < behind => {
+                let len = (behind - at).min(out.len() as u64) as usize;
+                out[..len].fill(0);
+                self.at += len as u64;
+                return Ok(len);
+            }
+            at => ((at - self.zeros).min(bytes), bytes),
+        };
+        let len = (&self.bytes[from as usize..to as usize]).read(out)?;
+        self.at += len as u64;
+        Ok(len)
+    }
+}
+
+impl Seek for Sparse {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.at = match to {
+            SeekFrom::Start(at) => at,
+            SeekFrom::End(_) => self.bytes.len() as u64 + self.zeros,
+            SeekFrom::Current(by) => self.at.wrapping_add_signed(by),
+        };
+        Ok(self.at)
+    }
+}
+
+#[test]
+fn the_index_may_stand_behind_data_of_more_than_4_gib() {
+    let mp4 = Mp4::of_pcm(&ramp(2_000));
+    let zeros = 5_u64 << 30;
+    let start = boxed(b"ftyp", b"M4A \0\0\0\0");
+    let mdat = [
+        &[0, 0, 0, 1][..],
+        b"mdat",
+        &(zeros + 16 + 4_000).to_be_bytes(),
+    ]
+    .concat();
+    // The data is 16 bytes behind the start of its box, 8 more than the writer takes it to be.
+    let usual = mp4.file_after(&[&start[..], &[0; 8]].concat());
+    let bytes = [&start[..], &mdat, &usual[start.len() + 16..]].concat();
+    let file = Sparse {
+        split: (start.len() + 16 + 4_000) as u64,
+        bytes,
+        zeros,
+        at: 0,
+    };
+    let all = super::play_source(Container::Mp4, file).unwrap();
+    assert_eq!(all.integers(), ramp(2_000));
 }
 
 #[test]
