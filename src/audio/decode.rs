@@ -191,7 +191,10 @@ impl Decoder {
         };
         let nothing = self.watch.decoded_ns() == 0 || health.failed > health.decoded;
         match error {
-            Some(error @ DecodeError::Io(_)) => return Err(error),
+            // What comes before the first sign of what is not decoded here is no file.
+            Some(error @ (DecodeError::Io(_) | DecodeError::NoDecoder { .. })) => {
+                return Err(error);
+            }
             Some(error) if nothing => return Err(error),
             None if self.watch.decoded_ns() == 0 => return Err(DecodeError::NoSamples),
             _ => {}

@@ -102,3 +102,95 @@ fn layout(channels: u8) -> Channels {
         None => Channels::Discrete(u16::from(channels)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::flac_header::Shape;
+    use super::synthetic::{
+        AT_44_100, adts_frame, file, flac_frame, flac_head, lame_file, ogg_page,
+    };
+    use super::*;
+
+    /// A generator of pseudo-random numbers (SplitMix64).
+    struct Seeded(u64);
+
+    impl Seeded {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((z ^ (z >> 31)) % limit as u64) as usize
+        }
+    }
+
+    fn streams() -> [Vec<u8>; 4] {
+        let shape = Shape {
+            rate_hz: 44_100,
+            channels: 2,
+            bits: 16,
+        };
+        let mut flac = flac_head(shape, 3_840);
+        flac.extend((0..20).flat_map(|number| flac_frame(shape, number, 9)));
+        let head = b"OpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0".to_vec();
+        let mut ogg = ogg_page(7, 0, 2, 0, &[head]);
+        ogg.extend(ogg_page(7, 1, 0, 0, &[b"OpusTags".to_vec()]));
+        for sequence in 2..12 {
+            let packets = [vec![0xfc; 300], vec![0xfc; 255], vec![0xfc]];
+            ogg.extend(ogg_page(
+                7,
+                sequence,
+                0,
+                2_880 * i64::from(sequence - 1),
+                &packets,
+            ));
+        }
+        [
+            lame_file(AT_44_100, 2, 6, (576, 1_000)).repeat(2),
+            [adts_frame(3, 2).repeat(20), adts_frame(4, 1).repeat(20)].concat(),
+            flac,
+            ogg,
+        ]
+    }
+
+    #[test]
+    fn whatever_is_damaged_ends_and_yields_no_more_than_is_there() {
+        let streams = streams();
+        for seed in 0..3_000 {
+            let mut random = Seeded(seed);
+            let mut bytes = streams[random.below(streams.len())].clone();
+            for _ in 0..=random.below(6) {
+                let at = random.below(bytes.len());
+                let end = (at + random.below(60)).min(bytes.len());
+                match random.below(4) {
+                    0 => bytes[at] ^= 1 << random.below(8),
+                    1 => bytes[at..end].fill(0xff),
+                    2 => drop(bytes.drain(at..end)),
+                    _ => {
+                        let piece = bytes[at..end].to_vec();
+                        bytes.splice(at..at, piece);
+                    }
+                }
+                if bytes.is_empty() {
+                    bytes.push(0);
+                }
+            }
+            let Ok(Some(mut parts)) = open(&file(&bytes)) else {
+                continue;
+            };
+            let mut sum = 0;
+            let mut turns = 0;
+            loop {
+                turns += 1;
+                assert!(turns <= 2 * bytes.len(), "{seed} does not end");
+                match parts.next_packet() {
+                    Ok(Some(packet)) => sum += packet.data.len(),
+                    Err(Error::ResetRequired) => {}
+                    Ok(None) | Err(_) => break,
+                }
+            }
+            let skipped = parts.tally().skipped_bytes as usize;
+            assert!(sum + skipped <= bytes.len(), "{seed}: {sum} and {skipped}");
+        }
+    }
+}

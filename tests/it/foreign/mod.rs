@@ -9,5 +9,6 @@ mod containers;
 mod formats;
 mod libraries;
 mod mutations;
+mod streams;
 mod telephony;
 mod tools;
