@@ -23,6 +23,9 @@ const PAUSE_SAMPLES: u64 = 4_096;
 /// A track that takes up more than this many times its file plays the same again and again.
 const MAX_REPEATS: u64 = 64;
 
+/// Packets that are passed over, without a look at them, to reach the parts of a list.
+const MAX_PASSED: u64 = 1 << 28;
+
 /// A part of what is played, in samples of the track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -74,6 +77,7 @@ pub(super) struct Player<I> {
     taken: u64,
     /// Bytes of all packets so far.
     read: u64,
+    passed: u64,
 }
 
 impl<I: Index> Player<I> {
@@ -93,6 +97,7 @@ impl<I: Index> Player<I> {
             held: None,
             taken: 0,
             read: 0,
+            passed: 0,
         }
     }
 
@@ -209,6 +214,10 @@ impl<I: Index> Packets for Player<I> {
             };
             self.taken = place.start.saturating_add(place.samples);
             if self.taken.saturating_add(self.preroll) <= start || place.bytes == 0 {
+                self.passed += 1;
+                if self.passed > MAX_PASSED {
+                    return decode_error("its edit list jumps back and forth beyond measure");
+                }
                 continue;
             }
             return self.packet(place, start, end).map(Some);

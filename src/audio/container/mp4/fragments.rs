@@ -215,6 +215,10 @@ fn read_run(body: &[u8], place: usize, base: u64, at: u64, defaults: Defaults) -
         flags,
         defaults,
     };
+    if flags & HAS_SIZES == 0 && defaults.bytes == 0 {
+        // Samples of no bytes, which may be stated in billions.
+        run.left = 0;
+    }
     if run.entry_bytes() > 0 {
         let there = body.len().saturating_sub(entry) / run.entry_bytes();
         run.left = run.left.min(there as u64);
@@ -266,5 +270,32 @@ impl Index for Fragments {
         self.walk = self.start.clone();
         self.runs.clear();
         self.time = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(flags: u32, samples: u32, fields: &[u32], bytes: u64) -> Option<Run> {
+        let words = [&[flags, samples], fields].concat();
+        let body: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        let defaults = Defaults { duration: 5, bytes };
+        read_run(&body, 0, 1_000, 2_000, defaults)
+    }
+
+    #[test]
+    fn samples_are_no_more_than_what_describes_them() {
+        assert_eq!(run(0x200, u32::MAX, &[7, 8], 0).unwrap().left, 2);
+        assert_eq!(run(0, u32::MAX, &[], 0).unwrap().left, 0);
+        assert_eq!(run(0, u32::MAX, &[], 9).unwrap().left, u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn data_is_behind_the_run_before_or_at_an_offset() {
+        assert_eq!(run(0, 1, &[], 9).unwrap().at, 2_000);
+        assert_eq!(run(1, 1, &[16], 9).unwrap().at, 1_016);
+        assert_eq!(run(1, 1, &[-16_i32 as u32], 9).unwrap().at, 984);
+        assert!(run(1, 1, &[i32::MIN as u32], 9).is_none());
     }
 }
