@@ -35,6 +35,8 @@ pub(super) struct FlacParts {
     shape: Shape,
     track: Track,
     samples: u64,
+    /// Whether no frame was followed by anything but a frame.
+    is_usual: bool,
     tally: Tally,
 }
 
@@ -60,6 +62,7 @@ impl FlacParts {
             shape: nothing,
             track: Track::new(0),
             samples: 0,
+            is_usual: true,
             tally: Tally::default(),
         };
         parts.begin_file()?;
@@ -162,6 +165,24 @@ impl FlacParts {
 
     /// Where the frame that begins here ends; none where nothing says so.
     fn frame_end(&mut self, header: &FlacHeader) -> Result<Option<End>, Error> {
+        // Mostly another frame follows each, which is found faster. Once that is not so it may never be.
+        if self.is_usual
+            && let Some(End::Right(end)) = self.end_before(header, |byte| byte == 0xff)?
+        {
+            return Ok(Some(End::Right(end)));
+        }
+        let may_begin = |byte| matches!(byte, 0xff | b'f' | b'I' | b'T' | b'A');
+        let end = self.end_before(header, may_begin)?;
+        self.is_usual &= !matches!(end, Some(End::Right(_)));
+        Ok(end)
+    }
+
+    /// Where the frame ends, if what follows begins with such a byte.
+    fn end_before(
+        &mut self,
+        header: &FlacHeader,
+        may_begin: impl Fn(u8) -> bool,
+    ) -> Result<Option<End>, Error> {
         let mut checksum = Crc16Ansi::new(0);
         let (mut summed, mut at, mut look) = (0, MIN_FRAME_BYTES, FIRST_LOOK_BYTES);
         loop {
@@ -172,10 +193,13 @@ impl FlacParts {
                 false => ahead.len() - FlacHeader::MAX_BYTES,
             };
             while at < until {
+                let Some(step) = ahead[at..until].iter().position(|&byte| may_begin(byte)) else {
+                    at = until;
+                    break;
+                };
+                at += step;
                 let here = &ahead[at..];
-                if matches!(here[0], 0xff | b'f' | b'I' | b'T' | b'A')
-                    && (begins_something(here) || is_tag(here))
-                {
+                if begins_something(here) || is_tag(here) {
                     checksum.process_buf_bytes(&ahead[summed..at]);
                     summed = at;
                     if checksum.crc() == 0 {
