@@ -1,5 +1,6 @@
 //! One file to its clips: decoded by whoever can, a lane for each channel, and put in their places.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use super::clip::{Clip, Extent};
@@ -91,10 +92,19 @@ pub(super) fn convert(
     heard: &dyn Fn(i64),
 ) -> Result<Outcome, AudioError> {
     let mut attempts = 0;
+    // What an attempt before has told was not kept.
+    let told = Cell::new(0);
     let decoded = fallback::decode(job.path, job.raw, spec.decoder, |decoder| {
         attempts += 1;
+        if told.get() > 0 {
+            heard(-told.take());
+        }
+        let tell = |ns| {
+            told.set(told.get() + ns);
+            heard(ns);
+        };
         // What a panic leaves behind is never used again, but for temporary files, which it removes.
-        let made = fenced(|| clips_of(decoder, job, attempts, spec, folder, heard));
+        let made = fenced(|| clips_of(decoder, job, attempts, spec, folder, &tell));
         match made.unwrap_or_else(|| Err(Failure::Decode(panicked()))) {
             Ok(clips) => Ok(Ok(clips)),
             Err(Failure::Decode(error)) => Ok(Err(error)),

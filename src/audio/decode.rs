@@ -200,6 +200,7 @@ impl Decoder {
             _ => {}
         }
         self.notes.extend(self.watch.notes(health));
+        self.notes.extend(self.watch.excess(self.promised_ns));
         if let Source::Packets(stream) = &self.source {
             self.notes.extend(stream.notes());
             self.info.trim = stream.trim().or(self.info.trim.take());

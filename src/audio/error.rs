@@ -42,7 +42,7 @@ pub enum DecodeError {
         ours: String,
     },
     /// Nothing here decodes it, and neither does ffmpeg.
-    #[error("{ours}; {theirs}; convert it to WAV with another program")]
+    #[error("{ours}; {theirs}")]
     Neither {
         /// Why it is not decoded here.
         ours: String,
@@ -117,7 +117,8 @@ impl DecodeError {
             }
             (Self::NoDecoder { .. }, theirs @ Self::Unrecognized(_)) => return theirs,
             (Self::NoDecoder { codec }, theirs) => {
-                (format!("{codec} is not decoded here"), theirs.to_string())
+                let theirs = format!("{theirs}; convert it to WAV with another program");
+                (format!("{codec} is not decoded here"), theirs)
             }
             (ours, theirs) => (ours.to_string(), theirs.to_string()),
         };

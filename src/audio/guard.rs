@@ -21,6 +21,9 @@ const USUAL_CHANGES: u64 = 8;
 /// Samples beyond this (120 dB over full scale) are no audio of any kind.
 const LARGEST: f32 = 1_048_576.0;
 
+/// The bit of a floating-point number that is its sign.
+const SIGN: u32 = 1 << 31;
+
 /// A peak over this (6 dB over full scale) is noted. Lossy codecs overshoot by less.
 const LOUD: f32 = 2.0;
 
@@ -81,10 +84,11 @@ impl Watch {
     }
 
     fn inspect(&mut self, plane: &mut [f32]) {
-        // Zero for numbers, and no number for all else: the usual block is passed in one run.
-        let peak = plane.iter().fold(0.0, |peak: f32, x| peak.max(x.abs()));
-        let sum: f32 = plane.iter().map(|x| x * 0.0).sum();
-        if sum == 0.0 && peak <= LARGEST {
+        // Magnitudes are in order as integers, and no number is above them all. Unlike comparisons of
+        // floating-point numbers, compilers turn this into vector code everywhere.
+        let magnitudes = plane.iter().map(|x| (x.to_bits() & !SIGN) as i32);
+        let peak = f32::from_bits(magnitudes.fold(0, i32::max) as u32);
+        if peak <= LARGEST {
             self.peak = self.peak.max(peak);
             return;
         }
@@ -139,6 +143,19 @@ impl Watch {
             ));
         }
         notes
+    }
+
+    /// That more was decoded than the header says, where it is much more.
+    pub(super) fn excess(&self, promised_ns: Option<i64>) -> Option<String> {
+        let decoded_ns = self.decoded_ns();
+        let promised = promised_ns.filter(|&promised| {
+            let usual = promised.saturating_add(TOLERANCE_NS + promised / 50);
+            decoded_ns > usual
+        })?;
+        let (said, there) = (seconds(promised), seconds(decoded_ns));
+        Some(format!(
+            "its header says {said} s, and {there} s are decoded"
+        ))
     }
 
     /// Why what was decoded may not be the whole, or not right; `promised_ns` is what the header says,
@@ -323,6 +340,18 @@ mod tests {
         assert_eq!(
             doubt(None, SOUND, Some(&error)).as_deref(),
             Some("damaged: a hole: decoded 61 s")
+        );
+    }
+
+    #[test]
+    fn much_more_than_the_header_says_is_noted() {
+        let mut watch = Watch::default();
+        watch.take(format(8_000, 1), true, &mut [vec![0.0; 80_000]]);
+        assert_eq!(watch.excess(None), None);
+        assert_eq!(watch.excess(Some(10 * NS_PER_S - TOLERANCE_NS)), None);
+        assert_eq!(
+            watch.excess(Some(5 * NS_PER_S)).as_deref(),
+            Some("its header says 5 s, and 10 s are decoded")
         );
     }
 

@@ -3,10 +3,11 @@
 //! [`decode`] opens a file and yields planar `f32` blocks; [`resample`] converts one channel to
 //! another rate; [`library`] makes clips of whole folders. Nothing here reads a clock or prints.
 //!
-//! Who decodes what: WAV and headerless telephony are read here (`wav`, `raw`, `g722`), Opus
+//! Who decodes what: WAV, AIFF and headerless telephony are read here (`wav`, `aiff`, `raw`, `g722`), Opus
 //! by `opus-pure`, Vorbis of many channels by `lewton`, everything else that is common by `symphonia`,
 //! and what is left by an `ffmpeg` on `PATH`. MP4, Matroska and CAF are taken apart by `container`,
-//! streams without a container and Ogg by `framing`, other files by `symphonia`.
+//! streams without a container and Ogg by `framing`, other files by `symphonia`. `guard` holds what any
+//! of them yields to what its file says, and `fallback` asks `ffmpeg` for what is refused or doubted.
 
 mod aac;
 mod aiff;

@@ -121,10 +121,10 @@ fn where_nobody_decodes_a_file_the_reasons_of_both_are_given() {
     plain_wav(&desk.path("audio/c.wav"));
     let said = prepare(&desk, "", true).exits(0);
     said.says("a.flac: damaged: ");
-    said.says(
-        "; damaged: ffmpeg says: Invalid data found when processing input; convert it to WAV",
-    );
-    said.says("b.snd: sox is not decoded here; damaged: ffmpeg says: Invalid data found");
+    said.says("; damaged: ffmpeg says: Invalid data found when processing input");
+    let sox = "b.snd: sox is not decoded here; damaged: ffmpeg says: Invalid data found when \
+               processing input; convert it to WAV with another program";
+    said.says(sox);
     assert!(!said.said().contains("--raw"), "{}", said.said());
     let said = prepare(&desk, "", false).exits(0);
     said.says("; with an ffmpeg on PATH that would be asked too");
