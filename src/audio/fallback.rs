@@ -131,3 +131,62 @@ impl<T> Decoded<T> {
         (!all.is_empty()).then(|| all.join("; "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::DecoderUsed;
+    use crate::units::NS_PER_S;
+
+    /// A decode of so many seconds, of so many that the header promises.
+    fn decoded(decoder: DecoderUsed, seconds: i64, promised: Option<i64>) -> Decoded<i64> {
+        let doubt = promised.filter(|&promised| promised > seconds);
+        Decoded {
+            made: seconds,
+            info: SourceInfo {
+                codec: "mp3".to_owned(),
+                rate_hz: 8_000,
+                channels: 1,
+                frames: None,
+                exact_16_bit: false,
+                decoder,
+                trim: None,
+            },
+            notes: Vec::new(),
+            doubt: doubt.map(|_| "cut short".to_owned()),
+            decoded_ns: seconds * NS_PER_S,
+            promised_ns: promised.map(|promised| promised * NS_PER_S),
+            may_err: true,
+        }
+    }
+
+    #[test]
+    fn of_two_decodes_the_one_nearer_to_the_header_is_kept_and_else_the_longer_one() {
+        let ours = |seconds, promised| decoded(DecoderUsed::Native, seconds, promised);
+        let theirs = |seconds| decoded(DecoderUsed::Ffmpeg, seconds, None);
+        for (mine, promised, other, kept) in [
+            (61, Some(1_200), 1_200, 1_200),
+            (61, Some(1_200), 61, 61),
+            (61, Some(1_200), 30, 61),
+            // Twice as much is no better than what the header says.
+            (9, Some(10), 20, 9),
+            (5, None, 6, 6),
+            (5, None, 5, 5),
+            (5, None, 4, 5),
+        ] {
+            let better = ours(mine, promised).or_better(theirs(other));
+            assert_eq!(better.made, kept, "{mine} {promised:?} {other}");
+        }
+        let whole = ours(61, Some(1_200)).or_better(theirs(1_200));
+        assert_eq!(whole.doubt, None);
+        assert_eq!(
+            whole.note().as_deref(),
+            Some("not decoded here (cut short)")
+        );
+        let part = ours(61, Some(1_200)).or_better(theirs(100));
+        assert_eq!(
+            part.doubt.as_deref(),
+            Some("cut short: decoded 100 of 1,200 s")
+        );
+    }
+}
