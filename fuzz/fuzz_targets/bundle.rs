@@ -19,7 +19,7 @@ use voicelt::audio::spec::ConvertSpec;
 use voicelt::trace::bundle::{read_table, Trace};
 use voicelt::trace::compile::{compile, CompileSpec};
 use voicelt::trace::manifest::{TraceManifest, TRACE_FORMAT};
-use voicelt::trace::model::SourceRow;
+use voicelt::trace::model::{ClipRow, SourceRow};
 use voicelt::trace::staging::Staging;
 use voicelt::trace::stream;
 
@@ -49,7 +49,7 @@ impl Bundle {
             ..ConvertSpec::default()
         };
         convert(&convert_spec, staging.dir(), None, &|_| {}).expect("a clip");
-        let clips = read_table(staging.dir()).expect("a table of it");
+        let clips = read_table::<ClipRow>(staging.dir()).expect("a table of it");
         let spec = CompileSpec {
             turns: 2..=2,
             ..CompileSpec::default()

@@ -169,3 +169,15 @@ fn none_converted(pool: &Pool) -> AudioError {
         reasons: reasons.join("; "),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::walk::Entry;
+
+    #[test]
+    fn what_is_kept_of_each_file_is_small() {
+        assert!(size_of::<Listed>() <= 96, "{}", size_of::<Listed>());
+        assert!(size_of::<Entry>() <= 48, "{}", size_of::<Entry>());
+    }
+}
