@@ -3,8 +3,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::error::DecodeError;
-use super::opening::check_range;
+use super::error::{DecodeError, check_range};
 use super::sample_format::SampleFormat;
 
 /// What an AIFF header says about its samples.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::path::Path;
 
 use super::clip::{Clip, Extent};
-use super::decode::{Decoder, SourceInfo};
+use super::decode::Decoder;
 use super::error::DecodeError;
 use super::fallback;
 use super::file_state::FileState;
@@ -13,6 +13,7 @@ use super::lane::Lane;
 use super::library::AudioError;
 use super::raw::RawFormat;
 use super::resample::ResampleError;
+use super::source_info::SourceInfo;
 use super::spec::{Channel, ChannelChoice, ConvertSpec};
 use crate::fence::fenced;
 use crate::pcm::PcmError;

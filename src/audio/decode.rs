@@ -1,54 +1,18 @@
-//! Opens any audio file and yields its samples, block by block.
+//! A file that is open yields its samples, block by block.
 //!
 //! Memory stays small whatever the length of the file. Rate and channels may change on the way. A
 //! file that holds less than its header promises, or is damaged somewhere, yields what is there, and
 //! the decoder [doubts](Decoder::doubt) it: half an utterance must not pass for a whole one.
 
-use std::path::Path;
-
-use super::error::DecodeError;
+use super::error::{DecodeError, check_range};
 use super::ffmpeg::SharedWords;
 use super::g722::G722Stream;
 use super::guard::{BlockFormat, Health, Watch};
-use super::opening::{self, check_range};
 use super::packets::{self, PacketStream};
 use super::pcm_stream::PcmStream;
-use super::raw::RawFormat;
+use super::source_info::SourceInfo;
 use crate::fence::fenced;
 use crate::units::{NS_PER_S, SampleRate, Samples};
-
-/// The most channels that are decoded.
-pub const MAX_CHANNELS: u16 = 64;
-
-/// What a file says about its audio.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceInfo {
-    /// Codec, by the name that ffmpeg gives it.
-    pub codec: String,
-    /// Samples a second of one channel, as decoded.
-    pub rate_hz: u32,
-    /// Channels, at most [`MAX_CHANNELS`].
-    pub channels: u16,
-    /// Length in samples a channel, where the header states it.
-    pub frames: Option<u64>,
-    /// Every decoded sample is a 16-bit integer over 32,768 exactly.
-    pub exact_16_bit: bool,
-    /// Who decodes it.
-    pub decoder: DecoderUsed,
-    /// What is cut off at its start and end as no audio of the source: where the figures are from, and
-    /// samples a channel, such as `LAME tag 1105+900`; none where nothing is.
-    pub trim: Option<String>,
-}
-
-crate::names! {
-    /// Who decodes a file.
-    pub enum DecoderUsed {
-        /// This program.
-        Native = "native",
-        /// An `ffmpeg` that was found on `PATH`.
-        Ffmpeg = "ffmpeg",
-    }
-}
 
 /// A file that is being decoded.
 pub struct Decoder {
@@ -71,30 +35,6 @@ pub(super) enum Source {
     /// Samples that an ffmpeg writes, and what it says of them.
     Ffmpeg(PcmStream, BlockFormat, SharedWords),
     Packets(Box<PacketStream>),
-}
-
-/// Opens the file at `path`, by an `ffmpeg` on `PATH` where nothing here decodes it. A headerless file
-/// is read as `raw`, or as its extension says; `raw` takes precedence over whatever the file looks like.
-///
-/// # Errors
-/// Every [`DecodeError`] but `NoSamples` for formats whose samples are only counted on reading.
-pub fn open(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError> {
-    match open_native(path, raw) {
-        Err(reason @ DecodeError::NoDecoder { .. }) => {
-            open_ffmpeg(path, raw).map_err(|theirs| reason.and_by_ffmpeg(theirs))
-        }
-        opened => opened,
-    }
-}
-
-/// Opens the file at `path` if it is decoded here.
-pub(super) fn open_native(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError> {
-    without_panic(|| opening::natively(path, raw))
-}
-
-/// Opens the file at `path` by an `ffmpeg` on `PATH`.
-pub(super) fn open_ffmpeg(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError> {
-    without_panic(|| opening::by_ffmpeg(path, raw))
 }
 
 impl Decoder {
@@ -222,7 +162,9 @@ impl Decoder {
 }
 
 /// A decoder that panics has met a file that it does not understand.
-fn without_panic<T>(decode: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+pub(super) fn without_panic<T>(
+    decode: impl FnOnce() -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
     // What a panic leaves behind is never used again: a decoder that failed has ended.
     fenced(decode).unwrap_or_else(|| Err(DecodeError::damaged("the decoder failed on its content")))
 }
@@ -260,6 +202,7 @@ impl Decoder {
 
 #[cfg(test)]
 mod tests {
+    use super::super::open;
     use super::*;
 
     fn open_bytes(name: &str, bytes: &[u8]) -> Result<Decoder, DecodeError> {
@@ -288,7 +231,7 @@ mod tests {
             channels: 1,
             frames: Some(3),
             exact_16_bit: true,
-            decoder: DecoderUsed::Native,
+            decoder: super::super::source_info::DecoderUsed::Native,
             trim: None,
         };
         assert_eq!(decoder.info(), &expected);

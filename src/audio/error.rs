@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::decode::MAX_CHANNELS;
+use super::layout::MAX_CHANNELS;
 use super::resample::{MAX_RATE_HZ, MIN_RATE_HZ};
 
 /// Why a file cannot be decoded. The caller knows and names the file.
@@ -128,5 +128,16 @@ impl DecodeError {
     /// A [`DecodeError::Damaged`] with this reason.
     pub(super) fn damaged(reason: impl Into<String>) -> Self {
         Self::Damaged(reason.into())
+    }
+}
+
+/// Refuses what would take unreasonable memory, or what a resampler cannot convert.
+pub(super) fn check_range(channels: u64, rate_hz: u32) -> Result<(), DecodeError> {
+    let usable = (1..=u64::from(MAX_CHANNELS)).contains(&channels)
+        && (MIN_RATE_HZ..=MAX_RATE_HZ).contains(&rate_hz);
+    if usable {
+        Ok(())
+    } else {
+        Err(DecodeError::OutOfRange { channels, rate_hz })
     }
 }

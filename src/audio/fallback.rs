@@ -5,10 +5,12 @@
 
 use std::path::Path;
 
-use super::decode::{self, Decoder, SourceInfo};
+use super::decode::Decoder;
 use super::error::DecodeError;
 use super::guard;
+use super::opening::{open_ffmpeg, open_native};
 use super::raw::RawFormat;
+use super::source_info::SourceInfo;
 use super::spec::DecoderChoice;
 
 /// What was made of a file.
@@ -42,9 +44,9 @@ pub(super) fn decode<T, E>(
     mut work: impl FnMut(&mut Decoder) -> Attempt<T, E>,
 ) -> Attempt<Decoded<T>, E> {
     if choice == DecoderChoice::Ffmpeg {
-        return attempt(decode::open_ffmpeg(path, raw), &mut work);
+        return attempt(open_ffmpeg(path, raw), &mut work);
     }
-    let ours = attempt(decode::open_native(path, raw), &mut work)?;
+    let ours = attempt(open_native(path, raw), &mut work)?;
     let ask = match &ours {
         Ok(ours) => ours.may_err && ours.doubt.is_some(),
         Err(reason) => reason.may_be_foreign(),
@@ -55,7 +57,7 @@ pub(super) fn decode<T, E>(
     if !ask {
         return Ok(ours);
     }
-    let theirs = attempt(decode::open_ffmpeg(path, raw), &mut work)?;
+    let theirs = attempt(open_ffmpeg(path, raw), &mut work)?;
     Ok(match (ours, theirs) {
         (Ok(ours), Ok(theirs)) => Ok(ours.or_better(theirs)),
         (Ok(ours), Err(_)) => Ok(ours),

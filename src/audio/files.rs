@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use super::convert::{self, Job};
-use super::decode::SourceInfo;
 use super::file_state::FileState;
 use super::kept::Kept;
 use super::labels::Labels;
 use super::library::AudioError;
 use super::reuse::Earlier;
+use super::source_info::SourceInfo;
 use super::spec::{Channel, ConvertSpec};
 use super::walk::Found;
 use crate::trace::model::SourceRow;

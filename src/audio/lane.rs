@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::clip::{Clip, ClipWriter};
 use super::convert::Failure;
-use super::decode::SourceInfo;
 use super::guard::BlockFormat;
 use super::normalize::Waiting;
 use super::resample::{ResampleError, Resampler};
+use super::source_info::SourceInfo;
 use super::spec::{Channel, ConvertSpec, Normalize};
 use crate::pcm::dither::Quantizer;
 use crate::units::{SampleRate, Samples};

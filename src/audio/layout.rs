@@ -7,6 +7,9 @@
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
+/// The most channels that are decoded.
+pub(super) const MAX_CHANNELS: u16 = 64;
+
 /// Positions that a WAV header can name, by their bits from the lowest on: what each weighs.
 const WEIGHTS: [f32; 18] = [
     FRAC_1_SQRT_2, // front left

@@ -1,6 +1,6 @@
 //! From files in any format to samples at one rate.
 //!
-//! [`decode`] opens a file and yields planar `f32` blocks; [`resample`] converts one channel to
+//! [`open`] opens a file, and [`decode`] yields planar `f32` blocks; [`resample`] converts one channel to
 //! another rate; [`library`] makes clips of whole folders. Nothing here reads a clock or prints.
 //!
 //! Who decodes what: WAV, AIFF and headerless telephony are read here (`wav`, `aiff`, `raw`, `g722`), Opus
@@ -47,6 +47,7 @@ mod reuse;
 mod sample_format;
 mod sheet;
 mod sniff;
+mod source_info;
 mod span;
 pub mod spec;
 mod surround;
@@ -56,10 +57,12 @@ mod walk;
 mod wav;
 mod wav_room;
 
-pub use decode::{Decoder, DecoderUsed, SourceInfo, open};
+pub use decode::Decoder;
 pub use error::DecodeError;
 pub use guard::BlockFormat;
 pub use layout::Layout;
+pub use opening::open;
 pub use raw::{RawCodec, RawFormat, RawFormatError};
 pub use resample::{ResampleError, Resampler};
+pub use source_info::{DecoderUsed, SourceInfo};
 pub use transcripts::{Matched, Twice};

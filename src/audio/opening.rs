@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::aiff::{self, AiffHeader};
 use super::container;
-use super::decode::{Decoder, DecoderUsed, MAX_CHANNELS, Source, SourceInfo};
+use super::decode::{Decoder, Source, without_panic};
 use super::error::DecodeError;
 use super::ffmpeg::{self, Foreign};
 use super::g722::G722Stream;
@@ -15,9 +15,9 @@ use super::layout::Layout;
 use super::packets;
 use super::pcm_stream::{PcmStream, fill};
 use super::raw::{RawCodec, RawFormat};
-use super::resample::{MAX_RATE_HZ, MIN_RATE_HZ};
 use super::sample_format::SampleFormat;
 use super::sniff::{self, Content};
+use super::source_info::{DecoderUsed, SourceInfo};
 use super::span::{self, Span};
 use super::wav::{self, WavCodec, WavHeader};
 
@@ -33,8 +33,32 @@ struct Seen {
     raw: Option<RawFormat>,
 }
 
+/// Opens the file at `path`, by an `ffmpeg` on `PATH` where nothing here decodes it. A headerless file
+/// is read as `raw`, or as its extension says; `raw` takes precedence over whatever the file looks like.
+///
+/// # Errors
+/// Every [`DecodeError`] but `NoSamples` for formats whose samples are only counted on reading.
+pub fn open(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError> {
+    match open_native(path, raw) {
+        Err(reason @ DecodeError::NoDecoder { .. }) => {
+            open_ffmpeg(path, raw).map_err(|theirs| reason.and_by_ffmpeg(theirs))
+        }
+        opened => opened,
+    }
+}
+
+/// Opens the file at `path` if it is decoded here.
+pub(super) fn open_native(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError> {
+    without_panic(|| natively(path, raw))
+}
+
+/// Opens the file at `path` by an `ffmpeg` on `PATH`.
+pub(super) fn open_ffmpeg(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError> {
+    without_panic(|| by_ffmpeg(path, raw))
+}
+
 /// Opens the file at `path`, a headerless one as `raw`, by the decoders here.
-pub(super) fn natively(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError> {
+fn natively(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError> {
     let Seen {
         file,
         bytes,
@@ -68,7 +92,7 @@ pub(super) fn natively(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, D
 }
 
 /// Opens the file at `path`, a headerless one as `raw`, by an `ffmpeg` on `PATH`.
-pub(super) fn by_ffmpeg(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError> {
+fn by_ffmpeg(path: &Path, raw: Option<RawFormat>) -> Result<Decoder, DecodeError> {
     let seen = look(path, raw)?;
     let mut codec = String::new();
     let input = match (seen.raw, seen.content) {
@@ -146,17 +170,6 @@ fn look(path: &Path, raw: Option<RawFormat>) -> Result<Seen, DecodeError> {
         content,
         raw,
     })
-}
-
-/// Refuses what would take unreasonable memory, or what a resampler cannot convert.
-pub(super) fn check_range(channels: u64, rate_hz: u32) -> Result<(), DecodeError> {
-    let usable = (1..=u64::from(MAX_CHANNELS)).contains(&channels)
-        && (MIN_RATE_HZ..=MAX_RATE_HZ).contains(&rate_hz);
-    if usable {
-        Ok(())
-    } else {
-        Err(DecodeError::OutOfRange { channels, rate_hz })
-    }
 }
 
 fn open_raw(file: File, bytes: u64, raw: RawFormat) -> Decoder {

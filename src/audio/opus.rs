@@ -181,8 +181,8 @@ mod tests {
 
     use opus_pure::{Application, MAX_PACKET_BYTES, OggOpusWriter, OpusEncoder, OpusHead};
 
-    use super::super::decode::SourceInfo;
     use super::super::packets::{self, Opened};
+    use super::super::source_info::SourceInfo;
     use super::*;
 
     #[test]

@@ -19,12 +19,11 @@ use super::aac;
 use super::block::Block;
 use super::codec::Codec;
 use super::container::Demuxed;
-use super::decode::{DecoderUsed, SourceInfo};
-use super::error::DecodeError;
+use super::error::{DecodeError, check_range};
 use super::framing::{self, Parts};
 use super::guard::Health;
-use super::opening::check_range;
 use super::resample::MIN_RATE_HZ;
+use super::source_info::{DecoderUsed, SourceInfo};
 
 /// Packets that may fail before failures must be in the minority.
 const MIN_FAILURES: u64 = 16;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::decode::MAX_CHANNELS;
+use super::layout::MAX_CHANNELS;
 use super::resample::{MAX_RATE_HZ, MIN_RATE_HZ};
 
 /// The codecs of headerless files.

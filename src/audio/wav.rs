@@ -6,9 +6,8 @@
 
 use std::io::{self, Read};
 
-use super::error::DecodeError;
+use super::error::{DecodeError, check_range};
 use super::layout::Layout;
-use super::opening::check_range;
 use super::sample_format::SampleFormat;
 use super::wav_room::Room;
 
