@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
-use super::library::AudioError;
+use super::library_error::AudioError;
 use crate::pcm::PcmError;
 use crate::pcm::dither::Quantizer;
 use crate::pcm::level::Level;

@@ -6,19 +6,18 @@ use std::path::Path;
 use super::clip::{Clip, Extent};
 use super::decode::Decoder;
 use super::error::DecodeError;
+use super::failure::Failure;
 use super::fallback;
 use super::file_state::FileState;
 use super::labels::Label;
 use super::lane::Lane;
-use super::library::AudioError;
+use super::library_error::AudioError;
 use super::raw::RawFormat;
-use super::resample::ResampleError;
 use super::source_info::SourceInfo;
 use super::spec::{Channel, ChannelChoice, ConvertSpec};
 use crate::fence::fenced;
-use crate::pcm::PcmError;
 use crate::trace::model::ClipRow;
-use crate::units::{Human, NS_PER_S, SampleRate, Samples};
+use crate::units::{Human, NS_PER_S, SampleRate};
 
 /// Audio after which progress is reported.
 const REPORT_NS: i64 = 10 * NS_PER_S;
@@ -47,38 +46,6 @@ pub(super) struct Outcome {
     pub(super) clips: Result<Vec<(Channel, ClipRow)>, String>,
     /// What was odd about it, and how it was taken.
     pub(super) note: Option<String>,
-}
-
-/// Why a conversion ends early.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    /// Its decoder failed.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    /// Something else is wrong with this file; the others go on.
-    #[error("{0}")]
-    Skip(String),
-    /// Nothing can be written any more.
-    #[error(transparent)]
-    Fatal(#[from] AudioError),
-}
-
-impl From<ResampleError> for Failure {
-    fn from(error: ResampleError) -> Failure {
-        Failure::Skip(error.to_string())
-    }
-}
-
-impl From<PcmError> for Failure {
-    fn from(error: PcmError) -> Failure {
-        match error {
-            PcmError::TooLong { limit, .. } => {
-                let longest = Samples(limit).duration_ns(SampleRate::PREPARED);
-                Failure::Skip(format!("longer than {}; use --max-clip", Human(longest)))
-            }
-            other => Failure::Fatal(other.into()),
-        }
-    }
 }
 
 /// Converts one file into clips in the bundle `folder`; `heard` is told how many nanoseconds of

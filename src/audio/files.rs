@@ -7,7 +7,7 @@ use super::convert::{self, Job};
 use super::file_state::FileState;
 use super::kept::Kept;
 use super::labels::Labels;
-use super::library::AudioError;
+use super::library_error::AudioError;
 use super::reuse::Earlier;
 use super::source_info::SourceInfo;
 use super::spec::{Channel, ConvertSpec};

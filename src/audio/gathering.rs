@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::files::{Files, Made};
 use super::kept::Kept;
-use super::library::{AudioError, Pool};
+use super::library_error::AudioError;
 use super::made_up;
+use super::pool::Pool;
 use super::transcripts::Said;
 use crate::trace::model::{ClipRow, SourceRow};
 use crate::trace::writer::Buffered;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use super::library::AudioError;
+use super::library_error::AudioError;
 use super::sheet::{Column, Sheet, Wrong};
 use super::walk::Found;
 

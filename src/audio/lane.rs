@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::clip::{Clip, ClipWriter};
-use super::convert::Failure;
+use super::failure::Failure;
 use super::guard::BlockFormat;
 use super::normalize::Waiting;
 use super::resample::{ResampleError, Resampler};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::clip::{ClipWriter, Extent};
-use super::library::AudioError;
+use super::library_error::AudioError;
 use super::spec::SynthSpec;
 use crate::pcm::dither::Quantizer;
 use crate::pcm::synth::{self, Signal};

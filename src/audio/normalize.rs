@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::SpooledTempFile;
 
 use super::clip::ClipWriter;
-use super::library::AudioError;
+use super::library_error::AudioError;
 use super::spec::Normalize;
 use crate::pcm::level::{Loudness, gain_to_loudness, gain_to_peak};
 use crate::units::SampleRate;

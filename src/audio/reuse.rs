@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::clip::prepare_place;
 use super::kept::{Kept, half};
-use super::library::AudioError;
+use super::library_error::AudioError;
 use super::spec::Channel;
 use crate::trace::TraceError;
 use crate::trace::bundle::open_table;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use super::library::AudioError;
+use super::library_error::AudioError;
 use super::names::escaped;
 use super::sheet::{Column, Sheet, Wrong};
 use super::walk::Found;
