@@ -122,7 +122,8 @@ fn read_as_before(report: &Value) -> u64 {
             order.map(|name| number(&latency[name])).is_sorted(),
             "{name}: {latency}"
         );
-        assert!(number(&latency["stddev"]) >= 0.0 && number(&latency["mean"]) > 0.0);
+        // Messages that are read together came at one instant: zero on a busy machine.
+        assert!(number(&latency["stddev"]) >= 0.0 && number(&latency["mean"]) >= 0.0);
         assert!(
             latency["count"].as_u64().unwrap() <= successful,
             "{name}: {latency}"
