@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::path::Path;
 
+use super::ahead::each_block;
 use super::clip::{Clip, Extent};
 use super::decode::Decoder;
 use super::error::DecodeError;
@@ -36,6 +37,8 @@ pub(super) struct Job<'a> {
     pub(super) raw: Option<RawFormat>,
     /// What the user says about the speech in it.
     pub(super) label: Option<Label>,
+    /// Whether it is decoded on a thread of its own, since there is a core to spare.
+    pub(super) ahead: bool,
 }
 
 /// What became of a file.
@@ -129,21 +132,20 @@ fn clips_of(
         .iter()
         .map(|&channel| Lane::new(channel, &info, spec, folder, &key))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut block = Vec::new();
-    let mut reported = 0;
-    while lanes.iter().any(|lane| lane.room > 0)
-        && let Some(format) = decoder.next_block(&mut block)?
-    {
+    let (mut reported, mut decoded) = (0, 0);
+    each_block(decoder, job.ahead, |block, format, decoded_ns| {
         for lane in &mut lanes {
-            lane.push(&block, format)?;
+            lane.push(block, format)?;
         }
-        let new = decoder.decoded_ns() - reported;
+        decoded = decoded_ns;
+        let new = decoded - reported;
         if new >= REPORT_NS {
             heard(new);
             reported += new;
         }
-    }
-    heard(decoder.decoded_ns() - reported);
+        Ok::<_, Failure>(lanes.iter().any(|lane| lane.room > 0))
+    })?;
+    heard(decoded - reported);
     lanes
         .into_iter()
         .map(|lane| Ok((lane.channel, lane.finish(spec.normalize)?)))

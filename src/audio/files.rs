@@ -113,6 +113,7 @@ impl<'a> Files<'a> {
             number: file,
             raw,
             label,
+            ahead: self.found.entries.len() < rayon::current_num_threads(),
         };
         let outcome = convert::convert(&job, self.spec, folder, heard)?;
         let row = described(row, outcome.info);

@@ -10,6 +10,7 @@
 //! of them yields to what its file says, and `fallback` asks `ffmpeg` for what is refused or doubted.
 
 mod aac;
+mod ahead;
 mod aiff;
 mod block;
 mod clip;

@@ -101,9 +101,11 @@ impl Head {
         let audio = track::find(&tracks)?;
         let delay_ns = audio.delay_ns.filter(|&ns| ns > 0);
         let opus_skip = audio.codec.opus_skip().filter(|&skip| skip > 0);
-        let (source, skip) = match (delay_ns, opus_skip) {
-            (Some(ns), _) => ("codec delay", audio.in_samples(ns)),
-            (_, skip) => ("Opus header", skip.unwrap_or(0)),
+        // ffmpeg's writer counts the delay of Opus at the rate of what was encoded: its own header has
+        // it at 48 kHz.
+        let (source, skip) = match (opus_skip, delay_ns) {
+            (Some(skip), _) => ("Opus header", skip),
+            (None, ns) => ("codec delay", ns.map_or(0, |ns| audio.in_samples(ns))),
         };
         let mut track = Track::new(0);
         track.with_codec_params(CodecParameters::Audio(audio.codec.params.clone()));
