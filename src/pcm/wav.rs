@@ -1,7 +1,7 @@
 //! Mono PCM16 WAV files, read whole or a block at a time, and written as the samples come.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,9 @@ pub const MAX_READ_SAMPLES: u64 = 1 << 30;
 
 /// Most samples that a WAV file of ours holds: its sizes are 32-bit byte counts.
 pub const MAX_FILE_SAMPLES: u64 = (u32::MAX as u64 - 1024) / 2;
+
+/// Samples that are read at a time.
+const READ_SAMPLES: usize = 1 << 15;
 
 /// Reads a whole clip.
 ///
@@ -44,8 +47,13 @@ pub fn write(path: &Path, rate: SampleRate, samples: &[i16]) -> Result<(), PcmEr
 /// Reads a clip a block at a time, so that its length costs no memory.
 pub struct Reader {
     path: PathBuf,
-    inner: hound::WavReader<BufReader<File>>,
+    file: File,
+    rate: SampleRate,
+    /// Where the samples start in the file.
+    start: u64,
+    samples: u64,
     left: u64,
+    bytes: Vec<u8>,
 }
 
 impl Reader {
@@ -54,14 +62,12 @@ impl Reader {
     /// # Errors
     /// A file that is not there, not WAV, not mono PCM16, or shorter than its header says.
     pub fn open(path: &Path) -> Result<Reader, PcmError> {
-        let file = File::open(path).map_err(|source| PcmError::io(path, source))?;
-        let bytes = file
-            .metadata()
-            .map_err(|source| PcmError::io(path, source))?
-            .len();
-        let inner = hound::WavReader::new(BufReader::with_capacity(1 << 16, file))
+        let io = |source| PcmError::io(path, source);
+        let file = File::open(path).map_err(io)?;
+        let bytes = file.metadata().map_err(io)?.len();
+        let header = hound::WavReader::new(BufReader::new(file))
             .map_err(|reason| wav_error(path, reason))?;
-        let spec = inner.spec();
+        let (spec, samples) = (header.spec(), u64::from(header.len()));
         if spec.channels != 1
             || spec.bits_per_sample != 16
             || spec.sample_format != hound::SampleFormat::Int
@@ -74,32 +80,39 @@ impl Reader {
                 ),
             });
         }
-        let left = u64::from(inner.len());
-        if left > bytes / 2 {
+        if samples > bytes / 2 {
             // A header that promises more than the file's size must not make anyone allocate it.
             return Err(PcmError::Truncated {
                 path: path.display().to_string(),
-                promised: left,
+                promised: samples,
                 found: bytes.saturating_sub(44) / 2,
             });
         }
+        let mut behind_header = header.into_inner();
+        let start = behind_header.stream_position().map_err(io)?;
+        let mut file = behind_header.into_inner();
+        file.seek(SeekFrom::Start(start)).map_err(io)?;
         Ok(Reader {
             path: path.to_owned(),
-            inner,
-            left,
+            file,
+            rate: SampleRate(spec.sample_rate),
+            start,
+            samples,
+            left: samples,
+            bytes: Vec::new(),
         })
     }
 
     /// The sample rate.
     #[must_use]
     pub fn rate(&self) -> SampleRate {
-        SampleRate(self.inner.spec().sample_rate)
+        self.rate
     }
 
     /// The number of samples.
     #[must_use]
     pub fn samples(&self) -> u64 {
-        u64::from(self.inner.len())
+        self.samples
     }
 
     /// Appends up to `most` samples to `out`; false when there were none left.
@@ -110,38 +123,51 @@ impl Reader {
         if self.left == 0 {
             return Ok(false);
         }
-        let count = usize::try_from(self.left).map_or(most, |left| left.min(most));
+        let mut count = usize::try_from(self.left).map_or(most, |left| left.min(most));
         out.reserve(count);
-        let promised = self.samples();
-        for sample in self.inner.samples::<i16>().take(count) {
-            match sample {
-                Ok(sample) => out.push(sample),
-                Err(hound::Error::IoError(source)) if is_early_end(&source) => {
-                    return Err(PcmError::Truncated {
-                        path: self.path.display().to_string(),
-                        promised,
-                        found: promised - self.left,
-                    });
-                }
-                Err(reason) => return Err(wav_error(&self.path, reason)),
+        while count > 0 {
+            let part = count.min(READ_SAMPLES);
+            self.bytes.resize(part * 2, 0);
+            let filled = self.fill()?;
+            let (samples, _) = self.bytes[..filled].as_chunks();
+            out.extend(samples.iter().map(|&sample| i16::from_le_bytes(sample)));
+            self.left -= samples.len() as u64;
+            if samples.len() < part {
+                return Err(PcmError::Truncated {
+                    path: self.path.display().to_string(),
+                    promised: self.samples,
+                    found: self.samples - self.left,
+                });
             }
-            self.left -= 1;
+            count -= part;
         }
         Ok(true)
     }
-}
 
-impl Reader {
+    /// Fills the buffer as far as the file reaches, and says how far.
+    fn fill(&mut self) -> Result<usize, PcmError> {
+        let mut filled = 0;
+        while filled < self.bytes.len() {
+            match self.file.read(&mut self.bytes[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(PcmError::io(&self.path, e)),
+            }
+        }
+        Ok(filled)
+    }
+
     /// The samples of `range`, which must lie within the clip.
     ///
     /// # Errors
     /// As for [`Reader::next_block`].
     pub fn read_range(&mut self, range: Range<u64>) -> Result<Vec<i16>, PcmError> {
-        let start = u32::try_from(range.start).unwrap_or(u32::MAX);
-        self.inner
-            .seek(start)
+        let at = self.start.saturating_add(range.start.saturating_mul(2));
+        self.file
+            .seek(SeekFrom::Start(at))
             .map_err(|source| PcmError::io(&self.path, source))?;
-        self.left = self.samples().saturating_sub(range.start);
+        self.left = self.samples.saturating_sub(range.start);
         let mut samples = Vec::new();
         let count = range.end.saturating_sub(range.start);
         self.next_block(usize::try_from(count).unwrap_or(usize::MAX), &mut samples)?;
