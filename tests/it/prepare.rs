@@ -64,7 +64,7 @@ fn a_folder_becomes_a_trace_that_checks() {
     assert_eq!(names, ["audio", "calls.vtrace"], "nothing else is left");
     desk.voicelt("trace check calls.vtrace")
         .exits(0)
-        .says("well, with 3 sessions and 3 clips");
+        .says("valid, with 3 sessions and 3 clips");
 }
 
 #[test]

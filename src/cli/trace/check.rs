@@ -45,7 +45,7 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<()> {
         ));
     }
     let well = format!(
-        "{}: well, with {} sessions and {} clips; content {}\n",
+        "{}: valid, with {} sessions and {} clips; content {}\n",
         bundle.dir.display(),
         extent.sessions,
         bundle.clips.len(),

@@ -16,7 +16,7 @@ from voicelt.collector import LoadTestCollector
 from voicelt.config import LoadTestConfig, Settings, TestScenario
 from voicelt.errors import command_failed
 
-# Exit codes of runs that have results: well, not to be trusted, a check not met, and stopped.
+# Exit codes of runs that have results: success, not to be trusted, a check not met, and stopped.
 _WITH_RESULTS = (0, 4, 99, 130, 143)
 _READ_BYTES = 65_536
 
