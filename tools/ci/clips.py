@@ -35,6 +35,8 @@ PLACE = 0.05
 # What may be left of the sum of squares, in dB: lossless codecs leave the rounding to 16 bits, and decoders of lossy
 # codecs the rounding of their own.
 SNR = 45.0
+# What rounding to 16 bits may leave of the quietest audio, as a root mean square.
+ROUNDING = 0.5 / 32_768
 # Quieter audio is compared by length only.
 QUIET = 1e-4
 # Files of the tool's own that must come to be, so that it is noticed when encoders are missing.
@@ -203,8 +205,10 @@ def compare(ours: np.ndarray, theirs: np.ndarray, highest_hz: float) -> str | No
     part = -np.sum(weight * omega * phase) / np.sum(weight * omega**2)
     if abs(whole + part) > PLACE:
         return f"{whole + part:+.2f} samples away from its place"
-    left = np.sum(np.abs(np.where(inside, a - b, 0)) ** 2)
-    snr = 10 * np.log10(np.sum(np.abs(np.where(inside, b, 0)) ** 2) / max(left, 1e-30))
+    rest, wanted = (np.fft.irfft(np.where(inside, x, 0), size)[:count] for x in (a - b, b))
+    if np.sqrt(np.mean(rest**2)) < ROUNDING:
+        return None
+    snr = 10 * np.log10(np.sum(wanted**2) / np.sum(rest**2))
     return f"SNR of {snr:.1f} dB" if snr < SNR else None
 
 
