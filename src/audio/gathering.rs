@@ -6,8 +6,8 @@ use std::path::Path;
 use super::files::{Files, Made};
 use super::kept::Kept;
 use super::library_error::AudioError;
-use super::made_up;
 use super::pool::Pool;
+use super::synthetic;
 use super::transcripts::Said;
 use crate::trace::model::{ClipRow, SourceRow};
 use crate::trace::writer::Buffered;
@@ -21,7 +21,7 @@ const REASONS: usize = 3;
 /// A clip, and where it is from: in few bytes, since each is kept to the end.
 struct Listed {
     clip: Kept,
-    /// The number of its first file, or of made-up audio, which is counted on behind the files.
+    /// The number of its first file, or of synthetic audio, which is counted on behind the files.
     origin: u32,
     /// The row of the table of transcripts that says what is said in it.
     said: Option<u32>,
@@ -106,7 +106,7 @@ impl<'a> Gathering<'a> {
         number
     }
 
-    /// Makes up what is to be made up, and ends the tables.
+    /// Synthesises what is to be, and ends the tables.
     ///
     /// # Errors
     /// No clips, a clip or a table that cannot be written.
@@ -116,7 +116,7 @@ impl<'a> Gathering<'a> {
             return Err(none_converted(&self.pool));
         }
         for (number, &synth) in spec.synth.iter().enumerate() {
-            let clip = Kept::of(&made_up::clip(synth, number, folder)?);
+            let clip = Kept::of(&synthetic::clip(synth, number, folder)?);
             let origin = self.files.found.entries.len() + number;
             clip.map(|clip| self.add(clip, origin as u32, None));
         }
@@ -148,7 +148,7 @@ impl<'a> Gathering<'a> {
             let origin = listed.origin as usize;
             let source = match files.found.entries.get(origin) {
                 Some(entry) => files.found.name(entry),
-                None => made_up::name(spec.synth[origin - files.found.entries.len()]),
+                None => synthetic::name(spec.synth[origin - files.found.entries.len()]),
             };
             table.push(listed.clip.row(number, source, transcript))?;
         }

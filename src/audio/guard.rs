@@ -248,10 +248,8 @@ fn seconds(ns: i64) -> String {
 
 fn named(format: BlockFormat) -> String {
     let BlockFormat { rate_hz, layout } = format;
-    match layout.channels() {
-        1 => format!("{rate_hz} Hz, 1 channel"),
-        n => format!("{rate_hz} Hz, {n} channels"),
-    }
+    let channels = counted(u64::from(layout.channels()), "channel");
+    format!("{rate_hz} Hz, {channels}")
 }
 
 #[cfg(test)]

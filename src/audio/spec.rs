@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn made_up_audio_is_read_with_its_length() {
+    fn synthetic_audio_is_read_with_its_length() {
         let spec: SynthSpec = "speech-like:1.5".parse().unwrap();
         let expected = SynthSpec {
             signal: Signal::SpeechLike,

@@ -10,7 +10,7 @@ use crate::pcm::synth::{self, Signal};
 use crate::trace::model::{ClipRow, SpeechMethod};
 use crate::units::{Human, SampleRate, Samples};
 
-/// Makes up the clip `synth` in the bundle `folder`. `number` is its place among the made-up clips:
+/// Makes the clip `synth` in the bundle `folder`. `number` is its place among the synthetic clips:
 /// each is seeded by it, so that two of a kind differ.
 pub(super) fn clip(synth: SynthSpec, number: usize, folder: &Path) -> Result<ClipRow, AudioError> {
     let samples = Samples::in_ns(synth.duration_ns, SampleRate::PREPARED);
@@ -31,7 +31,7 @@ pub(super) fn clip(synth: SynthSpec, number: usize, folder: &Path) -> Result<Cli
     clip.finish()?.keep(folder, speech, &name(synth))
 }
 
-/// The name that a made-up clip has in place of a source file.
+/// The name that a synthetic clip has in place of a source file.
 pub(super) fn name(synth: SynthSpec) -> String {
     format!("synth:{}:{}", synth.signal.name(), Human(synth.duration_ns))
 }
