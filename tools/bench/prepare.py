@@ -3,11 +3,12 @@
 
     tools/bench/prepare.py [--voicelt PATH] [--rounds N] [--seconds S] [--clips N]
 
-Prints two Markdown tables:
+Prints three Markdown tables:
 
 1. One long file (44.1 kHz stereo to 16 kHz mono) per format, one thread each: `voicelt prepare`
    against ffmpeg with soxr at 28 bits, whose quality is comparable, and against its default.
-2. Many short MP3 clips: `voicelt prepare` on all cores against `xargs -P2` over ffmpeg.
+2. The same files with as many threads as each program wants on this machine.
+3. Many short MP3 clips: `voicelt prepare` on all cores against `xargs -P2` over ffmpeg.
 
 The sides take turns (A B C, A B C, ...), so that a machine that is busy for a while slows all of
 them; medians are compared. Needs ffmpeg with libsoxr, libvorbis and libmp3lame. Everything is made
@@ -80,25 +81,35 @@ def geometric_mean(ratios):
 def long_files(arguments, folder):
     source = folder / "long.wav"
     quiet(ffmpeg("-f", "lavfi", "-i", SOUND, "-t", arguments.seconds, "-c:a", "pcm_s16le", source))
+    files = {}
+    for name, (extension, options) in FORMATS.items():
+        files[name] = folder / f"long.{extension}"
+        if extension != "wav":
+            quiet(ffmpeg("-i", source, *options, files[name]))
+    for title, ours, theirs in (
+        ("one thread", ["--jobs", "1"], ["-threads", "1"]),
+        ("all cores", [], []),
+    ):
+        print(f"One file of {arguments.seconds} s, 44.1 kHz stereo, {title}. "
+              f"Medians of {arguments.rounds} rounds.\n")
+        compare(arguments, folder, files, ours, theirs)
+        print()
+
+
+def compare(arguments, folder, files, ours, theirs):
     bundle = folder / "long.vtrace"
     wav = folder / "out.wav"
-    print(f"One file of {arguments.seconds} s, 44.1 kHz stereo, one thread. "
-          f"Medians of {arguments.rounds} rounds.\n")
+    to_mono = ("-ac", "1", "-ar", "16000", wav)
+    clean = lambda: (shutil.rmtree(bundle, ignore_errors=True), wav.unlink(missing_ok=True))
     print("| format | voicelt | ffmpeg soxr 28 | ratio | ffmpeg default | ratio |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     against_soxr, against_default = [], []
-    for name, (extension, options) in FORMATS.items():
-        file = source
-        if extension != "wav":
-            file = folder / f"long.{extension}"
-            quiet(ffmpeg("-i", source, *options, file))
-        to_mono = ("-ac", "1", "-ar", "16000", wav)
+    for name, file in files.items():
         sides = {
-            "voicelt": [arguments.voicelt, "prepare", str(file), "-o", str(bundle), "--jobs", "1"],
-            "soxr": ffmpeg("-threads", "1", "-i", file, "-af", SOXR, *to_mono),
-            "default": ffmpeg("-threads", "1", "-i", file, *to_mono),
+            "voicelt": [arguments.voicelt, "prepare", str(file), "-o", str(bundle), *ours],
+            "soxr": ffmpeg(*theirs, "-i", file, "-af", SOXR, *to_mono),
+            "default": ffmpeg(*theirs, "-i", file, *to_mono),
         }
-        clean = lambda: (shutil.rmtree(bundle, ignore_errors=True), wav.unlink(missing_ok=True))
         taken = medians(arguments.rounds, sides, clean)
         against_soxr.append(taken["voicelt"] / taken["soxr"])
         against_default.append(taken["voicelt"] / taken["default"])
@@ -133,7 +144,7 @@ def short_clips(arguments, folder):
         out.mkdir()
 
     taken = medians(arguments.rounds, sides, clean)
-    print(f"\n{arguments.clips} MP3 clips of 1 to 4 s. Medians of {arguments.rounds} rounds.\n")
+    print(f"{arguments.clips} MP3 clips of 1 to 4 s. Medians of {arguments.rounds} rounds.\n")
     print("| | seconds | clips a second |")
     print("| --- | ---: | ---: |")
     for side, name in (("voicelt", "voicelt prepare"), ("xargs", "xargs -P2 ffmpeg")):
