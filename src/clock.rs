@@ -7,12 +7,12 @@
     reason = "the only place that reads a clock"
 )]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::units::{Epoch, NS_PER_S, RunTime};
+
+#[cfg(test)]
+pub(crate) mod manual;
 
 /// Reads the time since a run's epoch.
 pub trait Clock: Clone + Send + 'static {
@@ -53,48 +53,49 @@ pub fn epoch_in(ns: i64) -> Epoch {
     }
 }
 
-/// The real clock of a run.
+/// The clock of a run.
 #[derive(Debug, Clone)]
-pub struct RunClock {
-    epoch_monotonic_ns: i64,
+pub struct RunClock(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// The system's, and its time at the epoch.
+    System(i64),
+    #[cfg(test)]
+    Manual(manual::ManualClock),
 }
 
 impl RunClock {
     /// A clock that counts from `epoch`.
     #[must_use]
     pub fn new(epoch: &Epoch) -> RunClock {
-        RunClock {
-            epoch_monotonic_ns: epoch.monotonic_ns,
-        }
+        RunClock(Kind::System(epoch.monotonic_ns))
+    }
+
+    /// A clock that a test moves.
+    #[cfg(test)]
+    pub(crate) fn manual(clock: &manual::ManualClock) -> RunClock {
+        RunClock(Kind::Manual(clock.clone()))
     }
 
     /// `at` as the system's monotonic time in nanoseconds, for absolute timers.
     #[must_use]
     pub fn monotonic_of(&self, at: RunTime) -> i64 {
-        self.epoch_monotonic_ns.saturating_add(at.0)
+        match &self.0 {
+            Kind::System(epoch_ns) => epoch_ns.saturating_add(at.0),
+            #[cfg(test)]
+            Kind::Manual(_) => at.0,
+        }
     }
 }
 
 impl Clock for RunClock {
     fn now(&self) -> RunTime {
-        RunTime(monotonic_ns() - self.epoch_monotonic_ns)
-    }
-}
-
-/// A clock that stands still until told otherwise; for tests.
-#[derive(Debug, Clone, Default)]
-pub struct ManualClock(Arc<AtomicI64>);
-
-impl ManualClock {
-    /// Moves the clock to `at`.
-    pub fn set(&self, at: RunTime) {
-        self.0.store(at.0, Ordering::SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> RunTime {
-        RunTime(self.0.load(Ordering::SeqCst))
+        match &self.0 {
+            Kind::System(epoch_ns) => RunTime(monotonic_ns() - epoch_ns),
+            #[cfg(test)]
+            Kind::Manual(clock) => clock.now(),
+        }
     }
 }
 
@@ -140,13 +141,5 @@ mod tests {
             clock.monotonic_of(RunTime(7)) - clock.monotonic_of(RunTime(0)),
             7
         );
-    }
-
-    #[test]
-    fn a_manual_clock_is_shared_by_its_clones() {
-        let clock = ManualClock::default();
-        let other = clock.clone();
-        clock.set(RunTime(42));
-        assert_eq!(other.now(), RunTime(42));
     }
 }

@@ -23,14 +23,14 @@
 //! use voicelt::live::gauges::Gauges;
 //! use voicelt::replay::phases::Phases;
 //! use voicelt::replay::plan::Shape;
-//! use voicelt::replay::{Gateway, Replay, ReplaySpec, Stop, Traffic, sketch, trace_ref};
+//! use voicelt::replay::{Gateway, Replay, ReplaySpec, Stop, Traffic, plan_extent, trace_ref};
 //! use voicelt::report::Summary;
 //! use voicelt::results::manifest::{ExitReason, RunManifest};
 //! use voicelt::results::reader::RunDir;
 //! use voicelt::results::writer::{RunWriter, write_manifest};
 //! use voicelt::trace::stream::Bundle;
 //! use voicelt::units::{NS_PER_S, RunTime};
-//! use voicelt::wire::channel::TlsOptions;
+//! use voicelt::transport::channel::TlsOptions;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // Any gateway that serves the protocol; here the reference gateway in this process.
@@ -41,7 +41,7 @@
 //! let bundle = Arc::new(Bundle::open("traces/demo.vtrace".as_ref())?);
 //! let shape = Shape { limit: Some(2), ..Shape::default() };
 //! let first = RunTime(NS_PER_S / 10);
-//! let plan = sketch::plan(&bundle, &shape, first)?;
+//! let plan = plan_extent::plan(&bundle, &shape, first)?;
 //! let spec = ReplaySpec {
 //!     phases: Phases::steady(first..RunTime(60 * NS_PER_S)),
 //!     ..ReplaySpec::default()
@@ -85,6 +85,7 @@ pub mod campaign;
 pub mod cli;
 pub mod clock;
 pub mod conversation;
+pub mod dialect;
 pub mod doctor;
 pub mod fence;
 pub mod gateway;
@@ -96,5 +97,5 @@ pub mod report;
 pub mod results;
 pub mod table;
 pub mod trace;
+pub mod transport;
 pub mod units;
-pub mod wire;

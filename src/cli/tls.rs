@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::stderr::say;
-use crate::wire::channel::{ClientIdentity, TlsOptions};
+use crate::transport::channel::{ClientIdentity, TlsOptions};
 
 /// What is said of TLS to a gateway.
 #[derive(Debug, Clone, clap::Args)]

@@ -118,6 +118,13 @@ impl Attribution {
         }
     }
 
+    /// Whether the first message of utterance `turn` was sent.
+    #[must_use]
+    pub fn has_begun(&self, turn: usize) -> bool {
+        let utterance = self.utterances.get(turn);
+        utterance.is_some_and(|utterance| utterance.sending != Sending::Planned)
+    }
+
     /// All speech of utterance `turn` was sent.
     pub fn sent_whole(&mut self, turn: usize) {
         let is_of_another =

@@ -4,12 +4,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use h2::{Ping, PingPong};
 use tokio::task::JoinSet;
 
 use super::health::{self, Answer};
 use crate::clock::monotonic_ns;
-use crate::wire::channel::{Channel, ConnectError, Connector, TlsFacts};
+use crate::transport::channel::{Channel, ConnectError, Connector, TlsFacts, answers};
 
 /// Most addresses of a name that are tried.
 pub const MOST_TRIED: usize = 8;
@@ -95,10 +94,13 @@ async fn ask(channel: Channel, connector: &Connector, headers: &[(String, String
     driving.spawn(channel.driver);
     let mut round_trips_ns = Vec::new();
     if let Some(mut ping) = channel.ping {
-        while round_trips_ns.len() < PINGS
-            && let Some(ns) = round_trip_ns(&mut ping).await
-        {
-            round_trips_ns.push(ns);
+        while round_trips_ns.len() < PINGS {
+            let begun = monotonic_ns();
+            let answered = tokio::time::timeout(PING_PATIENCE, answers(&mut ping)).await;
+            if answered != Ok(true) {
+                break;
+            }
+            round_trips_ns.push(monotonic_ns() - begun);
         }
     }
     Shown {
@@ -107,10 +109,4 @@ async fn ask(channel: Channel, connector: &Connector, headers: &[(String, String
         round_trips_ns,
         health: health::ask(channel.streams, connector.endpoint(), headers).await,
     }
-}
-
-async fn round_trip_ns(ping: &mut PingPong) -> Option<i64> {
-    let begun = monotonic_ns();
-    let answered = tokio::time::timeout(PING_PATIENCE, ping.ping(Ping::opaque())).await;
-    matches!(answered, Ok(Ok(_))).then(|| monotonic_ns() - begun)
 }

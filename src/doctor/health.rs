@@ -12,9 +12,10 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 use crate::clock::wall_ns;
-use crate::wire::channel::Endpoint;
-use crate::wire::frame::{ACCEPTED_ENCODINGS, FrameReader, frame_message};
-use crate::wire::status::GrpcStatus;
+use crate::dialect::grpc::frame;
+use crate::transport::channel::Endpoint;
+use crate::transport::grpc::{FrameReader, request};
+use crate::transport::status::GrpcStatus;
 
 const PATH: &str = "/grpc.health.v1.Health/Check";
 /// How long the answer may take.
@@ -80,20 +81,16 @@ async fn answered(
     headers: &[(String, String)],
     answer: &mut Answer,
 ) -> Result<Health, String> {
-    let mut request = http::Request::post(format!("{endpoint}{PATH}"))
-        .header("content-type", "application/grpc")
-        .header("grpc-accept-encoding", ACCEPTED_ENCODINGS)
-        .header("te", "trailers");
-    for (name, value) in headers {
-        request = request.header(name, value);
-    }
-    let request = request.body(()).map_err(|e| e.to_string())?;
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let request = request(endpoint, PATH, headers)?;
     let mut streams = streams.ready().await.map_err(broken)?;
     let opened = streams.send_request(request, false);
     let (response, mut stream) = opened.map_err(broken)?;
     answer.room_bytes = room(&mut stream).await;
     answer.is_at_least = answer.room_bytes == Some(ROOM);
-    let question = frame_message(&HealthCheckRequest::default());
+    let question = frame(&HealthCheckRequest::default());
     let sent = stream.send_data(question, true);
     sent.map_err(broken)?;
     let (head, body) = response.await.map_err(broken)?.into_parts();

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::message;
 use super::metrics::GatewayGauges;
 use super::model::{Part, plan_answer};
 use super::outbox::{Broken, Outbox};
@@ -15,7 +14,7 @@ use super::speech::Voices;
 use super::tally::Tally;
 use super::turn::Turn;
 use crate::clock::monotonic_ns;
-use crate::wire::voice_workflow::EventType;
+use crate::conversation::message::ServerMessage;
 
 /// The stream of a turn's generator that noise is drawn from, so that without noise nothing changes.
 const NOISE: u64 = 1;
@@ -30,10 +29,10 @@ pub(super) async fn give(
     let mut rng = turn.rng.clone();
     rng.set_stream(NOISE);
     server_turn(shared, outbox, voices, turn).await?;
-    outbox.send(message::event(EventType::Listening)).await?;
+    outbox.send(ServerMessage::TurnEnded).await?;
     if rng.random_bool(shared.spec.stray_interims) {
         let noise = script::draw_noise(&mut rng);
-        outbox.send(message::transcript(noise)).await?;
+        outbox.send(ServerMessage::Transcript(noise)).await?;
     }
     Ok(())
 }
@@ -49,17 +48,19 @@ async fn server_turn(
     let plan = plan_answer(&shared.spec.model, &mut turn.rng);
     if let Some(ended_ns) = turn.ended_ns {
         // The final transcript repeats the last interim one; only PROCESSING tells them apart.
-        outbox.send(message::transcript(turn.text.clone())).await?;
+        outbox
+            .send(ServerMessage::Transcript(turn.text.clone()))
+            .await?;
         sleep_until(ended_ns.saturating_add(plan.asr_final_delay_ns)).await;
     }
     let mut times = Times::begin(&shared.gauges, turn.ended_ns);
-    outbox.send(message::transcript(turn.text)).await?;
-    outbox.send(message::event(EventType::Processing)).await?;
+    outbox.send(ServerMessage::Transcript(turn.text)).await?;
+    outbox.send(ServerMessage::Processing).await?;
     if fails {
         Tally::count(&shared.tally.errors);
         Tally::count(&shared.gauges.failed);
         let text = "injected failure of the language model".to_owned();
-        return outbox.send(message::error(text)).await;
+        return outbox.send(ServerMessage::Error(text)).await;
     }
     // First come, first served; nobody closes the semaphore.
     let mut slot = shared.slots.acquire().await.ok();
@@ -74,7 +75,7 @@ async fn server_turn(
         match step.part {
             Part::Text(text) => {
                 times.text();
-                outbox.send(message::llm_text(text)).await?;
+                outbox.send(ServerMessage::Text(text)).await?;
             }
             Part::Speech {
                 audio_ns,
@@ -82,10 +83,10 @@ async fn server_turn(
             } => {
                 times.speech();
                 if announced {
-                    outbox.send(message::event(EventType::Speaking)).await?;
+                    outbox.send(ServerMessage::Speaking).await?;
                 }
                 for pcm in voices.pieces(take, audio_ns) {
-                    outbox.send(message::audio(pcm)).await?;
+                    outbox.send(ServerMessage::Audio(pcm)).await?;
                 }
             }
         }

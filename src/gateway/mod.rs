@@ -11,7 +11,6 @@ pub mod distribution;
 pub mod embedded;
 mod endpoint;
 mod inbox;
-mod message;
 pub mod metrics;
 pub mod model;
 mod outbox;

@@ -1,9 +1,8 @@
 //! The gateway's side of a stream: messages out, as fast as the caller takes them.
 
 use tokio::sync::mpsc;
-use tonic::Status;
 
-use crate::wire::voice_workflow::ServerMessage;
+use crate::conversation::message::ServerMessage;
 
 /// Why a stream ended before its end.
 #[derive(Debug)]
@@ -14,17 +13,15 @@ pub(super) enum Broken {
     Refused(String),
 }
 
-impl From<Status> for Broken {
-    fn from(_: Status) -> Broken {
-        Broken::Gone
-    }
-}
+/// Why the gateway ends a stream that the caller did not end.
+#[derive(Debug)]
+pub(super) struct Abort(pub(super) &'static str);
 
 /// Where the server's messages go; waits while the caller does not take them.
-pub(super) struct Outbox(mpsc::Sender<Result<ServerMessage, Status>>);
+pub(super) struct Outbox(mpsc::Sender<Result<ServerMessage, Abort>>);
 
 impl Outbox {
-    pub(super) fn new(messages: mpsc::Sender<Result<ServerMessage, Status>>) -> Outbox {
+    pub(super) fn new(messages: mpsc::Sender<Result<ServerMessage, Abort>>) -> Outbox {
         Outbox(messages)
     }
 
@@ -37,9 +34,9 @@ impl Outbox {
         let _ = self.0.try_send(Ok(message));
     }
 
-    /// Ends the stream with `status`.
-    pub(super) async fn abort(&self, status: Status) {
-        // A caller that has gone needs no status.
-        let _ = self.0.send(Err(status)).await;
+    /// Ends the stream as unavailable, and says why.
+    pub(super) async fn abort(&self, reason: &'static str) {
+        // A caller that has gone needs no reason.
+        let _ = self.0.send(Err(Abort(reason))).await;
     }
 }

@@ -14,9 +14,9 @@ use super::metrics::GatewayGauges;
 use super::model::ModelSpec;
 use super::service::{Service, Shared};
 use super::tally::GatewayReport;
+use crate::dialect::voice_workflow::voice_gateway_server::VoiceGatewayServer;
 use crate::table::TableError;
 use crate::units::NS_PER_MS;
-use crate::wire::voice_workflow::voice_gateway_server::VoiceGatewayServer;
 
 /// How long calls may go on after the shutdown began.
 const DRAIN: Duration = Duration::from_secs(2);

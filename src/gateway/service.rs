@@ -6,21 +6,23 @@ use std::task::{Context, Poll};
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio_stream::Stream;
+use tokio_stream::{Stream, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::arrivals::ArrivalsSink;
 use super::inbox::Inbox;
 use super::metrics::GatewayGauges;
-use super::outbox::Outbox;
+use super::outbox::{Abort, Broken, Outbox};
 use super::server::GatewaySpec;
 use super::session;
 use super::speech::Speech;
 use super::tally::Tally;
+use crate::conversation::message::ServerMessage;
+use crate::dialect::stream_audio::client_message;
+use crate::dialect::voice_workflow as proto;
+use crate::dialect::voice_workflow::voice_gateway_server::VoiceGateway;
 use crate::units::SampleRate;
-use crate::wire::voice_workflow::voice_gateway_server::VoiceGateway;
-use crate::wire::voice_workflow::{ClientMessage, ServerMessage};
 
 /// Messages of one stream that may wait for the transport.
 const REPLIES: usize = 64;
@@ -64,15 +66,19 @@ pub(super) struct Service(pub(super) Arc<Shared>);
 /// The server's messages of one stream. Dropping it (the caller cancelled, the connection broke)
 /// aborts the session.
 pub(super) struct Replies {
-    messages: mpsc::Receiver<Result<ServerMessage, Status>>,
+    messages: mpsc::Receiver<Result<ServerMessage, Abort>>,
     _session: JoinSet<()>,
 }
 
 impl Stream for Replies {
-    type Item = Result<ServerMessage, Status>;
+    type Item = Result<proto::ServerMessage, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.messages.poll_recv(cx)
+        let next = std::task::ready!(self.messages.poll_recv(cx));
+        Poll::Ready(next.map(|message| match message {
+            Ok(message) => Ok(message.into()),
+            Err(Abort(reason)) => Err(Status::unavailable(reason)),
+        }))
     }
 }
 
@@ -82,12 +88,16 @@ impl VoiceGateway for Service {
 
     async fn stream_audio(
         &self,
-        request: Request<Streaming<ClientMessage>>,
+        request: Request<Streaming<proto::ClientMessage>>,
     ) -> Result<Response<Replies>, Status> {
         let run_id = request.metadata().get(RUN_ID_HEADER);
         let run_id = run_id.and_then(|id| id.to_str().ok()).unwrap_or_default();
         let run_id = run_id.to_owned();
-        let inbox = Inbox::new(Arc::clone(&self.0), request.into_inner(), run_id);
+        let messages = request.into_inner().map(|message| match message {
+            Ok(message) => Ok(client_message(message)),
+            Err(_) => Err(Broken::Gone),
+        });
+        let inbox = Inbox::new(Arc::clone(&self.0), Box::pin(messages), run_id);
         let (replies, messages) = mpsc::channel(REPLIES);
         let mut session = JoinSet::new();
         // A task of its own: messages are read and stamped while the transport cannot take answers.

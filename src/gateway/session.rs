@@ -9,18 +9,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tonic::Status;
-
+use super::answer;
 use super::endpoint::{Endpointer, Heard};
 use super::inbox::Inbox;
 use super::outbox::{Broken, Outbox};
 use super::service::Shared;
 use super::tally::Tally;
 use super::turn::{Turn, Utterance};
-use super::{answer, message};
+use crate::conversation::message::{ClientMessage, ServerMessage, Start};
 use crate::units::{SampleRate, Samples};
-use crate::wire::voice_workflow::client_message::Content;
-use crate::wire::voice_workflow::{EventType, VoiceConfig};
 
 /// Utterances that may wait for their answer; with more, the stream is not read on.
 const MOST_WAITING: usize = 16;
@@ -39,10 +36,10 @@ pub(super) async fn run(shared: Arc<Shared>, mut inbox: Inbox, outbox: Outbox) {
             }
         }
         () = limit(shared.spec.cut_streams_after_ns) => {
-            outbox.abort(Status::unavailable("the stream was cut off for its age")).await;
+            outbox.abort("the stream was cut off for its age").await;
         }
         () = shared.stop.cancelled() => {
-            outbox.abort(Status::unavailable("the gateway is shutting down")).await;
+            outbox.abort("the gateway is shutting down").await;
         }
     }
 }
@@ -61,7 +58,7 @@ async fn serve(shared: &Shared, inbox: &mut Inbox, outbox: &Outbox) -> Result<()
         Err(Broken::Refused(reason)) => {
             Tally::count(&shared.tally.errors);
             Tally::count(&shared.gauges.failed);
-            outbox.send(message::error(reason)).await
+            outbox.send(ServerMessage::Error(reason)).await
         }
         ended => ended,
     }
@@ -69,12 +66,12 @@ async fn serve(shared: &Shared, inbox: &mut Inbox, outbox: &Outbox) -> Result<()
 
 /// Holds the conversation of one stream to its end.
 async fn converse(shared: &Shared, inbox: &mut Inbox, outbox: &Outbox) -> Result<(), Broken> {
-    let Some(Content::Config(config)) = inbox.next().await? else {
+    let Some(ClientMessage::Start(start)) = inbox.next().await? else {
         let reason = "the stream did not begin with `config`; send it before audio or text";
         return Err(Broken::Refused(reason.to_owned()));
     };
-    let mut session = Session::new(shared, outbox, config)?;
-    outbox.send(message::event(EventType::Listening)).await?;
+    let mut session = Session::new(shared, outbox, start)?;
+    outbox.send(ServerMessage::TurnEnded).await?;
     let voices = shared.speech.at(session.rate);
     let mut answering = None;
     loop {
@@ -99,7 +96,7 @@ async fn converse(shared: &Shared, inbox: &mut Inbox, outbox: &Outbox) -> Result
             }
         }
     }
-    outbox.send(message::event(EventType::EndOfTurn)).await
+    outbox.send(ServerMessage::Done).await
 }
 
 /// The answer's end; waits for ever while there is none.
@@ -126,18 +123,14 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(
-        shared: &'a Shared,
-        outbox: &'a Outbox,
-        config: VoiceConfig,
-    ) -> Result<Session<'a>, Broken> {
-        let rate = match u32::try_from(config.sample_rate) {
+    fn new(shared: &'a Shared, outbox: &'a Outbox, start: Start) -> Result<Session<'a>, Broken> {
+        let rate = match u32::try_from(start.sample_rate_hz) {
             Ok(rate) if RATES_HZ.contains(&rate) => SampleRate(rate),
             _ => {
                 let (least, most) = (RATES_HZ.start(), RATES_HZ.end());
                 return Err(Broken::Refused(format!(
                     "sample rate {} Hz is not supported; configure {least} to {most} Hz",
-                    config.sample_rate
+                    start.sample_rate_hz
                 )));
             }
         };
@@ -146,7 +139,7 @@ impl<'a> Session<'a> {
         Ok(Session {
             shared,
             outbox,
-            session_id: config.session_id,
+            session_id: start.session_id,
             rate,
             endpointer,
             open: true,
@@ -161,18 +154,18 @@ impl<'a> Session<'a> {
     }
 
     /// Takes in the next message, `None` for the half-close.
-    fn hear(&mut self, message: Option<Content>, answering: bool) -> Result<(), Broken> {
+    fn hear(&mut self, message: Option<ClientMessage>, answering: bool) -> Result<(), Broken> {
         match message {
-            Some(Content::AudioChunk(pcm)) => {
+            Some(ClientMessage::Audio(pcm)) => {
                 for heard in self.endpointer.push(&pcm) {
                     self.notice(heard, answering);
                 }
             }
-            Some(Content::TextInput(text)) => {
+            Some(ClientMessage::Text(text)) => {
                 let turn = self.next_utterance().typed(text);
                 self.waiting.push_back(turn);
             }
-            Some(Content::Config(_)) => {
+            Some(ClientMessage::Start(_)) => {
                 let reason = "`config` came twice; send it once, first";
                 return Err(Broken::Refused(reason.to_owned()));
             }
@@ -196,7 +189,7 @@ impl<'a> Session<'a> {
                 // A server turn begins with its first transcript: not inside the one before.
                 if !answering && self.waiting.is_empty() {
                     let text = utterance.interim(self.heard_ns(samples));
-                    self.outbox.offer(message::transcript(text));
+                    self.outbox.offer(ServerMessage::Transcript(text));
                 }
                 self.current = Some(utterance);
             }

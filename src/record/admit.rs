@@ -5,8 +5,7 @@ use std::str::FromStr;
 use http::HeaderMap;
 use http::header::HeaderName;
 
-/// The method that is understood and recorded; all others just pass.
-pub const METHOD: &str = "/voice_workflow.VoiceGateway/StreamAudio";
+use crate::dialect::stream_audio::PATH;
 
 /// Metadata that can never be kept, since it lets others in.
 const SECRET: [&str; 5] = [
@@ -47,7 +46,8 @@ impl Admission {
     #[must_use]
     pub fn admits(&self, path: &str, headers: &HeaderMap, draw: f64) -> bool {
         let carries = |wanted: &HeaderValue| wanted.is_in(headers);
-        path == METHOD
+        // All other methods just pass.
+        path == PATH
             && (self.consent.is_empty() || self.consent.iter().any(carries))
             && !self.refuse.iter().any(carries)
             && draw < self.sample
@@ -136,7 +136,7 @@ mod tests {
             refuse: vec!["X-Line=payment".parse().unwrap()],
             ..Admission::default()
         };
-        let admits = |pairs: &[_]| admission.admits(METHOD, &headers(pairs), 0.0);
+        let admits = |pairs: &[_]| admission.admits(PATH, &headers(pairs), 0.0);
         assert!(admits(&[("x-consent", "yes")]));
         assert!(!admits(&[]));
         assert!(!admits(&[("x-consent", "no")]));
@@ -151,14 +151,14 @@ mod tests {
             sample: 0.25,
             ..Admission::default()
         };
-        let drawn = |draw| admission.admits(METHOD, &HeaderMap::new(), draw);
+        let drawn = |draw| admission.admits(PATH, &HeaderMap::new(), draw);
         let recorded = (0..100).filter(|n| drawn(f64::from(*n) / 100.0)).count();
         assert_eq!(recorded, 25);
         let none = Admission {
             sample: 0.0,
             ..Admission::default()
         };
-        assert!(!none.admits(METHOD, &HeaderMap::new(), 0.0));
+        assert!(!none.admits(PATH, &HeaderMap::new(), 0.0));
     }
 
     #[test]

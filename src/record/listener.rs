@@ -9,7 +9,7 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 
 use super::RecordError;
-use crate::wire::pem;
+use crate::transport::pem;
 
 /// A certificate chain and its key, PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,7 +30,7 @@ pub use sink::{Describe, Keep, Made, Sink, SinkSpec, Stopped, Written};
 pub use tap::Tap;
 
 use crate::trace::TraceError;
-use crate::wire::channel::ConnectError;
+use crate::transport::channel::ConnectError;
 
 /// Why nothing can be recorded, or recording had to end.
 #[derive(Debug, thiserror::Error)]

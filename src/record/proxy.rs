@@ -21,7 +21,7 @@ use super::listener::Identity;
 use super::relay::relay;
 use super::tap::Tap;
 use super::upstream::Upstream;
-use crate::wire::channel::{Connector, Endpoint, TlsOptions};
+use crate::transport::channel::{Connector, Endpoint, TlsOptions};
 
 /// How long a caller may take to begin.
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -14,8 +14,8 @@ use super::delay::Delays;
 use super::tap::CallTap;
 use super::upstream::Upstream;
 use crate::clock::monotonic_ns;
-use crate::wire::channel::Endpoint;
-use crate::wire::status::{GrpcStatus, UNAVAILABLE};
+use crate::transport::channel::Endpoint;
+use crate::transport::status::{GrpcStatus, UNAVAILABLE};
 
 /// How a stream ended before its end.
 struct Reset(Reason);

@@ -13,7 +13,7 @@ use rand::RngExt;
 use super::admit::Admission;
 use super::gauges::RecorderGauges;
 use crate::clock::monotonic_ns;
-use crate::wire::status::GrpcStatus;
+use crate::transport::status::GrpcStatus;
 
 /// Pieces that may wait: a second of a thousand calls in both directions.
 const MOST_WAITING: usize = 128 * 1024;
@@ -230,13 +230,13 @@ impl Drop for CallTap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::admit::METHOD;
+    use crate::dialect::stream_audio::PATH;
 
     #[test]
     fn a_call_that_found_no_room_is_cut_and_the_caller_goes_on() {
         let gauges = Arc::<RecorderGauges>::default();
         let (tap, pieces) = Tap::new(Admission::default(), u64::MAX, gauges.clone());
-        let call = tap.call(METHOD, &HeaderMap::new());
+        let call = tap.call(PATH, &HeaderMap::new());
         let data = Bytes::from(vec![0; MOST_WAITING_BYTES / 4]);
         for _ in 0..6 {
             call.caller().push(&data, 0);

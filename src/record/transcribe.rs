@@ -1,15 +1,13 @@
 //! The bytes of one call as rows of the journal: what is not to be kept is gone before it gets there.
 
 use bytes::Bytes;
-use prost::Message;
 
 use super::loudness::Loudness;
 use super::tap::What;
+use crate::conversation::message::{ClientMessage, Reply, ServerMessage};
+use crate::dialect::stream_audio::{decode, decode_client};
 use crate::trace::journal::{JournalKind, JournalRow};
-use crate::wire::frame::FrameReader;
-use crate::wire::reply::Reply;
-use crate::wire::voice_workflow::client_message::Content;
-use crate::wire::voice_workflow::{ClientMessage, EventType};
+use crate::transport::grpc::FrameReader;
 
 /// Rate of calls that name none.
 const DEFAULT_RATE_HZ: u32 = 16_000;
@@ -77,9 +75,8 @@ impl Call {
                 let mut messages = Vec::new();
                 let read = self.asked.push(data, |message| messages.push(message));
                 for message in messages {
-                    let message = ClientMessage::decode(message).map_err(|_| NotUnderstood)?;
-                    if let Some(content) = message.content {
-                        entries.push(self.asked(content, at_ns, keep));
+                    if let Some(message) = decode_client(message).ok_or(NotUnderstood)? {
+                        entries.push(self.asked(message, at_ns, keep));
                     }
                 }
                 read.map_err(|_| NotUnderstood)?;
@@ -88,7 +85,7 @@ impl Call {
                 let mut messages = Vec::new();
                 let read = self.answered.push(data, |message| messages.push(message));
                 for message in messages {
-                    let reply = Reply::decode(message).ok_or(NotUnderstood)?;
+                    let reply = decode(message).ok_or(NotUnderstood)?;
                     entries.extend(answered(&reply, keep, row).map(|row| (row, None)));
                 }
                 read.map_err(|_| NotUnderstood)?;
@@ -109,28 +106,28 @@ impl Call {
         Ok(())
     }
 
-    fn asked(&mut self, content: Content, at_ns: i64, keep: Keep) -> Entry {
+    fn asked(&mut self, message: ClientMessage, at_ns: i64, keep: Keep) -> Entry {
         let row = |kind, bytes| JournalRow {
             bytes: length(bytes),
             ..JournalRow::new(self.number, at_ns, kind)
         };
-        match content {
-            Content::Config(config) => {
-                let rate_hz = u32::try_from(config.sample_rate).ok();
+        match message {
+            ClientMessage::Start(start) => {
+                let rate_hz = u32::try_from(start.sample_rate_hz).ok();
                 self.rate_hz = rate_hz.filter(|rate| *rate > 0).unwrap_or(DEFAULT_RATE_HZ);
                 let mut row = row(JournalKind::Config, 0);
-                row.session_id = Some(config.session_id).filter(|_| keep.text);
-                row.text = Some(config.language_code);
+                row.session_id = Some(start.session_id).filter(|_| keep.text);
+                row.text = Some(start.language_code);
                 row.rate_hz = Some(self.rate_hz);
                 (row, None)
             }
-            Content::AudioChunk(pcm) if pcm.iter().all(|byte| *byte == 0) => {
+            ClientMessage::Audio(pcm) if pcm.iter().all(|byte| *byte == 0) => {
                 (row(JournalKind::Silence, pcm.len()), None)
             }
-            Content::AudioChunk(pcm) if keep.audio => {
+            ClientMessage::Audio(pcm) if keep.audio => {
                 (row(JournalKind::Audio, pcm.len()), Some(pcm))
             }
-            Content::AudioChunk(pcm) => {
+            ClientMessage::Audio(pcm) => {
                 let samples: Vec<i16> = pcm
                     .as_chunks::<2>()
                     .0
@@ -141,7 +138,7 @@ impl Call {
                 row.voiced = Some(self.line.is_voiced(&samples, self.rate_hz));
                 (row, None)
             }
-            Content::TextInput(text) => {
+            ClientMessage::Text(text) => {
                 let mut row = row(JournalKind::Text, text.len());
                 row.text = Some(text).filter(|_| keep.text);
                 (row, None)
@@ -156,21 +153,21 @@ fn answered(
     keep: Keep,
     row: impl Fn(JournalKind) -> JournalRow,
 ) -> Option<JournalRow> {
-    let (kind, text) = match reply {
-        Reply::Transcript(text) => (JournalKind::Transcript, Some(text)),
-        Reply::LlmText(text) => (JournalKind::LlmText, Some(text)),
-        Reply::Audio(_) => (JournalKind::ReplyAudio, None),
-        Reply::Event(EventType::Listening, text) => (JournalKind::Listening, Some(text)),
-        Reply::Event(EventType::Processing, text) => (JournalKind::Processing, Some(text)),
-        Reply::Event(EventType::Speaking, text) => (JournalKind::Speaking, Some(text)),
-        Reply::Event(EventType::Error, text) => (JournalKind::Error, Some(text)),
-        Reply::Event(EventType::EndOfTurn, text) => (JournalKind::EndOfTurn, Some(text)),
-        Reply::Event(EventType::EventUnspecified, _) | Reply::Unknown => return None,
+    let kind = match reply.what {
+        ServerMessage::Transcript(_) => JournalKind::Transcript,
+        ServerMessage::Text(_) => JournalKind::LlmText,
+        ServerMessage::Audio(_) => JournalKind::ReplyAudio,
+        ServerMessage::TurnEnded => JournalKind::Listening,
+        ServerMessage::Processing => JournalKind::Processing,
+        ServerMessage::Speaking => JournalKind::Speaking,
+        ServerMessage::Error(_) => JournalKind::Error,
+        ServerMessage::Done => JournalKind::EndOfTurn,
+        ServerMessage::Unknown => return None,
     };
-    let text = text.filter(|text| keep.text && !text.is_empty());
+    let text = Some(reply.text()).filter(|text| keep.text && !text.is_empty());
     Some(JournalRow {
         bytes: length(reply.payload_bytes()),
-        text: text.cloned(),
+        text: text.map(str::to_owned),
         ..row(kind)
     })
 }
@@ -182,9 +179,9 @@ fn length(bytes: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::frame::frame;
-    use crate::wire::status::GrpcStatus;
-    use crate::wire::voice_workflow::VoiceConfig;
+    use crate::conversation::message::Start;
+    use crate::dialect::stream_audio::encode;
+    use crate::transport::status::GrpcStatus;
 
     const NOTHING: Keep = Keep {
         audio: false,
@@ -196,10 +193,10 @@ mod tests {
     };
 
     fn config() -> Bytes {
-        frame(Content::Config(VoiceConfig {
+        encode(ClientMessage::Start(Start {
             language_code: "de-DE".to_owned(),
             session_id: "+49 30 1234".to_owned(),
-            sample_rate: 8_000,
+            sample_rate_hz: 8_000,
         }))
     }
 
@@ -212,7 +209,7 @@ mod tests {
     }
 
     fn audio(pcm: Vec<u8>) -> What {
-        What::Asked(frame(Content::AudioChunk(pcm.into())))
+        What::Asked(encode(ClientMessage::Audio(pcm.into())))
     }
 
     #[test]
@@ -253,7 +250,7 @@ mod tests {
             vec![
                 What::Asked(config()),
                 audio(vec![77; 640]),
-                What::Asked(frame(Content::TextInput("my PIN is 1234".to_owned()))),
+                What::Asked(encode(ClientMessage::Text("my PIN is 1234".to_owned()))),
             ],
             NOTHING,
         );

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use tokio::sync::Mutex;
 
-use crate::wire::channel::{ConnectError, Connector};
+use crate::transport::channel::{ConnectError, Connector};
 
 /// A connection to the gateway, opened when it is needed and again when it has gone.
 pub(super) struct Upstream {

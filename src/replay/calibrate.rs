@@ -6,21 +6,23 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::iter::once;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use h2::{RecvStream, SendStream};
 
 use super::pacer::{Pacer, PacerKind};
 use super::scheduling;
 use crate::clock::{Clock, RunClock, epoch_now, thread_cpu_ns};
+use crate::dialect::Dialect;
 use crate::results::manifest::Calibration;
+use crate::transport::channel::{Connector, Endpoint, TlsOptions};
+use crate::transport::grpc;
+use crate::transport::sink::discard;
+use crate::transport::stream::{Connection, Outgoing, Sent};
 use crate::units::RunTime;
-use crate::wire::STREAM_AUDIO_PATH;
-use crate::wire::channel::{Connector, Endpoint, TlsOptions};
-use crate::wire::frame::FramedAudio;
 
 const WAKE_UPS: i64 = 150;
 /// Wake-ups are 1 ms apart, give or take a quarter: not in step with the system's own ticks.
@@ -34,8 +36,6 @@ const CHUNK_BYTES: usize = 640;
 const CHUNK_STEP_NS: i64 = 20_000;
 /// Under load the next chunk is often due when one has been sent.
 const CHUNKS_A_WAKE_UP: i64 = 4;
-/// Windows of the null server, larger than all that is sent, so that nothing waits for it.
-const WINDOW: u32 = 8 * 1024 * 1024;
 /// How long either measurement may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -101,15 +101,16 @@ async fn send_chunks(kind: PacerKind, address: SocketAddr) -> io::Result<i64> {
         port: address.port(),
         tls: false,
     };
-    let request = http::Request::post(format!("{endpoint}{STREAM_AUDIO_PATH}")).body(());
+    let request = grpc::request(&endpoint, Dialect::StreamAudio.path(), []);
     let connector = Connector::new(endpoint, &TlsOptions::default()).map_err(io::Error::other)?;
     let channel = connector.connect(0).await.map_err(io::Error::other)?;
-    tokio::task::spawn_local(channel.driver);
-    let mut streams = channel.streams.ready().await.map_err(io::Error::other)?;
-    let opened = streams.send_request(request.map_err(io::Error::other)?, false);
-    let (_response, mut stream) = opened.map_err(io::Error::other)?;
+    let (mut connection, kept) = Connection::of(channel);
+    tokio::task::spawn_local(kept.run(|| true));
+    let opened = connection.open(request.map_err(io::Error::other)?);
+    let (mut stream, _incoming) = opened.map_err(|status| io::Error::other(status.message))?;
 
-    let (chunk, _) = FramedAudio::new(&[0; CHUNK_BYTES], CHUNK_BYTES).chunk(0);
+    let audio = Dialect::StreamAudio.frame_audio(&[0; CHUNK_BYTES], once(CHUNK_BYTES));
+    let (chunk, _) = audio.chunk(0);
     let clock = RunClock::new(&epoch_now());
     let pacer = Pacer::new(kind, clock.clone(), 0)?;
     let (begun, cpu_ns) = (clock.now(), thread_cpu_ns());
@@ -117,43 +118,20 @@ async fn send_chunks(kind: PacerKind, address: SocketAddr) -> io::Result<i64> {
         if k % CHUNKS_A_WAKE_UP == 0 {
             pacer.until(RunTime(begun.0 + k * CHUNK_STEP_NS)).await?;
         }
-        send(&mut stream, &chunk).await.map_err(io::Error::other)?;
+        send(&mut stream, &chunk).await?;
         // Also when the next is due already, this one is written first.
         tokio::task::yield_now().await;
     }
     Ok((thread_cpu_ns() - cpu_ns) / CHUNKS)
 }
 
-async fn send(stream: &mut SendStream<Bytes>, chunk: &Bytes) -> Result<(), h2::Error> {
-    stream.reserve_capacity(chunk.len());
-    while stream.capacity() < chunk.len() {
-        if let Some(granted) = poll_fn(|context| stream.poll_capacity(context)).await {
-            granted?;
+async fn send(stream: &mut Outgoing, chunk: &Bytes) -> io::Result<()> {
+    loop {
+        match stream.try_send(chunk.clone(), false) {
+            Sent::Taken => return Ok(()),
+            Sent::Blocked => poll_fn(|context| stream.poll_room(context)).await,
+            Sent::Gone => return Err(io::Error::other("the null server has hung up")),
         }
-    }
-    stream.send_data(chunk.clone(), false)
-}
-
-/// The null server: reads one connection to its end.
-async fn discard(listener: TcpListener) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let (socket, _) = listener.accept().await?;
-    let shaken = h2::server::Builder::new()
-        .initial_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
-        .handshake::<_, Bytes>(socket)
-        .await;
-    let mut connection = shaken.map_err(io::Error::other)?;
-    // The sender hangs up when it has measured enough: the end of the connection, however abrupt.
-    while let Some(Ok((request, _respond))) = connection.accept().await {
-        tokio::task::spawn_local(read(request.into_body()));
-    }
-    Ok(())
-}
-
-async fn read(mut body: RecvStream) {
-    while let Some(Ok(data)) = body.data().await {
-        let _ = body.flow_control().release_capacity(data.len());
     }
 }
 

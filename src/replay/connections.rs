@@ -1,7 +1,7 @@
 //! A worker's connections: opened before the run, opened again when one is lost, shared out evenly among
 //! its sessions, and moved to where the gateway's name leads.
 //!
-//! A session waits here, not inside `h2`, when the server takes no more streams: so that it is seen
+//! A session waits here, not inside the transport, when the server takes no more streams: so that it is seen
 //! to wait, and gets the first place that becomes free on any connection.
 
 #[cfg(test)]
@@ -10,15 +10,13 @@ mod tests;
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
-use h2::client::SendRequest;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
-use crate::wire::channel::{Channel, ConnectError, Connector, Endpoint, Loss};
+use crate::transport::channel::{Channel, ConnectError, Connector, Endpoint};
+use crate::transport::stream::Connection;
 
 /// Connections that are being opened at once before a run: few enough for a listener's backlog.
 pub(super) const BATCH: u32 = 32;
@@ -78,30 +76,10 @@ impl From<ConnectError> for NotReady {
     }
 }
 
-/// An open connection.
-#[derive(Clone)]
-struct Line {
-    streams: SendRequest<Bytes>,
-    peer: SocketAddr,
-    loss: Loss,
-}
-
-impl Line {
-    /// Whether it takes no further stream: lost, or told to go away.
-    fn is_lost(&self) -> bool {
-        // A handle that has opened nothing has nothing to wait for: it is ready, or it is lost.
-        let mut context = Context::from_waker(Waker::noop());
-        matches!(
-            self.streams.clone().poll_ready(&mut context),
-            Poll::Ready(Err(_))
-        )
-    }
-}
-
 /// Where a connection is, was, or is to be.
 struct Slot {
     number: u32,
-    line: RefCell<Option<Line>>,
+    line: RefCell<Option<Connection>>,
     /// Places taken on the present connection; those who wait for it to open have one already.
     taken: RefCell<Rc<Cell<usize>>>,
     /// Held by whoever opens it.
@@ -123,9 +101,9 @@ impl Slot {
     }
 
     /// The connection, if it is open. A lost one is forgotten; its last sessions no longer count.
-    fn line(&self) -> Option<Line> {
+    fn line(&self) -> Option<Connection> {
         let mut line = self.line.borrow_mut();
-        if line.as_ref().is_some_and(Line::is_lost) {
+        if line.as_ref().is_some_and(Connection::is_lost) {
             *line = None;
             self.taken.replace(Rc::default());
         }
@@ -135,11 +113,15 @@ impl Slot {
     /// How many streams the server takes at once; unknown while there is no connection.
     fn stream_limit(&self) -> Option<usize> {
         let line = self.line()?;
-        Some(line.streams.current_max_send_streams())
+        Some(line.max_streams())
     }
 
     /// The connection, opened if need be; those who come meanwhile wait for the same one.
-    async fn open(&self, connector: &Connector, balance: Balance) -> Result<Line, ConnectError> {
+    async fn open(
+        &self,
+        connector: &Connector,
+        balance: Balance,
+    ) -> Result<Connection, ConnectError> {
         if let Some(line) = self.line() {
             return Ok(line);
         }
@@ -155,10 +137,8 @@ impl Slot {
     }
 
     /// Puts a connection in place of the one before, whose streams go on.
-    fn use_from_now(&self, channel: Channel) -> Line {
-        let peer = channel.peer;
-        let (kept, streams) = channel.kept_alive();
-        let loss = kept.loss.clone();
+    fn use_from_now(&self, channel: Channel) -> Connection {
+        let (line, kept) = Connection::of(channel);
         // Those who wait for a connection to open have their places on it already.
         if self.line.borrow().is_some() {
             self.taken.replace(Rc::default());
@@ -166,11 +146,6 @@ impl Slot {
         let taken = self.taken.borrow().clone();
         // It ends with the worker's task set; its streams tell why it was lost.
         tokio::task::spawn_local(async move { kept.run(|| taken.get() > 0).await });
-        let line = Line {
-            streams,
-            peer,
-            loss,
-        };
         *self.line.borrow_mut() = Some(line.clone());
         line
     }
@@ -181,10 +156,10 @@ impl Slot {
         let Some(line) = self.line() else { return };
         let home = match balance {
             Balance::RoundRobin => addresses[self.number as usize % addresses.len()],
-            Balance::First if addresses.contains(&line.peer) => return,
+            Balance::First if addresses.contains(&line.peer()) => return,
             Balance::First => addresses[0],
         };
-        if home == line.peer {
+        if home == line.peer() {
             return;
         }
         let _sole = self.opening.lock().await;
@@ -216,9 +191,8 @@ impl Place {
     }
 
     /// Whether the place is on this connection, and the server takes as many.
-    fn is_on(&self, line: &Line) -> bool {
-        Rc::ptr_eq(&self.taken, &self.slot.taken.borrow())
-            && self.rank <= line.streams.current_max_send_streams()
+    fn is_on(&self, line: &Connection) -> bool {
+        Rc::ptr_eq(&self.taken, &self.slot.taken.borrow()) && self.rank <= line.max_streams()
     }
 }
 
@@ -232,10 +206,7 @@ impl Drop for Place {
 /// A connection that takes a stream now. The place on it is held until this is dropped, so it must
 /// outlive the stream.
 pub(super) struct Ready {
-    pub(super) streams: SendRequest<Bytes>,
-    pub(super) peer: SocketAddr,
-    /// Why the connection was given up, once it was.
-    pub(super) loss: Loss,
+    pub(super) connection: Connection,
     pub(super) number: u32,
     _place: Place,
 }
@@ -281,6 +252,21 @@ impl Connections {
             connections.follow(opening.resolve_every);
         }
         Ok(connections)
+    }
+
+    /// One that is open already.
+    #[cfg(test)]
+    pub(super) fn over(connection: Connection) -> Connections {
+        let connections = Connections {
+            connector: Connector::to(vec![connection.peer()]),
+            balance: Balance::First,
+            slots: vec![Slot::new(0)],
+            next: Cell::new(0),
+            turn: Mutex::default(),
+            freed: Rc::default(),
+        };
+        *connections.slots[0].line.borrow_mut() = Some(connection);
+        connections
     }
 
     /// Looks the gateway's name up from time to time, and moves connections to where it leads. Ends with
@@ -340,9 +326,7 @@ impl Connections {
             // While it was closed nobody knew the limit: more may have come than it takes.
             if place.is_on(&line) {
                 return Ok(Ready {
-                    streams: line.streams,
-                    peer: line.peer,
-                    loss: line.loss,
+                    connection: line,
                     number: place.slot.number,
                     _place: place,
                 });

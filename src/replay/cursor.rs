@@ -4,8 +4,8 @@
 //! each utterance, repeating the silence that follows it, until it is released: then the rest of
 //! the session is moved so that what comes next starts at the instant of the release.
 
-use super::outline::interval_ns;
 use super::script::Script;
+use super::session_index::interval_ns;
 use crate::trace::model::{EventKind, Microphone};
 use crate::units::{RunTime, SampleRate, TraceTime};
 
@@ -123,7 +123,7 @@ impl Cursor {
         self.chunk += 1;
         if self.hold.is_none() && self.chunk >= script.rows.events[self.event].count {
             let turn = script.rows.events[self.event].turn as usize;
-            let ends_utterance = script.outline.last_speech.get(turn) == Some(&Some(self.event));
+            let ends_utterance = script.index.last_speech.get(turn) == Some(&Some(self.event));
             self.event += 1;
             self.chunk = 0;
             if self.reactive {
@@ -204,8 +204,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::replay::outline::Outline;
     use crate::replay::plan::tests::{event, session, turn};
+    use crate::replay::session_index::SessionIndex;
     use crate::trace::model::EventRow;
     use crate::trace::stream::SessionRows;
     use crate::units::NS_PER_MS;
@@ -226,8 +226,8 @@ mod tests {
     }
 
     fn script_of(rows: SessionRows) -> Script {
-        let outline = Arc::new(Outline::of(&rows));
-        Script::new(Arc::new(rows), outline, 0, 0, RunTime(1000 * MS))
+        let index = Arc::new(SessionIndex::of(&rows));
+        Script::new(Arc::new(rows), index, 0, 0, RunTime(1000 * MS))
     }
 
     /// Walks at most `steps` steps, which leave (event, milliseconds since the session's start).

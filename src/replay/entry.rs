@@ -1,11 +1,11 @@
-//! What the workers tell the ledger: small, and made without allocating, so that telling costs the
-//! pacer next to nothing. The rows of the results are made of it on the ledger's thread.
+//! What the workers tell the sink: small, and made without allocating, so that telling costs the
+//! pacer next to nothing. The rows of the results are made of it on the sink's thread.
 
 use std::sync::Arc;
 
+use super::accumulator::Second;
 use super::progress::TurnRecord;
 use super::script::Script;
-use super::tally::Second;
 use crate::results::row::{Direction, MessageRow, StartedRow};
 use crate::trace::model::EventKind;
 use crate::units::RunTime;

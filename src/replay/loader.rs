@@ -11,10 +11,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::Reading;
+use super::audio_cache::AudioCache;
 use super::plan::Plan;
 use super::script::Script;
-use super::shelf::Shelf;
 use crate::clock::{Clock, RunClock};
+use crate::dialect::Dialect;
 use crate::live::gauges::Gauges;
 use crate::trace::TraceError;
 use crate::trace::stream::Bundle;
@@ -86,7 +87,7 @@ enum Next {
 /// Reads ahead of the workers.
 pub(super) struct Loader {
     plan: Peekable<Plan>,
-    shelf: Shelf,
+    audio_cache: AudioCache,
     workers: Vec<UnboundedSender<Arc<Script>>>,
     /// One for each session under way that still needs audio.
     needs: BinaryHeap<Reverse<Need>>,
@@ -100,6 +101,7 @@ pub(super) struct Loader {
 impl Loader {
     /// A loader and where each of `workers` workers gets its sessions from.
     pub(super) fn new(
+        dialect: Dialect,
         plan: Plan,
         bundle: Arc<Bundle>,
         limit_bytes: usize,
@@ -109,7 +111,7 @@ impl Loader {
         let (senders, receivers) = (0..workers).map(|_| unbounded_channel()).unzip();
         let loader = Loader {
             plan: plan.peekable(),
-            shelf: Shelf::new(bundle, limit_bytes),
+            audio_cache: AudioCache::new(dialect, bundle, limit_bytes),
             workers: senders,
             needs: BinaryHeap::new(),
             handed: 0,
@@ -204,7 +206,7 @@ impl Loader {
         if need.is_over() {
             return Ok(Next::Go);
         }
-        if self.shelf.provide(&need.script, need.stretch)? {
+        if self.audio_cache.provide(&need.script, need.stretch)? {
             let next = Need::of(need.script, need.stretch + 1, self.reactive);
             self.needs.extend(next.map(Reverse));
             return Ok(Next::Go);
@@ -230,9 +232,9 @@ impl Loader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replay::audio_cache::tests::bundle;
     use crate::replay::plan::Shape;
-    use crate::replay::shelf::tests::bundle;
-    use crate::replay::sketch::plan;
+    use crate::replay::plan_extent::plan;
 
     /// Chunks of the 2-minute call, those that are cut in two counted twice.
     const CHUNKS: usize = 7_200;
@@ -241,7 +243,8 @@ mod tests {
     fn loader() -> (tempfile::TempDir, Loader, UnboundedReceiver<Arc<Script>>) {
         let (dir, bundle, _) = bundle(120, true);
         let plan = plan(&bundle, &Shape::default(), RunTime(0)).unwrap();
-        let (loader, mut receivers) = Loader::new(plan, bundle, 600_000, 1, false);
+        let (loader, mut receivers) =
+            Loader::new(Dialect::default(), plan, bundle, 600_000, 1, false);
         (dir, loader, receivers.remove(0))
     }
 
@@ -259,7 +262,7 @@ mod tests {
         // What is needed within five seconds is there, and nothing else.
         assert!(script.take_audio(1).is_some());
         let mut now = RunTime(0);
-        for (number, stretch) in script.outline.stretches.iter().enumerate().skip(1) {
+        for (number, stretch) in script.index.stretches.iter().enumerate().skip(1) {
             assert!(
                 script.take_audio(stretch.events.start).is_none(),
                 "{number}"

@@ -1,45 +1,51 @@
 //! From a trace to a run: sends what the trace says, when it says so, whatever the gateway answers.
 //!
-//! `plan` lays the sessions of the trace on the run's clock (`sketch` says how large it is,
+//! `plan` lays the sessions of the trace on the run's clock (`plan_extent` says how large it is,
 //! `calibrate` and `limits` what this machine can do) and makes a `script` of each, with its
-//! `outline` and how it was answered when it was `recorded`. `loader` hands them to the workers
-//! shortly before they start, with their audio framed (`shelf`). In a closed loop there is no plan:
-//! `users` says who is there when, `requests` what they say, `supply` makes that ready, and the
-//! `crew` of a worker decides when each begins. `worker`s send what `starts` next, each with one
-//! `pacer` and the `alarms` of all its sessions: `call` is one of them, with its `cursor` in its
-//! script; `hearing` is what it does about what it hears, `converse` opens and reads its stream.
-//! `ledger` keeps the books from the workers' `entry`s, in the `phases` of the run, and `verdict`
+//! `session_index` and how it was answered when it was `recorded`. `loader` hands them to the workers
+//! shortly before they start, with their audio framed (`audio_cache`). In a closed loop there is no plan:
+//! `population` says who is there when, `requests` what they say, `request_producer` makes that ready, and the
+//! `users` of a worker when each begins. `worker`s send what `starts` next, each with one
+//! `pacer` and the `timers` of all its sessions: `call` is one of them, with its `cursor` in its
+//! script: what it `send`s and `receive`s, and its caller's `reaction`, with `effect`s that the worker
+//! carries out; `stream` opens and reads its stream.
+//! `result_sink` keeps the books from the workers' `entry`s, in the `phases` of the run, and `verdict`
 //! says whether the schedule was kept. Failures of the gateway are rows, not errors.
 
-pub mod alarms;
+pub mod accumulator;
+mod audio_cache;
 pub mod calibrate;
 mod call;
 pub mod connections;
-mod converse;
-mod crew;
 pub mod cursor;
+mod effect;
+#[cfg(test)]
+mod engine_tests;
 pub mod entry;
-mod hearing;
-mod ledger;
 pub mod limits;
 mod loader;
-pub mod outline;
 pub mod pacer;
 pub mod phases;
 pub mod plan;
+pub mod plan_extent;
+pub mod population;
 pub mod process;
 pub mod progress;
+mod reaction;
+mod receive;
 mod recorded;
+pub mod request_producer;
 pub mod requests;
+mod result_sink;
 pub mod scheduling;
 pub mod script;
-mod shelf;
-pub mod sketch;
+mod send;
+pub mod session_index;
 mod spec;
 mod starts;
-pub mod supply;
-pub mod tally;
-pub mod users;
+mod stream;
+pub mod timers;
+mod users;
 pub mod verdict;
 mod worker;
 
@@ -61,19 +67,19 @@ use crate::results::row::RequestRow;
 use crate::results::writer::RunWriter;
 use crate::trace::TraceError;
 use crate::trace::stream::Bundle;
+use crate::transport::channel::{ConnectError, Connector, Endpoint, TlsOptions};
 use crate::units::{NS_PER_MS, NS_PER_S};
-use crate::wire::channel::{ConnectError, Connector, Endpoint, TlsOptions};
 
+use accumulator::lag_histogram;
 use connections::Connections;
-use ledger::{Books, MOST_WAITING};
 use loader::Loader;
 use pacer::Pacer;
 use plan::Plan;
 use progress::{End, RunFacts};
+use request_producer::{ClosedLoopSpec, RequestProducer};
+use result_sink::{Books, MOST_WAITING};
 use scheduling::Granted;
 use starts::Starts;
-use supply::{ClosedLoopSpec, Supply};
-use tally::lag_histogram;
 use verdict::Totals;
 use worker::{Account, Assignment};
 
@@ -190,7 +196,7 @@ pub struct Replay {
 /// Where sessions and their audio come from.
 enum Source {
     Plan(Loader),
-    Users(Supply),
+    Users(RequestProducer),
 }
 
 /// What a replay has to show, besides the rows.
@@ -226,6 +232,7 @@ impl Replay {
         let (source, starts) = match traffic {
             Traffic::Plan(plan) => {
                 let (mut loader, scripts) = Loader::new(
+                    spec.dialect,
                     plan,
                     bundle.clone(),
                     limit_bytes,
@@ -237,9 +244,10 @@ impl Replay {
                 (Source::Plan(loader), starts)
             }
             Traffic::Users(users) => {
-                let (supply, crews) = Supply::new(&users, &bundle, limit_bytes, spec.workers)?;
-                let starts = crews.into_iter().map(Starts::Users).collect();
-                (Source::Users(supply), starts)
+                let (producer, users) =
+                    RequestProducer::new(spec.dialect, &users, &bundle, limit_bytes, spec.workers)?;
+                let starts = users.into_iter().map(Starts::Users).collect();
+                (Source::Users(producer), starts)
             }
         };
         Ok(Replay {
@@ -276,7 +284,7 @@ impl Replay {
         });
         let workers = self.starts.len();
         let connections = self.spec.connections.max(workers as u32);
-        let (ledger, entries) = sync_channel(MOST_WAITING);
+        let (sink, entries) = sync_channel(MOST_WAITING);
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..workers)
@@ -289,7 +297,7 @@ impl Replay {
                         run: run.clone(),
                         clock: clock.clone(),
                         gauges: gauges.clone(),
-                        ledger: ledger.clone(),
+                        sink: sink.clone(),
                         stop: stop.clone(),
                     };
                     let share = |n: usize| n as u32 * connections / workers as u32;
@@ -298,7 +306,7 @@ impl Replay {
                     scope.spawn(move || serve(job, connector, numbers))
                 })
                 .collect();
-            drop(ledger);
+            drop(sink);
             let (source, clock_of_loader) = (self.source, clock.clone());
             let over = &over;
             let loading = scope.spawn(move || {
@@ -309,14 +317,14 @@ impl Replay {
                         starts: starts(),
                         audio: audio(),
                     }),
-                    Source::Users(supply) => supply.run(|| starts() && audio()),
+                    Source::Users(producer) => producer.run(|| starts() && audio()),
                 };
                 if loaded.is_err() {
                     stop.stop_calls();
                 }
                 loaded
             });
-            let books = ledger::keep(writer, &entries, workers, &run, &clock, gauges, each);
+            let books = result_sink::keep(writer, &entries, workers, &run, &clock, gauges, each);
             if books.is_err() {
                 stop.stop_calls();
             }

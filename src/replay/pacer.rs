@@ -32,17 +32,23 @@ impl Default for PacerKind {
     }
 }
 
+/// Turns without work after which a test's clock moves on.
+#[cfg(test)]
+const QUIET_TURNS: usize = 8;
+
 #[derive(Debug)]
-enum Alarm {
+enum Timer {
     #[cfg(target_os = "linux")]
     Timerfd(kernel::Timerfd),
     Portable(thread::TimerThread),
+    #[cfg(test)]
+    Manual(crate::clock::manual::ManualClock),
 }
 
 /// Sleeps until instants of a run.
 #[derive(Debug)]
 pub struct Pacer {
-    alarm: Alarm,
+    timer: Timer,
     clock: RunClock,
     spin_ns: i64,
 }
@@ -54,9 +60,9 @@ impl Pacer {
     /// # Errors
     /// The system's, such as a limit of open files; a kind that this system does not have.
     pub fn new(kind: PacerKind, clock: RunClock, spin_ns: i64) -> io::Result<Pacer> {
-        let alarm = match kind {
+        let timer = match kind {
             #[cfg(target_os = "linux")]
-            PacerKind::Timerfd => Alarm::Timerfd(kernel::Timerfd::new()?),
+            PacerKind::Timerfd => Timer::Timerfd(kernel::Timerfd::new()?),
             #[cfg(not(target_os = "linux"))]
             PacerKind::Timerfd => {
                 return Err(io::Error::new(
@@ -64,13 +70,24 @@ impl Pacer {
                     "only Linux has timerfd; use the portable pacer",
                 ));
             }
-            PacerKind::Portable => Alarm::Portable(thread::TimerThread::start()?),
+            PacerKind::Portable => Timer::Portable(thread::TimerThread::start()?),
         };
         Ok(Pacer {
-            alarm,
+            timer,
             clock,
             spin_ns: spin_ns.max(0),
         })
+    }
+
+    /// A timer that moves a test's clock to the next instant that anyone waits for, when nothing else
+    /// can be done.
+    #[cfg(test)]
+    pub(super) fn manual(clock: &crate::clock::manual::ManualClock) -> Pacer {
+        Pacer {
+            timer: Timer::Manual(clock.clone()),
+            clock: RunClock::manual(clock),
+            spin_ns: 0,
+        }
     }
 
     /// Waits until `at`; returns at once when it has passed, and never before it.
@@ -84,10 +101,18 @@ impl Pacer {
         let wake = RunTime(at.0.saturating_sub(self.spin_ns));
         while self.clock.now() < wake {
             let wake_ns = self.clock.monotonic_of(wake);
-            match &self.alarm {
+            match &self.timer {
                 #[cfg(target_os = "linux")]
-                Alarm::Timerfd(timer) => timer.sleep(wake_ns).await?,
-                Alarm::Portable(timer) => timer.sleep(wake_ns).await,
+                Timer::Timerfd(timer) => timer.sleep(wake_ns).await?,
+                Timer::Portable(timer) => timer.sleep(wake_ns).await,
+                #[cfg(test)]
+                Timer::Manual(clock) => {
+                    // All other tasks have their turn, and what follows from it.
+                    for _ in 0..QUIET_TURNS {
+                        tokio::task::yield_now().await;
+                    }
+                    clock.advance(wake);
+                }
             }
         }
         while self.clock.now() < at {
@@ -159,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_alarm_of_a_deadline_that_was_given_up_wakes_nobody_early() {
+    fn the_timer_of_a_deadline_that_was_given_up_wakes_nobody_early() {
         with_each(0, &async |pacer, clock| {
             let near = after(clock, NS_PER_MS);
             assert!(!is_ready(pacer.until(near)));

@@ -4,8 +4,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::outline::Outline;
 use super::script::Script;
+use super::session_index::SessionIndex;
 use crate::trace::TraceError;
 use crate::trace::extent::event_end_ns;
 use crate::trace::in_order::InOrder;
@@ -63,7 +63,7 @@ pub struct Plan {
     round: Round,
     /// Sessions whose start since the plan's first is known, and that may have to wait for one
     /// before them; each with its copy's number.
-    placed: InOrder<(u32, Arc<SessionRows>, Arc<Outline>)>,
+    placed: InOrder<(u32, Arc<SessionRows>, Arc<SessionIndex>)>,
     /// No session that is still to come from the source starts before this.
     reached_ns: i64,
     /// The source gives no more.
@@ -141,8 +141,8 @@ impl Plan {
         let since_ns = (session_ns - round.first_ns) as f64 / self.shape.speed;
         self.reached_ns = round.offset_ns + since_ns as i64;
 
-        let outline = Arc::new(Outline::of(&rows));
-        // What they say is in the outline: a long call's answers are not to be held.
+        let index = Arc::new(SessionIndex::of(&rows));
+        // What they say is in the index: a long call's answers are not to be held.
         rows.replies = Vec::new();
         let rows = Arc::new(rows);
         let first_copy = round.number * self.scaling.most_copies();
@@ -150,7 +150,7 @@ impl Plan {
         for (copy, shift_ns) in (first_copy..).zip(shifts) {
             self.placed.push(
                 self.reached_ns + shift_ns,
-                (copy, rows.clone(), outline.clone()),
+                (copy, rows.clone(), index.clone()),
             );
         }
         Ok(())
@@ -192,14 +192,14 @@ impl Iterator for Plan {
             } else {
                 self.reached_ns
             };
-            if let Some((start_ns, (copy, rows, outline))) = self.placed.pop_until(limit_ns) {
+            if let Some((start_ns, (copy, rows, index))) = self.placed.pop_until(limit_ns) {
                 if self.shape.until_ns.is_some_and(|until| start_ns >= until) {
                     return None;
                 }
                 let start = RunTime(self.first.0 + start_ns);
                 let number = self.number;
                 self.number += 1;
-                return Some(Ok(Script::new(rows, outline, number, copy, start)));
+                return Some(Ok(Script::new(rows, index, number, copy, start)));
             }
             if self.ended {
                 return None;

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use super::phases::Phases;
 use super::script::Script;
+use crate::conversation::answers::Answer;
 use crate::conversation::text::{MAX_ERROR_CHARS, cut};
 use crate::results::manifest::wire_session_id;
 use crate::results::row::{RequestRow, Status};
 use crate::table::UtcInstant;
 use crate::trace::model::{Microphone, SpeechMethod, TurnRow};
 use crate::trace::stream::Bundle;
+use crate::transport::status::{GrpcStatus, OK};
 use crate::units::{RunTime, TraceTime};
-use crate::wire::dialogue::Heard;
-use crate::wire::status::{GrpcStatus, OK};
 
 /// What all sessions of a run share.
 #[derive(Debug)]
@@ -146,8 +146,8 @@ pub struct TurnRecord {
     pub(super) progress: Progress,
     /// Its session, as known when the record is handed over.
     pub(super) facts: CallFacts,
-    /// What was heard in answer; `None` before the record is handed over.
-    pub(super) heard: Option<Heard>,
+    /// What came in answer; `None` before the record is handed over.
+    pub(super) answer: Option<Answer>,
     /// How the session ended, if it has.
     pub(super) end: Option<End>,
 }
@@ -160,7 +160,7 @@ impl TurnRecord {
             turn,
             progress: Progress::default(),
             facts: CallFacts::default(),
-            heard: None,
+            answer: None,
             end: None,
         })
     }
@@ -174,10 +174,10 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         turn,
         progress,
         facts,
-        heard,
+        answer,
         end,
     } = record;
-    let heard = heard.as_ref()?;
+    let answer = answer.as_ref()?;
     if progress.started_ns.is_none() && *end == Some(End::Interrupted) {
         return None;
     }
@@ -189,22 +189,22 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
     let intended_start_ns = at(planned.at_ns);
     let barge_in_ns = progress.barge_in.map(|barge_in| barge_in.at.0);
     let lag = |q| quantile(&progress.lags_ns, q);
-    let final_transcript = heard.final_transcript();
+    let final_transcript = answer.final_transcript();
     // The first of a session is under way once its stream is open, whether or not anything could be sent.
     let had_room = progress.started_ns.is_some();
     let began = had_room || *turn == 0 && facts.opened_ns.is_some();
     let (status, error) = match began {
-        true => outcome(progress, heard, end.as_ref(), expects_answer),
+        true => outcome(progress, answer, end.as_ref(), expects_answer),
         false => (Status::NotStarted, ended(end.as_ref())),
     };
     let no_room = || "the server opened the stream and gave no room to send on it".to_owned();
     let error = error.or_else(|| (began && !had_room).then(no_room));
-    let early = match (heard.processing_ns, progress.end_of_speech_sent_ns) {
+    let early = match (answer.processing_ns, progress.end_of_speech_sent_ns) {
         (Some(processing), Some(sent)) => processing < sent,
         (processing, None) => processing.is_some(),
         (None, _) => false,
     };
-    let recorded = script.outline.recorded.get(*turn).copied();
+    let recorded = script.index.recorded.get(*turn).copied();
     let recorded = recorded.unwrap_or_default();
     let text = |text: String| (run.keep_text && !text.is_empty()).then_some(text);
     let mut row = RequestRow {
@@ -225,7 +225,7 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         intended_end_of_speech_ns: planned.speech_end_ns.map(at),
         speech_samples: clip.map_or(0, |c| c.speech_end_samples - c.speech_start_samples),
         clip_samples: clip.map_or(0, |c| c.samples),
-        chunks_planned: script.outline.chunks.get(*turn).copied().unwrap_or(0),
+        chunks_planned: script.index.chunks.get(*turn).copied().unwrap_or(0),
         phase: run.phases.of(RunTime(intended_start_ns)),
         concurrent_sessions: progress.concurrent_sessions,
         awaiting_answer: progress.awaiting_answer,
@@ -234,37 +234,37 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         started_ns: progress.started_ns,
         end_of_speech_sent_ns: progress.end_of_speech_sent_ns,
         last_chunk_sent_ns: progress.last_chunk_sent_ns,
-        first_transcript_ns: heard.first_transcript_ns,
+        first_transcript_ns: answer.first_transcript_ns,
         final_transcript_ns: final_transcript.map(|(at_ns, _)| at_ns),
-        processing_ns: heard.processing_ns,
-        first_llm_ns: heard.first_llm_ns,
-        last_llm_ns: heard.last_llm_ns,
-        speaking_ns: heard.speaking_ns,
-        first_audio_ns: heard.first_audio_ns,
-        first_audible_ns: heard.playout.first_audible_ns,
-        last_audio_ns: heard.last_audio_ns,
-        end_of_turn_ns: heard.end_of_turn_ns,
+        processing_ns: answer.processing_ns,
+        first_llm_ns: answer.first_llm_ns,
+        last_llm_ns: answer.last_llm_ns,
+        speaking_ns: answer.speaking_ns,
+        first_audio_ns: answer.first_audio_ns,
+        first_audible_ns: answer.playout.first_audible_ns,
+        last_audio_ns: answer.last_audio_ns,
+        end_of_turn_ns: answer.end_of_turn_ns,
         closed_ns: progress.closed_ns,
-        playout_start_ns: heard.playout.start_ns,
-        playout_end_ns: heard.playout.end_ns,
+        playout_start_ns: answer.playout.start_ns,
+        playout_end_ns: answer.playout.end_ns,
         barge_in_ns,
-        barge_in_stop_ns: heard
+        barge_in_stop_ns: answer
             .last_audio_ns
             .filter(|last| barge_in_ns.is_some_and(|at| *last > at)),
         chunks_sent: progress.chunks_sent,
         bytes_sent: progress.bytes_sent,
-        messages_received: heard.messages,
-        audio_received_samples: heard.playout.samples,
-        llm_chars: heard.llm_chars,
-        answers: heard.answers,
-        owner_uncertain: Some(heard.owner_uncertain),
-        underruns: heard.playout.underruns,
-        underrun_ns: heard.playout.underrun_ns,
-        sentence_gaps: heard.playout.sentence_gaps,
-        sentence_gap_ns: heard.playout.sentence_gap_ns,
+        messages_received: answer.messages,
+        audio_received_samples: answer.playout.samples,
+        llm_chars: answer.llm_chars,
+        answers: answer.answers,
+        owner_uncertain: Some(answer.owner_uncertain),
+        underruns: answer.playout.underruns,
+        underrun_ns: answer.playout.underrun_ns,
+        sentence_gaps: answer.playout.sentence_gaps,
+        sentence_gap_ns: answer.playout.sentence_gap_ns,
         audio_after_barge_in_samples: progress
             .barge_in
-            .map_or(0, |barge_in| heard.playout.samples - barge_in.samples),
+            .map_or(0, |barge_in| answer.playout.samples - barge_in.samples),
         early_endpoint: early,
         overlapped: progress.overlapped,
         lag_p50_ns: lag(0.5),
@@ -278,7 +278,7 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         },
         error,
         transcript: final_transcript.and_then(|(_, said)| text(said.to_owned())),
-        response_text: text(heard.response_text.clone()),
+        response_text: text(answer.response_text.clone()),
         response_ns: None,
         audible_ns: None,
         asr_ns: None,
@@ -318,22 +318,22 @@ fn ended(end: Option<&End>) -> Option<String> {
 /// [`Status`].
 fn outcome(
     progress: &Progress,
-    heard: &Heard,
+    answer: &Answer,
     end: Option<&End>,
     expects_answer: bool,
 ) -> (Status, Option<String>) {
     let stream = ended(end);
-    let answered = heard.first_audio_ns.is_some();
+    let answered = answer.first_audio_ns.is_some();
     let status = match end {
         Some(End::Interrupted) => Status::Interrupted,
         Some(End::Cancelled) => Status::Cancelled,
-        Some(End::Timeout) if !answered || heard.listening_ns.is_none() => Status::Timeout,
-        _ if heard.error.is_some() || stream.is_some() => Status::Error,
+        Some(End::Timeout) if !answered || answer.listening_ns.is_none() => Status::Timeout,
+        _ if answer.error.is_some() || stream.is_some() => Status::Error,
         _ if progress.barge_in.is_some() && answered => Status::BargedIn,
         _ if expects_answer && !answered => Status::NoAnswer,
         _ => Status::Ok,
     };
-    (status, heard.error.clone().or(stream))
+    (status, answer.error.clone().or(stream))
 }
 
 /// The nearest-rank quantile.

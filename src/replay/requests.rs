@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::outline::Outline;
 use super::script::Script;
+use super::session_index::SessionIndex;
 use crate::trace::layout::{Begins, CallSpec, Utterance, lay_out};
 use crate::trace::model::ClipRow;
 use crate::trace::pick::{Pick, Picker};
@@ -86,8 +86,8 @@ impl Requests {
         rows.session.session_id = session_id(user, of_user.requests);
         of_user.requests += 1;
         self.made += 1;
-        let outline = Arc::new(Outline::of(&rows));
-        let mut script = Script::new(Arc::new(rows), outline, number, 0, RunTime(0));
+        let index = Arc::new(SessionIndex::of(&rows));
+        let mut script = Script::new(Arc::new(rows), index, number, 0, RunTime(0));
         script.user = Some(user);
         script
     }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::cursor::Step;
-use super::outline::Outline;
+use super::session_index::SessionIndex;
+use crate::conversation::framed::FramedAudio;
 use crate::trace::model::{EventKind, EventRow, TurnRow};
 use crate::trace::stream::SessionRows;
 use crate::units::{RunTime, TraceTime};
-use crate::wire::frame::FramedAudio;
 
 /// One session of a plan.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Script {
     /// What the trace says of it; without what it was answered.
     pub rows: Arc<SessionRows>,
     /// What follows from that.
-    pub outline: Arc<Outline>,
+    pub index: Arc<SessionIndex>,
     /// When it starts.
     pub start: RunTime,
     /// The framed audio of each stretch, there from before it is due until it is sent.
@@ -43,18 +43,18 @@ impl Script {
     #[must_use]
     pub fn new(
         rows: Arc<SessionRows>,
-        outline: Arc<Outline>,
+        index: Arc<SessionIndex>,
         number: u64,
         copy: u32,
         start: RunTime,
     ) -> Script {
-        let audio = outline.stretches.iter().map(|_| Mutex::default()).collect();
+        let audio = index.stretches.iter().map(|_| Mutex::default()).collect();
         Script {
             number,
             copy,
             user: None,
             rows,
-            outline,
+            index,
             start,
             audio,
         }
@@ -76,7 +76,7 @@ impl Script {
     /// The events of stretch `number`, if there are so many.
     #[must_use]
     pub fn stretch(&self, number: usize) -> Option<&[EventRow]> {
-        let stretch = self.outline.stretches.get(number)?;
+        let stretch = self.index.stretches.get(number)?;
         self.rows.events.get(stretch.events.clone())
     }
 
@@ -85,7 +85,7 @@ impl Script {
     pub fn needed_at(&self, number: usize, reactive: bool) -> Option<RunTime> {
         let first = self.stretch(number)?.first()?;
         let sooner_ns = match reactive {
-            true => self.outline.stretches[number].sooner_ns,
+            true => self.index.stretches[number].sooner_ns,
             false => 0,
         };
         Some(self.run_time(TraceTime(first.at_ns - sooner_ns)))
@@ -103,9 +103,9 @@ impl Script {
     /// Takes over the audio of the stretch that event `event` is in; `None` while it is not there.
     #[must_use]
     pub fn take_audio(&self, event: usize) -> Option<Held> {
-        let number = self.outline.stretch_of(event)?;
+        let number = self.index.stretch_of(event)?;
         let audio = self.audio[number].lock().ok()?.take()?;
-        let events = self.outline.stretches[number].events.clone();
+        let events = self.index.stretches[number].events.clone();
         Some(Held { events, audio })
     }
 }
@@ -120,13 +120,11 @@ impl Held {
     /// The frame of the chunk of `step` and its PCM bytes. Nothing is copied.
     #[must_use]
     pub fn chunk(&self, rows: &SessionRows, step: Step) -> (Bytes, usize) {
-        let (event, first) = (&rows.events[step.event], &rows.events[self.events.start]);
-        if event.kind == EventKind::Fill {
+        if rows.events[step.event].kind == EventKind::Fill {
             return self.audio.chunk(0);
         }
-        let (bytes, chunk) = (event.chunk_bytes as usize, step.chunk as usize);
-        let before = (event.offset_bytes - first.offset_bytes) as usize + chunk * bytes;
-        let number = step.event - self.events.start + chunk;
-        self.audio.chunk_at(number, before, bytes)
+        // A stretch is one event, or events of one chunk each.
+        self.audio
+            .chunk(step.event - self.events.start + step.chunk as usize)
     }
 }

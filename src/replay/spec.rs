@@ -3,6 +3,7 @@
 use super::connections::Opening;
 use super::pacer::PacerKind;
 use super::phases::Phases;
+use crate::dialect::Dialect;
 use crate::units::{NS_PER_MS, NS_PER_S};
 
 /// When the utterances of a session start after its first.
@@ -37,6 +38,8 @@ impl TurnTiming {
 /// How a plan is replayed.
 #[derive(Debug, Clone)]
 pub struct ReplaySpec {
+    /// The protocol.
+    pub dialect: Dialect,
     /// Threads that send.
     pub workers: usize,
     /// Connections of all of them.
@@ -83,6 +86,7 @@ impl Default for ReplaySpec {
     /// `voicelt replay` does when it is told nothing else.
     fn default() -> ReplaySpec {
         ReplaySpec {
+            dialect: Dialect::default(),
             workers: 1,
             connections: 1,
             opening: Opening::default(),

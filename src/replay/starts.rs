@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::crew::{Crew, Ended};
 use super::script::Script;
+use super::users::{Ended, Users};
 use crate::live::gauges::Gauges;
 use crate::units::RunTime;
 
@@ -16,7 +16,7 @@ pub(super) enum Starts {
     /// Sessions, whatever is answered.
     Planned(Planned),
     /// Requests of users who wait for answers.
-    Users(Crew),
+    Users(Users),
 }
 
 /// The sessions of a plan that are ready and have not started, in order.
@@ -40,7 +40,7 @@ impl Starts {
     pub(super) fn take(&mut self, now: RunTime, stopped: bool, gauges: &Gauges) {
         match self {
             Starts::Planned(planned) => planned.take(stopped),
-            Starts::Users(crew) => crew.take(now, stopped, gauges),
+            Starts::Users(users) => users.take(now, stopped, gauges),
         }
     }
 
@@ -48,7 +48,7 @@ impl Starts {
     pub(super) fn next_due(&mut self, now: RunTime, gauges: &Gauges) -> Option<Arc<Script>> {
         match self {
             Starts::Planned(planned) => planned.ready.pop_front_if(|script| script.start <= now),
-            Starts::Users(crew) => crew.next_due(now, gauges),
+            Starts::Users(users) => users.next_due(now, gauges),
         }
     }
 
@@ -56,7 +56,7 @@ impl Starts {
     pub(super) fn next_at(&self) -> Option<RunTime> {
         match self {
             Starts::Planned(planned) => planned.ready.front().map(|script| script.start),
-            Starts::Users(crew) => crew.next_at(),
+            Starts::Users(users) => users.next_at(),
         }
     }
 
@@ -64,7 +64,7 @@ impl Starts {
     pub(super) fn wants_more(&self) -> bool {
         match self {
             Starts::Planned(planned) => planned.ready.is_empty() && !planned.ended,
-            Starts::Users(crew) => crew.wants_more(),
+            Starts::Users(users) => users.wants_more(),
         }
     }
 
@@ -75,7 +75,7 @@ impl Starts {
                 Some(script) => planned.ready.push_back(script),
                 None => planned.ended = true,
             },
-            Starts::Users(crew) => crew.more().await,
+            Starts::Users(users) => users.more().await,
         }
     }
 
@@ -83,14 +83,14 @@ impl Starts {
     pub(super) fn is_over(&self) -> bool {
         match self {
             Starts::Planned(planned) => planned.ready.is_empty() && planned.ended,
-            Starts::Users(crew) => crew.is_over(),
+            Starts::Users(users) => users.is_over(),
         }
     }
 
     /// A session ended.
     pub(super) fn ended(&mut self, script: &Script, ended: Ended, gauges: &Gauges) {
-        if let (Starts::Users(crew), Some(user)) = (self, script.user) {
-            crew.ended(user, ended, gauges);
+        if let (Starts::Users(users), Some(user)) = (self, script.user) {
+            users.ended(user, ended, gauges);
         }
     }
 }

@@ -1,245 +1,259 @@
-//! When the users of a closed loop are there, and how long they think. Pure.
-//!
-//! Users are numbered from 0. While their number grows, they come one after the other, evenly over
-//! the ramp, the first of them at its start; while it falls, the last to come are the first to
-//! leave, the last of them at the ramp's end. A user who leaves ends what is under way and begins
-//! nothing more.
+//! The users of one worker: whose request is due when, and what follows from its end.
 
-use std::ops::{Range, RangeInclusive};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::phases::Phases;
-use crate::results::manifest::Stage;
-use crate::results::row::Phase;
-use crate::units::RunTime;
+use super::population::Population;
+use super::request_producer::Orders;
+use super::script::Script;
+use crate::live::gauges::Gauges;
+use crate::units::{NS_PER_S, RunTime};
 
-/// The users of a closed loop.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Users {
-    /// How their number goes, from none.
-    pub stages: Vec<Stage>,
-    /// How long each thinks between two requests; drawn anew for each.
-    pub think_ns: RangeInclusive<i64>,
-    /// Requests after which a user leaves for good.
-    pub requests_per_user: Option<u32>,
-    /// What every random choice derives from.
-    pub seed: u64,
-    /// When the first stage begins.
-    pub first: RunTime,
+/// How long before a user comes the first request is ordered.
+pub(super) const AHEAD_NS: i64 = 5 * NS_PER_S;
+
+/// Shortest time from a request that could not begin to the next: whoever gets no line tries again, but
+/// not a thousand times a second.
+const RETRY_NS: i64 = NS_PER_S;
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ended {
+    /// When.
+    pub(super) at: RunTime,
+    /// When the user has heard the last of its answers.
+    pub(super) heard_until: RunTime,
+    /// Whether its stream was opened.
+    pub(super) opened: bool,
+}
+
+/// The users of one worker.
+pub(super) struct Users {
+    population: Arc<Population>,
+    scripts: UnboundedReceiver<Script>,
+    orders: Orders,
+    /// Of each user of this worker.
+    members: Vec<Member>,
+    /// A worker's users are `worker`, `worker + workers`, and so on.
+    worker: usize,
+    workers: usize,
+    /// Requests that are due and whose script is here, by their instant.
+    ready: BinaryHeap<Reverse<(RunTime, usize)>>,
+    /// Users who have a next request.
+    waiting: usize,
+    /// First requests that are to be ordered, by the instant at which they are due.
+    to_order: BinaryHeap<Reverse<(RunTime, usize)>>,
+    /// Users who stay though they would not be done thinking before they leave, by that instant.
+    to_leave: BinaryHeap<Reverse<(RunTime, usize)>>,
+    /// Users think from when they have heard the answer, not from the stream's end.
+    hear_out: bool,
+    stopped: bool,
+}
+
+#[derive(Default)]
+struct Member {
+    /// When the next request begins; `None` while one is under way, and for good at the end.
+    due: Option<RunTime>,
+    script: Option<Script>,
+    /// Requests that have ended or are under way.
+    requests: u32,
+    /// Counted as there.
+    present: bool,
 }
 
 impl Users {
-    /// Most users at once.
-    #[must_use]
-    pub fn peak(&self) -> u32 {
-        let users = self.stages.iter().map(|stage| stage.users);
-        users.max().unwrap_or(0)
-    }
-
-    /// From the beginning of the first stage to the end of the last.
-    #[must_use]
-    pub fn duration_ns(&self) -> i64 {
-        let stages = self.stages.iter();
-        stages.map(|stage| stage.ramp_ns + stage.hold_ns).sum()
-    }
-
-    /// When user `user` may begin a request that would begin at `at`: then, when the user is there
-    /// again, or never.
-    #[must_use]
-    pub fn next_start(&self, user: u32, at: RunTime) -> Option<RunTime> {
-        let presences = self.presences(user).into_iter();
-        let next = presences
-            .filter(|presence| at < presence.end)
-            .min_by_key(|p| p.start);
-        next.map(|presence| presence.start.max(at))
-    }
-
-    /// When user `user` leaves who is there at `at`; `None` for one who is not.
-    #[must_use]
-    pub fn leaves(&self, user: u32, at: RunTime) -> Option<RunTime> {
-        let presences = self.presences(user).into_iter();
-        let mut now = presences.filter(|presence| presence.contains(&at));
-        now.next().map(|presence| presence.end)
-    }
-
-    /// How long user `user` thinks after request number `request`.
-    #[must_use]
-    pub fn think_ns(&self, user: u32, request: u32) -> i64 {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream(u64::from(user) << 32 | u64::from(request));
-        rng.random_range(self.think_ns.clone())
-    }
-
-    /// The parts of the run: ramps, and the stages' holds, which are its steady phase.
-    #[must_use]
-    pub fn phases(&self) -> Phases {
-        let mut parts = Vec::new();
-        let (mut at, mut before) = (self.first, 0);
-        for stage in &self.stages {
-            let ramp = match stage.users >= before {
-                true => Phase::RampUp,
-                false => Phase::RampDown,
-            };
-            let hold = match stage.users {
-                0 => Phase::RampDown,
-                _ => Phase::Steady,
-            };
-            for (length_ns, phase) in [(stage.ramp_ns, ramp), (stage.hold_ns, hold)] {
-                at = RunTime(at.0 + length_ns);
-                if length_ns > 0 {
-                    parts.push((at, phase));
-                }
+    /// The users of worker number `worker` of so many. What those who come within [`AHEAD_NS`] say
+    /// is ordered already.
+    pub(super) fn new(
+        population: Arc<Population>,
+        worker: usize,
+        workers: usize,
+        scripts: UnboundedReceiver<Script>,
+        orders: Orders,
+        hear_out: bool,
+    ) -> Users {
+        let mut users = Users {
+            members: Vec::new(),
+            population,
+            scripts,
+            orders,
+            worker,
+            workers,
+            ready: BinaryHeap::new(),
+            waiting: 0,
+            to_order: BinaryHeap::new(),
+            to_leave: BinaryHeap::new(),
+            hear_out,
+            stopped: false,
+        };
+        for user in (worker as u32..users.population.peak()).step_by(workers) {
+            let due = users.population.next_start(user, RunTime(0));
+            if let Some(due) = due.filter(|due| due.0 > AHEAD_NS) {
+                users.to_order.push(Reverse((due, users.members.len())));
             }
-            before = stage.users;
-        }
-        Phases::new(parts)
-    }
-
-    /// The stretches in which user `user` is there.
-    fn presences(&self, user: u32) -> Vec<Range<RunTime>> {
-        let mut presences = Vec::new();
-        let (mut at_ns, mut before) = (self.first.0, 0);
-        let mut since = None;
-        for stage in &self.stages {
-            let (from, to) = (before.min(stage.users), before.max(stage.users));
-            // Of how many that come or leave it is the how manieth.
-            let share = |nth: u32| {
-                let ns = i128::from(stage.ramp_ns) * i128::from(nth) / i128::from(to - from).max(1);
-                i64::try_from(ns).unwrap_or(i64::MAX)
-            };
-            if (from..to).contains(&user) {
-                match since.take() {
-                    None => since = Some(at_ns + share(user - from)),
-                    Some(came_ns) => {
-                        presences.push(RunTime(came_ns)..RunTime(at_ns + share(to - user)));
-                    }
-                }
-            }
-            at_ns += stage.ramp_ns + stage.hold_ns;
-            before = stage.users;
-        }
-        presences.extend(since.map(|came_ns| RunTime(came_ns)..RunTime(at_ns)));
-        presences
-    }
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::units::NS_PER_S;
-    use proptest::prelude::*;
-
-    pub(in crate::replay) fn users(stages: &[(u32, i64, i64)]) -> Users {
-        let stages = stages.iter().map(|&(users, ramp_s, hold_s)| Stage {
-            users,
-            ramp_ns: ramp_s * NS_PER_S,
-            hold_ns: hold_s * NS_PER_S,
-        });
-        Users {
-            stages: stages.collect(),
-            think_ns: NS_PER_S..=NS_PER_S,
-            requests_per_user: None,
-            seed: 1,
-            first: RunTime(0),
-        }
-    }
-
-    /// Seconds from which and to which a user is there.
-    fn there(users: &Users, user: u32) -> Vec<(f64, f64)> {
-        let seconds = |at: RunTime| at.0 as f64 / NS_PER_S as f64;
-        let presences = users.presences(user).into_iter();
-        presences
-            .map(|p| (seconds(p.start), seconds(p.end)))
-            .collect()
-    }
-
-    #[test]
-    fn users_come_evenly_and_the_last_to_come_leave_first() {
-        let users = users(&[(5, 10, 120), (0, 5, 0)]);
-        let seen: Vec<_> = (0..6).flat_map(|user| there(&users, user)).collect();
-        let expected = [
-            (0.0, 135.0),
-            (2.0, 134.0),
-            (4.0, 133.0),
-            (6.0, 132.0),
-            (8.0, 131.0),
-        ];
-        assert_eq!(seen, expected);
-        assert_eq!((users.peak(), users.duration_ns()), (5, 135 * NS_PER_S));
-    }
-
-    #[test]
-    fn without_ramps_all_come_and_leave_at_once() {
-        let users = users(&[(2, 0, 30)]);
-        assert_eq!(there(&users, 0), [(0.0, 30.0)]);
-        assert_eq!(there(&users, 1), [(0.0, 30.0)]);
-        assert_eq!(there(&users, 2), []);
-    }
-
-    #[test]
-    fn users_come_back_with_a_later_stage_and_start_again_then() {
-        let users = users(&[(4, 0, 10), (2, 0, 10), (4, 4, 10)]);
-        assert_eq!(there(&users, 0), [(0.0, 34.0)]);
-        assert_eq!(there(&users, 3), [(0.0, 10.0), (22.0, 34.0)]);
-        let next = |s: i64| users.next_start(3, RunTime(s * NS_PER_S));
-        let at = |s: i64| Some(RunTime(s * NS_PER_S));
-        let seen = [9, 10, 21, 33, 34].map(next);
-        assert_eq!(seen, [at(9), at(22), at(22), at(33), None]);
-        let leaves = [9, 10, 22].map(|s| users.leaves(3, RunTime(s * NS_PER_S)));
-        assert_eq!(leaves, [at(10), None, at(34)]);
-    }
-
-    #[test]
-    fn holds_are_steady_and_ramps_are_not() {
-        use Phase::{Drain, RampDown, RampUp, Steady};
-        let users = users(&[(4, 2, 2), (2, 2, 2), (0, 2, 0)]);
-        let seen = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 99];
-        let seen = seen.map(|s| users.phases().of(RunTime(s * NS_PER_S)));
-        let expected = [
-            RampUp, RampUp, Steady, Steady, RampDown, RampDown, Steady, Steady, RampDown, RampDown,
-            Drain, Drain,
-        ];
-        assert_eq!(seen, expected);
-    }
-
-    proptest! {
-        #[test]
-        fn as_many_are_there_as_the_stages_say(
-            stages in prop::collection::vec((0_u32..30, 0_i64..20, 0_i64..20), 1..5),
-            at in 0_i64..200,
-        ) {
-            let users = users(&stages);
-            let at_ns = at * NS_PER_S;
-            let mut from = 0;
-            let mut expected = 0.0_f64;
-            let mut before = 0.0;
-            for (count, ramp, hold) in &stages {
-                let (ramp_ns, hold_ns) = (ramp * NS_PER_S, hold * NS_PER_S);
-                if (from..from + ramp_ns + hold_ns).contains(&at_ns) {
-                    let share = match ramp_ns {
-                        0 => 1.0,
-                        _ => ((at_ns - from) as f64 / ramp_ns as f64).min(1.0),
-                    };
-                    expected = before + (f64::from(*count) - before) * share;
-                }
-                before = f64::from(*count);
-                from += ramp_ns + hold_ns;
-            }
-            let there = (0..users.peak()).filter(|user| {
-                users.presences(*user).iter().any(|p| p.contains(&RunTime(at_ns)))
+            users.waiting += usize::from(due.is_some());
+            users.members.push(Member {
+                due,
+                ..Member::default()
             });
-            let there = there.count() as f64;
-            prop_assert!((there - expected).abs() <= 1.0, "{} {}", there, expected);
         }
+        users
+    }
 
-        #[test]
-        fn thinking_takes_what_was_asked_for(user in any::<u32>(), request in any::<u32>()) {
-            let users = Users { think_ns: 5..=9, ..users(&[(1, 0, 1)]) };
-            let think_ns = users.think_ns(user, request);
-            prop_assert!((5..=9).contains(&think_ns));
-            prop_assert_eq!(think_ns, users.think_ns(user, request));
+    fn user(&self, member: usize) -> u32 {
+        (self.worker + member * self.workers) as u32
+    }
+
+    /// Takes what the request_producer has ready; nothing begins any more once `stopped`.
+    pub(super) fn take(&mut self, now: RunTime, stopped: bool, gauges: &Gauges) {
+        if stopped && !self.stopped {
+            self.stopped = true;
+            self.ready.clear();
+            self.to_order.clear();
+            self.waiting = 0;
+            while let Some(Reverse((_, member))) = self.to_leave.pop() {
+                self.leave(member, gauges);
+            }
+            for member in 0..self.members.len() {
+                if self.members[member].due.take().is_some() {
+                    self.leave(member, gauges);
+                }
+            }
         }
+        while let Some(Reverse((at, member))) = self.to_leave.peek().copied()
+            && at <= now
+        {
+            self.to_leave.pop();
+            self.leave(member, gauges);
+        }
+        while let Some(Reverse((due, member))) = self.to_order.peek().copied()
+            && due.0 - AHEAD_NS <= now.0
+        {
+            self.to_order.pop();
+            self.order(member);
+        }
+        while let Ok(script) = self.scripts.try_recv() {
+            self.put(script);
+        }
+    }
+
+    fn leave(&mut self, member: usize, gauges: &Gauges) {
+        if std::mem::take(&mut self.members[member].present) {
+            gauges.users.fetch_sub(1, Relaxed);
+        }
+    }
+
+    fn order(&self, member: usize) {
+        // Refused only when the run is being stopped.
+        let _ = self.orders.send(self.user(member));
+    }
+
+    /// A request is ready to be sent when it is due.
+    fn put(&mut self, script: Script) {
+        let Some(user) = script.user else { return };
+        let number = user as usize / self.workers;
+        let Some(member) = self.members.get_mut(number) else {
+            return;
+        };
+        member.script = Some(script);
+        if let Some(due) = member.due {
+            self.ready.push(Reverse((due, number)));
+        }
+    }
+
+    /// Takes one script as it comes; waits for it.
+    pub(super) async fn more(&mut self) {
+        match self.scripts.recv().await {
+            Some(script) => self.put(script),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The next request that is due, its start set.
+    pub(super) fn next_due(&mut self, now: RunTime, gauges: &Gauges) -> Option<Arc<Script>> {
+        let Reverse((due, number)) = self.ready.peek().copied()?;
+        if due > now {
+            return None;
+        }
+        self.ready.pop();
+        let member = &mut self.members[number];
+        let mut script = member.script.take()?;
+        script.start = due;
+        member.due = None;
+        self.waiting -= 1;
+        member.requests += 1;
+        gauges.offered_sessions.fetch_add(1, Relaxed);
+        if !std::mem::replace(&mut member.present, true) {
+            gauges.users.fetch_add(1, Relaxed);
+        }
+        if self.goes_on(number) {
+            self.order(number);
+        }
+        Some(Arc::new(script))
+    }
+
+    /// When something is to be done next, as far as that is known.
+    pub(super) fn next_at(&self) -> Option<RunTime> {
+        let ready = self.ready.peek().map(|Reverse((due, _))| *due);
+        let to_order = self.to_order.peek();
+        let to_order = to_order.map(|Reverse((due, _))| RunTime(due.0 - AHEAD_NS));
+        let to_leave = self.to_leave.peek().map(|Reverse((at, _))| *at);
+        [ready, to_order, to_leave].into_iter().flatten().min()
+    }
+
+    /// Whether the member makes requests after those that have ended or are under way.
+    fn goes_on(&self, member: usize) -> bool {
+        let made = self.members[member].requests;
+        let most = self.population.requests_per_user;
+        !self.stopped && most.is_none_or(|most| made < most)
+    }
+
+    /// Whether nobody is to begin anything or to leave, unless it is after what is under way.
+    pub(super) fn is_over(&self) -> bool {
+        self.waiting == 0 && self.to_leave.is_empty()
+    }
+
+    /// A request of `user` ended.
+    pub(super) fn ended(&mut self, user: u32, ended: Ended, gauges: &Gauges) {
+        let number = user as usize / self.workers;
+        let from = match self.hear_out {
+            true => ended.at.max(ended.heard_until),
+            false => ended.at,
+        };
+        let least_ns = if ended.opened { 0 } else { RETRY_NS };
+        if number >= self.members.len() {
+            return;
+        }
+        let goes_on = self.goes_on(number);
+        let member = &mut self.members[number];
+        let think_ns = self.population.think_ns(user, member.requests - 1);
+        let thought = RunTime(from.0 + think_ns.max(least_ns));
+        let next = match goes_on {
+            true => self.population.next_start(user, thought),
+            false => None,
+        };
+        member.due = next;
+        self.waiting += usize::from(next.is_some());
+        match (next, &member.script) {
+            (Some(due), Some(_)) => self.ready.push(Reverse((due, number))),
+            (None, _) => member.script = None,
+            (Some(_), None) => {}
+        }
+        if next != Some(thought) {
+            // Who thinks for too long is there all the same, and so is the load that was asked for.
+            match self.population.leaves(user, ended.at) {
+                Some(at) if goes_on => self.to_leave.push(Reverse((at, number))),
+                _ => self.leave(number, gauges),
+            }
+        }
+    }
+
+    /// Whether scripts may still come that somebody waits for.
+    pub(super) fn wants_more(&self) -> bool {
+        !self.stopped
     }
 }

@@ -12,25 +12,26 @@ use hdrhistogram::Histogram;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::alarms::{Alarm, Alarms};
+use super::accumulator::{Accumulator, lag_histogram, record};
 use super::call::Call;
 use super::connections::Connections;
-use super::converse::converse;
-use super::crew::Ended;
-use super::entry::{Entry, Message, TurnStart};
+use super::effect::Effect;
+use super::entry::Entry;
 use super::pacer::Pacer;
-use super::progress::{RunFacts, TurnRecord};
+use super::progress::RunFacts;
 use super::scheduling::Granted;
 use super::script::Script;
 use super::starts::Starts;
-use super::tally::{Tally, lag_histogram, record};
+use super::stream::converse;
+use super::timers::{Timer, Timers};
+use super::users::Ended;
 use super::{ReplaySpec, Stop};
 use crate::clock::{Clock, RunClock, thread_cpu_ns};
 use crate::live::gauges::Gauges;
-use crate::units::{Lag, NS_PER_MS, NS_PER_S, RunTime};
+use crate::units::{NS_PER_MS, NS_PER_S, RunTime};
 
 /// Time between looks for audio that is not there though it is due.
-const LOOK_FOR_AUDIO_NS: i64 = NS_PER_MS;
+pub(super) const LOOK_FOR_AUDIO_NS: i64 = NS_PER_MS;
 /// What `asleep_until` says while nobody sleeps.
 const AWAKE: RunTime = RunTime(i64::MIN);
 
@@ -44,7 +45,7 @@ pub(super) struct Assignment {
     pub(super) run: Arc<RunFacts>,
     pub(super) clock: RunClock,
     pub(super) gauges: Arc<Gauges>,
-    pub(super) ledger: SyncSender<Entry>,
+    pub(super) sink: SyncSender<Entry>,
     pub(super) stop: Stop,
 }
 
@@ -52,7 +53,7 @@ pub(super) struct Assignment {
 pub(super) struct Account {
     /// Lags of its session starts.
     pub(super) start_lag: Histogram<u64>,
-    /// Rows that the ledger had no room for.
+    /// Rows that the sink had no room for.
     pub(super) rows_lost: u64,
     /// Times that audio was not there when it was due.
     pub(super) audio_misses: u64,
@@ -89,61 +90,57 @@ pub(super) struct Shared {
     pub(super) clock: RunClock,
     pub(super) connections: Connections,
     gauges: Arc<Gauges>,
-    ledger: SyncSender<Entry>,
-    alarms: RefCell<Alarms>,
+    sink: SyncSender<Entry>,
+    desk: RefCell<Desk>,
     /// How long the pacer's loop means to sleep; the beginning of time while it is awake.
     asleep_until: Cell<RunTime>,
-    /// An alarm was set that comes before the end of its sleep.
+    /// A timer was set that comes before the end of its sleep.
     changed: Notify,
-    tally: RefCell<Tally>,
-    account: RefCell<Account>,
+}
+
+/// What sessions change by their effects.
+#[derive(Default)]
+struct Desk {
+    timers: Timers,
+    accumulator: Accumulator,
+    account: Account,
 }
 
 impl Shared {
-    fn alarm(&self, at: RunTime, alarm: Alarm) {
-        self.alarms.borrow_mut().set(at, alarm);
-        if at < self.asleep_until.get() {
-            self.changed.notify_one();
+    /// Carries out what follows from a session's last step.
+    pub(super) fn apply(&self, call: &mut Call) {
+        if call.effects.is_empty() {
+            return;
         }
-    }
-
-    /// Sets the alarm for a session's next message.
-    pub(super) fn send_at(&self, id: u64, at: RunTime) {
-        self.alarm(at, Alarm::Send(id));
-    }
-
-    /// Sets the alarm for speaking into an answer.
-    pub(super) fn barge_in_at(&self, id: u64, at: RunTime) {
-        self.alarm(at, Alarm::BargeIn(id));
-    }
-
-    /// Looks after a session when it may be overdue.
-    pub(super) fn overdue_at(&self, id: u64, at: RunTime) {
-        self.alarm(at, Alarm::Overdue(id));
-    }
-
-    /// Audio that is due is not there: when to look again.
-    pub(super) fn look_again_for_audio(&self, now: RunTime) -> RunTime {
-        self.account.borrow_mut().audio_misses += 1;
-        RunTime(now.0 + LOOK_FOR_AUDIO_NS)
+        let desk = &mut *self.desk.borrow_mut();
+        for effect in call.effects.drain(..) {
+            match effect {
+                Effect::Timer(at, timer) => {
+                    desk.timers.set(at, timer);
+                    if at < self.asleep_until.get() {
+                        self.changed.notify_one();
+                    }
+                }
+                Effect::Entry(entry) => self.enter(&mut desk.account, entry),
+                Effect::Chunk(left) => {
+                    desk.accumulator
+                        .chunk(left.due, left.sent, left.lag, left.interval_ns);
+                    self.gauges.lag.record(left.lag.0);
+                }
+                Effect::Start(left) => {
+                    desk.accumulator.start(left.due, left.sent);
+                    record(&mut desk.account.start_lag, left.lag);
+                }
+                Effect::AudioMissing => desk.account.audio_misses += 1,
+            }
+        }
     }
 
     /// A limit of this machine kept a session from starting.
     pub(super) fn not_started(&self, reason: &str) {
-        let mut account = self.account.borrow_mut();
+        let account = &mut self.desk.borrow_mut().account;
         account.not_started += 1;
         account.limit.get_or_insert_with(|| reason.to_owned());
-    }
-
-    /// A chunk left, of a session whose chunks are usually `interval_ns` apart.
-    pub(super) fn count_chunk(&self, due: RunTime, sent: RunTime, lag: Lag, interval_ns: i64) {
-        self.tally.borrow_mut().chunk(due, sent, lag, interval_ns);
-        self.gauges.lag.record(lag.0);
-    }
-
-    pub(super) fn count_start(&self, due: RunTime, sent: RunTime, lag: Lag) {
-        self.tally.borrow_mut().start(due, sent);
-        record(&mut self.account.borrow_mut().start_lag, lag);
     }
 
     /// Open sessions and those awaiting an answer, one more of them when `one_more`.
@@ -158,25 +155,11 @@ impl Shared {
         self.gauges.awaiting_answer.fetch_sub(1, Relaxed);
     }
 
-    pub(super) fn turn(&self, record: Box<TurnRecord>) {
-        self.enter(Entry::Turn(record));
-    }
-
-    pub(super) fn started(&self, start: TurnStart) {
-        self.enter(Entry::Started(start));
-    }
-
-    pub(super) fn message(&self, message: Message) {
-        self.enter(Entry::Message(message));
-    }
-
-    /// Hands an entry to the ledger without ever waiting: what has no room is counted as lost.
-    fn enter(&self, entry: Entry) {
-        match self.ledger.try_send(entry) {
+    /// Hands an entry to the sink without ever waiting: what has no room is counted as lost.
+    fn enter(&self, account: &mut Account, entry: Entry) {
+        match self.sink.try_send(entry) {
             Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.account.borrow_mut().rows_lost += 1;
-            }
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => account.rows_lost += 1,
         }
     }
 }
@@ -196,12 +179,10 @@ pub(super) async fn work(
         clock: job.clock,
         connections,
         gauges: job.gauges,
-        ledger: job.ledger,
-        alarms: RefCell::default(),
+        sink: job.sink,
+        desk: RefCell::default(),
         asleep_until: Cell::new(AWAKE),
         changed: Notify::new(),
-        tally: RefCell::default(),
-        account: RefCell::default(),
     });
     let mut calls: HashMap<u64, Rc<RefCell<Call>>> = HashMap::new();
     let mut tasks: JoinSet<u64> = JoinSet::new();
@@ -220,7 +201,7 @@ pub(super) async fn work(
         }
         if now >= next_close {
             let used = thread_cpu_ns();
-            shared.tally.borrow_mut().cpu(now, used - cpu_ns);
+            shared.desk.borrow_mut().accumulator.cpu(now, used - cpu_ns);
             cpu_ns = used;
             close_seconds(&shared, job.number, Some(now));
             next_close = RunTime(now.0 + NS_PER_S);
@@ -228,8 +209,8 @@ pub(super) async fn work(
         if tasks.is_empty() && starts.is_over() {
             break;
         }
-        let alarm = shared.alarms.borrow().first();
-        let next = [starts.next_at(), alarm].into_iter().flatten().min();
+        let timer = shared.desk.borrow().timers.first();
+        let next = [starts.next_at(), timer].into_iter().flatten().min();
         let next = next.map_or(next_close, |next| next.min(next_close));
         shared.asleep_until.set(next);
         tokio::select! {
@@ -240,7 +221,7 @@ pub(super) async fn work(
                     let call = call.borrow();
                     let ended = Ended {
                         at: shared.clock.now(),
-                        heard_until: call.heard_until,
+                        heard_until: call.receiving.heard_until,
                         opened: call.facts.opened_ns.is_some(),
                     };
                     starts.ended(&call.script, ended, &shared.gauges);
@@ -258,8 +239,9 @@ pub(super) async fn work(
         shared.asleep_until.set(AWAKE);
     }
     close_seconds(&shared, job.number, None);
-    shared.enter(Entry::WorkerDone(job.number));
-    Ok(shared.account.take())
+    let desk = &mut *shared.desk.borrow_mut();
+    shared.enter(&mut desk.account, Entry::WorkerDone(job.number));
+    Ok(std::mem::take(&mut desk.account))
 }
 
 /// Starts a session: its stream is opened and read by a task of its own.
@@ -270,18 +252,24 @@ fn start(
     tasks: &mut JoinSet<u64>,
 ) -> Rc<RefCell<Call>> {
     let id = script.number;
-    if let Some(interval_ns) = script.outline.interval_ns {
-        let shortest = &mut shared.account.borrow_mut().interval_ns;
+    if let Some(interval_ns) = script.index.interval_ns {
+        let shortest = &mut shared.desk.borrow_mut().account.interval_ns;
         *shortest = Some(shortest.map_or(interval_ns, |known| known.min(interval_ns)));
     }
-    let call = Rc::new(RefCell::new(Call::new(shared, script, now)));
-    call.borrow_mut().pump(shared);
+    let mut call = Call::new(shared, script, now);
+    call.pump(shared);
+    shared.apply(&mut call);
+    let call = Rc::new(RefCell::new(call));
     shared.gauges.started_sessions.fetch_add(1, Relaxed);
     shared.gauges.active_sessions.fetch_add(1, Relaxed);
     let (shared, of_task) = (shared.clone(), call.clone());
     tasks.spawn_local(async move {
         let end = converse(&shared, &of_task).await;
-        of_task.borrow_mut().finish(&shared, &end);
+        {
+            let mut call = of_task.borrow_mut();
+            call.finish(&shared, &end);
+            shared.apply(&mut call);
+        }
         shared.gauges.active_sessions.fetch_sub(1, Relaxed);
         shared.gauges.ended_sessions.fetch_add(1, Relaxed);
         id
@@ -294,29 +282,33 @@ fn ring(shared: &Shared, calls: &HashMap<u64, Rc<RefCell<Call>>>, now: RunTime) 
     let mut rang = false;
     let horizon = RunTime(now.0 + shared.spec.coalesce_ns);
     loop {
-        let due = shared.alarms.borrow_mut().take_due(horizon);
-        let Some((at, alarm)) = due else {
+        let due = shared.desk.borrow_mut().timers.take_due(horizon);
+        let Some((at, timer)) = due else {
             return rang;
         };
         rang = true;
-        let (Alarm::Send(id) | Alarm::BargeIn(id) | Alarm::Overdue(id)) = alarm;
+        let (Timer::Send(id) | Timer::BargeIn(id) | Timer::Overdue(id)) = timer;
         let Some(call) = calls.get(&id) else { continue };
         let mut call = call.borrow_mut();
-        match alarm {
-            Alarm::Send(_) => call.ring(shared, at),
-            Alarm::BargeIn(_) => call.barge_in(shared, at),
-            Alarm::Overdue(_) => call.look(shared, now),
+        match timer {
+            Timer::Send(_) => call.on_timer(shared, at),
+            Timer::BargeIn(_) => call.barge_in(shared, at),
+            Timer::Overdue(_) => call.check_deadline(shared, now),
         }
+        shared.apply(&mut call);
     }
 }
 
 /// Enters the seconds that are over.
 fn close_seconds(shared: &Shared, worker: usize, now: Option<RunTime>) {
-    for (number, second) in shared.tally.borrow_mut().close(now) {
-        shared.enter(Entry::Second {
+    let desk = &mut *shared.desk.borrow_mut();
+    for (number, second) in desk.accumulator.close(now) {
+        let second = Box::new(second);
+        let entry = Entry::Second {
             worker,
             number,
-            second: Box::new(second),
-        });
+            second,
+        };
+        shared.enter(&mut desk.account, entry);
     }
 }

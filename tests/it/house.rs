@@ -17,19 +17,21 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock",    &["units"]),
     ("pcm",      &["units"]),
     ("conversation", &["units"]),
+    ("dialect",  &["units", "conversation"]),
+    ("transport", &["units", "clock"]),
     ("results",  &["units", "table"]),
     ("trace",    &["units", "fence", "table", "pcm", "conversation"]),
-    ("wire",     &["units", "clock", "conversation"]),
     ("live",     &["units", "clock"]),
     ("audio",    &["units", "fence", "table", "pcm", "trace"]),
     ("report",   &["units", "table", "results"]),
     ("campaign", &["units", "report"]),
-    ("gateway",  &["units", "table", "clock", "pcm", "wire", "results", "live"]),
-    ("record",   &["units", "table", "clock", "pcm", "wire", "trace", "live"]),
-    ("replay",   &["units", "table", "clock", "pcm", "conversation", "wire", "trace", "results", "live"]),
-    ("doctor",   &["units", "table", "clock", "wire", "results", "replay"]),
-    ("cli",      &["units", "fence", "table", "clock", "pcm", "conversation", "wire", "trace", "results",
-                   "live", "audio", "report", "campaign", "gateway", "record", "replay", "doctor"]),
+    ("gateway",  &["units", "table", "clock", "pcm", "conversation", "dialect", "results", "live"]),
+    ("record",   &["units", "table", "clock", "pcm", "conversation", "dialect", "transport", "trace", "live"]),
+    ("replay",   &["units", "table", "clock", "pcm", "conversation", "dialect", "transport", "trace", "results",
+                   "live"]),
+    ("doctor",   &["units", "table", "clock", "dialect", "transport", "results", "replay"]),
+    ("cli",      &["units", "fence", "table", "clock", "pcm", "conversation", "dialect", "transport", "trace",
+                   "results", "live", "audio", "report", "campaign", "gateway", "record", "replay", "doctor"]),
 ];
 
 /// Macros stand at the crate's root; this is the room that each belongs to.
@@ -42,6 +44,7 @@ const SYNCHRONOUS: &[&str] = &[
     "table/",
     "pcm/",
     "conversation/",
+    "dialect/",
     "audio/",
     "trace/",
     "results/",
@@ -51,7 +54,7 @@ const SYNCHRONOUS: &[&str] = &[
     "doctor/check.rs",
     "doctor/judge/",
     "replay/plan.rs",
-    "replay/users.rs",
+    "replay/population.rs",
 ];
 
 const MAX_LINES: usize = 500;
@@ -271,8 +274,8 @@ fn a_planted_fault_is_found_where_it_stands() {
     let planted = [
         ("report/text.rs", "use crate::trace::model;", "src/report/text.rs:2: `report` may not import `trace`"),
         ("report/text.rs", "use crate::{results::row, units,\n    gateway};", ":3: `report` may not import `gateway`"),
-        ("report/text.rs", "use crate::{units::{self, NS_PER_S}, wire};", "may not import `wire`"),
-        ("report/text.rs", "fn f() -> crate::wire::Reply { todo() }", "may not import `wire`"),
+        ("report/text.rs", "use crate::{units::{self, NS_PER_S}, transport};", "may not import `transport`"),
+        ("report/text.rs", "fn f() -> crate::transport::Sent { todo() }", "may not import `transport`"),
         ("pcm/wav.rs", "crate::names! {}", "`pcm` may not import `table`"),
         ("pcm/mod.rs", "use super::audio::decode;", "`pcm` may not import `audio`"),
         ("pcm/wav.rs", "use crate::*;", "`pcm` may not import `*`"),
@@ -303,8 +306,8 @@ fn what_the_rules_allow_is_no_fault() {
     let allowed = [
         ("report/text.rs", "use crate::results::row;\nuse crate::report::stats;"),
         ("report/text.rs", "use super::stats;\nmod tests { use super::*; }"),
-        ("report/text.rs", "// use crate::wire;\n/* crate::wire */\n/// [`crate::wire`] on tokio\nfn f() {}"),
-        ("report/text.rs", "const A: &str = \"use crate::wire;\";\nconst B: &str = r#\"crate::wire\"#;"),
+        ("report/text.rs", "// use crate::transport;\n/* crate::transport */\n/// [`crate::transport`] on tokio\nfn f() {}"),
+        ("report/text.rs", "const A: &str = \"use crate::transport;\";\nconst B: &str = r#\"crate::transport\"#;"),
         ("results/row.rs", "crate::table! {}\ncrate::names! {}"),
         ("table/mod.rs", "macro_rules! t { () => { $crate::table::Row } }"),
         ("cli/replay.rs", "fn f() { crate::replay::run() }"),

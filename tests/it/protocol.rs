@@ -1,9 +1,9 @@
-//! The code in `src/wire/voice_workflow.rs` is generated from `proto/voice_workflow.proto` and checked
+//! The code in `src/dialect/voice_workflow.rs` is generated from `proto/voice_workflow.proto` and checked
 //! in, so that nobody who builds the program has to compile a protobuf compiler first.
 
 use std::path::Path;
 
-const CODE: &str = "src/wire/voice_workflow.rs";
+const CODE: &str = "src/dialect/voice_workflow.rs";
 
 #[test]
 fn the_generated_code_is_what_the_protocol_says() {

@@ -18,15 +18,17 @@ use crate::live::gauges::Gauges;
 use crate::pcm::synth::Signal;
 use crate::replay::phases::Phases;
 use crate::replay::plan::Shape;
-use crate::replay::{Gateway, Replay, ReplayError, ReplaySpec, Stop, Traffic, sketch, trace_ref};
+use crate::replay::{
+    Gateway, Replay, ReplayError, ReplaySpec, Stop, Traffic, plan_extent, trace_ref,
+};
 use crate::results::manifest::RunManifest;
 use crate::results::reader::RunDir;
 use crate::results::writer::RunWriter;
 use crate::trace::compile::CompileSpec;
 use crate::trace::layout::CallSpec;
 use crate::trace::stream::Bundle;
+use crate::transport::channel::{Endpoint, TlsOptions};
 use crate::units::{NS_PER_S, RunTime};
-use crate::wire::channel::{Endpoint, TlsOptions};
 
 /// Length of the synthetic speech.
 const SYNTHETIC_NS: i64 = 2 * NS_PER_S;
@@ -109,7 +111,7 @@ pub(super) fn call(
         limit: Some(1),
         ..Shape::default()
     };
-    let plan = sketch::plan(bundle, &shape, LEAD).map_err(unreadable)?;
+    let plan = plan_extent::plan(bundle, &shape, LEAD).map_err(unreadable)?;
     let spec = ReplaySpec {
         phases: Phases::steady(LEAD..END),
         headers: args.to.headers.clone(),

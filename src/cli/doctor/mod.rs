@@ -20,8 +20,8 @@ use crate::doctor::connection::{Found, inspect};
 use crate::doctor::judge;
 use crate::doctor::machine::MachineFacts;
 use crate::trace::layout::CallSpec;
+use crate::transport::channel::{ConnectError, Connector, Endpoint};
 use crate::units::NS_PER_S;
-use crate::wire::channel::{ConnectError, Connector, Endpoint};
 use call::{Caller, call};
 
 /// Look whether a load can be made: at the gateway and the way to it, and at this machine.

@@ -21,6 +21,7 @@ use super::outputs::Told;
 use super::stamp;
 use super::stderr::say;
 use crate::clock::epoch_now;
+use crate::dialect::Dialect;
 use crate::live::gauges::Gauges;
 use crate::replay::calibrate::calibrate;
 use crate::replay::connections::Opening;
@@ -45,8 +46,8 @@ use crate::trace::TraceError;
 use crate::trace::extent::Extent;
 use crate::trace::model::{ClipRow, TraceSource};
 use crate::trace::stream::Bundle;
+use crate::transport::channel::ConnectError;
 use crate::units::counted;
-use crate::wire::channel::ConnectError;
 pub(crate) use args::LoadArgs;
 pub(crate) use capacity::{Scale, find_capacity};
 pub(crate) use feasibility::Feasibility;
@@ -166,6 +167,7 @@ impl LoadArgs {
         phases: Phases,
     ) -> ReplaySpec {
         ReplaySpec {
+            dialect: Dialect::default(),
             workers: feasibility.workers,
             connections: feasibility.connections,
             opening: Opening {

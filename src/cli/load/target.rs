@@ -8,8 +8,8 @@ use crate::cli::exit::BadInput;
 use crate::cli::tls::TlsArgs;
 use crate::gateway::{Embedded, GatewaySpec};
 use crate::replay::{Gateway, lead_ns};
+use crate::transport::endpoint::Endpoint;
 use crate::units::RunTime;
-use crate::wire::endpoint::Endpoint;
 
 /// The target that is the reference gateway in this process.
 const EMBEDDED: &str = "embedded";

@@ -13,7 +13,7 @@ use crate::cli::size::SizeArg;
 use crate::cli::tls::TlsArgs;
 use crate::record::admit::{Admission, HeaderValue, KeptName};
 use crate::record::{Identity, Keep, ProxySpec, SinkSpec};
-use crate::wire::endpoint::Endpoint;
+use crate::transport::endpoint::Endpoint;
 
 /// Record live calls into a trace, as a transparent proxy before the gateway.
 ///

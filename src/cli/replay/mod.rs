@@ -19,7 +19,7 @@ use super::{stamp, stdout};
 use crate::campaign::curve::in_unit;
 use crate::replay::Traffic;
 use crate::replay::phases::Phases;
-use crate::replay::sketch::{SketchError, plan, sketch};
+use crate::replay::plan_extent::{SketchError, plan, plan_extent};
 use crate::trace::extent::Extent;
 use crate::trace::stream::Bundle;
 use crate::units::{Human, RunTime, counted};
@@ -157,7 +157,7 @@ fn announced(args: &Args, feasibility: &Feasibility, stream_limit: usize) -> Str
 impl Args {
     /// The size of what is to be replayed, which may be nothing.
     fn measured(&self, bundle: &Arc<Bundle>) -> anyhow::Result<Extent> {
-        let extent = sketch(bundle, &self.shape(), self.turn_timing().is_reactive());
+        let extent = plan_extent(bundle, &self.shape(), self.turn_timing().is_reactive());
         extent.map_err(|error| match error {
             SketchError::Trace(error) => unreadable(error),
             error => BadInput(error.into()).into(),

@@ -23,9 +23,9 @@ use super::load::{
     number_of, present, rest, routed, survey,
 };
 use super::stderr::say;
+use crate::replay::population::Population;
+use crate::replay::request_producer::ClosedLoopSpec;
 use crate::replay::requests::RequestSpec;
-use crate::replay::supply::ClosedLoopSpec;
-use crate::replay::users::Users;
 use crate::replay::{Traffic, TurnTiming};
 use crate::results::manifest::{Campaign, ClosedLoop, Planned};
 use crate::trace::extent::Extent;
@@ -90,8 +90,8 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     Ok(outcome.into())
 }
 
-fn users(resolved: &Resolved, first: RunTime) -> Users {
-    Users {
+fn users(resolved: &Resolved, first: RunTime) -> Population {
+    Population {
         stages: resolved.stages.clone(),
         think_ns: resolved.think_ns.clone(),
         requests_per_user: resolved.requests_per_user,

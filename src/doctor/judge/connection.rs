@@ -8,9 +8,9 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use crate::doctor::check::Check;
 use crate::doctor::connection::{Found, MOST_TRIED, Shown, Tried};
 use crate::doctor::health::{Answer, Health};
+use crate::transport::certificate::day;
+use crate::transport::channel::{ConnectError, Endpoint, TlsFacts};
 use crate::units::{Human, NS_PER_S, SampleRate, Samples};
-use crate::wire::certificate::day;
-use crate::wire::channel::{ConnectError, Endpoint, TlsFacts};
 
 /// A certificate that expires within so many days is worth a word.
 const SOON_DAYS: i64 = 14;
@@ -281,7 +281,7 @@ fn clocks(date: Option<&(String, i64)>) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::certificate::Certificate;
+    use crate::transport::certificate::Certificate;
 
     fn endpoint() -> Endpoint {
         "https://gw:443".parse().unwrap()

@@ -31,7 +31,7 @@ impl Timerfd {
         Ok(Timerfd(timer))
     }
 
-    /// Sleeps until the monotonic clock reads `at_ns`, or shorter when the alarm of an earlier
+    /// Sleeps until the monotonic clock reads `at_ns`, or shorter when the timer of an earlier
     /// sleep that was given up is still to be taken: the caller looks at the clock again.
     ///
     /// # Errors

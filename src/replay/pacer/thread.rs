@@ -1,6 +1,6 @@
 //! A thread that sleeps on a condition variable until the deadline and then wakes the worker.
 //!
-//! It needs nothing of a system but threads, and costs two changes of thread for each alarm.
+//! It needs nothing of a system but threads, and costs two changes of thread for each timer.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -58,7 +58,7 @@ impl TimerThread {
         })
     }
 
-    /// Sleeps until the monotonic clock reads `at_ns`, or shorter when the alarm of an earlier
+    /// Sleeps until the monotonic clock reads `at_ns`, or shorter when the timer of an earlier
     /// sleep that was given up is still to be taken: the caller looks at the clock again.
     pub(super) async fn sleep(&self, at_ns: i64) {
         self.shared.order().at_ns = Some(at_ns);

@@ -10,13 +10,13 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
+use voicelt::dialect::voice_workflow::client_message::Content as Said;
+use voicelt::dialect::voice_workflow::server_message::Content as Answer;
+use voicelt::dialect::voice_workflow::voice_gateway_client::VoiceGatewayClient;
+use voicelt::dialect::voice_workflow::{ClientMessage, EventType, ServerMessage, VoiceConfig};
 use voicelt::gateway::{
     Distribution, Gateway, GatewayError, GatewayReport, GatewaySpec, ModelSpec,
 };
-use voicelt::wire::voice_workflow::client_message::Content as Said;
-use voicelt::wire::voice_workflow::server_message::Content as Answer;
-use voicelt::wire::voice_workflow::voice_gateway_client::VoiceGatewayClient;
-use voicelt::wire::voice_workflow::{ClientMessage, EventType, ServerMessage, VoiceConfig};
 
 pub(crate) const RATE: i32 = 16_000;
 /// Far longer than any of these tests takes.

@@ -7,12 +7,12 @@ use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use voicelt::dialect::voice_workflow::client_message::Content as Said;
+use voicelt::dialect::voice_workflow::server_message::Content as Answer;
+use voicelt::dialect::voice_workflow::{EventType, ServerEvent};
 use voicelt::gateway::{Distribution, Embedded, GatewaySpec};
 use voicelt::results::row::ArrivalRow;
 use voicelt::table::read_all;
-use voicelt::wire::voice_workflow::client_message::Content as Said;
-use voicelt::wire::voice_workflow::server_message::Content as Answer;
-use voicelt::wire::voice_workflow::{EventType, ServerEvent};
 
 use call::{Call, RATE, Served, audio_bytes, event, is_server_turn, order, quick, transcripts};
 

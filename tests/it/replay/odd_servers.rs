@@ -7,10 +7,10 @@ use bytes::{BufMut, Bytes, BytesMut};
 use h2::Reason;
 use h2::server::SendResponse;
 use http::{HeaderMap, Response};
+use voicelt::dialect::grpc::frame;
+use voicelt::dialect::voice_workflow::server_message::Content;
+use voicelt::dialect::voice_workflow::{EventType, ServerEvent, ServerMessage};
 use voicelt::results::row::{RequestRow, Status};
-use voicelt::wire::frame::frame_message;
-use voicelt::wire::voice_workflow::server_message::Content;
-use voicelt::wire::voice_workflow::{EventType, ServerEvent, ServerMessage};
 
 use super::replay_into;
 use crate::support::Desk;
@@ -147,7 +147,7 @@ fn a_call_that_was_opened_and_given_no_room_has_timed_out() {
 
 /// A message as servers send it that compress.
 fn gzip(content: Content) -> Bytes {
-    let framed = frame_message(&ServerMessage {
+    let framed = frame(&ServerMessage {
         content: Some(content),
     });
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

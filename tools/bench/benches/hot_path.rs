@@ -1,9 +1,10 @@
-//! What the pacer's thread does for each chunk, and what the ledger's does for each row.
+//! What the pacer's thread does for each chunk, and what the sink's does for each row.
 //!
 //! `cargo bench --profile dist --package voicelt-bench --bench hot_path` prints times; rows a second
 //! are those of one core.
 
 use std::hint::black_box;
+use std::iter::repeat_n;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
@@ -11,33 +12,34 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use voicelt::clock::monotonic_ns;
+use voicelt::dialect::Dialect;
 use voicelt::live::gauges::Gauges;
-use voicelt::replay::alarms::{Alarm, Alarms};
 use voicelt::replay::entry::{Entry, Message, Passage};
-use voicelt::replay::outline::Outline;
 use voicelt::replay::script::Script;
+use voicelt::replay::session_index::SessionIndex;
+use voicelt::replay::timers::{Timer, Timers};
 use voicelt::results::row::{Direction, MessageRow, RequestRow};
 use voicelt::results::sample;
 use voicelt::table::{Row, write_all};
 use voicelt::trace::model::{EventKind, Microphone, SessionRow};
 use voicelt::trace::stream::SessionRows;
 use voicelt::units::RunTime;
-use voicelt::wire::frame::FramedAudio;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
-/// Entries that are recorded between two times that the ledger is emptied.
+/// Entries that are recorded between two times that the sink is emptied.
 const BATCH: u64 = 10_000;
 
 fn framing(c: &mut Criterion) {
     let pcm = vec![0_u8; 32_000];
+    let frame_audio = |pcm: &[u8]| Dialect::StreamAudio.frame_audio(pcm, repeat_n(640, 50));
     let mut group = c.benchmark_group("framing");
     group.throughput(Throughput::Elements(50));
     group.bench_function("a second of audio in 50 chunks", |b| {
-        b.iter(|| FramedAudio::new(black_box(&pcm), 640));
+        b.iter(|| frame_audio(black_box(&pcm)));
     });
-    let framed = FramedAudio::new(&pcm, 640);
+    let framed = frame_audio(&pcm);
     group.throughput(Throughput::Elements(1));
     group.bench_function("take a framed chunk", |b| {
         b.iter(|| framed.chunk(black_box(17)));
@@ -46,16 +48,16 @@ fn framing(c: &mut Criterion) {
 }
 
 fn heap(c: &mut Criterion) {
-    let mut alarms = Alarms::default();
+    let mut timers = Timers::default();
     for id in 0..1_000 {
-        alarms.set(RunTime(id as i64 * 20_000), Alarm::Send(id));
+        timers.set(RunTime(id as i64 * 20_000), Timer::Send(id));
     }
     c.bench_function(
         "pacer heap of 1,000 sessions: take what is due, set the next",
         |b| {
             b.iter(|| {
-                let (at, alarm) = alarms.take_due(RunTime(i64::MAX)).expect("never empty");
-                alarms.set(RunTime(at.0 + 20_000_000), alarm);
+                let (at, timer) = timers.take_due(RunTime(i64::MAX)).expect("never empty");
+                timers.set(RunTime(at.0 + 20_000_000), timer);
             });
         },
     );
@@ -80,13 +82,13 @@ fn script() -> Arc<Script> {
         events: Vec::new(),
         replies: Vec::new(),
     };
-    let outline = Arc::new(Outline::of(&rows));
-    Arc::new(Script::new(Arc::new(rows), outline, 0, 0, RunTime(0)))
+    let index = Arc::new(SessionIndex::of(&rows));
+    Arc::new(Script::new(Arc::new(rows), index, 0, 0, RunTime(0)))
 }
 
 fn recording(c: &mut Criterion) {
     let script = script();
-    let (ledger, entries) = sync_channel(2 * BATCH as usize);
+    let (sink, entries) = sync_channel(2 * BATCH as usize);
     let record = |seq: u64| {
         let message = Message {
             script: script.clone(),
@@ -100,7 +102,7 @@ fn recording(c: &mut Criterion) {
                 sent: RunTime(3),
             },
         };
-        ledger.try_send(Entry::Message(message)).expect("room");
+        sink.try_send(Entry::Message(message)).expect("room");
     };
     let empty = || while entries.try_recv().is_ok() {};
     record(0);

@@ -15,14 +15,15 @@ use hdrhistogram::Histogram;
 use http::Request;
 use tokio::task::{JoinSet, LocalSet};
 use voicelt::clock::{Clock, RunClock, epoch_now};
+use voicelt::dialect::Dialect;
+use voicelt::dialect::grpc::frame;
+use voicelt::dialect::stream_audio::PATH;
+use voicelt::dialect::voice_workflow::client_message::Content;
+use voicelt::dialect::voice_workflow::voice_gateway_client::VoiceGatewayClient;
+use voicelt::dialect::voice_workflow::{ClientMessage, VoiceConfig};
 use voicelt::replay::pacer::{Pacer, PacerKind};
+use voicelt::transport::channel::{Connector, Endpoint, TlsOptions};
 use voicelt::units::{NS_PER_MS, NS_PER_S, RunTime};
-use voicelt::wire::STREAM_AUDIO_PATH;
-use voicelt::wire::channel::{Connector, Endpoint, TlsOptions};
-use voicelt::wire::frame::{FramedAudio, frame};
-use voicelt::wire::voice_workflow::client_message::Content;
-use voicelt::wire::voice_workflow::voice_gateway_client::VoiceGatewayClient;
-use voicelt::wire::voice_workflow::{ClientMessage, VoiceConfig};
 
 /// Most connections, as many as voicelt opens by itself.
 const CONNECTIONS: usize = 64;
@@ -120,7 +121,8 @@ async fn tokio_timer(load: &Rc<Load>) -> Result<()> {
         tokio::task::spawn_local(channel.driver);
         connections.push(channel.streams);
     }
-    let audio = FramedAudio::new(&vec![0; CHUNK_BYTES], CHUNK_BYTES);
+    let audio =
+        Dialect::StreamAudio.frame_audio(&vec![0; CHUNK_BYTES], std::iter::once(CHUNK_BYTES));
     #[expect(
         clippy::disallowed_methods,
         reason = "the runtime's own timers are what is measured"
@@ -138,13 +140,18 @@ async fn tokio_timer(load: &Rc<Load>) -> Result<()> {
         let chunk = audio.chunk(0).0;
         tasks.spawn_local(async move {
             sleep_until(load.start(number)).await;
-            let request = Request::post(format!("{}{STREAM_AUDIO_PATH}", load.target))
+            let request = Request::post(format!("{}{PATH}", load.target))
                 .header("content-type", "application/grpc")
                 .header("te", "trailers")
                 .body(())?;
             let mut streams = streams.ready().await?;
             let (response, mut send) = streams.send_request(request, false)?;
-            send.send_data(frame(Content::Config(Load::config(number))), false)?;
+            send.send_data(
+                frame(&ClientMessage {
+                    content: Some(Content::Config(Load::config(number))),
+                }),
+                false,
+            )?;
             for k in 0..load.chunks {
                 let due = load.due(number, k);
                 sleep_until(due).await;

@@ -15,10 +15,10 @@ use prost::Message;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
+use voicelt::dialect::voice_workflow::ClientMessage;
+use voicelt::dialect::voice_workflow::client_message::Content;
 use voicelt::gateway::arrivals::{ArrivalsLog, ArrivalsSink, Caller};
-use voicelt::wire::frame::FrameReader;
-use voicelt::wire::voice_workflow::ClientMessage;
-use voicelt::wire::voice_workflow::client_message::Content;
+use voicelt::transport::grpc::FrameReader;
 
 /// Bytes of a client message's tag and of the length of a payload over 127 bytes.
 const ENVELOPE_BYTES: usize = 3;

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::crew::{AHEAD_NS, Crew};
+use super::audio_cache::AudioCache;
+use super::population::Population;
 use super::requests::{RequestSpec, Requests};
 use super::script::Script;
-use super::shelf::Shelf;
-use super::users::Users;
+use super::users::{AHEAD_NS, Users};
+use crate::dialect::Dialect;
 use crate::trace::TraceError;
 use crate::trace::stream::Bundle;
 use crate::units::RunTime;
@@ -25,42 +26,43 @@ const WAIT_FOR_ROOM: Duration = Duration::from_millis(2);
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClosedLoopSpec {
     /// The users.
-    pub users: Users,
+    pub users: Population,
     /// What they say.
     pub requests: RequestSpec,
 }
 
 /// Makes requests as they are ordered.
-pub(super) struct Supply {
+pub(super) struct RequestProducer {
     requests: Requests,
     bundle: Arc<Bundle>,
-    shelf: Shelf,
+    audio_cache: AudioCache,
     orders: Receiver<u32>,
     /// Made when there was no room for all of its audio.
     unfinished: Option<(u32, Script)>,
     workers: Vec<UnboundedSender<Script>>,
 }
 
-impl Supply {
-    /// The supply of a closed loop, and the users of each of so many workers. The requests of users
+impl RequestProducer {
+    /// What makes the requests of a closed loop, and the users of each of so many workers. The requests of users
     /// who come soon are made at once.
     ///
     /// # Errors
     /// A clip that cannot be read.
     pub(super) fn new(
+        dialect: Dialect,
         spec: &ClosedLoopSpec,
         bundle: &Arc<Bundle>,
         limit_bytes: usize,
         workers: usize,
-    ) -> Result<(Supply, Vec<Crew>), TraceError> {
-        let users = Arc::new(spec.users.clone());
+    ) -> Result<(RequestProducer, Vec<Users>), TraceError> {
+        let population = Arc::new(spec.users.clone());
         let (orders, ordered) = channel();
         let (senders, receivers): (Vec<_>, Vec<UnboundedReceiver<Script>>) =
             (0..workers).map(|_| unbounded_channel()).unzip();
         let faster = spec.requests.call.pace.is_faster_than_speech();
-        let crews = receivers.into_iter().enumerate().map(|(worker, scripts)| {
-            Crew::new(
-                users.clone(),
+        let of_workers = receivers.into_iter().enumerate().map(|(worker, scripts)| {
+            Users::new(
+                population.clone(),
                 worker,
                 workers,
                 scripts,
@@ -68,39 +70,39 @@ impl Supply {
                 !faster,
             )
         });
-        let crews = crews.collect();
-        let peak = users.peak();
-        let mut supply = Supply {
+        let of_workers = of_workers.collect();
+        let peak = population.peak();
+        let mut producer = RequestProducer {
             requests: Requests::new(spec.requests.clone(), peak, bundle.clips.len()),
             bundle: bundle.clone(),
-            shelf: Shelf::new(bundle.clone(), limit_bytes),
+            audio_cache: AudioCache::new(dialect, bundle.clone(), limit_bytes),
             orders: ordered,
             unfinished: None,
             workers: senders,
         };
         for user in 0..peak {
-            let start = users.next_start(user, RunTime(0));
+            let start = population.next_start(user, RunTime(0));
             if start.is_none_or(|start| start.0 > AHEAD_NS) {
                 continue;
             }
-            if supply.unfinished.is_some() {
+            if producer.unfinished.is_some() {
                 // There is no room now: as soon as there is.
                 let _ = orders.send(user);
                 continue;
             }
-            let script = supply.requests.next(user, &bundle.clips);
-            match supply.provide(&script)? {
-                true => supply.hand(user, script),
-                false => supply.unfinished = Some((user, script)),
+            let script = producer.requests.next(user, &bundle.clips);
+            match producer.provide(&script)? {
+                true => producer.hand(user, script),
+                false => producer.unfinished = Some((user, script)),
             }
         }
-        Ok((supply, crews))
+        Ok((producer, of_workers))
     }
 
     /// Makes what is ordered until nobody orders any more, or it is no longer needed.
     ///
     /// # Errors
-    /// As for [`Supply::new`].
+    /// As for [`RequestProducer::new`].
     pub(super) fn run(mut self, needed: impl Fn() -> bool) -> Result<(), TraceError> {
         while needed() {
             let (user, script) = match self.unfinished.take() {
@@ -124,8 +126,8 @@ impl Supply {
 
     /// Puts all its audio into a script; `false` while there is no room for all of it.
     fn provide(&mut self, script: &Script) -> Result<bool, TraceError> {
-        for stretch in 0..script.outline.stretches.len() {
-            if !self.shelf.provide(script, stretch)? {
+        for stretch in 0..script.index.stretches.len() {
+            if !self.audio_cache.provide(script, stretch)? {
                 return Ok(false);
             }
         }

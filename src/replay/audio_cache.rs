@@ -3,18 +3,19 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::iter::repeat_n;
+use std::iter::{empty, once, repeat_n};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::outline::pcm_bytes;
 use super::script::Script;
+use super::session_index::pcm_bytes;
+use crate::conversation::framed::FramedAudio;
+use crate::dialect::Dialect;
 use crate::pcm::synth;
 use crate::trace::TraceError;
 use crate::trace::model::{ClipRow, EventKind, EventRow};
 use crate::trace::stream::Bundle;
 use crate::units::SampleRate;
-use crate::wire::frame::{FramedAudio, envelope_bytes};
 
 /// Seconds of synthetic audio that are made at a time.
 const SYNTHETIC_S: u64 = 10;
@@ -38,7 +39,8 @@ struct Framed {
 }
 
 /// The audio of a trace, framed as it is needed.
-pub(super) struct Shelf {
+pub(super) struct AudioCache {
+    dialect: Dialect,
     bundle: Arc<Bundle>,
     limit_bytes: usize,
     held_bytes: usize,
@@ -46,10 +48,11 @@ pub(super) struct Shelf {
     uses: u64,
 }
 
-impl Shelf {
-    /// An empty shelf with room for `limit_bytes`.
-    pub(super) fn new(bundle: Arc<Bundle>, limit_bytes: usize) -> Shelf {
-        Shelf {
+impl AudioCache {
+    /// An empty audio_cache with room for `limit_bytes`.
+    pub(super) fn new(dialect: Dialect, bundle: Arc<Bundle>, limit_bytes: usize) -> AudioCache {
+        AudioCache {
+            dialect,
             bundle,
             limit_bytes,
             held_bytes: 0,
@@ -77,10 +80,10 @@ impl Shelf {
                 known.audio.clone()
             }
             None => {
-                if !self.make_room(framed_bytes(events)) {
+                if !self.make_room(framed_bytes(self.dialect, events)) {
                     return Ok(false);
                 }
-                let audio = frame(&self.bundle, events)?;
+                let audio = frame(self.dialect, &self.bundle, events)?;
                 self.held_bytes += audio.framed_bytes();
                 let framed = Framed {
                     audio: audio.clone(),
@@ -95,7 +98,7 @@ impl Shelf {
     }
 
     /// Drops what nobody will send, the longest unused first, until `bytes` more fit in. What does
-    /// not fit into an empty shelf is let in alone.
+    /// not fit into an empty audio_cache is let in alone.
     fn make_room(&mut self, bytes: usize) -> bool {
         if self.held_bytes + bytes <= self.limit_bytes {
             return true;
@@ -144,27 +147,28 @@ fn key(events: &[EventRow]) -> Option<Key> {
 }
 
 /// How much the audio of a stretch takes, at most.
-fn framed_bytes(events: &[EventRow]) -> usize {
-    let framed = |event: &EventRow| {
-        let chunk_bytes = event.chunk_bytes as usize;
-        match event.kind {
-            EventKind::Fill => 0,
-            _ => (chunk_bytes + envelope_bytes(chunk_bytes)) * event.count as usize,
-        }
+fn framed_bytes(dialect: Dialect, events: &[EventRow]) -> usize {
+    let framed = |event: &EventRow| match event.kind {
+        EventKind::Fill => 0,
+        _ => dialect.framed_bytes(event.chunk_bytes as usize) * event.count as usize,
     };
     events.iter().map(framed).sum()
 }
 
 /// The audio of a stretch; of a clip of which only the timing is known, speech-like audio of its
 /// length and speech extent.
-fn frame(bundle: &Bundle, events: &[EventRow]) -> Result<FramedAudio, TraceError> {
+fn frame(
+    dialect: Dialect,
+    bundle: &Bundle,
+    events: &[EventRow],
+) -> Result<FramedAudio, TraceError> {
     let Some(first) = events.first() else {
-        return Ok(FramedAudio::new(&[], 1));
+        return Ok(dialect.frame_audio(&[], empty()));
     };
     let chunk_bytes = first.chunk_bytes as usize;
     let clip = first.clip.filter(|_| first.kind == EventKind::Audio);
     let Some(clip) = clip.and_then(|clip| bundle.clips.get(clip as usize)) else {
-        return Ok(FramedAudio::new(&vec![0; chunk_bytes], chunk_bytes));
+        return Ok(dialect.frame_audio(&vec![0; chunk_bytes], once(chunk_bytes)));
     };
     let from = (first.offset_bytes / 2).min(clip.samples);
     let samples: u64 = events.iter().map(|event| pcm_bytes(event) / 2).sum();
@@ -180,7 +184,7 @@ fn frame(bundle: &Bundle, events: &[EventRow]) -> Result<FramedAudio, TraceError
     let sizes = events
         .iter()
         .flat_map(|event| repeat_n(event.chunk_bytes as usize, event.count as usize));
-    Ok(FramedAudio::cut(&pcm, sizes))
+    Ok(dialect.frame_audio(&pcm, sizes))
 }
 
 /// The samples `range` of a clip of which only the timing is known. They are synthesised in blocks,
@@ -204,8 +208,8 @@ fn synthetic(clip: &ClipRow, range: Range<u64>) -> Vec<i16> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::replay::outline::Outline;
     use crate::replay::plan::tests::{event, session, turn};
+    use crate::replay::session_index::SessionIndex;
     use crate::trace::model::Microphone;
     use crate::trace::sample;
     use crate::trace::stream::SessionRows;
@@ -254,17 +258,20 @@ pub(super) mod tests {
 
     fn script(bundle: &Bundle) -> Script {
         let rows = bundle.sessions().unwrap().next().unwrap().unwrap();
-        let outline = Arc::new(Outline::of(&rows));
-        Script::new(Arc::new(rows), outline, 0, 0, RunTime(0))
+        let index = Arc::new(SessionIndex::of(&rows));
+        Script::new(Arc::new(rows), index, 0, 0, RunTime(0))
     }
 
     /// Sends a whole script and returns the PCM of its messages.
-    fn sent(script: &Script, shelf: &mut Shelf) -> Vec<u8> {
+    fn sent(script: &Script, audio_cache: &mut AudioCache) -> Vec<u8> {
         let mut pcm = Vec::new();
-        for number in 0..script.outline.stretches.len() {
-            assert!(shelf.provide(script, number).unwrap(), "stretch {number}");
-            assert!(shelf.held_bytes <= shelf.limit_bytes);
-            let events = script.outline.stretches[number].events.clone();
+        for number in 0..script.index.stretches.len() {
+            assert!(
+                audio_cache.provide(script, number).unwrap(),
+                "stretch {number}"
+            );
+            assert!(audio_cache.held_bytes <= audio_cache.limit_bytes);
+            let events = script.index.stretches[number].events.clone();
             let held = script.take_audio(events.start).unwrap();
             for event in events {
                 let step = crate::replay::cursor::Step {
@@ -284,20 +291,23 @@ pub(super) mod tests {
     fn a_long_call_of_single_chunks_is_sent_bit_for_bit_in_little_memory() {
         let (_dir, bundle, samples) = bundle(60, true);
         let script = script(&bundle);
-        let mut shelf = Shelf::new(bundle, 600_000);
+        let mut audio_cache = AudioCache::new(Dialect::default(), bundle, 600_000);
         let expected: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
         assert!(
-            sent(&script, &mut shelf) == expected,
+            sent(&script, &mut audio_cache) == expected,
             "not what the clip holds"
         );
-        assert_eq!(script.outline.stretches.len(), 8);
+        assert_eq!(script.index.stretches.len(), 8);
     }
 
     #[test]
-    fn audio_that_is_made_up_does_not_depend_on_how_it_is_cut() {
+    fn synthetic_audio_does_not_depend_on_how_it_is_cut() {
         let (_dir, bundle, samples) = bundle(25, false);
         let script = script(&bundle);
-        let pcm = sent(&script, &mut Shelf::new(bundle.clone(), 1 << 20));
+        let pcm = sent(
+            &script,
+            &mut AudioCache::new(Dialect::default(), bundle.clone(), 1 << 20),
+        );
         let clip = &bundle.clips[0];
         let whole = synthetic(clip, 0..clip.samples);
         assert_eq!(whole.len(), samples.len());
@@ -315,7 +325,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn made_up_speech_keeps_to_its_extent() {
+    fn synthetic_speech_keeps_to_its_extent() {
         let clip = ClipRow {
             speech_start_samples: 20_000,
             speech_end_samples: 330_000,
@@ -331,10 +341,10 @@ pub(super) mod tests {
     fn what_is_still_to_be_sent_keeps_its_place() {
         let (_dir, bundle, _) = bundle(20, true);
         let script = script(&bundle);
-        let mut shelf = Shelf::new(bundle, 300_000);
-        assert!(shelf.provide(&script, 0).unwrap());
-        assert!(!shelf.provide(&script, 1).unwrap(), "no room");
+        let mut audio_cache = AudioCache::new(Dialect::default(), bundle, 300_000);
+        assert!(audio_cache.provide(&script, 0).unwrap());
+        assert!(!audio_cache.provide(&script, 1).unwrap(), "no room");
         drop(script.take_audio(1));
-        assert!(shelf.provide(&script, 1).unwrap());
+        assert!(audio_cache.provide(&script, 1).unwrap());
     }
 }

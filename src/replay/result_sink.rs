@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::accumulator::{Second, lag_histogram};
 use super::entry::Entry;
 use super::process::{Sampler, Usage};
 use super::progress::{RunFacts, row};
-use super::tally::{Second, lag_histogram};
 use super::verdict::{SecondFacts, Watch};
 use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
@@ -21,9 +21,9 @@ use crate::results::row::{Phase, RequestRow, TimelineRow};
 use crate::results::writer::RunWriter;
 use crate::units::{NS_PER_S, RunTime, grpc_code_name};
 
-/// Entries that may wait for the ledger; what comes on top is counted as lost.
+/// Entries that may wait for the sink; what comes on top is counted as lost.
 pub(super) const MOST_WAITING: usize = 256 * 1024;
-/// How often the ledger looks for entries when there are none. It is not woken for each: that would
+/// How often the sink looks for entries when there are none. It is not woken for each: that would
 /// cost the workers a system call a message.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Time between parts: what a crash may cost.

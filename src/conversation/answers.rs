@@ -1,33 +1,32 @@
-//! What was heard in answer to each utterance of a session, and when it came.
+//! What came in answer to each utterance of a session, and when.
 //!
-//! Whose answer a message is, is said by `conversation::attribution`.
+//! Whose answer a message is, is said by `attribution`.
 
+use super::attribution::{Attribution, Owner};
+use super::message::ServerMessage;
 use super::playout::Playout;
-use super::reply::Reply;
-use super::voice_workflow::EventType;
-use crate::conversation::attribution::{Attribution, Owner};
-use crate::conversation::text::{MAX_ERROR_CHARS, MAX_TEXT_CHARS, cut};
-use crate::conversation::transcripts::Transcripts;
+use super::text::{MAX_ERROR_CHARS, MAX_TEXT_CHARS, cut};
+use super::transcripts::Transcripts;
 use crate::units::SampleRate;
 
-/// What was heard in answer to one utterance.
+/// What came in answer to one utterance.
 #[derive(Debug, Clone)]
-pub struct Heard {
-    /// First PROCESSING.
+pub struct Answer {
+    /// First message that an answer is being thought of.
     pub processing_ns: Option<i64>,
     /// First language-model text.
     pub first_llm_ns: Option<i64>,
     /// Last language-model text.
     pub last_llm_ns: Option<i64>,
-    /// First SPEAKING.
+    /// First announcement of audio.
     pub speaking_ns: Option<i64>,
     /// First audio.
     pub first_audio_ns: Option<i64>,
     /// Last audio.
     pub last_audio_ns: Option<i64>,
-    /// END_OF_TURN.
+    /// All was said.
     pub end_of_turn_ns: Option<i64>,
-    /// Last LISTENING that ended a server turn of it.
+    /// End of its last server turn.
     pub listening_ns: Option<i64>,
     /// Messages received.
     pub messages: u32,
@@ -37,11 +36,11 @@ pub struct Heard {
     pub answers: u32,
     /// Language-model text, cut to [`MAX_TEXT_CHARS`].
     pub response_text: String,
-    /// The first ERROR event's message, cut to [`MAX_ERROR_CHARS`].
+    /// The first error's message, cut to [`MAX_ERROR_CHARS`].
     pub error: Option<String>,
-    /// The first ERROR event.
+    /// When the first error came.
     pub error_ns: Option<i64>,
-    /// What the caller heard.
+    /// What the caller hears.
     pub playout: Playout,
     /// The messages do not tell which answers are its own.
     pub owner_uncertain: bool,
@@ -58,23 +57,23 @@ struct Open {
     transcripts: Transcripts,
 }
 
-/// The dialogue of one session.
+/// What came in answer to the utterances of one session.
 #[derive(Debug, Clone)]
-pub struct Dialogue {
+pub struct Answers {
     attribution: Attribution,
-    heard: Vec<Heard>,
+    of: Vec<Answer>,
     /// Transcripts whose owner is not known yet.
     open: Vec<Open>,
 }
 
-impl Dialogue {
-    /// A dialogue of utterances of which each expects an answer or not.
+impl Answers {
+    /// A session of utterances of which each expects an answer or not.
     #[must_use]
-    pub fn new(expects_answer: &[bool], rate: SampleRate, playout_buffer_ns: i64) -> Dialogue {
-        let heard = |_: &bool| Heard::new(Playout::new(rate, playout_buffer_ns));
-        Dialogue {
+    pub fn new(expects_answer: &[bool], rate: SampleRate, playout_buffer_ns: i64) -> Answers {
+        let none = |_: &bool| Answer::new(Playout::new(rate, playout_buffer_ns));
+        Answers {
             attribution: Attribution::new(expects_answer.iter().copied()),
-            heard: expects_answer.iter().map(heard).collect(),
+            of: expects_answer.iter().map(none).collect(),
             open: Vec::new(),
         }
     }
@@ -82,6 +81,12 @@ impl Dialogue {
     /// The first message of utterance `turn` was sent.
     pub fn begun(&mut self, turn: usize) {
         self.attribution.begun(turn);
+    }
+
+    /// Whether the first message of utterance `turn` was sent.
+    #[must_use]
+    pub fn has_begun(&self, turn: usize) -> bool {
+        self.attribution.has_begun(turn)
     }
 
     /// All speech of utterance `turn` was sent.
@@ -95,17 +100,17 @@ impl Dialogue {
         self.attribution.latest_begun()
     }
 
-    /// What was heard in answer to utterance `turn`.
+    /// What came in answer to utterance `turn`.
     #[must_use]
-    pub fn heard(&self, turn: usize) -> Option<&Heard> {
-        self.heard.get(turn)
+    pub fn of(&self, turn: usize) -> Option<&Answer> {
+        self.of.get(turn)
     }
 
-    /// Takes out what was heard in answer to utterance `turn`; what still comes is heard anew.
-    pub fn take_heard(&mut self, turn: usize) -> Option<Heard> {
-        let heard = self.heard.get_mut(turn)?;
-        let anew = Heard::new(heard.playout.anew());
-        let mut taken = std::mem::replace(heard, anew);
+    /// Takes out what came in answer to utterance `turn`; what still comes is counted anew.
+    pub fn take(&mut self, turn: usize) -> Option<Answer> {
+        let answer = self.of.get_mut(turn)?;
+        let anew = Answer::new(answer.playout.anew());
+        let mut taken = std::mem::replace(answer, anew);
         taken.owner_uncertain = self.attribution.is_uncertain(turn);
         Some(taken)
     }
@@ -123,27 +128,27 @@ impl Dialogue {
     }
 
     /// A message arrived; returns whose it is.
-    pub fn message(&mut self, at_ns: i64, reply: &Reply) -> Owner {
-        let kind = reply.message_kind();
+    pub fn message(&mut self, at_ns: i64, message: &ServerMessage) -> Owner {
+        let kind = message.kind();
         let owner = self.attribution.message(kind);
         match owner {
             Owner::Nobody => {}
-            Owner::Open => self.transcript(at_ns, reply),
-            Owner::Of(turn) => self.heard[turn].note(at_ns, reply),
+            Owner::Open => self.transcript(at_ns, message),
+            Owner::Of(turn) => self.of[turn].note(at_ns, message),
             Owner::Settles(turn) => {
-                let heard = &mut self.heard[turn];
+                let answer = &mut self.of[turn];
                 let open = self.open.drain(..);
                 open.filter(|open| open.latest_begun >= turn)
-                    .for_each(|open| heard.transcribed(open.transcripts));
-                heard.answers += u32::from(kind.is_answer());
-                heard.note(at_ns, reply);
+                    .for_each(|open| answer.transcribed(open.transcripts));
+                answer.answers += u32::from(kind.is_answer());
+                answer.note(at_ns, message);
             }
         }
         owner
     }
 
-    fn transcript(&mut self, at_ns: i64, reply: &Reply) {
-        let (Reply::Transcript(text), Some(latest)) = (reply, self.latest_begun()) else {
+    fn transcript(&mut self, at_ns: i64, message: &ServerMessage) {
+        let (ServerMessage::Transcript(text), Some(latest)) = (message, self.latest_begun()) else {
             return;
         };
         if self
@@ -166,15 +171,15 @@ impl Dialogue {
     pub fn finish(&mut self) {
         for open in self.open.drain(..) {
             if self.attribution.is_unanswered(open.latest_begun) {
-                self.heard[open.latest_begun].transcribed(open.transcripts);
+                self.of[open.latest_begun].transcribed(open.transcripts);
             }
         }
     }
 }
 
-impl Heard {
-    fn new(playout: Playout) -> Heard {
-        Heard {
+impl Answer {
+    fn new(playout: Playout) -> Answer {
+        Answer {
             processing_ns: None,
             first_llm_ns: None,
             last_llm_ns: None,
@@ -196,10 +201,10 @@ impl Heard {
         }
     }
 
-    fn note(&mut self, at_ns: i64, reply: &Reply) {
+    fn note(&mut self, at_ns: i64, message: &ServerMessage) {
         self.messages = self.messages.saturating_add(1);
-        match reply {
-            Reply::LlmText(text) => {
+        match message {
+            ServerMessage::Text(text) => {
                 self.first_llm_ns.get_or_insert(at_ns);
                 self.last_llm_ns = Some(at_ns);
                 let chars = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
@@ -207,30 +212,27 @@ impl Heard {
                 let room = MAX_TEXT_CHARS.saturating_sub(self.response_text.chars().count());
                 self.response_text.extend(text.chars().take(room));
             }
-            Reply::Audio(pcm) => {
+            ServerMessage::Audio(pcm) => {
                 self.first_audio_ns.get_or_insert(at_ns);
                 self.last_audio_ns = Some(at_ns);
                 self.playout.audio(at_ns, pcm);
             }
-            Reply::Event(EventType::Processing, _) => {
+            ServerMessage::Processing => {
                 self.processing_ns.get_or_insert(at_ns);
             }
-            Reply::Event(EventType::Speaking, _) => {
+            ServerMessage::Speaking => {
                 self.speaking_ns.get_or_insert(at_ns);
                 self.playout.new_span();
             }
-            Reply::Event(EventType::Error, message) => {
+            ServerMessage::Error(text) => {
                 self.error_ns.get_or_insert(at_ns);
-                self.error
-                    .get_or_insert_with(|| cut(message, MAX_ERROR_CHARS));
+                self.error.get_or_insert_with(|| cut(text, MAX_ERROR_CHARS));
             }
-            Reply::Event(EventType::EndOfTurn, _) => {
+            ServerMessage::Done => {
                 self.end_of_turn_ns.get_or_insert(at_ns);
             }
-            Reply::Event(EventType::Listening, _) => self.listening_ns = Some(at_ns),
-            Reply::Transcript(_)
-            | Reply::Event(EventType::EventUnspecified, _)
-            | Reply::Unknown => {}
+            ServerMessage::TurnEnded => self.listening_ns = Some(at_ns),
+            ServerMessage::Transcript(_) | ServerMessage::Unknown => {}
         }
     }
 
@@ -256,52 +258,48 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    fn dialogue(turns: usize) -> Dialogue {
-        Dialogue::new(&vec![true; turns], SampleRate::PREPARED, 60_000_000)
+    fn session(turns: usize) -> Answers {
+        Answers::new(&vec![true; turns], SampleRate::PREPARED, 60_000_000)
     }
 
-    fn event(kind: EventType) -> Reply {
-        Reply::Event(kind, String::new())
-    }
-
-    fn text(text: &str) -> Reply {
-        Reply::Transcript(text.into())
+    fn text(text: &str) -> ServerMessage {
+        ServerMessage::Transcript(text.into())
     }
 
     /// The messages of one server turn.
-    fn answer(name: &str) -> Vec<Reply> {
+    fn answer(name: &str) -> Vec<ServerMessage> {
         vec![
             text(&format!("{name}...")),
             text(name),
-            event(EventType::Processing),
-            Reply::LlmText(format!("re {name}")),
-            event(EventType::Speaking),
-            Reply::Audio(Bytes::from_static(&[0; 640])),
-            event(EventType::Listening),
+            ServerMessage::Processing,
+            ServerMessage::Text(format!("re {name}")),
+            ServerMessage::Speaking,
+            ServerMessage::Audio(Bytes::from_static(&[0; 640])),
+            ServerMessage::TurnEnded,
         ]
     }
 
     /// Messages that come 1 ns apart, the first at `at_ns`.
-    fn hear(dialogue: &mut Dialogue, at_ns: i64, replies: &[Reply]) {
-        for (at_ns, reply) in (at_ns..).zip(replies) {
-            dialogue.message(at_ns, reply);
+    fn hear(session: &mut Answers, at_ns: i64, messages: &[ServerMessage]) {
+        for (at_ns, message) in (at_ns..).zip(messages) {
+            session.message(at_ns, message);
         }
     }
 
-    fn said(dialogue: &mut Dialogue, turn: usize) {
-        dialogue.begun(turn);
-        dialogue.sent_whole(turn);
+    fn said(session: &mut Answers, turn: usize) {
+        session.begun(turn);
+        session.sent_whole(turn);
     }
 
     #[test]
     fn what_is_heard_of_an_answer_is_kept_with_its_instants() {
-        let mut dialogue = dialogue(1);
-        hear(&mut dialogue, 0, &[event(EventType::Listening)]);
-        dialogue.begun(0);
-        assert_eq!(dialogue.message(1, &text("hel...")), Owner::Open);
-        dialogue.sent_whole(0);
-        hear(&mut dialogue, 10, &answer("hello"));
-        let heard = dialogue.take_heard(0).unwrap();
+        let mut session = session(1);
+        hear(&mut session, 0, &[ServerMessage::TurnEnded]);
+        session.begun(0);
+        assert_eq!(session.message(1, &text("hel...")), Owner::Open);
+        session.sent_whole(0);
+        hear(&mut session, 10, &answer("hello"));
+        let heard = session.take(0).unwrap();
         assert_eq!(heard.final_transcript(), Some((11, "hello")));
         assert_eq!(heard.first_transcript_ns, Some(1));
         assert_eq!(
@@ -310,19 +308,19 @@ mod tests {
         );
         assert_eq!((heard.answers, heard.listening_ns), (1, Some(16)));
         assert_eq!((heard.messages, heard.owner_uncertain), (8, false));
-        assert!(!dialogue.is_being_answered(0));
+        assert!(!session.is_being_answered(0));
     }
 
     #[test]
     fn noise_between_turns_is_in_no_turn() {
-        let mut dialogue = dialogue(2);
-        said(&mut dialogue, 0);
-        hear(&mut dialogue, 10, &answer("one"));
-        hear(&mut dialogue, 20, &[text("uh..."), text("mhm")]);
-        said(&mut dialogue, 1);
-        hear(&mut dialogue, 30, &answer("two"));
+        let mut session = session(2);
+        said(&mut session, 0);
+        hear(&mut session, 10, &answer("one"));
+        hear(&mut session, 20, &[text("uh..."), text("mhm")]);
+        said(&mut session, 1);
+        hear(&mut session, 30, &answer("two"));
         for (turn, at_ns, text) in [(0, 10, "one"), (1, 30, "two")] {
-            let heard = dialogue.heard(turn).unwrap();
+            let heard = session.of(turn).unwrap();
             assert_eq!(heard.final_transcript(), Some((at_ns + 1, text)));
             assert_eq!(heard.first_transcript_ns, Some(at_ns));
             assert_eq!((heard.messages, heard.answers), (7, 1));
@@ -332,12 +330,12 @@ mod tests {
 
     #[test]
     fn a_second_answer_leaves_what_was_understood_before_the_first() {
-        let mut dialogue = dialogue(1);
-        dialogue.begun(0);
-        hear(&mut dialogue, 1, &answer("first half"));
-        dialogue.sent_whole(0);
-        hear(&mut dialogue, 11, &answer("second half"));
-        let heard = dialogue.heard(0).unwrap();
+        let mut session = session(1);
+        session.begun(0);
+        hear(&mut session, 1, &answer("first half"));
+        session.sent_whole(0);
+        hear(&mut session, 11, &answer("second half"));
+        let heard = session.of(0).unwrap();
         assert_eq!((heard.answers, heard.messages), (2, 14));
         assert_eq!(heard.final_transcript(), Some((2, "first half")));
         assert_eq!(heard.listening_ns, Some(17));
@@ -345,16 +343,16 @@ mod tests {
 
     #[test]
     fn transcripts_that_no_answer_followed_are_those_of_what_was_being_said() {
-        let mut dialogue = dialogue(3);
+        let mut session = session(3);
         for turn in 0..3 {
-            said(&mut dialogue, turn);
+            said(&mut session, turn);
             let at_ns = turn as i64 * 10;
-            hear(&mut dialogue, at_ns, &[text(&format!("{turn}..."))]);
-            hear(&mut dialogue, at_ns + 1, &[text(&turn.to_string())]);
+            hear(&mut session, at_ns, &[text(&format!("{turn}..."))]);
+            hear(&mut session, at_ns + 1, &[text(&turn.to_string())]);
         }
-        dialogue.finish();
+        session.finish();
         for turn in 0..3 {
-            let heard = dialogue.heard(turn).unwrap();
+            let heard = session.of(turn).unwrap();
             let text = turn.to_string();
             let final_ns = turn as i64 * 10 + 1;
             assert_eq!(heard.final_transcript(), Some((final_ns, text.as_str())));
@@ -364,21 +362,21 @@ mod tests {
 
     #[test]
     fn noise_after_the_last_answer_is_in_no_turn() {
-        let mut dialogue = dialogue(1);
-        said(&mut dialogue, 0);
-        hear(&mut dialogue, 10, &answer("one"));
-        hear(&mut dialogue, 20, &[text("uh...")]);
-        dialogue.finish();
-        assert_eq!(dialogue.heard(0).unwrap().messages, 7);
+        let mut session = session(1);
+        said(&mut session, 0);
+        hear(&mut session, 10, &answer("one"));
+        hear(&mut session, 20, &[text("uh...")]);
+        session.finish();
+        assert_eq!(session.of(0).unwrap().messages, 7);
     }
 
     #[test]
     fn an_error_is_kept_though_the_turn_ends_well() {
-        let mut dialogue = dialogue(1);
-        said(&mut dialogue, 0);
-        dialogue.message(1, &Reply::Event(EventType::Error, "no GPU".into()));
-        dialogue.message(2, &event(EventType::EndOfTurn));
-        let heard = dialogue.heard(0).unwrap();
+        let mut session = session(1);
+        said(&mut session, 0);
+        session.message(1, &ServerMessage::Error("no GPU".into()));
+        session.message(2, &ServerMessage::Done);
+        let heard = session.of(0).unwrap();
         assert_eq!(
             (heard.error.as_deref(), heard.end_of_turn_ns, heard.answers),
             (Some("no GPU"), Some(2), 0)
@@ -387,11 +385,11 @@ mod tests {
 
     #[test]
     fn a_call_that_is_refused_before_anything_was_said_fails_its_first_utterance() {
-        let mut dialogue = dialogue(2);
-        let busy = Reply::Event(EventType::Error, "busy".into());
-        assert_eq!(dialogue.message(1, &busy), Owner::Of(0));
-        assert_eq!(dialogue.heard(0).unwrap().error.as_deref(), Some("busy"));
-        let mut nothing = Dialogue::new(&[], SampleRate(16_000), 0);
+        let mut session = session(2);
+        let busy = ServerMessage::Error("busy".into());
+        assert_eq!(session.message(1, &busy), Owner::Of(0));
+        assert_eq!(session.of(0).unwrap().error.as_deref(), Some("busy"));
+        let mut nothing = Answers::new(&[], SampleRate(16_000), 0);
         assert_eq!(nothing.message(1, &busy), Owner::Nobody);
     }
 }

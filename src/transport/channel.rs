@@ -3,12 +3,15 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
 use h2::{Ping, PingPong, Reason};
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -33,6 +36,9 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Answers are read as they come; windows this large keep them from ever waiting for us.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024 * 1024;
+
+/// Open files that connections leave to the rest of the process: the tables of a run above all.
+const SPARE_FILES: u64 = 16;
 
 /// An open connection.
 pub struct Channel {
@@ -212,6 +218,9 @@ impl Connector {
         let unreachable = |source| ConnectError::tcp(peer, source);
         let stream = TcpStream::connect(peer).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
+        if leaves_too_few_files(&stream) {
+            return Err(unreachable(Errno::MFILE.into()));
+        }
         let Some(tls) = &self.tls else {
             return handshake(stream, peer, None, |_| None).await;
         };
@@ -223,6 +232,14 @@ impl Connector {
         };
         handshake(stream, peer, Some(facts), objection).await
     }
+}
+
+/// Whether the process is about to reach its limit of open files; the lowest number that is free is always
+/// taken first.
+fn leaves_too_few_files(last: &TcpStream) -> bool {
+    let number = u64::try_from(last.as_raw_fd()).unwrap_or(0);
+    let limit = getrlimit(Resource::Nofile).current;
+    limit.is_some_and(|limit| number + SPARE_FILES >= limit)
 }
 
 /// Begins HTTP/2. `objection` is what the peer may have against us, if it ends the connection.
@@ -272,6 +289,11 @@ where
         ping,
         received,
     })
+}
+
+/// Whether the peer answered a ping.
+pub async fn answers(ping: &mut PingPong) -> bool {
+    ping.ping(Ping::opaque()).await.is_ok()
 }
 
 /// Moves bytes until the server has answered a ping. Its settings come before anything else from

@@ -165,6 +165,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_library_names_reasons_as_the_diagnosis_knows_them() {
+        let refused = Reason::REFUSED_STREAM.to_string();
+        assert_eq!(
+            refused,
+            "refused stream before processing any application logic"
+        );
+        let flood = Reason::ENHANCE_YOUR_CALM.to_string();
+        assert_eq!(flood, "detected excessive load generating behavior");
+    }
+
+    #[test]
     fn trailers_are_read_with_their_percent_signs() {
         let mut headers = HeaderMap::new();
         assert_eq!(GrpcStatus::from_headers(&headers), None);

@@ -43,7 +43,11 @@ pub fn plan(bundle: &Arc<Bundle>, shape: &Shape, first: RunTime) -> Result<Plan,
 ///
 /// # Errors
 /// A trace that cannot be read, or a think time that is missing.
-pub fn sketch(bundle: &Arc<Bundle>, shape: &Shape, reactive: bool) -> Result<Extent, SketchError> {
+pub fn plan_extent(
+    bundle: &Arc<Bundle>,
+    shape: &Shape,
+    reactive: bool,
+) -> Result<Extent, SketchError> {
     let whole = Shape {
         seed: shape.seed,
         ..Shape::default()

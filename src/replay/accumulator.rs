@@ -77,12 +77,12 @@ impl Second {
 
 /// A worker's counts: the seconds still open, the first of them being number `first`.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Accumulator {
     open: VecDeque<Second>,
     first: i64,
 }
 
-impl Tally {
+impl Accumulator {
     fn at(&mut self, when: RunTime) -> &mut Second {
         let number = when.0.div_euclid(NS_PER_S).max(self.first);
         let place = (number - self.first) as usize;
@@ -137,13 +137,13 @@ mod tests {
 
     #[test]
     fn a_chunk_counts_where_it_was_due_and_where_it_left() {
-        let mut tally = Tally::default();
+        let mut accumulator = Accumulator::default();
         let at = |ms: i64| RunTime(ms * NS_PER_MS);
-        tally.start(at(900), at(1100));
-        tally.chunk(at(990), at(1015), Lag(25 * NS_PER_MS), 20 * NS_PER_MS);
-        tally.chunk(at(1500), at(1500), Lag(0), 20 * NS_PER_MS);
-        assert!(tally.close(Some(at(3999))).is_empty());
-        let closed = tally.close(None);
+        accumulator.start(at(900), at(1100));
+        accumulator.chunk(at(990), at(1015), Lag(25 * NS_PER_MS), 20 * NS_PER_MS);
+        accumulator.chunk(at(1500), at(1500), Lag(0), 20 * NS_PER_MS);
+        assert!(accumulator.close(Some(at(3999))).is_empty());
+        let closed = accumulator.close(None);
         let counts: Vec<_> = closed
             .iter()
             .map(|(n, s)| (*n, s.offered_chunks, s.achieved_chunks, s.late_chunks))
@@ -157,14 +157,14 @@ mod tests {
 
     #[test]
     fn what_leaves_after_its_second_was_closed_counts_in_the_oldest_open_one() {
-        let mut tally = Tally::default();
-        assert_eq!(tally.close(Some(RunTime(9 * NS_PER_S))).len(), 6);
-        tally.chunk(
+        let mut accumulator = Accumulator::default();
+        assert_eq!(accumulator.close(Some(RunTime(9 * NS_PER_S))).len(), 6);
+        accumulator.chunk(
             RunTime(0),
             RunTime(9 * NS_PER_S),
             Lag(9 * NS_PER_S),
             NS_PER_MS,
         );
-        assert_eq!(tally.close(None)[0].0, 6);
+        assert_eq!(accumulator.close(None)[0].0, 6);
     }
 }

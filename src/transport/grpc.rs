@@ -1,13 +1,13 @@
-//! gRPC frames: a byte that says whether the message is compressed, the length in four, the protobuf
-//! message. Ours are not compressed; those of a server may be, as [`ACCEPTED_ENCODINGS`] says.
+//! gRPC's messages on a stream: a byte that says whether the message is compressed, its length in four,
+//! the message. Ours are not compressed; those of a server may be, as [`ACCEPTED_ENCODINGS`] says.
 
 use std::io::Read;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use flate2::read::{GzDecoder, ZlibDecoder};
-use prost::Message;
+use http::Request;
 
-use super::voice_workflow::{ClientMessage, client_message::Content};
+use super::endpoint::Endpoint;
 
 /// Largest server message that is accepted; larger ones are refused, not buffered.
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
@@ -19,9 +19,8 @@ pub const ACCEPTED_ENCODINGS: &str = "gzip, deflate";
 /// others.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+/// Bytes before a message.
 const HEADER_BYTES: usize = 5;
-/// Tag of `ClientMessage.audio_chunk`: field 2, length-delimited.
-const AUDIO_TAG: u8 = 2 << 3 | 2;
 
 /// What can be wrong with a peer's frames.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,123 +40,23 @@ pub enum FrameError {
     Truncated,
 }
 
-/// Frames one client message.
-#[must_use]
-pub fn frame(content: Content) -> Bytes {
-    frame_message(&ClientMessage {
-        content: Some(content),
-    })
-}
-
-/// Frames a message of any kind.
-#[must_use]
-pub fn frame_message(message: &impl Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut out = BytesMut::with_capacity(HEADER_BYTES + length);
-    put_header(&mut out, length);
-    out.put(message.encode_to_vec().as_slice());
-    out.freeze()
-}
-
-fn put_header(out: &mut BytesMut, length: usize) {
-    out.put_u8(0);
-    out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-}
-
-/// Bytes of a frame around a chunk of so many bytes of audio.
-#[must_use]
-pub fn envelope_bytes(chunk_bytes: usize) -> usize {
-    HEADER_BYTES + 1 + prost::length_delimiter_len(chunk_bytes)
-}
-
-/// The chunks of one stretch of PCM, framed once and shared by all that send them.
-#[derive(Debug, Clone)]
-pub struct FramedAudio {
-    frames: Bytes,
-    /// Of each chunk but the last, which may be shorter.
-    envelope_bytes: usize,
-    /// Of the first chunk.
-    chunk_bytes: usize,
-    pcm_bytes: usize,
-}
-
-impl FramedAudio {
-    /// Frames `pcm` (little-endian PCM16) in chunks of `chunk_bytes`; the last may be shorter.
-    #[must_use]
-    pub fn new(pcm: &[u8], chunk_bytes: usize) -> FramedAudio {
-        let chunk_bytes = chunk_bytes.max(1);
-        let chunks = pcm.len().div_ceil(chunk_bytes);
-        FramedAudio::cut(pcm, std::iter::repeat_n(chunk_bytes, chunks))
-    }
-
-    /// Frames `pcm` in chunks of these sizes, whose envelopes must be equally long; the last may be
-    /// shorter.
-    #[must_use]
-    pub fn cut(pcm: &[u8], sizes: impl Iterator<Item = usize> + Clone) -> FramedAudio {
-        let chunk_bytes = sizes.clone().next().unwrap_or(1);
-        let envelope_bytes = envelope_bytes(chunk_bytes);
-        let most = pcm.len() + sizes.clone().count() * envelope_bytes;
-        let mut frames = BytesMut::with_capacity(most);
-        let mut rest = pcm;
-        for size in sizes {
-            if rest.is_empty() {
-                break;
-            }
-            let (chunk, later) = rest.split_at(size.min(rest.len()));
-            rest = later;
-            put_header(
-                &mut frames,
-                1 + prost::length_delimiter_len(chunk.len()) + chunk.len(),
-            );
-            frames.put_u8(AUDIO_TAG);
-            put_varint(&mut frames, chunk.len());
-            frames.put_slice(chunk);
-        }
-        FramedAudio {
-            frames: frames.freeze(),
-            envelope_bytes,
-            chunk_bytes,
-            pcm_bytes: pcm.len() - rest.len(),
-        }
-    }
-
-    /// Bytes that it takes in memory.
-    #[must_use]
-    pub fn framed_bytes(&self) -> usize {
-        self.frames.len()
-    }
-
-    /// Whether nobody else holds it, or a chunk of it.
-    #[must_use]
-    pub fn is_unshared(&self) -> bool {
-        self.frames.is_unique()
-    }
-
-    /// The frame of chunk `k` and its PCM bytes, where all are as long as the first, without
-    /// copying; empty beyond the last.
-    #[must_use]
-    pub fn chunk(&self, k: usize) -> (Bytes, usize) {
-        self.chunk_at(k, k.saturating_mul(self.chunk_bytes), self.chunk_bytes)
-    }
-
-    /// The frame of chunk `k`, which is `bytes` long and has `before` bytes of PCM before it, and
-    /// its PCM bytes, without copying; empty beyond the last.
-    #[must_use]
-    pub fn chunk_at(&self, k: usize, before: usize, bytes: usize) -> (Bytes, usize) {
-        let start = before.saturating_add(k.saturating_mul(self.envelope_bytes));
-        let start = start.min(self.frames.len());
-        let end = start.saturating_add(self.envelope_bytes + bytes);
-        let pcm = self.pcm_bytes.saturating_sub(before).min(bytes);
-        (self.frames.slice(start..end.min(self.frames.len())), pcm)
-    }
-}
-
-fn put_varint(out: &mut BytesMut, mut value: usize) {
-    while value >= 0x80 {
-        out.put_u8((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.put_u8(value as u8);
+/// The request that opens a stream of the method `path`, with `headers` beside those of gRPC.
+///
+/// # Errors
+/// A header that HTTP does not allow.
+pub fn request<'a>(
+    endpoint: &Endpoint,
+    path: &str,
+    headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Request<()>, String> {
+    let request = Request::post(format!("{endpoint}{path}"))
+        .header("te", "trailers")
+        .header("content-type", "application/grpc")
+        .header("grpc-accept-encoding", ACCEPTED_ENCODINGS);
+    let request = headers.into_iter().fold(request, |request, (name, value)| {
+        request.header(name, value)
+    });
+    request.body(()).map_err(|error| error.to_string())
 }
 
 /// Finds messages in the bytes of a stream, however they were cut.
@@ -264,40 +163,16 @@ mod tests {
         found
     }
 
-    #[test]
-    fn framed_audio_is_what_prost_would_encode() {
-        let pcm: Vec<u8> = (0..1500).map(|n| n as u8).collect();
-        let framed = FramedAudio::new(&pcm, 640);
-        for (k, chunk) in pcm.chunks(640).enumerate() {
-            let expected = frame(Content::AudioChunk(Bytes::copy_from_slice(chunk)));
-            assert_eq!(framed.chunk(k), (expected, chunk.len()));
-        }
-        assert_eq!(framed.chunk(3), (Bytes::new(), 0));
-    }
-
-    #[test]
-    fn chunks_of_many_sizes_are_found_without_an_index() {
-        let pcm: Vec<u8> = (0..2000).map(|n| n as u8).collect();
-        let sizes = [640, 320, 130, 640];
-        let framed = FramedAudio::cut(&pcm[..1770], sizes.into_iter().chain([100]));
-        let mut before = 0;
-        for (k, size) in sizes.into_iter().chain([100]).enumerate() {
-            let chunk = &pcm[before..(before + size).min(1770)];
-            let expected = frame(Content::AudioChunk(Bytes::copy_from_slice(chunk)));
-            assert_eq!(framed.chunk_at(k, before, size), (expected, chunk.len()));
-            before += size;
-        }
-        assert_eq!(framed.chunk_at(5, before, 640), (Bytes::new(), 0));
-        assert_eq!(framed.framed_bytes(), 1770 + 5 * envelope_bytes(640) - 1);
+    fn frame(message: &[u8]) -> Bytes {
+        let length = (message.len() as u32).to_be_bytes();
+        [&[0], &length[..], message].concat().into()
     }
 
     /// `message` as a frame that says that it is compressed.
     fn compressed(message: &[u8]) -> Bytes {
-        let mut out = BytesMut::new();
-        put_header(&mut out, message.len());
+        let mut out = frame(message).to_vec();
         out[0] = 1;
-        out.put_slice(message);
-        out.freeze()
+        out.into()
     }
 
     fn packed(mut by: impl Read) -> Vec<u8> {
@@ -316,7 +191,7 @@ mod tests {
 
     #[test]
     fn compressed_messages_are_unpacked_beside_others() {
-        let plain = frame(Content::TextInput("hello".to_owned()));
+        let plain = frame(b"hello");
         let message = plain.slice(HEADER_BYTES..);
         let (by_gzip, by_deflate) = (gzip(&message), deflate(&message));
         let all = [plain, compressed(&by_gzip), compressed(&by_deflate)].concat();
@@ -344,7 +219,7 @@ mod tests {
         ) {
             let mut all = BytesMut::new();
             for text in &texts {
-                all.extend_from_slice(&frame(Content::TextInput(text.clone())));
+                all.extend_from_slice(&frame(text.as_bytes()));
             }
             let all = all.freeze();
             let whole = messages(&all);

@@ -9,14 +9,13 @@ use crate::trace::extent::event_end_ns;
 use crate::trace::model::{EventKind, EventRow};
 use crate::trace::stream::SessionRows;
 use crate::units::{SampleRate, Samples};
-use crate::wire::frame::envelope_bytes;
 
 /// Most PCM of a stretch of several events: 8 s at 16 kHz, so that a long call is read as it goes.
 const MOST_STRETCH_BYTES: u64 = 256 * 1024;
 
-/// The outline of a session.
+/// The index of a session.
 #[derive(Debug, Default)]
-pub struct Outline {
+pub struct SessionIndex {
     /// The events that carry audio, in stretches that are framed together.
     pub stretches: Box<[Stretch]>,
     /// The event that ends each utterance: its last audio or text.
@@ -39,10 +38,10 @@ pub struct Stretch {
     pub sooner_ns: i64,
 }
 
-impl Outline {
-    /// The outline of a session as the trace has it.
+impl SessionIndex {
+    /// The index of a session as the trace has it.
     #[must_use]
-    pub fn of(rows: &SessionRows) -> Outline {
+    pub fn of(rows: &SessionRows) -> SessionIndex {
         let turns = rows.turns.len();
         let (mut last_speech, mut chunks) = (vec![None; turns], vec![0; turns]);
         for (number, event) in rows.events.iter().enumerate() {
@@ -56,7 +55,7 @@ impl Outline {
                 *chunks += event.count;
             }
         }
-        Outline {
+        SessionIndex {
             stretches: stretches(&rows.events).into(),
             last_speech: last_speech.into(),
             chunks: chunks.into(),
@@ -151,7 +150,7 @@ fn stretches(events: &[EventRow]) -> Vec<Stretch> {
 
 /// Whether `event` goes on where the stretch of `before` ends, which is then `bytes` long.
 fn goes_on(before: &[EventRow], event: &EventRow, bytes: u64) -> bool {
-    let (Some(first), Some(last)) = (before.first(), before.last()) else {
+    let Some(last) = before.last() else {
         return false;
     };
     if (last.kind, last.turn) != (event.kind, event.turn) {
@@ -160,10 +159,8 @@ fn goes_on(before: &[EventRow], event: &EventRow, bytes: u64) -> bool {
     if event.kind == EventKind::Fill {
         return last.chunk_bytes == event.chunk_bytes;
     }
-    let envelope = |event: &EventRow| envelope_bytes(event.chunk_bytes as usize);
     (last.clip, last.count, event.count) == (event.clip, 1, 1)
         && last.offset_bytes + pcm_bytes(last) == event.offset_bytes
-        && envelope(first) == envelope(event)
         && bytes <= MOST_STRETCH_BYTES
 }
 
@@ -185,23 +182,23 @@ mod tests {
         }
     }
 
-    fn outline(events: Vec<EventRow>) -> Outline {
+    fn index(events: Vec<EventRow>) -> SessionIndex {
         let turns = vec![turn(0, 0, 1), turn(1, 0, 1)];
-        Outline::of(&session(0, 0, Microphone::Open, turns, events))
+        SessionIndex::of(&session(0, 0, Microphone::Open, turns, events))
     }
 
-    fn ranges(outline: &Outline) -> Vec<Range<usize>> {
-        outline.stretches.iter().map(|s| s.events.clone()).collect()
+    fn ranges(index: &SessionIndex) -> Vec<Range<usize>> {
+        index.stretches.iter().map(|s| s.events.clone()).collect()
     }
 
     #[test]
     fn chunks_that_follow_each_other_in_a_clip_are_one_stretch() {
-        let outline = outline(vec![
+        let index = index(vec![
             event(0, Config, 0, 1),
             chunk(0, Audio, 0, 0, 640),
             chunk(0, Audio, 20, 640, 320),
             chunk(0, Audio, 41, 960, 640),
-            // A gap in the clip, then a chunk whose length takes fewer bytes to say.
+            // A gap in the clip.
             chunk(0, Audio, 60, 3200, 640),
             chunk(0, Audio, 80, 3840, 100),
             chunk(0, Fill, 100, 0, 640),
@@ -210,37 +207,37 @@ mod tests {
             chunk(1, Audio, 300, 3940, 640),
             event(1, HalfClose, 320, 1),
         ]);
-        assert_eq!(ranges(&outline), [1..4, 4..5, 5..6, 6..8, 8..9, 9..10]);
-        let found = [0, 1, 3, 5, 7, 9, 10].map(|event| outline.stretch_of(event));
+        assert_eq!(ranges(&index), [1..4, 4..6, 6..8, 8..9, 9..10]);
+        let found = [0, 1, 3, 5, 7, 9, 10].map(|event| index.stretch_of(event));
         assert_eq!(
             found,
-            [None, Some(0), Some(0), Some(2), Some(3), Some(5), None]
+            [None, Some(0), Some(0), Some(1), Some(2), Some(4), None]
         );
-        assert_eq!(*outline.chunks, [5, 1]);
-        assert_eq!(*outline.last_speech, [Some(5), Some(9)]);
-        assert_eq!(outline.interval_ns, Some(20 * NS_PER_MS), "not 3 ms");
+        assert_eq!(*index.chunks, [5, 1]);
+        assert_eq!(*index.last_speech, [Some(5), Some(9)]);
+        assert_eq!(index.interval_ns, Some(20 * NS_PER_MS), "not 3 ms");
     }
 
     #[test]
     fn ten_minutes_of_single_chunks_are_stretches_of_at_most_eight_seconds() {
         let chunks = (0..30_000).map(|k| chunk(0, Audio, 20 * k, 640 * k as u64, 640));
-        let outline = outline(chunks.collect());
-        let lengths = outline.stretches.iter().map(|s| s.events.len());
+        let index = index(chunks.collect());
+        let lengths = index.stretches.iter().map(|s| s.events.len());
         assert!(lengths.clone().all(|length| length <= 409));
-        assert_eq!(outline.stretches.len(), 30_000_usize.div_ceil(409));
+        assert_eq!(index.stretches.len(), 30_000_usize.div_ceil(409));
         assert_eq!(lengths.sum::<usize>(), 30_000);
     }
 
     #[test]
     fn pauses_between_utterances_may_vanish_and_nothing_else() {
-        let outline = outline(vec![
+        let index = index(vec![
             event(0, Text, 0, 1),
             event(0, Audio, 100, 5),
             event(0, Fill, 200, 50),
             event(1, Audio, 1200, 5),
             event(1, Fill, 1300, 5),
         ]);
-        let sooner = outline.stretches.iter().map(|s| s.sooner_ns / NS_PER_MS);
+        let sooner = index.stretches.iter().map(|s| s.sooner_ns / NS_PER_MS);
         assert!(sooner.eq([0, 0, 1000, 1000]));
     }
 
@@ -248,12 +245,12 @@ mod tests {
     fn events_of_several_chunks_keep_their_interval() {
         let mut regular = event(0, Audio, 0, 9);
         regular.interval_ns = 5 * NS_PER_MS;
-        let outline = outline(vec![regular, chunk(0, Audio, 50, 5760, 640)]);
-        assert_eq!(outline.interval_ns, Some(5 * NS_PER_MS));
-        assert_eq!(outline_of_nothing().interval_ns, None);
+        let index = index(vec![regular, chunk(0, Audio, 50, 5760, 640)]);
+        assert_eq!(index.interval_ns, Some(5 * NS_PER_MS));
+        assert_eq!(index_of_nothing().interval_ns, None);
     }
 
-    fn outline_of_nothing() -> Outline {
-        outline(Vec::new())
+    fn index_of_nothing() -> SessionIndex {
+        index(Vec::new())
     }
 }

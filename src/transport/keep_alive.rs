@@ -235,7 +235,7 @@ async fn watch(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::channel::{Connector, TlsOptions};
+    use crate::transport::channel::{Connector, TlsOptions};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 

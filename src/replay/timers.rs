@@ -8,7 +8,7 @@ use crate::units::RunTime;
 
 /// What happens at an instant, to the session of this number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Alarm {
+pub enum Timer {
     /// Its next message is due.
     Send(u64),
     /// Its caller may speak into an answer.
@@ -17,14 +17,14 @@ pub enum Alarm {
     Overdue(u64),
 }
 
-/// All alarms that are set.
+/// All timers that are set.
 #[derive(Debug, Default)]
-pub struct Alarms(BinaryHeap<Reverse<(RunTime, Alarm)>>);
+pub struct Timers(BinaryHeap<Reverse<(RunTime, Timer)>>);
 
-impl Alarms {
-    /// Sets an alarm.
-    pub fn set(&mut self, at: RunTime, alarm: Alarm) {
-        self.0.push(Reverse((at, alarm)));
+impl Timers {
+    /// Sets an timer.
+    pub fn set(&mut self, at: RunTime, timer: Timer) {
+        self.0.push(Reverse((at, timer)));
     }
 
     /// When the first rings.
@@ -34,7 +34,7 @@ impl Alarms {
     }
 
     /// Takes the first, if it rings by `horizon`.
-    pub fn take_due(&mut self, horizon: RunTime) -> Option<(RunTime, Alarm)> {
+    pub fn take_due(&mut self, horizon: RunTime) -> Option<(RunTime, Timer)> {
         let first = self.0.peek_mut()?;
         if first.0.0 > horizon {
             return None;
@@ -49,20 +49,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn alarms_ring_in_order_and_not_before_their_time() {
-        let mut alarms = Alarms::default();
+    fn timers_fire_in_order_and_not_before_their_time() {
+        let mut timers = Timers::default();
         for at in [30, 10, 20] {
-            alarms.set(RunTime(at), Alarm::Send(at as u64));
+            timers.set(RunTime(at), Timer::Send(at as u64));
         }
-        assert_eq!(alarms.first(), Some(RunTime(10)));
-        let rung: Vec<_> = std::iter::from_fn(|| alarms.take_due(RunTime(20))).collect();
+        assert_eq!(timers.first(), Some(RunTime(10)));
+        let rung: Vec<_> = std::iter::from_fn(|| timers.take_due(RunTime(20))).collect();
         assert_eq!(
             rung,
             [
-                (RunTime(10), Alarm::Send(10)),
-                (RunTime(20), Alarm::Send(20))
+                (RunTime(10), Timer::Send(10)),
+                (RunTime(20), Timer::Send(20))
             ]
         );
-        assert_eq!(alarms.first(), Some(RunTime(30)));
+        assert_eq!(timers.first(), Some(RunTime(30)));
     }
 }

@@ -1,0 +1,319 @@
+//! The whole engine over a scripted transport, on a clock that only the test moves: every instant is known
+//! beforehand, to the nanosecond.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::audio_cache::tests::bundle;
+use super::connections::Connections;
+use super::entry::Entry;
+use super::pacer::Pacer;
+use super::phases::Phases;
+use super::plan::tests::{event, session, turn};
+use super::progress::{RunFacts, row};
+use super::script::Script;
+use super::session_index::SessionIndex;
+use super::starts::Starts;
+use super::worker::{Assignment, work};
+use super::{ReplaySpec, Stop};
+use crate::clock::RunClock;
+use crate::clock::manual::ManualClock;
+use crate::dialect::Dialect;
+use crate::live::gauges::Gauges;
+use crate::results::row::{Direction, MessageRow, RequestRow, Status};
+use crate::trace::model::EventKind::{Audio, Config, HalfClose};
+use crate::trace::model::Microphone;
+use crate::trace::stream::SessionRows;
+use crate::transport::scripted::{Answer, Connection, Fate, StreamScript};
+use crate::transport::status::GrpcStatus;
+use crate::units::{NS_PER_MS, NS_PER_S, RunTime};
+
+const MS: i64 = NS_PER_MS;
+const CHUNKS: usize = 10;
+/// Config, chunks, half-close.
+const FRAMES: usize = CHUNKS + 2;
+const TIMEOUT_NS: i64 = 2 * NS_PER_S;
+
+/// A caller who says one utterance of 200 ms, push to talk.
+fn one_utterance() -> SessionRows {
+    let events = vec![
+        event(0, Config, 0, 1),
+        event(0, Audio, 0, CHUNKS as u32),
+        event(0, HalfClose, 200, 1),
+    ];
+    session(0, 0, Microphone::PushToTalk, vec![turn(0, 0, 200)], events)
+}
+
+/// What came of a run.
+struct Ran {
+    /// Of each session, by number.
+    messages: BTreeMap<u64, Vec<MessageRow>>,
+    requests: BTreeMap<u64, RequestRow>,
+    /// What each stream received.
+    received: Vec<Vec<(RunTime, Bytes)>>,
+}
+
+/// Runs `sessions` that start when `starts` says, on streams that go as `script` says.
+fn run(starts: &[RunTime], script: impl Fn(usize) -> StreamScript + Send + Sync + 'static) -> Ran {
+    let clock = ManualClock::default();
+    let (_dir, bundle, _) = bundle(1, true);
+    let run = Arc::new(RunFacts {
+        run_id: "run".to_owned(),
+        epoch_realtime_ns: 0,
+        keep_text: true,
+        keep_session_ids: true,
+        bundle,
+        closed_loop: false,
+        phases: Phases::default(),
+    });
+    let (scripts, planned) = unbounded_channel();
+    let rows = Arc::new(one_utterance());
+    let index = Arc::new(SessionIndex::of(&rows));
+    for (number, start) in (0..).zip(starts) {
+        let script = Script::new(rows.clone(), index.clone(), number, number as u32, *start);
+        let pcm = [7; 640 * CHUNKS];
+        let audio = Dialect::Scripted.frame_audio(&pcm, std::iter::repeat_n(640, CHUNKS));
+        script.provide(0, audio);
+        scripts.send(Arc::new(script)).unwrap();
+    }
+    drop(scripts);
+    let (sink, entries) = sync_channel(100_000);
+    let job = Assignment {
+        number: 0,
+        starts: Starts::planned(planned),
+        spec: Arc::new(ReplaySpec {
+            dialect: Dialect::Scripted,
+            timeout_ns: TIMEOUT_NS,
+            messages: true,
+            ..ReplaySpec::default()
+        }),
+        run: run.clone(),
+        clock: RunClock::manual(&clock),
+        gauges: Arc::new(Gauges::default()),
+        sink,
+        stop: Stop::default(),
+    };
+    let connection = Connection::new(&clock, script);
+    let over = crate::transport::stream::Connection::Scripted(connection.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let worked = work(job, Pacer::manual(&clock), Connections::over(over));
+        let account = tokio::time::timeout(Duration::from_secs(60), worked).await;
+        let account = account.expect("the engine hangs").unwrap();
+        assert_eq!((account.rows_lost, account.audio_misses), (0, 0));
+    });
+    gather(&run, &entries, connection.received())
+}
+
+fn gather(run: &RunFacts, entries: &Receiver<Entry>, received: Vec<Vec<(RunTime, Bytes)>>) -> Ran {
+    let mut ran = Ran {
+        messages: BTreeMap::new(),
+        requests: BTreeMap::new(),
+        received,
+    };
+    for entry in entries.try_iter() {
+        match entry {
+            Entry::Message(message) => {
+                let of = ran.messages.entry(message.script.number).or_default();
+                of.push(message.row());
+            }
+            Entry::Turn(record) => {
+                let number = record.script.number;
+                let row = row(run, &record).unwrap();
+                assert!(ran.requests.insert(number, row).is_none(), "one row a turn");
+            }
+            _ => {}
+        }
+    }
+    ran
+}
+
+/// What is to become of the frames of session `number`.
+fn fates(number: usize) -> Vec<Fate> {
+    use Fate::{Half, Refused, Written};
+    let at = |of: &[(usize, Fate)]| {
+        let mut fates = vec![Written(0); FRAMES];
+        of.iter().for_each(|(frame, fate)| fates[*frame] = *fate);
+        fates
+    };
+    match number % 6 {
+        0 => Vec::new(),
+        1 => at(&[(3, Written(3 * MS + 7)), (6, Written(45 * MS))]),
+        2 => at(&[(4, Half(50 * MS + 3))]),
+        3 => at(&[(5, Refused(33 * MS + 1))]),
+        // One frame at a time gets through.
+        4 => at(&[
+            (4, Half(90 * MS)),
+            (5, Half(30 * MS)),
+            (6, Refused(11 * MS)),
+            (7, Half(5)),
+        ]),
+        _ => at(&[
+            (0, Refused(70 * MS)),
+            (2, Written(1)),
+            (FRAMES - 1, Written(400 * MS)),
+        ]),
+    }
+}
+
+fn answers() -> Vec<Answer> {
+    let messages = [
+        (10, Ok("transcript hello")),
+        (11, Ok("processing")),
+        (20, Ok("text hi")),
+        (29, Ok("speaking")),
+        (30, Ok("audio 640")),
+        (40, Ok("listening")),
+        (41, Ok("done")),
+        (45, Err(())),
+    ];
+    let answer = |(delay_ms, message): (i64, Result<&'static str, ()>)| Answer {
+        after: FRAMES,
+        delay_ns: delay_ms * MS,
+        message: match message {
+            Ok(text) => Ok(Bytes::from_static(text.as_bytes())),
+            Err(()) => Err(GrpcStatus::new(0, "")),
+        },
+    };
+    messages.into_iter().map(answer).collect()
+}
+
+/// When a frame is due, taken and written, and for how long its peer kept it waiting.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Expected {
+    due: i64,
+    taken: i64,
+    written: i64,
+    blocked: i64,
+}
+
+/// The same in a few lines, of one stream whose caller is never late.
+fn expected(start: RunTime, fates: &[Fate]) -> Vec<Expected> {
+    let mut frames: Vec<Expected> = Vec::new();
+    let (mut busy, mut written) = (i64::MIN, i64::MIN);
+    for frame in 0..FRAMES {
+        let due = start.0 + frame.min(CHUNKS) as i64 * 20 * MS;
+        let before = frames.last().map_or(i64::MIN, |last| last.taken);
+        let free = due.max(before).max(busy);
+        let (taken, delay) = match fates.get(frame) {
+            Some(Fate::Refused(ns)) => (free + ns, 0),
+            Some(Fate::Written(ns) | Fate::Half(ns)) => (free, *ns),
+            Some(Fate::Lost) | None => (free, 0),
+        };
+        if let Some(Fate::Half(ns)) = fates.get(frame) {
+            busy = taken + ns;
+        }
+        written = written.max(taken + delay);
+        frames.push(Expected {
+            due,
+            taken,
+            written,
+            blocked: taken - due,
+        });
+    }
+    frames
+}
+
+#[test]
+fn fifty_sessions_are_sent_and_told_of_to_the_nanosecond() {
+    let starts: Vec<_> = (0..50_i64)
+        .map(|n| RunTime(100 * MS + n * 7_300_001))
+        .collect();
+    let ran = run(&starts, |number| StreamScript {
+        fates: fates(number),
+        answers: answers(),
+    });
+    assert_eq!((ran.messages.len(), ran.requests.len()), (50, 50));
+    for (number, start) in starts.into_iter().enumerate() {
+        let expected = expected(start, &fates(number));
+        let of = &ran.messages[&(number as u64)];
+        let sent = of.iter().filter(|row| row.direction == Direction::Sent);
+        let sent: Vec<_> = sent
+            .map(|row| (row.intended_ns, row.released_ns, row.sent_ns))
+            .collect();
+        let wanted: Vec<_> = expected
+            .iter()
+            .map(|frame| (Some(frame.due), Some(frame.taken), Some(frame.written)))
+            .collect();
+        assert_eq!(sent, wanted, "session {number}");
+        // The receiver says the same.
+        let received = &ran.received[number];
+        let instants: Vec<_> = received.iter().map(|(at, _)| at.0).collect();
+        let written: Vec<_> = expected.iter().map(|frame| frame.written).collect();
+        assert_eq!(instants, written, "session {number}");
+        assert_eq!(received[0].1, "start s0");
+        assert!(
+            received[1..=CHUNKS]
+                .iter()
+                .all(|(_, pcm)| *pcm == [7; 640][..])
+        );
+        assert!(received[FRAMES - 1].1.is_empty());
+
+        let row = &ran.requests[&(number as u64)];
+        let chunks = &expected[1..=CHUNKS];
+        let lags = chunks
+            .iter()
+            .map(|chunk| chunk.written - chunk.due - chunk.blocked);
+        assert_eq!(row.lag_max_ns, lags.max(), "session {number}");
+        let blocked_ns = chunks.iter().map(|chunk| chunk.blocked).sum::<i64>();
+        assert_eq!(row.blocked_ns, blocked_ns, "session {number}");
+        let instants = [
+            row.started_ns,
+            row.end_of_speech_sent_ns,
+            row.last_chunk_sent_ns,
+        ];
+        let last = Some(expected[CHUNKS].written);
+        assert_eq!(instants, [Some(expected[0].written), last, last]);
+        let answered = expected[FRAMES - 1].written;
+        assert_eq!(row.final_transcript_ns, Some(answered + 10 * MS));
+        assert_eq!(row.first_audio_ns, Some(answered + 30 * MS));
+        assert_eq!(row.closed_ns, Some(answered + 45 * MS));
+        assert_eq!((row.status, row.chunks_sent), (Status::Ok, CHUNKS as u32));
+        assert_eq!(row.transcript.as_deref(), Some("hello"));
+    }
+}
+
+#[test]
+fn what_is_taken_and_never_written_was_not_sent() {
+    let start = RunTime(NS_PER_S);
+    let ran = run(&[start], |_| StreamScript {
+        fates: [vec![Fate::Written(0); 8], vec![Fate::Lost]].concat(),
+        answers: answers(),
+    });
+    let row = &ran.requests[&0];
+    // Config and seven chunks: the eighth waits from when it was taken.
+    assert_eq!((row.status, row.chunks_sent), (Status::Timeout, 7));
+    assert_eq!(
+        (row.end_of_speech_sent_ns, row.first_audio_ns),
+        (None, None)
+    );
+    assert_eq!(row.closed_ns, Some(start.0 + 8 * 20 * MS + TIMEOUT_NS));
+    assert_eq!((ran.messages[&0].len(), ran.received[0].len()), (8, 8));
+}
+
+#[test]
+fn a_peer_that_takes_a_little_at_a_time_is_waited_for() {
+    // Each frame half a timeout after the one before: there is progress all the time.
+    let ran = run(&[RunTime(0)], |_| StreamScript {
+        fates: vec![Fate::Refused(TIMEOUT_NS / 2); FRAMES],
+        answers: answers(),
+    });
+    let row = &ran.requests[&0];
+    assert_eq!((row.status, row.chunks_sent), (Status::Ok, CHUNKS as u32));
+    assert_eq!(row.lag_max_ns, Some(0), "all of the wait was for the peer");
+    let ran = run(&[RunTime(0)], |_| StreamScript {
+        fates: vec![Fate::Written(0), Fate::Refused(TIMEOUT_NS + 1)],
+        answers: answers(),
+    });
+    let row = &ran.requests[&0];
+    assert_eq!((row.status, row.chunks_sent), (Status::Timeout, 0));
+    assert_eq!(row.closed_ns, Some(20 * MS + TIMEOUT_NS));
+}

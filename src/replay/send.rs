@@ -1,0 +1,424 @@
+//! What a session sends: the way of a message from its timer to the socket, and into the rows.
+//!
+//! A message is *taken* by the transport, and some time later *written*. What the caller does next and
+//! whose answer a reply is follow the first; rows, lags and counts follow the second, so that what was
+//! taken and never written was not sent.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use super::call::Call;
+use super::cursor::{Cursor, Step};
+use super::effect::{Effect, Left};
+use super::entry::{Entry, Message, Passage, TurnStart};
+use super::progress::{End, TurnRecord};
+use super::script::Held;
+use super::timers::Timer;
+use super::worker::{LOOK_FOR_AUDIO_NS, Shared};
+use crate::clock::Clock;
+use crate::conversation::message::{ClientMessage, Start};
+use crate::trace::model::EventKind;
+use crate::transport::stream::{Outgoing, Sent};
+use crate::units::{Lag, RunTime, TraceTime};
+
+/// The sending side of a session.
+pub(super) struct Sending {
+    pub(super) cursor: Cursor,
+    pub(super) half_closed: bool,
+    /// When a message was last taken, or the session started.
+    pub(super) last_taken: RunTime,
+    stream: Option<Outgoing>,
+    /// The audio of the stretch that is being sent.
+    audio: Option<Held>,
+    /// Messages that were taken and have not been written, in order.
+    unwritten: VecDeque<Taken>,
+    /// Since when a due message has waited for a stream slot or the peer's flow control.
+    blocked_since: Option<RunTime>,
+    /// The wait that has just ended.
+    blocked: Option<Range<RunTime>>,
+    messages: u32,
+    /// When it is to send next, if that is known.
+    timer: Option<RunTime>,
+}
+
+/// A message that was taken.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    step: Step,
+    /// When the pacer woke for it, and when it was taken.
+    released: RunTime,
+    taken: RunTime,
+    /// How long it had waited for the peer.
+    blocked_ns: i64,
+    payload_bytes: usize,
+    /// When its turn was to start.
+    turn_start: RunTime,
+    /// It is the first of an utterance.
+    begins_turn: bool,
+    /// With it all speech of the utterance is sent.
+    ends_speech: bool,
+    /// It is the last of the utterance.
+    is_last: bool,
+}
+
+/// What became of a step.
+enum Outcome {
+    /// It was taken, or there is nothing more to send.
+    Taken,
+    /// It waits for the peer.
+    Blocked,
+    /// Its audio is not there yet.
+    Missing,
+}
+
+impl Sending {
+    pub(super) fn new(reactive: bool, now: RunTime) -> Sending {
+        Sending {
+            cursor: Cursor::new(reactive),
+            half_closed: false,
+            last_taken: now,
+            stream: None,
+            audio: None,
+            unwritten: VecDeque::new(),
+            blocked_since: None,
+            blocked: None,
+            messages: 0,
+            timer: None,
+        }
+    }
+
+    /// Since when nothing has been taken though it was due, or written though it was taken.
+    pub(super) fn waiting_since(&self) -> Option<RunTime> {
+        let unwritten = self.unwritten.front().map(|message| message.taken);
+        let blocked = self.blocked_since.map(|since| since.max(self.last_taken));
+        unwritten.into_iter().chain(blocked).min()
+    }
+
+    pub(super) fn cancel(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.cancel();
+        }
+    }
+}
+
+impl Call {
+    /// The stream is open: what is due may leave.
+    pub(super) fn opened(&mut self, shared: &Shared, stream: Outgoing) {
+        self.sending.stream = Some(stream);
+        self.facts.opened_ns = Some(shared.clock.now().0);
+        self.pump(shared);
+    }
+
+    /// The timer of `at` fires: sends all that is due, unless another timer has taken its place.
+    pub(super) fn on_timer(&mut self, shared: &Shared, at: RunTime) {
+        if self.sending.timer == Some(at) {
+            self.sending.timer = None;
+            self.pump(shared);
+        }
+    }
+
+    /// Sets the timer for `at`, unless an earlier one is set.
+    pub(super) fn set_timer(&mut self, at: RunTime) {
+        if self.sending.timer.is_none_or(|set| at < set) {
+            self.sending.timer = Some(at);
+            self.wake_at(at, Timer::Send(self.id()));
+        }
+    }
+
+    /// Lets a session go on once the peer has made room, or has more of what was taken.
+    pub(super) fn poll_room(&mut self, shared: &Shared, context: &mut Context<'_>) {
+        while self.sending.waiting_since().is_some() {
+            let Some(stream) = &mut self.sending.stream else {
+                return;
+            };
+            match stream.poll_room(context) {
+                Poll::Ready(()) => {
+                    self.note_all_written(shared);
+                    self.pump(shared);
+                }
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    /// Sends all that is due and sets the timer for what comes next. What has to wait for the peer
+    /// or for an answer sets none.
+    pub(super) fn pump(&mut self, shared: &Shared) {
+        let released = shared.clock.now();
+        let since = self.sending.blocked_since;
+        self.sending.blocked = since.map(|since| since..released);
+        while let Some(step) = self.sending.cursor.step(&self.script) {
+            if self.end.is_some() {
+                return;
+            }
+            if step.due.0 > released.0 + shared.spec.coalesce_ns {
+                return self.set_timer(step.due);
+            }
+            match self.send(shared, step, released) {
+                Outcome::Taken => self.sending.blocked_since = None,
+                Outcome::Missing => {
+                    self.effects.push(Effect::AudioMissing);
+                    return self.set_timer(RunTime(released.0 + LOOK_FOR_AUDIO_NS));
+                }
+                Outcome::Blocked => {
+                    if self.sending.blocked_since.is_none() {
+                        // What has waited behind another message waits on.
+                        let before = self.sending.blocked.as_ref();
+                        let since = before.map_or(released, |blocked| blocked.start);
+                        self.sending.blocked_since = Some(since);
+                        self.watch(shared);
+                        self.wake();
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, shared: &Shared, step: Step, released: RunTime) -> Outcome {
+        if self.sending.stream.is_none() {
+            return Outcome::Blocked;
+        }
+        let event = &self.script.rows.events[step.event];
+        let (kind, dialect) = (event.kind, shared.spec.dialect);
+        let (frame, payload_bytes) = match kind {
+            EventKind::Audio | EventKind::Fill => match self.chunk(step) {
+                Some(chunk) => chunk,
+                None => return Outcome::Missing,
+            },
+            EventKind::Config => (dialect.encode(self.start(shared)), 0),
+            EventKind::Text => {
+                let text = event.text.clone().unwrap_or_default();
+                let bytes = text.len();
+                (dialect.encode(ClientMessage::Text(text)), bytes)
+            }
+            EventKind::HalfClose => (Bytes::new(), 0),
+            EventKind::Cancel => {
+                self.stop(End::HungUp);
+                return Outcome::Taken;
+            }
+        };
+        let Some(stream) = &mut self.sending.stream else {
+            return Outcome::Blocked;
+        };
+        let ends = kind == EventKind::HalfClose;
+        match stream.try_send(frame, ends) {
+            Sent::Taken => {}
+            // Of a stream that has gone the reading side learns why.
+            Sent::Blocked | Sent::Gone => return Outcome::Blocked,
+        }
+        let written = stream.take_written(&shared.clock);
+        let now = written.unwrap_or_else(|| shared.clock.now());
+        let taken = self.taken(step, [released, now], payload_bytes);
+        self.sending.last_taken = now;
+        self.sending.half_closed |= ends;
+        self.note_taken(&taken);
+        match written {
+            Some(sent) if self.sending.unwritten.is_empty() => {
+                self.note_written(shared, &taken, sent);
+            }
+            Some(sent) => {
+                self.sending.unwritten.push_back(taken);
+                if let Some(first) = self.sending.unwritten.pop_front() {
+                    self.note_written(shared, &first, sent);
+                }
+            }
+            None => self.sending.unwritten.push_back(taken),
+        }
+        if ends {
+            self.watch(shared);
+        }
+        self.sending.cursor.advance(&self.script);
+        if self.sending.cursor.waiting().is_some() {
+            self.consider_release(shared, now);
+            self.watch(shared);
+        }
+        Outcome::Taken
+    }
+
+    /// The frame of a chunk and its PCM bytes; `None` while its audio is not there. Nothing is
+    /// copied: the stretch's audio is taken over from the script, and dropped after its last chunk.
+    fn chunk(&mut self, step: Step) -> Option<(Bytes, usize)> {
+        let is_its = |held: &Held| held.has(step.event);
+        if !self.sending.audio.as_ref().is_some_and(is_its) {
+            self.sending.audio = Some(self.script.take_audio(step.event)?);
+        }
+        Some(self.sending.audio.as_ref()?.chunk(&self.script.rows, step))
+    }
+
+    fn start(&self, shared: &Shared) -> ClientMessage {
+        let session = &self.script.rows.session;
+        ClientMessage::Start(Start {
+            session_id: shared.run.wire_session_id(&self.script),
+            language_code: session.language_code.clone(),
+            sample_rate_hz: i32::try_from(session.sample_rate_hz).unwrap_or(i32::MAX),
+        })
+    }
+
+    /// What is known of a message when it is taken. The cursor may move on before it is written.
+    fn taken(&self, step: Step, [released, taken]: [RunTime; 2], payload_bytes: usize) -> Taken {
+        let event = &self.script.rows.events[step.event];
+        let turn = event.turn as usize;
+        let at = |at_ns| self.sending.cursor.run_time(&self.script, TraceTime(at_ns));
+        let planned = self.script.rows.turns.get(turn);
+        let is_speech = matches!(event.kind, EventKind::Audio | EventKind::Text);
+        // A clip may be spread over several events: the speech ends with the chunk that covers it.
+        let captured_to = event.at_ns + i64::from(step.chunk + 1) * event.interval_ns;
+        let speech_end_ns = planned.and_then(|planned| planned.speech_end_ns);
+        let ends_speech = is_speech
+            && (event.kind == EventKind::Text
+                || speech_end_ns.is_some_and(|end_ns| captured_to >= end_ns));
+        let is_last = is_speech
+            && step.chunk + 1 == event.count
+            && self.script.index.last_speech.get(turn) == Some(&Some(step.event));
+        let blocked = self.sending.blocked.as_ref();
+        Taken {
+            step,
+            released,
+            taken,
+            // What fell due behind a blocked message has waited for the peer as well.
+            blocked_ns: blocked.map_or(0, |blocked| {
+                (blocked.end.0 - blocked.start.max(step.due).0).max(0)
+            }),
+            payload_bytes,
+            turn_start: planned.map_or(taken, |planned| at(planned.at_ns)),
+            begins_turn: is_speech && !self.receiving.answers.has_begun(turn),
+            ends_speech,
+            is_last,
+        }
+    }
+
+    fn note_taken(&mut self, taken: &Taken) {
+        let turn = self.script.rows.events[taken.step.event].turn as usize;
+        if taken.begins_turn {
+            self.receiving.answers.begun(turn);
+        }
+        if taken.ends_speech || taken.is_last {
+            self.receiving.answers.sent_whole(turn);
+        }
+    }
+
+    /// Notes what has been written of what was taken.
+    fn note_all_written(&mut self, shared: &Shared) {
+        while let Some(stream) = &mut self.sending.stream
+            && !self.sending.unwritten.is_empty()
+            && let Some(sent) = stream.take_written(&shared.clock)
+            && let Some(taken) = self.sending.unwritten.pop_front()
+        {
+            self.note_written(shared, &taken, sent);
+        }
+    }
+
+    fn note_written(&mut self, shared: &Shared, taken: &Taken, sent: RunTime) {
+        let Taken {
+            step, blocked_ns, ..
+        } = *taken;
+        let event = &self.script.rows.events[step.event];
+        let (kind, number) = (event.kind, event.turn);
+        let turn = number as usize;
+        let left = Left {
+            due: step.due,
+            sent,
+            lag: Lag(sent.lag_from(step.due).0 - blocked_ns),
+            interval_ns: self.script.index.interval_ns.unwrap_or(event.interval_ns),
+        };
+        match kind {
+            EventKind::Config => {
+                self.effects.push(Effect::Start(left));
+                self.start_turn(0, taken, sent);
+            }
+            EventKind::Audio | EventKind::Fill => self.effects.push(Effect::Chunk(left)),
+            EventKind::Text | EventKind::HalfClose | EventKind::Cancel => {}
+        }
+        if matches!(kind, EventKind::Audio | EventKind::Text) {
+            if taken.begins_turn {
+                self.begin_turn(shared, turn, taken, sent);
+            }
+            if let Some(Some(record)) = self.turns.get_mut(turn) {
+                let progress = &mut record.progress;
+                progress.chunks_sent += 1;
+                progress.bytes_sent += taken.payload_bytes as u64;
+                progress.lags_ns.push(left.lag.0);
+                progress.blocked_ns += blocked_ns;
+                if taken.is_last {
+                    progress.last_chunk_sent_ns = Some(sent.0);
+                }
+            }
+            if taken.ends_speech {
+                self.end_speech(shared, turn, sent);
+            }
+        }
+        self.sending.messages += 1;
+        if shared.spec.messages {
+            self.enter(Entry::Message(Message {
+                script: self.script.clone(),
+                turn: number,
+                seq: self.sending.messages - 1,
+                bytes: u32::try_from(taken.payload_bytes).unwrap_or(u32::MAX),
+                passage: Passage::Sent {
+                    kind,
+                    intended: step.due,
+                    released: taken.released,
+                    sent,
+                },
+            }));
+        }
+    }
+
+    /// The utterance begins: the one before is closed.
+    fn begin_turn(&mut self, shared: &Shared, turn: usize, first: &Taken, sent: RunTime) {
+        self.start_turn(turn, first, sent);
+        if let Some(before) = turn.checked_sub(1) {
+            let overlapped = self.is_unheard(shared, before, sent);
+            let mut barged_in = false;
+            if let Some(record) = &mut self.turns[before] {
+                record.progress.closed_ns.get_or_insert(sent.0);
+                barged_in = record.progress.barge_in.is_some();
+            }
+            if let Some(record) = &mut self.turns[turn] {
+                record.progress.overlapped = overlapped && !barged_in;
+            }
+            self.write_if_done(shared, before);
+        }
+    }
+
+    /// The first message of a turn was written.
+    fn start_turn(&mut self, turn: usize, first: &Taken, sent: RunTime) {
+        let Some(Some(record)) = self.turns.get_mut(turn) else {
+            return;
+        };
+        let progress = &mut record.progress;
+        if progress.started_ns.is_none() {
+            let planned = self.script.turn(turn);
+            progress.started_ns = Some(sent.0);
+            progress.shift_ns =
+                first.turn_start.0 - self.script.run_time(TraceTime(planned.at_ns)).0;
+            self.enter(Entry::Started(TurnStart {
+                script: self.script.clone(),
+                turn: turn as u32,
+                intended: first.turn_start,
+                started: sent,
+            }));
+        }
+    }
+
+    /// All speech of an utterance was written: its answer is awaited.
+    fn end_speech(&mut self, shared: &Shared, turn: usize, sent: RunTime) {
+        let answer = self.receiving.answers.of(turn);
+        let is_unheard = answer.is_some_and(|answer| answer.first_audio_ns.is_none());
+        let awaits = self.expects_answer(shared, turn) && is_unheard;
+        let is_new = |record: &&mut TurnRecord| record.progress.end_of_speech_sent_ns.is_none();
+        if let Some(record) = self.turns[turn].as_deref_mut().filter(is_new) {
+            let progress = &mut record.progress;
+            progress.end_of_speech_sent_ns = Some(sent.0);
+            progress.awaiting = awaits;
+            let (active, awaiting) = shared.load(awaits);
+            progress.concurrent_sessions = Some(active);
+            progress.awaiting_answer = Some(awaiting);
+            self.watch(shared);
+        }
+    }
+}
