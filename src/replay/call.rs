@@ -10,6 +10,7 @@ use super::progress::{CallFacts, End, TurnRecord};
 use super::receive::Receiving;
 use super::script::Script;
 use super::send::Sending;
+use super::session::{SessionProgress, SessionRecord};
 use super::timers::Timer;
 use super::worker::Shared;
 use crate::clock::Clock;
@@ -20,6 +21,8 @@ pub(super) struct Call {
     pub(super) script: Arc<Script>,
     pub(super) facts: CallFacts,
     pub(super) end: Option<End>,
+    /// How far it has come as a whole.
+    pub(super) progress: SessionProgress,
     pub(super) sending: Sending,
     pub(super) receiving: Receiving,
     /// The turns whose rows have not been written.
@@ -44,6 +47,7 @@ impl Call {
             script,
             facts: CallFacts::default(),
             end: None,
+            progress: SessionProgress::default(),
             effects: Vec::new(),
             waker: None,
             watched: false,
@@ -132,5 +136,10 @@ impl Call {
             }
             self.write(shared, turn, Some(end));
         }
+        if let Some(since) = self.sending.blocked_since {
+            self.progress.waited(since, now);
+        }
+        let record = SessionRecord::new(&self.script, &self.facts, self.progress, now, end);
+        self.enter(Entry::Session(record));
     }
 }

@@ -1,11 +1,12 @@
-//! What the workers tell the sink: small, and made without allocating, so that telling costs the
-//! pacer next to nothing. The rows of the results are made of it on the sink's thread.
+//! What the workers tell the sink: small, and made without allocating but for a box a second and a
+//! session, so that telling costs the pacer next to nothing. The rows of the results are made of it on the sink's thread.
 
 use std::sync::Arc;
 
 use super::accumulator::Second;
 use super::progress::TurnRecord;
 use super::script::Script;
+use super::session::SessionRecord;
 use crate::results::row::{Direction, MessageRow, StartedRow};
 use crate::trace::model::EventKind;
 use crate::units::RunTime;
@@ -16,6 +17,8 @@ pub enum Entry {
     Started(TurnStart),
     /// A turn ended.
     Turn(Box<TurnRecord>),
+    /// A session ended, after its turns.
+    Session(Box<SessionRecord>),
     /// A message was sent or received.
     Message(Message),
     /// A second of a worker is over.
@@ -48,6 +51,7 @@ impl TurnStart {
             user: self.script.user,
             intended_start_ns: self.intended.0,
             started_ns: self.started.0,
+            planned_start_ns: Some(self.script.start.0),
         }
     }
 }

@@ -40,6 +40,7 @@ mod result_sink;
 pub mod scheduling;
 pub mod script;
 mod send;
+pub mod session;
 pub mod session_index;
 mod spec;
 mod starts;

@@ -7,13 +7,16 @@ use super::phases::Phases;
 use super::script::Script;
 use crate::conversation::answers::Answer;
 use crate::conversation::text::{MAX_ERROR_CHARS, cut};
-use crate::results::manifest::wire_session_id;
+use crate::results::manifest::{trace_id, wire_session_id};
 use crate::results::row::{RequestRow, Status};
 use crate::table::UtcInstant;
 use crate::trace::model::{Microphone, SpeechMethod, TurnRow};
 use crate::trace::stream::Bundle;
 use crate::transport::status::{GrpcStatus, OK};
 use crate::units::{RunTime, TraceTime};
+
+/// What is said of a session that was opened and on which nothing could be sent.
+pub(super) const NO_ROOM: &str = "the server opened the stream and gave no room to send on it";
 
 /// What all sessions of a run share.
 #[derive(Debug)]
@@ -47,8 +50,7 @@ impl RunFacts {
     /// The W3C trace id of a session: the same inputs give the same one.
     pub(super) fn trace_id(&self, script: &Script) -> String {
         let name = &script.rows.session.session_id;
-        let hash = blake3::hash(format!("{} {name} {}", self.run_id, script.copy).as_bytes());
-        hash.to_hex()[..32].to_owned()
+        trace_id(&self.run_id, name, script.copy)
     }
 
     /// Whether an utterance has speech, and so expects an answer.
@@ -73,6 +75,8 @@ pub(super) struct CallFacts {
     pub(super) opened_ns: Option<i64>,
     /// Response headers received.
     pub(super) headers_ns: Option<i64>,
+    /// Status of the response.
+    pub(super) http_status: Option<u16>,
 }
 
 /// Why a session ended.
@@ -197,8 +201,7 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         true => outcome(progress, answer, end.as_ref(), expects_answer),
         false => (Status::NotStarted, ended(end.as_ref())),
     };
-    let no_room = || "the server opened the stream and gave no room to send on it".to_owned();
-    let error = error.or_else(|| (began && !had_room).then(no_room));
+    let error = error.or_else(|| (began && !had_room).then(|| NO_ROOM.to_owned()));
     let early = match (answer.processing_ns, progress.end_of_speech_sent_ns) {
         (Some(processing), Some(sent)) => processing < sent,
         (processing, None) => processing.is_some(),
@@ -299,7 +302,7 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
 }
 
 /// What is to be said of the session's end, if that was an error.
-fn ended(end: Option<&End>) -> Option<String> {
+pub(super) fn ended(end: Option<&End>) -> Option<String> {
     match end? {
         End::Stream(status) if status.code != OK => {
             let name = status.code_name();

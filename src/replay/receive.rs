@@ -159,6 +159,8 @@ impl Call {
         if let Some(end_ns) = answer.and_then(|answer| answer.playout.end_ns) {
             self.receiving.heard_until = self.receiving.heard_until.max(RunTime(end_ns));
         }
+        let is_answered = answer.is_some_and(|answer| answer.first_audio_ns.is_some());
+        self.progress.answered += u32::from(is_answered);
         record.end = end.cloned();
         self.enter(Entry::Turn(record));
     }

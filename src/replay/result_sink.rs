@@ -13,6 +13,7 @@ use super::accumulator::{Second, lag_histogram};
 use super::entry::Entry;
 use super::process::{Sampler, Usage};
 use super::progress::{RunFacts, row};
+use super::session;
 use super::verdict::{SecondFacts, Watch};
 use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
@@ -86,6 +87,7 @@ pub(super) fn keep(
                     books.writer.request(row)?;
                 }
             }
+            Ok(Entry::Session(record)) => books.writer.session(session::row(run, &record))?,
             Ok(Entry::Second {
                 worker,
                 number,

@@ -36,7 +36,7 @@ pub(super) struct Sending {
     /// Messages that were taken and have not been written, in order.
     unwritten: VecDeque<Taken>,
     /// Since when a due message has waited for a stream slot or the peer's flow control.
-    blocked_since: Option<RunTime>,
+    pub(super) blocked_since: Option<RunTime>,
     /// The wait that has just ended.
     blocked: Option<Range<RunTime>>,
     messages: u32,
@@ -158,7 +158,11 @@ impl Call {
                 return self.set_timer(step.due);
             }
             match self.send(shared, step, released) {
-                Outcome::Taken => self.sending.blocked_since = None,
+                Outcome::Taken => {
+                    if let Some(since) = self.sending.blocked_since.take() {
+                        self.progress.waited(since, released);
+                    }
+                }
                 Outcome::Missing => {
                     self.effects.push(Effect::AudioMissing);
                     return self.set_timer(RunTime(released.0 + LOOK_FOR_AUDIO_NS));
@@ -351,6 +355,7 @@ impl Call {
                 self.end_speech(shared, turn, sent);
             }
         }
+        self.progress.started_ns.get_or_insert(sent.0);
         self.sending.messages += 1;
         if shared.spec.messages {
             self.enter(Entry::Message(Message {

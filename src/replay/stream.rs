@@ -6,7 +6,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use http::{HeaderMap, Request};
+use http::Request;
+use http::response::Parts;
 
 use super::call::Call;
 use super::progress::End;
@@ -58,17 +59,21 @@ async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End>
             })
         });
         match unless_ended(shared, call, progress).await? {
-            Progress::Head(headers) => note_head(shared, &mut call.borrow_mut(), &headers),
+            Progress::Head(head) => note_head(shared, &mut call.borrow_mut(), &head),
             Progress::Read => {}
             Progress::Ended(status) => return Ok(End::Stream(status)),
         }
     }
 }
 
-fn note_head(shared: &Shared, call: &mut Call, headers: &HeaderMap) {
+fn note_head(shared: &Shared, call: &mut Call, head: &Parts) {
     call.facts.headers_ns = Some(shared.clock.now().0);
+    call.facts.http_status = Some(head.status.as_u16());
     if let Some(header) = &shared.spec.replica_header {
-        let value = headers.get(header).and_then(|value| value.to_str().ok());
+        let value = head
+            .headers
+            .get(header)
+            .and_then(|value| value.to_str().ok());
         call.facts.replica = value.map(Arc::from);
     }
 }

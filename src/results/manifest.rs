@@ -311,3 +311,10 @@ pub fn wire_session_id(run_id: &str, session_id: &str, copy: u32) -> String {
     let run = run_id.get(..8).unwrap_or(run_id);
     format!("{run}-{session_id}-{copy}")
 }
+
+/// The W3C trace id of a session, as the gateway sees it: the same inputs give the same one.
+#[must_use]
+pub fn trace_id(run_id: &str, session_id: &str, copy: u32) -> String {
+    let hash = blake3::hash(format!("{run_id} {session_id} {copy}").as_bytes());
+    hash.to_hex()[..32].to_owned()
+}

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::{Path, PathBuf};
 
-use super::row::{MessageRow, RequestRow, StartedRow, TimelineRow};
+use super::row::{MessageRow, RequestRow, SessionRow, StartedRow, TimelineRow};
 use crate::table::{ROW_GROUP_ROWS, Reader, Row, TableError, Writer};
 
 /// Rows read ahead from each file while merging.
@@ -18,6 +18,12 @@ pub(super) trait Ordered: Row {
 impl Ordered for RequestRow {
     fn key(&self) -> (i64, u32) {
         (self.intended_start_ns, self.turn)
+    }
+}
+
+impl Ordered for SessionRow {
+    fn key(&self) -> (i64, u32) {
+        (self.planned_start_ns, self.copy)
     }
 }
 

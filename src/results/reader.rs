@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use super::ResultsError;
 use super::manifest::{RUN_FORMAT, RunManifest};
-use super::row::{MessageRow, RequestRow, ServerRow, TimelineRow};
+use super::row::{MessageRow, RequestRow, ServerRow, SessionRow, TimelineRow};
 use super::standing::standing;
 use super::tables::has_messages;
-use super::unfinished::{Unfinished, finished, load, parts, stream};
+use super::unfinished::{Ends, Unfinished, finished, load, parts, stream};
 use crate::table::{Row, read_all};
 
 /// The word that stands for the newest finished run.
@@ -127,12 +127,36 @@ impl RunDir {
     /// As for [`RunDir::requests`].
     pub fn for_each_request(
         &self,
-        mut each: impl FnMut(RequestRow),
+        each: impl FnMut(RequestRow),
     ) -> Result<Vec<String>, ResultsError> {
-        match Unfinished::list(&self.path)? {
+        self.for_each(each)
+    }
+
+    /// One row for every session that started, in order of planned start; none of a run of a version
+    /// that did not write them.
+    ///
+    /// A session whose row is missing, and of which a message was sent, has ended `interrupted`, as
+    /// in [`RunDir::requests`].
+    ///
+    /// # Errors
+    /// As for [`RunDir::requests`].
+    pub fn sessions(&self) -> Result<Loaded<SessionRow>, ResultsError> {
+        let mut rows = Vec::new();
+        let unreadable = self.for_each(|row| rows.push(row))?;
+        rows.sort_by(|a: &SessionRow, b| {
+            let key = |row: &SessionRow| (row.planned_start_ns, row.copy);
+            key(a)
+                .cmp(&key(b))
+                .then_with(|| a.session_id.cmp(&b.session_id))
+        });
+        Ok(Loaded { rows, unreadable })
+    }
+
+    fn for_each<R: Ends>(&self, mut each: impl FnMut(R)) -> Result<Vec<String>, ResultsError> {
+        match Unfinished::<R>::list(&self.path)? {
             Some(unfinished) => unfinished.visit(&self.manifest, &mut each),
             None => {
-                stream(&finished(&self.path, RequestRow::TABLE), each)?;
+                stream(&finished(&self.path, R::TABLE), each)?;
                 Ok(Vec::new())
             }
         }
@@ -230,7 +254,7 @@ fn major(version: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::row::{StartedRow, Status};
+    use crate::results::row::{SessionEnd, StartedRow, Status};
     use crate::results::sample;
     use crate::table::write_all;
 
@@ -257,6 +281,7 @@ mod tests {
             user: None,
             intended_start_ns: row.intended_start_ns,
             started_ns: row.intended_start_ns + 1,
+            planned_start_ns: Some(-5),
         }
     }
 
@@ -299,6 +324,59 @@ mod tests {
     }
 
     #[test]
+    fn a_killed_run_counts_every_session_that_started() {
+        let dir = sample_dir();
+        let ended = sample::session(0, -5);
+        assert_eq!(ended.session_id, started(0).session_id);
+        let part = std::slice::from_ref(&ended);
+        put(dir.path(), "sessions-00001.parquet", part);
+        // Two turns of the session that ended, and two of one that did not.
+        let of_session = |n: u32, turn: u32| StartedRow {
+            session_id: format!("call-{n}"),
+            ..started(turn)
+        };
+        let starts = [(0, 0), (0, 1), (7, 0), (7, 1)].map(|(n, turn)| of_session(n, turn));
+        put(dir.path(), "started-00001.parquet", &starts);
+
+        let run = RunDir::open(dir.path()).unwrap();
+        let loaded = run.sessions().unwrap();
+        assert_eq!(loaded.unreadable, Vec::<String>::new());
+        let [first, cut] = &loaded.rows[..] else {
+            panic!("one row a session: {:?}", loaded.rows)
+        };
+        assert_eq!(*first, ended);
+        assert_eq!(
+            (cut.end, &*cut.session_id),
+            (SessionEnd::Interrupted, "call-7")
+        );
+        assert_eq!((cut.planned_start_ns, cut.started_ns), (-5, Some(1)));
+        assert_eq!(cut.planned_start_at.0, run.manifest().epoch.realtime_ns - 5);
+        assert_eq!(cut.wire_session_id, "01234567-call-7-0");
+        assert_eq!(
+            (cut.ended_ns, cut.turns_planned, cut.blocked_ns),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_run_of_a_version_without_sessions_has_none_however_it_ended() {
+        let dir = sample_dir();
+        let before = StartedRow {
+            planned_start_ns: None,
+            ..started(0)
+        };
+        put(dir.path(), "started-00001.parquet", &[before]);
+        let run = RunDir::open(dir.path()).unwrap();
+        assert_eq!(turns(&run.requests().unwrap().rows).len(), 1);
+        let killed = run.sessions().unwrap();
+        assert_eq!((killed.rows.len(), killed.unreadable.len()), (0, 0));
+        fs::remove_file(dir.path().join("started-00001.parquet")).unwrap();
+        put(dir.path(), "requests.parquet", &[sample::row(0)]);
+        let finished = run.sessions().unwrap();
+        assert_eq!((finished.rows.len(), finished.unreadable.len()), (0, 0));
+    }
+
+    #[test]
     fn a_run_that_ends_while_it_is_read_gives_each_turn_once() {
         let dir = sample_dir();
         put(dir.path(), "requests-00001.parquet", &[sample::row(0)]);
@@ -306,7 +384,7 @@ mod tests {
         let starts: Vec<_> = (0..3).map(started).collect();
         put(dir.path(), "started-00001.parquet", &starts);
         let run = RunDir::open(dir.path()).unwrap();
-        let listed = Unfinished::list(dir.path()).unwrap().unwrap();
+        let listed = Unfinished::<RequestRow>::list(dir.path()).unwrap().unwrap();
         // The merge is done when the second part's turn comes.
         fs::remove_file(dir.path().join("requests-00002.parquet")).unwrap();
         let all: Vec<_> = (0..3).map(sample::row).collect();
@@ -336,7 +414,7 @@ mod tests {
         );
         put(dir.path(), "started-00001.parquet", &[started(2)]);
         let run = RunDir::open(dir.path()).unwrap();
-        let listed = Unfinished::list(dir.path()).unwrap().unwrap();
+        let listed = Unfinished::<RequestRow>::list(dir.path()).unwrap().unwrap();
         fs::remove_file(dir.path().join("requests-00002.parquet")).unwrap();
         put(dir.path(), "requests-00001-00002.parquet", &[one, two]);
         // The fold has not removed its first part yet.

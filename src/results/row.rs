@@ -229,6 +229,88 @@ crate::table! {
     }
 }
 
+crate::names! {
+    /// How a session ended.
+    pub enum SessionEnd {
+        /// No stream was opened for it: no connection, or a limit of this machine.
+        NotStarted = "not_started",
+        /// Under way when we were told to stop or killed, or still is.
+        Interrupted = "interrupted",
+        /// We cancelled it after the drain time.
+        Cancelled = "cancelled",
+        /// No answer, no room to send, or no end of the stream within the timeout; we cancelled it.
+        Timeout = "timeout",
+        /// The stream broke, or ended with a status other than OK.
+        Error = "error",
+        /// The caller hung up, as planned.
+        HungUp = "hung_up",
+        /// The stream ended with status OK.
+        Finished = "finished",
+    }
+}
+
+crate::table! {
+    /// One row per session that was started, opened or not. (`run_id`, `session_id`, `copy`) is unique.
+    pub struct SessionRow in "sessions" {
+        /// The run.
+        pub run_id: String [""],
+        /// The session, as in the trace.
+        pub session_id: String [""],
+        /// Which copy of the session.
+        pub copy: u32 [""],
+        /// Closed loop: the virtual user; null in a replay.
+        pub user: Option<u32> [""],
+        /// The session's name as the gateway sees it.
+        pub wire_session_id: String [""],
+        /// W3C trace id, sent as `traceparent`.
+        pub trace_id: String [""],
+        /// Number of the connection that carried it; null when none did, or we were killed.
+        pub connection: Option<u32> [""],
+        /// Address that answered, `ip:port`; null when none did, or we were killed.
+        pub peer: Option<String> [""],
+        /// Value of the replica header; null without one, and when we were killed.
+        pub replica: Option<String> [""],
+        /// Planned start.
+        pub planned_start_at: UtcInstant [""],
+        /// Planned start, since the run's epoch.
+        pub planned_start_ns: i64 ["ns"],
+        /// Connection made for it; null where sessions share connections, as with gRPC.
+        pub connected_ns: Option<i64> ["ns"],
+        /// Request headers accepted with a stream slot; null when they were not, or we were killed.
+        pub opened_ns: Option<i64> ["ns"],
+        /// First message handed to the transport; null when none was.
+        pub started_ns: Option<i64> ["ns"],
+        /// The server said that it is ready; null where the protocol has no such message, as with gRPC.
+        pub ready_ns: Option<i64> ["ns"],
+        /// First message of what the server said before the caller's first speech; null where the
+        /// protocol has no greeting, as with gRPC.
+        pub greeting_start_ns: Option<i64> ["ns"],
+        /// Last message of what the server said before the caller's first speech; null where the
+        /// protocol has no greeting, as with gRPC.
+        pub greeting_end_ns: Option<i64> ["ns"],
+        /// When it was over; null when we were killed.
+        pub ended_ns: Option<i64> ["ns"],
+        /// How it ended.
+        pub end: SessionEnd [""],
+        /// gRPC status code of the stream, or of the connection that failed; null when we ended it or were
+        /// killed, and for a limit of this machine.
+        pub grpc_code: Option<u32> [""],
+        /// HTTP status of the response; null when none came, or we were killed.
+        pub http_status: Option<u32> [""],
+        /// Close code of a WebSocket; null where the protocol has none, as with gRPC.
+        pub close_code: Option<u32> [""],
+        /// Error text of its end, at most 200 characters; null without error.
+        pub error: Option<String> [""],
+        /// Time in which a message that was due waited for a connection, a stream slot or the peer's flow
+        /// control; null when we were killed.
+        pub blocked_ns: Option<i64> ["ns"],
+        /// Utterances that the plan has; null when we were killed.
+        pub turns_planned: Option<u32> [""],
+        /// Utterances of which audio came in answer; null when we were killed.
+        pub turns_answered: Option<u32> [""],
+    }
+}
+
 crate::table! {
     /// One row per turn that started, written when it starts: what a killed run had under way.
     pub struct StartedRow in "started" {
@@ -244,6 +326,8 @@ crate::table! {
         pub intended_start_ns: i64 ["ns"],
         /// First message of the turn handed to the transport, since the run's epoch.
         pub started_ns: i64 ["ns"],
+        /// Planned start of the session, since the run's epoch; null in files of before.
+        pub planned_start_ns: Option<i64> ["ns"],
     }
 }
 

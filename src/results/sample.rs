@@ -2,7 +2,7 @@
 
 use super::manifest::{ExitReason, Host, Planned, RUN_FORMAT, RunManifest, TraceRef};
 use super::manifest::{Verdict, VerdictLevel};
-use super::row::{Phase, RequestRow, Status, TimelineRow};
+use super::row::{Phase, RequestRow, SessionEnd, SessionRow, Status, TimelineRow};
 use crate::table::UtcInstant;
 use crate::units::{Epoch, NS_PER_MS, NS_PER_S};
 
@@ -65,10 +65,10 @@ pub fn row(turn: u32) -> RequestRow {
     let answer = 1_400 + i64::from(turn % 100);
     let mut row = RequestRow {
         run_id: manifest().run_id,
-        session_id: format!("call-{}", session(turn)),
+        session_id: format!("call-{}", session_of(turn)),
         copy: 0,
         turn,
-        wire_session_id: format!("01234567-call-{}-0", session(turn)),
+        wire_session_id: format!("01234567-call-{}-0", session_of(turn)),
         user: None,
         clip_id: Some("c11b".to_owned()),
         language_code: "en-US".to_owned(),
@@ -147,7 +147,7 @@ pub fn row(turn: u32) -> RequestRow {
     row
 }
 
-fn session(turn: u32) -> u32 {
+fn session_of(turn: u32) -> u32 {
     (turn + turn / 100 * 10) % 100
 }
 
@@ -172,6 +172,39 @@ pub fn unanswered(turn: u32, status: Status) -> RequestRow {
     };
     row.derive_latencies(false);
     row
+}
+
+/// Session number `number`, planned for `planned_start_ns`, which finished after 3 s.
+#[must_use]
+pub fn session(number: u32, planned_start_ns: i64) -> SessionRow {
+    SessionRow {
+        run_id: manifest().run_id,
+        session_id: format!("call-{number}"),
+        copy: 0,
+        user: None,
+        wire_session_id: format!("01234567-call-{number}-0"),
+        trace_id: format!("{number:032x}"),
+        connection: Some(0),
+        peer: Some("10.0.0.1:50051".to_owned()),
+        replica: None,
+        planned_start_at: UtcInstant(EPOCH_NS + planned_start_ns),
+        planned_start_ns,
+        connected_ns: None,
+        opened_ns: Some(planned_start_ns),
+        started_ns: Some(planned_start_ns),
+        ready_ns: None,
+        greeting_start_ns: None,
+        greeting_end_ns: None,
+        ended_ns: Some(planned_start_ns + 3 * NS_PER_S),
+        end: SessionEnd::Finished,
+        grpc_code: Some(0),
+        http_status: Some(200),
+        close_code: None,
+        error: None,
+        blocked_ns: Some(0),
+        turns_planned: Some(10),
+        turns_answered: Some(10),
+    }
 }
 
 /// Second number `second` of the run, with 500 chunks on time.

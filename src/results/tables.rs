@@ -8,13 +8,14 @@ use super::ResultsError;
 use super::beside::ClipUsed;
 use super::manifest::{ExitReason, RunManifest};
 use super::reader::RunDir;
-use super::row::{MessageRow, RequestRow, ServerRow, TimelineRow};
+use super::row::{MessageRow, RequestRow, ServerRow, SessionRow, TimelineRow};
 use super::unfinished::{finished, parts};
 use crate::table::{Reader, Row, TableError, blake3_of};
 
 /// The tables of a run that has ended, by their names.
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
     RequestRow::TABLE,
+    SessionRow::TABLE,
     TimelineRow::TABLE,
     MessageRow::TABLE,
     ClipUsed::TABLE,
@@ -118,6 +119,7 @@ pub(super) fn has_messages(manifest: &RunManifest) -> bool {
 fn opens(table: &str, path: &Path) -> Result<(), TableError> {
     match table {
         RequestRow::TABLE => Reader::<RequestRow>::open(path).map(drop),
+        SessionRow::TABLE => Reader::<SessionRow>::open(path).map(drop),
         TimelineRow::TABLE => Reader::<TimelineRow>::open(path).map(drop),
         MessageRow::TABLE => Reader::<MessageRow>::open(path).map(drop),
         ClipUsed::TABLE => Reader::<ClipUsed>::open(path).map(drop),
@@ -130,7 +132,7 @@ fn opens(table: &str, path: &Path) -> Result<(), TableError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::sample::{manifest, row, second};
+    use crate::results::sample::{manifest, row, second, session};
     use crate::table::write_all;
 
     /// A run with `tables` on disk, as it ended or was killed.
@@ -138,6 +140,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let put = |name: &str| dir.path().join(format!("{name}.parquet"));
         write_all(&put("requests"), 1024, &[], &[row(0)]).unwrap();
+        write_all(&put("sessions"), 1024, &[], &[session(0, 0)]).unwrap();
         write_all(&put("timeline"), 1024, &[], &[second(0)]).unwrap();
         write_all::<MessageRow>(&put("messages"), 1024, &[], &[]).unwrap();
         write_all::<ClipUsed>(&put("clips"), 1024, &[], &[]).unwrap();

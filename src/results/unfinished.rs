@@ -1,59 +1,74 @@
-//! The turns of a run that is under way, or was killed: those that ended, and those that had begun.
+//! The turns and sessions of a run that is under way, or was killed: those that ended, and those that
+//! had begun.
 //!
 //! There is no finished table yet, only numbered parts. A turn that has a start row and no request
 //! row was under way, and becomes a request of status `interrupted`, so that every turn that
-//! started is counted. Rows are handed on one by one; what is held of each is a hash.
+//! started is counted; likewise a session of which a turn has a start row and which has no row of its
+//! own. Rows are handed on one by one; what is held of each is a hash.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 use std::io::ErrorKind;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use super::ResultsError;
-use super::manifest::RunManifest;
+use super::manifest::{RunManifest, trace_id};
 use super::parts::{Listed, MOST_LOOKS, list};
-use super::row::{Phase, RequestRow, StartedRow, Status};
+use super::row::{Phase, RequestRow, SessionEnd, SessionRow, StartedRow, Status};
 use crate::table::{Reader, Row, TableError, UtcInstant, read_all};
 
 /// Rows held at a time where they are not all held.
 const STREAM_ROWS: usize = 1024;
 
-/// The parts of a run's turns, as they were listed at one time.
-#[derive(Debug)]
-pub(super) struct Unfinished {
-    dir: PathBuf,
-    started: Listed,
-    requests: Listed,
+/// A row that is written when what it is of ends.
+pub(super) trait Ends: Row {
+    /// A hash of what it is of: no two rows of a run have one.
+    fn key(&self) -> u64;
+
+    /// The row of what had begun with `start`, of which nothing else is known; `None` where that was
+    /// made by a version that did not write such rows.
+    fn under_way(run: &RunManifest, start: StartedRow) -> Option<Self>;
 }
 
-impl Unfinished {
+/// The parts of a run's rows, as they were listed at one time.
+#[derive(Debug)]
+pub(super) struct Unfinished<R> {
+    dir: PathBuf,
+    started: Listed,
+    ended: Listed,
+    rows: PhantomData<R>,
+}
+
+impl<R: Ends> Unfinished<R> {
     /// The parts in `dir`; `None` where the run has its finished table.
-    pub(super) fn list(dir: &Path) -> Result<Option<Unfinished>, ResultsError> {
-        // Starts first: a turn that ends in between is then known to have ended.
+    pub(super) fn list(dir: &Path) -> Result<Option<Unfinished<R>>, ResultsError> {
+        // Starts first: what ends in between is then known to have ended.
         let started = parts(dir, StartedRow::TABLE)?;
-        let requests = parts(dir, RequestRow::TABLE)?;
-        let finished = finished(dir, RequestRow::TABLE);
+        let ended = parts(dir, R::TABLE)?;
+        let finished = finished(dir, R::TABLE);
         // Last: parts are removed only after the table is there, so that none was missed.
         Ok((!finished.exists()).then(|| Unfinished {
             dir: dir.to_owned(),
             started,
-            requests,
+            ended,
+            rows: PhantomData,
         }))
     }
 
-    /// Hands each turn to `each`, once; returns one message for each part that could not be read.
+    /// Hands each row to `each`, once; returns one message for each part that could not be read.
     ///
     /// # Errors
     /// A finished table that appeared meanwhile and cannot be read.
     pub(super) fn visit(
         self,
         run: &RunManifest,
-        each: &mut dyn FnMut(RequestRow),
+        each: &mut dyn FnMut(R),
     ) -> Result<Vec<String>, ResultsError> {
         // Of a million turns two have the same hash once in forty million runs.
         let mut seen: HashSet<u64> = HashSet::new();
-        let mut once = |row: RequestRow| {
-            if seen.insert(key(&row.session_id, row.copy, row.turn)) {
+        let mut once = |row: R| {
+            if seen.insert(row.key()) {
                 each(row);
             }
         };
@@ -71,18 +86,18 @@ impl Unfinished {
             listed = match Unfinished::list(&dir)? {
                 Some(again) => again,
                 None => {
-                    stream(&finished(&dir, RequestRow::TABLE), once)?;
+                    stream(&finished(&dir, R::TABLE), once)?;
                     return Ok(Vec::new());
                 }
             };
         }
     }
 
-    /// Hands the turns to `once`, which takes each but once, as far as they are there.
-    fn look(&self, run: &RunManifest, once: &mut dyn FnMut(RequestRow)) -> Looked {
-        let mut looked = Looked::of(&self.requests);
+    /// Hands the rows to `once`, which takes each but once, as far as they are there.
+    fn look(&self, run: &RunManifest, once: &mut dyn FnMut(R)) -> Looked {
+        let mut looked = Looked::of(&self.ended);
         looked.unreadable.extend(self.started.missing.clone());
-        for part in &self.requests.files {
+        for part in &self.ended.files {
             looked.take(stream(part, &mut *once));
         }
         for part in &self.started.files {
@@ -90,9 +105,10 @@ impl Unfinished {
             if looked.is_outdated {
                 break;
             }
-            looked.take(stream(part, |start| once(under_way(run, start))));
+            let begun = |start| R::under_way(run, start).into_iter().for_each(&mut *once);
+            looked.take(stream(part, begun));
         }
-        let has_ended = || finished(&self.dir, RequestRow::TABLE).exists();
+        let has_ended = || finished(&self.dir, R::TABLE).exists();
         looked.is_outdated |= !looked.unreadable.is_empty() && has_ended();
         looked
     }
@@ -183,12 +199,65 @@ pub(super) fn stream<R: Row>(path: &Path, mut each: impl FnMut(R)) -> Result<(),
     Ok(())
 }
 
-fn key(session_id: &str, copy: u32, turn: u32) -> u64 {
-    BuildHasherDefault::<DefaultHasher>::default().hash_one((session_id, copy, turn))
+fn hash(of: impl Hash) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(of)
+}
+
+impl Ends for RequestRow {
+    fn key(&self) -> u64 {
+        hash((&self.session_id, self.copy, self.turn))
+    }
+
+    fn under_way(run: &RunManifest, start: StartedRow) -> Option<RequestRow> {
+        Some(request_under_way(run, start))
+    }
+}
+
+impl Ends for SessionRow {
+    fn key(&self) -> u64 {
+        hash((&self.session_id, self.copy))
+    }
+
+    fn under_way(run: &RunManifest, start: StartedRow) -> Option<SessionRow> {
+        let planned_start_ns = start.planned_start_ns?;
+        Some(SessionRow {
+            run_id: run.run_id.clone(),
+            wire_session_id: run.wire_session_id(&start.session_id, start.copy),
+            trace_id: trace_id(&run.run_id, &start.session_id, start.copy),
+            session_id: start.session_id,
+            copy: start.copy,
+            user: start.user,
+            connection: None,
+            peer: None,
+            replica: None,
+            planned_start_at: at(run, planned_start_ns),
+            planned_start_ns,
+            connected_ns: None,
+            opened_ns: None,
+            started_ns: Some(start.started_ns),
+            ready_ns: None,
+            greeting_start_ns: None,
+            greeting_end_ns: None,
+            ended_ns: None,
+            end: SessionEnd::Interrupted,
+            grpc_code: None,
+            http_status: None,
+            close_code: None,
+            error: None,
+            blocked_ns: None,
+            turns_planned: None,
+            turns_answered: None,
+        })
+    }
+}
+
+/// The wall-clock instant of `ns` after the run's epoch.
+fn at(run: &RunManifest, ns: i64) -> UtcInstant {
+    UtcInstant(run.epoch.realtime_ns.saturating_add(ns))
 }
 
 /// The request row of a turn of which nothing but its start is known.
-fn under_way(run: &RunManifest, start: StartedRow) -> RequestRow {
+fn request_under_way(run: &RunManifest, start: StartedRow) -> RequestRow {
     let wire_session_id = run.wire_session_id(&start.session_id, start.copy);
     RequestRow {
         run_id: run.run_id.clone(),
@@ -203,11 +272,7 @@ fn under_way(run: &RunManifest, start: StartedRow) -> RequestRow {
         connection: None,
         peer: None,
         replica: None,
-        intended_start_at: UtcInstant(
-            run.epoch
-                .realtime_ns
-                .saturating_add(start.intended_start_ns),
-        ),
+        intended_start_at: at(run, start.intended_start_ns),
         intended_start_ns: start.intended_start_ns,
         // Unknown, and so the row takes no part in latencies; its phase has no effect then.
         intended_end_of_speech_ns: None,

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::ResultsError;
 use super::manifest::RunManifest;
 use super::parts::Parts;
-use super::row::{MessageRow, RequestRow, StartedRow, TimelineRow};
+use super::row::{MessageRow, RequestRow, SessionRow, StartedRow, TimelineRow};
 
 /// Version of the tables, in each file's key-values.
 const SCHEMA_VERSION: &str = "1.0";
@@ -19,6 +19,7 @@ const SCHEMA_VERSION: &str = "1.0";
 pub struct RunWriter {
     requests: Parts<RequestRow>,
     started: Parts<StartedRow>,
+    sessions: Parts<SessionRow>,
     timeline: Parts<TimelineRow>,
     messages: Option<Parts<MessageRow>>,
 }
@@ -72,6 +73,7 @@ impl RunWriter {
         Ok(RunWriter {
             requests: Parts::new(dir, &notes),
             started: Parts::new(dir, &notes),
+            sessions: Parts::new(dir, &notes),
             timeline: Parts::new(dir, &notes),
             messages: messages.then(|| Parts::new(dir, &notes)),
         })
@@ -91,6 +93,14 @@ impl RunWriter {
     /// As for [`RunWriter::request`].
     pub fn started(&mut self, row: StartedRow) -> Result<(), ResultsError> {
         Ok(self.started.push(row)?)
+    }
+
+    /// A session ended; its turns have.
+    ///
+    /// # Errors
+    /// As for [`RunWriter::request`].
+    pub fn session(&mut self, row: SessionRow) -> Result<(), ResultsError> {
+        Ok(self.sessions.push(row)?)
     }
 
     /// A second has passed.
@@ -119,6 +129,7 @@ impl RunWriter {
     pub fn close_parts(&mut self) -> Result<(), ResultsError> {
         self.started.close()?;
         self.requests.close()?;
+        self.sessions.close()?;
         self.timeline.close()?;
         if let Some(messages) = &mut self.messages {
             messages.close()?;
@@ -132,6 +143,7 @@ impl RunWriter {
     /// The system's; what was written stays readable.
     pub fn merge(&mut self) -> Result<(), ResultsError> {
         self.requests.finish()?;
+        self.sessions.finish()?;
         self.timeline.finish()?;
         if let Some(messages) = &mut self.messages {
             messages.finish()?;
@@ -162,7 +174,7 @@ pub fn write_manifest(dir: &Path, manifest: &RunManifest) -> Result<(), ResultsE
 mod tests {
     use super::*;
     use crate::results::reader::RunDir;
-    use crate::results::sample::{manifest, row, second};
+    use crate::results::sample::{manifest, row, second, session};
 
     fn row_at(n: u32, intended_start_ns: i64) -> RequestRow {
         RequestRow {
@@ -181,6 +193,7 @@ mod tests {
         for n in 0..count {
             let at_ns = i64::from((n * 37) % count);
             writer.request(row_at(n, at_ns)).unwrap();
+            writer.session(session(n, at_ns)).unwrap();
             writer.second(second(i64::from(n))).unwrap();
             writer.close_parts().unwrap();
         }
@@ -190,12 +203,23 @@ mod tests {
         let rows = run.requests().unwrap().rows;
         let at: Vec<i64> = rows.iter().map(|row| row.intended_start_ns).collect();
         assert_eq!(at, (0..i64::from(count)).collect::<Vec<_>>());
+        let sessions = run.sessions().unwrap().rows;
+        let at: Vec<i64> = sessions.iter().map(|row| row.planned_start_ns).collect();
+        assert_eq!(at, (0..i64::from(count)).collect::<Vec<_>>());
         let mut left: Vec<_> = fs::read_dir(&dir)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         left.sort();
-        assert_eq!(left, ["requests.parquet", "run.json", "timeline.parquet"]);
+        assert_eq!(
+            left,
+            [
+                "requests.parquet",
+                "run.json",
+                "sessions.parquet",
+                "timeline.parquet"
+            ]
+        );
     }
 
     #[test]

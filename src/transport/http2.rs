@@ -193,7 +193,7 @@ impl Incoming {
             // Its head ends it, and says how.
             Some(status) => At::Over(status),
         };
-        Ok(Progress::Head(response.into_parts().0.headers))
+        Ok(Progress::Head(Box::new(response.into_parts().0)))
     }
 
     fn data(

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request};
+use http::Request;
 
 use super::status::GrpcStatus;
 use super::stream::{Progress, Sent};
@@ -193,7 +193,8 @@ impl Incoming {
         let next = {
             let state = &mut *self.state.lock().unwrap();
             if !std::mem::replace(&mut state.has_head, true) {
-                return Poll::Ready(Progress::Head(HeaderMap::new()));
+                let (head, ()) = http::Response::new(()).into_parts();
+                return Poll::Ready(Progress::Head(Box::new(head)));
             }
             let Some(answer) = state.script.answers.get(state.answered).cloned() else {
                 return Poll::Pending;

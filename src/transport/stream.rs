@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request};
+use http::Request;
+use http::response::Parts;
 
 use super::channel::Channel;
 use super::http2;
@@ -32,8 +33,8 @@ pub enum Sent {
 /// How far a stream has been read.
 #[derive(Debug)]
 pub enum Progress {
-    /// The server's headers.
-    Head(HeaderMap),
+    /// The server's status and headers.
+    Head(Box<Parts>),
     /// Bytes, and the messages that are complete with them.
     Read,
     /// The end, and how.

@@ -11,7 +11,9 @@ use voicelt::trace::stream::Bundle;
 use crate::replay::replay_into;
 use crate::support::Desk;
 
-const TABLES: [&str; 5] = ["requests", "timeline", "messages", "clips", "server"];
+const TABLES: [&str; 6] = [
+    "requests", "sessions", "timeline", "messages", "clips", "server",
+];
 
 /// A run with every table, and another to be compared with.
 fn two_runs() -> Desk {
@@ -29,7 +31,8 @@ fn two_runs() -> Desk {
     write_all(&server, 1024, &[], &[sample]).unwrap();
     let mut told = desk.json("run/run.json");
     let listed: Vec<&String> = told["tables"].as_object().unwrap().keys().collect();
-    assert_eq!(listed, ["clips", "messages", "requests", "timeline"]);
+    let all = ["clips", "messages", "requests", "sessions", "timeline"];
+    assert_eq!(listed, all);
     told["tables"]["server"] = blake3_of(&server).unwrap().into();
     desk.write("run/run.json", told.to_string());
     desk
@@ -73,7 +76,7 @@ fn a_table_that_is_gone_or_cut_off_is_named_by_every_command() {
 #[test]
 fn a_flipped_bit_of_a_table_is_an_error_or_is_told() {
     let desk = two_runs();
-    for table in ["requests", "timeline", "clips", "server"] {
+    for table in ["requests", "sessions", "timeline", "clips", "server"] {
         let path = desk.path(&format!("run/{table}.parquet"));
         let bytes = fs::read(&path).unwrap();
         for at in (4..bytes.len()).step_by(bytes.len() / 7) {
@@ -97,7 +100,7 @@ fn a_run_of_before_that_never_had_a_table_is_read() {
     before.remove("process");
     before["spec"]["messages"] = false.into();
     desk.write("run/run.json", told.to_string());
-    for table in ["messages", "clips", "server"] {
+    for table in ["messages", "sessions", "clips", "server"] {
         fs::remove_file(desk.path(&format!("run/{table}.parquet"))).unwrap();
     }
     desk.voicelt("report run").exits(0);

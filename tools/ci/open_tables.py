@@ -18,7 +18,7 @@ import duckdb
 import polars
 
 BUNDLE = ["clips", "events", "sessions", "sources", "turns"]
-RUN = ["clips", "requests", "timeline"]
+RUN = ["clips", "requests", "sessions", "timeline"]
 
 # The same type in DuckDB and in polars.
 TYPES = {
@@ -100,10 +100,20 @@ def main():
     speech = requests.filter(polars.col("intended_end_of_speech_ns").is_not_null())
     require(speech["response_ns"].null_count() == 0, "an answered request has no response time")
 
-    # Both clocks of a request tell the same instant.
+    sessions = results["sessions"]
+    require(sessions.height == bundle["sessions"].height, f"{sessions.height} sessions of the run")
+    ids = set(bundle["sessions"]["session_id"])
+    require(set(sessions["session_id"]) == ids, "some sessions of the trace have no row in the run")
+    failed = sessions.filter(polars.col("end") != "finished")
+    require(failed.is_empty(), f"not finished: {failed.select('session_id', 'end', 'error')}")
+    answered = sessions["turns_answered"].sum()
+    require(answered == requests["first_audio_ns"].count(), f"{answered} turns answered in sessions")
+
+    # Both clocks of a row tell the same instant.
     epoch_ns = run["epoch"]["realtime_ns"]
-    wall_ns = requests["intended_start_at"].dt.epoch("ns") - epoch_ns
-    require((wall_ns == requests["intended_start_ns"]).all(), "intended_start_at is another instant")
+    for table, name in [(requests, "intended_start"), (sessions, "planned_start")]:
+        wall_ns = table[f"{name}_at"].dt.epoch("ns") - epoch_ns
+        require((wall_ns == table[f"{name}_ns"]).all(), f"{name}_at is another instant")
     print(f"{requests.height} requests, one for each turn, all ok")
 
 

@@ -59,7 +59,13 @@ fn choose(names: &[String]) -> Result<Vec<Table>, BadInput> {
     let all = tables();
     let known = |name: &&String| all.iter().any(|table| table.name == *name);
     if let Some(unknown) = names.iter().find(|name| !known(name)) {
-        let known: Vec<_> = all.iter().map(|table| table.name).collect();
+        let mut known: Vec<&str> = Vec::new();
+        for table in &all {
+            // A trace and a run have tables of one name.
+            if !known.contains(&table.name) {
+                known.push(table.name);
+            }
+        }
         return Err(BadInput(anyhow!(
             "there is no table `{unknown}`; there are {}",
             known.join(", ")
@@ -99,11 +105,13 @@ mod tests {
             named(&["requests", "turns"]).unwrap(),
             ["turns", "requests"]
         );
+        assert_eq!(named(&["sessions"]).unwrap(), ["sessions", "sessions"]);
         assert_eq!(named(&[]).unwrap().len(), tables().len());
         let said = named(&["turns", "request"]).unwrap_err().to_string();
         assert!(
             said.contains("no table `request`; there are sessions,"),
             "{said}"
         );
+        assert_eq!(said.matches("sessions").count(), 1, "{said}");
     }
 }

@@ -29,10 +29,15 @@ pub(super) fn text(tables: &[Table], width: usize) -> String {
     text
 }
 
-/// A heading and a table for each.
+/// A heading and a table for each; tables of one name are headed by their place, too.
 pub(super) fn markdown(tables: &[Table]) -> String {
     let mut text = String::new();
     for table in tables {
+        let namesakes = tables.iter().filter(|other| other.name == table.name);
+        let heading = match namesakes.count() {
+            1 => table.name.to_owned(),
+            _ => format!("{} {}", table.name, table.place),
+        };
         let said = format!("`{}` {}. {}", table.file, table.place, table.about);
         // Writing to a String cannot fail.
         let _ = write!(
@@ -40,7 +45,7 @@ pub(super) fn markdown(tables: &[Table]) -> String {
             "\n### {}\n\n{}\n\
              | column | type | unit | null | definition |\n\
              | --- | --- | --- | --- | --- |\n",
-            table.name,
+            heading,
             wrapped(&said, 0, PROSE_WIDTH)
         );
         for column in &table.columns {
@@ -165,6 +170,12 @@ mod tests {
         );
         let turn = "| `clip` | uint32 |  | for text | Number of the clip |";
         assert!(shown.contains(turn), "{shown}");
+        let headings: Vec<_> = shown.lines().filter(|l| l.starts_with("### s")).collect();
+        let (trace, run) = ("### sessions in a trace", "### sessions in a run directory");
+        assert_eq!(
+            headings,
+            [trace, "### sources", run, "### started", "### server"]
+        );
     }
 
     #[test]

@@ -282,6 +282,7 @@ fn a_killed_run_is_judged_by_what_it_wrote() {
         user: None,
         intended_start_ns: 0,
         started_ns: 1,
+        planned_start_ns: Some(0),
     };
     let path = |name: &str| dir.path().join(name);
     std::fs::remove_file(path("requests.parquet")).unwrap();

@@ -8,6 +8,7 @@ mod moved;
 mod odd_servers;
 mod outputs;
 mod recorded;
+mod sessions;
 mod stopped;
 mod strays;
 mod tls;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use voicelt::results::manifest::RunManifest;
 use voicelt::results::reader::RunDir;
-use voicelt::results::row::{RequestRow, TimelineRow};
+use voicelt::results::row::{RequestRow, SessionRow, TimelineRow};
 use voicelt::table::write_all;
 use voicelt::trace::Trace;
 
@@ -89,6 +89,11 @@ impl Desk {
     /// The requests of the run `name`.
     pub(crate) fn requests(&self, name: &str) -> Vec<RequestRow> {
         self.run(name).requests().unwrap().rows
+    }
+
+    /// The sessions of the run `name`.
+    pub(crate) fn sessions(&self, name: &str) -> Vec<SessionRow> {
+        self.run(name).sessions().unwrap().rows
     }
 
     /// Puts a run there that nobody made.

@@ -39,6 +39,10 @@ def test_tables_are_there_where_the_run_has_them(demo_run: Path) -> None:
     assert run.timeline["achieved_chunks"].sum() == run.manifest["summary"]["load"]["chunks_sent"]
     assert run.messages is not None
     assert run.messages.height > run.requests.height
+    assert run.sessions is not None
+    assert set(run.sessions["end"]) == {"finished"}
+    assert set(run.sessions["session_id"]) == set(run.requests["session_id"])
+    assert run.sessions["turns_answered"].sum() == run.requests["answered"].sum()
     assert run.clips is not None
     assert set(run.requests["clip_id"]) <= set(run.clips["clip_id"])
     assert run.server is None
@@ -71,7 +75,12 @@ def killed(run: Path, place: Path, ended: int) -> Path:
     rows[:half].write_parquet(path / "requests-00001.parquet")
     rows[half:ended].write_parquet(path / "requests-00002.parquet")
     started = ["session_id", "copy", "turn", "user", "intended_start_ns", "started_ns"]
-    rows.select(started).write_parquet(path / "started-00001.parquet")
+    sessions = pl.read_parquet(path / "sessions.parquet")
+    (path / "sessions.parquet").unlink()
+    sessions[:half].write_parquet(path / "sessions-00001.parquet")
+    planned = sessions.select("session_id", "copy", "planned_start_ns")
+    starts = rows.select(started).join(planned, on=["session_id", "copy"])
+    starts.write_parquet(path / "started-00001.parquet")
     manifest = json.loads((path / "run.json").read_text())
     manifest |= {"exit_reason": "running", "verdict": None, "summary": None}
     (path / "run.json").write_text(json.dumps(manifest))
@@ -91,6 +100,30 @@ def test_of_a_killed_run_every_turn_that_started_is_there(demo_run: Path, tmp_pa
     assert run.quantile("response", 1) == pytest.approx(slowest)
 
 
+def test_of_a_killed_run_every_session_that_started_is_there(
+    demo_run: Path, tmp_path: Path
+) -> None:
+    whole = voicelt.load_run(demo_run).sessions
+    assert whole is not None
+    path = killed(demo_run, tmp_path, ended=4)
+    found = voicelt.load_run(path).sessions
+    assert found is not None
+    same = ["session_id", "copy", "planned_start_ns"]
+    assert found.select(same).equals(whole.select(same))
+    assert found["end"].to_list() == ["finished"] * 2 + ["interrupted"] * (whole.height - 2)
+    assert found["run_id"].null_count() == 0
+
+
+def test_a_run_of_before_has_no_sessions(demo_run: Path, tmp_path: Path) -> None:
+    path = killed(demo_run, tmp_path, ended=4)
+    (path / "sessions-00001.parquet").unlink()
+    started = path / "started-00001.parquet"
+    pl.read_parquet(started).drop("planned_start_ns").write_parquet(started)
+    run = voicelt.load_run(path)
+    assert run.sessions is None
+    assert run.unreadable == ()
+
+
 def test_a_run_that_was_really_killed_agrees_with_its_report(demo: Path, tmp_path: Path) -> None:
     path = tmp_path / "run"
     command = [_binary.find(), "run", "-u", "2", "-d", "10m", "--think-time", "100ms", "--quiet"]
@@ -106,6 +139,8 @@ def test_a_run_that_was_really_killed_agrees_with_its_report(demo: Path, tmp_pat
     run = voicelt.load_run(path)
     report = json.loads(_binary.run("report", str(path), "--format", "json"))
     assert run.verdict is None
+    assert run.sessions is not None
+    assert set(run.sessions["session_id"]) == set(run.requests["session_id"])
     assert run.requests.height == report["turns"]["rows"] > 0
     assert run.requests.filter(status="ok").height == report["turns"]["outcomes"]["ok"]
     assert run.requests["measured"].sum() == report["measured"]["rows"] > 0
@@ -133,7 +168,7 @@ def test_in_flight_is_neither_success_nor_error(demo_run: Path, tmp_path: Path) 
 
 
 def test_a_missing_table_is_named(demo_run: Path, tmp_path: Path) -> None:
-    for name in ("requests", "timeline", "messages", "clips"):
+    for name in ("requests", "sessions", "timeline", "messages", "clips"):
         path = tmp_path / name
         shutil.copytree(demo_run, path)
         (path / f"{name}.parquet").unlink()

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from voicelt import _folder, _requests, _tables
+from voicelt import _folder, _requests, _sessions, _tables
 from voicelt._tables import Table
 from voicelt.errors import NotReadable
 
@@ -28,7 +28,7 @@ class Run:
       before, nor stopped by us while speaking, and the request is not in flight.
 
     A turn whose row is missing, since the run was killed or goes on, has status `interrupted` and
-    little else. Other tables are as on disk, and None where the run has none.
+    little else; so has a session in `end`. Other tables are as on disk, and None where the run has none.
     """
 
     path: Path
@@ -37,6 +37,8 @@ class Run:
     """What `run.json` says."""
     requests: pl.DataFrame
     """A row for each turn, by intended start."""
+    sessions: pl.DataFrame | None
+    """A row for each session that was started, by planned start; None of a run of before."""
     timeline: pl.DataFrame | None
     """A row for each second."""
     clips: pl.DataFrame | None
@@ -103,15 +105,17 @@ def load_run(path: str | Path) -> Run:
     # Starts before ends: a turn that ends in between is then known to have ended.
     started = Table.read(folder, "started")
     requests = Table.read(folder, "requests")
+    sessions = Table.read(folder, "sessions")
     timeline = Table.read(folder, "timeline")
     messages = Table.read(folder, "messages")
-    tables = [requests, timeline, messages]
+    tables = [requests, sessions, timeline, messages]
     if not requests.finished:
         tables.append(started)
     return Run(
         path=folder,
         manifest=said,
         requests=_requests.derive(_requests.every_turn(requests, started, said)),
+        sessions=_sessions.every_session(sessions, started, said),
         timeline=timeline.sorted("second_ns"),
         clips=Table.read(folder, "clips").frame,
         messages=messages.frame,
