@@ -9,9 +9,7 @@ from voicelt._tables import Table
 _SESSION = ("session_id", "copy")
 
 
-def every_session(
-    sessions: Table, started: Table, manifest: dict[str, Any]
-) -> pl.DataFrame | None:
+def every_session(sessions: Table, started: Table, manifest: dict[str, Any]) -> pl.DataFrame | None:
     """One row for every session that was started: those of `sessions`, and of a run that did not
     finish those of `started` that have none, which ended `interrupted`. None of a run of a version
     that did not write them."""

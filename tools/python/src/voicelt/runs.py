@@ -28,7 +28,8 @@ class Run:
       before, nor stopped by us while speaking, and the request is not in flight.
 
     A turn whose row is missing, since the run was killed or goes on, has status `interrupted` and
-    little else; so has a session in `end`. Other tables are as on disk, and None where the run has none.
+    little else; a session likewise, in `end`. Other tables are as on disk, and None where the run
+    has none.
     """
 
     path: Path
