@@ -3,17 +3,23 @@
     python3 -m venv venv && venv/bin/pip install -r tools/bench/requirements.txt
     venv/bin/python tools/bench/schedule.py            # all, 5 rounds, over an hour
     venv/bin/python tools/bench/schedule.py --quick    # a smoke test of a minute
+    venv/bin/python tools/bench/schedule.py --before OLD --voicelt NEW --sink SINK    # a quarter of an hour
 
 Sender and receiver are pinned to a core each. All sides of a table are measured in one run, in
 turns; figures are medians of the rounds. Rows whose receiver was over 80 % busy, with over 2 % of
 steal, or with chunks that did not arrive, are marked and not to be judged. CPU, steal and memory
 growth are those of the steady part.
+
+With `--before` there is one table, of two builds that run in pairs, the older first in every other one.
+The interval is that of Student's t on the logarithms of the pairs' ratios; a pair of which a run is not
+to be judged is left out. Both builds should be of one profile.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import shutil
@@ -23,6 +29,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -31,23 +38,37 @@ from measure import CHUNK_NS, WARMUP_S, Run, judge_arrivals, lag_of, measure, mi
 from programs import ROOT, built
 
 CLIENTS = Path(__file__).parent / "clients"
+# Steady part of the runs of a pair.
+PAIRED_S = 15
+# Of Student's t with 1, 2, … degrees of freedom the value below which 97.5 % are. With more it is
+# smaller by little.
+T_975 = [
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
+    *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
+    *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
+]
 
 
 class Bench:
-    """Binaries, a place for files, and the senders."""
+    """Binaries, a place for files, and the senders. Binaries that are not given are built."""
 
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, seconds: int, given: dict[str, Path | None] | None = None) -> None:
         self.seconds = seconds
+        self.given = given
+        self.voicelt, self.sink = built("voicelt", "sink", given=given)
         self.place = Path(tempfile.mkdtemp(prefix="voicelt-bench-"))
-        self.voicelt, self.sink, self.baseline = built("voicelt", "sink", "baseline")
         self.traces: dict[tuple[int, int, int], Path] = {}
 
-    def trace(self, sessions: int, seconds: int, chunk_ms: int) -> Path:
+    @cached_property
+    def baseline(self) -> Path:
+        return built("baseline", given=self.given)[0]
+
+    def trace(self, sessions: int, seconds: int, chunk_ms: int, voicelt: Path | None = None) -> Path:
         """One utterance of `seconds` a session, starts spread over a second."""
         key = (sessions, seconds, chunk_ms)
         if key not in self.traces:
             path = self.place / f"{sessions}-{seconds}-{chunk_ms}.vtrace"
-            prepare = [str(self.voicelt), "--quiet", "prepare", "--synth", f"speech-like:{seconds}s"]
+            prepare = [str(voicelt or self.voicelt), "--quiet", "prepare", "--synth", f"speech-like:{seconds}s"]
             shape = ["--arrivals", f"constant:{sessions}/s", "--sessions", str(sessions)]
             chunk = ["--chunk", f"{chunk_ms}ms", "-o", str(path)]
             subprocess.run([*prepare, *shape, *chunk], check=True, stdout=subprocess.DEVNULL)
@@ -60,15 +81,17 @@ class Bench:
         seconds: int | None = None,
         chunk_ms: int = 20,
         before: Callable[[str], str] = lambda target: target,
+        voicelt: Path | None = None,
     ) -> Run:
-        """Our own replay; `before` may put something before the sink and return its address."""
-        seconds = seconds or self.seconds
+        """Our own replay, by this build or by another; `before` may put something before the sink and
+        return its address."""
+        seconds, voicelt = seconds or self.seconds, voicelt or self.voicelt
         trace, out = self.trace(sessions, seconds, chunk_ms), self.place / "run"
         shutil.rmtree(out, ignore_errors=True)
         run = Run("voicelt", sessions, expected=sessions * seconds * 1000 // chunk_ms)
 
         def command(target: str) -> list[str]:
-            replay = [str(self.voicelt), "--quiet", "replay", str(trace), "-t", before(target)]
+            replay = [str(voicelt), "--quiet", "replay", str(trace), "-t", before(target)]
             return [*replay, "-o", str(out), "--workers", "1", "--allow-invalid", "--force"]
 
         run, _, log = measure(self.sink, self.place, run, seconds, command)
@@ -94,8 +117,10 @@ class Bench:
         return run
 
     def rust(self, kind: str, sessions: int) -> Run:
+        baseline = str(self.baseline)
+
         def command(target: str, plan: str) -> list[str]:
-            return [str(self.baseline), kind, f"http://{target}", str(sessions), str(self.seconds), plan]
+            return [baseline, kind, f"http://{target}", str(sessions), str(self.seconds), plan]
 
         return self.other(kind, sessions, command)
 
@@ -268,6 +293,60 @@ def memory_section(bench: Bench, sessions: int) -> list[str]:
     ]
 
 
+def paired_section(bench: Bench, before: Path, sizes: list[int], pairs: int) -> list[str]:
+    cells = ["lag p50 / p99", "receiver error p99", "CPU per 1,000 chunks", "CPU after / before"]
+    cells = ["sessions", "build", *cells, "95 % interval", "pairs"]
+    lines = ["## Two builds in turns", "", f"{bench.seconds - WARMUP_S} s after the warm-up; medians.", ""]
+    lines += ["| " + " | ".join(cells) + " |", "| " + " | ".join("---" for _ in cells) + " |"]
+    builds = {"before": before, "after": bench.voicelt}
+    for sessions in sizes:
+        # Both read it, and a trace of the older build is one that users have.
+        bench.trace(sessions, bench.seconds, 20, before)
+        judged: dict[str, list[Run]] = {name: [] for name in builds}
+        for number in range(pairs):
+            order = list(builds)[:: 1 if number % 2 == 0 else -1]
+            sides = {name: (lambda n=name: bench.ours(sessions, voicelt=builds[n])) for name in order}
+            print(f"{sessions} sessions, pair {number + 1} of {pairs}", file=sys.stderr, flush=True)
+            found = interleaved(sides, 1)
+            if all(name in found and found[name][0].judged for name in builds):
+                for name, runs in found.items():
+                    judged[name] += runs
+        lines += paired_rows(str(sessions), judged, pairs)
+    return lines
+
+
+def paired_rows(sessions: str, judged: dict[str, list[Run]], pairs: int) -> list[str]:
+    """A row of each build; the second has what the pairs say."""
+    rows = []
+    for name, runs in judged.items():
+        if not runs:
+            rows.append(f"| {sessions} | {name} | – | – | – | – | – | 0 of {pairs} |")
+            continue
+        lag = " / ".join(shown(median(runs, lambda r: r.lag[q])) for q in ("p50", "p99"))
+        error = shown(median(runs, lambda r: r.error["p99"]))
+        cells = [sessions, name, lag, error, f"{median(runs, lambda r: r.cpu_ms):.2f} ms"]
+        if name == "after":
+            ones, twos = ([run.cpu_ms for run in of] for of in judged.values())
+            ratio, interval = ratio_of_pairs(ones, twos)
+            said = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "–"
+            cells += [f"{ratio:.3f}", said, f"{len(runs)} of {pairs}"]
+        else:
+            cells += ["", "", ""]
+        rows.append("| " + " | ".join(cells) + " |")
+    return rows
+
+
+def ratio_of_pairs(ones: list[float], twos: list[float]) -> tuple[float, tuple[float, float] | None]:
+    """The geometric mean of the pairs' ratios, twos to ones, and its 95 % interval; none of one pair."""
+    logs = [math.log(two / one) for one, two in zip(ones, twos)]
+    mean = statistics.fmean(logs)
+    if len(logs) < 2:
+        return math.exp(mean), None
+    t = T_975[min(len(logs) - 1, len(T_975)) - 1]
+    half = t * statistics.stdev(logs) / math.sqrt(len(logs))
+    return math.exp(mean), (math.exp(mean - half), math.exp(mean + half))
+
+
 def machine() -> list[str]:
     cpu = "unknown"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -284,9 +363,17 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a smoke test of short runs")
     parser.add_argument("--only", nargs="*", help="schedule, against, long, phases, memory")
     parser.add_argument("--output", type=Path, help="also write the tables to this file")
+    for name in ("voicelt", "sink", "baseline"):
+        parser.add_argument(f"--{name}", type=Path, help="take this program instead of building it")
+    parser.add_argument("--before", type=Path, help="an older voicelt, to be measured in turns with it")
+    parser.add_argument("--pairs", type=int, default=9, help="so many at each load, with --before")
     args = parser.parse_args()
-    rounds, seconds = (1, WARMUP_S + 3) if args.quick else (args.rounds, WARMUP_S + 30)
-    bench = Bench(seconds)
+    if args.before and args.only:
+        parser.error("--before has a table of its own: leave --only out")
+    rounds, pairs = (1, 2) if args.quick else (args.rounds, args.pairs)
+    steady = 3 if args.quick else PAIRED_S if args.before else 30
+    given = {"voicelt": args.voicelt, "sink": args.sink, "baseline": args.baseline}
+    bench = Bench(WARMUP_S + steady, given)
     sections: dict[str, Callable[[], list[str]]] = {
         "schedule": lambda: schedule_section(
             bench, [100] if args.quick else [100, 500, 1000, 2000], rounds
@@ -298,6 +385,9 @@ def main() -> None:
         "phases": lambda: phase_section(bench),
         "memory": lambda: memory_section(bench, 100 if args.quick else 5000),
     }
+    if args.before:
+        before, sizes = args.before.resolve(strict=True), [100] if args.quick else [100, 1000]
+        sections = {"paired": lambda: paired_section(bench, before, sizes, pairs)}
     lines = machine()
     try:
         for name in args.only or sections:
