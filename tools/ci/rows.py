@@ -82,9 +82,10 @@ TRACE = {
     "sessions": Columns(
         key=["session_id"],
         same=[
-            *("session", "language_code", "sample_rate_hz", "microphone", "turns"),
-            *("recorded_status", "metadata"),
+            *("language_code", "sample_rate_hz", "microphone", "turns", "recorded_status"),
+            "metadata",
         ],
+        drifting=["session"],
     ),
     "turns": Columns(key=["session", "turn"], same=["clip"]),
     "events": Columns(
@@ -136,7 +137,7 @@ class Made:
             return "not compared" if self.waits else "same"
         if name in of.drifting:
             return "not compared" if self.users else "same"
-        if name in of.same or name in of.key:
+        if name in of.same or name in of.key or name == of.group:
             return "same"
         if not name.endswith(("_ns", "_at")):
             fail(f"`{table}` has a column `{name}` of which rows.py does not say what it is")
@@ -152,6 +153,8 @@ def comparable(made: Made, table: str) -> pl.DataFrame:
         return totals(rows)
     if made.is_run:
         rows = without_the_run(made, table, rows)
+    elif table not in ("sessions", "clips"):
+        rows = with_session_ids(made, rows)
     if made.waits and "kind" in rows.columns:
         rows = without_fill(rows)
     return rows
@@ -180,6 +183,13 @@ def without_the_run(made: Made, table: str, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         pl.col(name) - first for name in made.columns(table).planned if name in rows.columns
     )
+
+
+def with_session_ids(trace: Made, rows: pl.DataFrame) -> pl.DataFrame:
+    """Sessions by their names, since they are numbered in the order in which they started."""
+    sessions = trace.read("sessions")
+    names = pl.col("session").replace_strict(sessions["session"], sessions["session_id"])
+    return rows.with_columns(names.alias("session"))
 
 
 def without_fill(rows: pl.DataFrame) -> pl.DataFrame:

@@ -32,8 +32,8 @@ Not compared, because it depends on the moment:
 - single seconds of the timeline: totals are.
 - silence that callers send while they wait for an answer (barge-in, users): how many messages or
   events it is, and totals of chunks. Other messages are numbered without it.
-- in a closed loop, the connection, the part of the run, and how many other sessions were open:
-  users move against each other.
+- in a closed loop, the connection, the part of the run, how many other sessions were open, and in
+  which order sessions started: users move against each other.
 - trace.json, run.json, and what is printed.
 """
 
@@ -69,7 +69,7 @@ CALLS = [
 ]
 USERS = [
     *("--users", "3", "--duration", "60s", "--requests-per-user", "2", "--turns-per-session", "2"),
-    *("--think-time", "300ms..900ms", "--pick", "random", "--seed", "5"),
+    *("--ramp-up", "900ms", "--think-time", "300ms..900ms", "--pick", "random", "--seed", "5"),
 ]
 # Of replays and closed loops.
 ALL = ["--messages", "--allow-invalid", "--force", "--quiet"]
