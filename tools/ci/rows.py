@@ -153,7 +153,7 @@ def comparable(made: Made, table: str) -> pl.DataFrame:
         return totals(rows)
     if made.is_run:
         rows = without_the_run(made, table, rows)
-    elif table not in ("sessions", "clips"):
+    elif table != "sessions" and "session" in rows.columns:
         rows = with_session_ids(made, rows)
     if made.waits and "kind" in rows.columns:
         rows = without_fill(rows)

@@ -64,8 +64,9 @@ GATEWAY = [
 ]
 # Four calls of two utterances from an open microphone.
 CALLS = [
-    *("--synth", "speech-like:1s", "--turns", "2", "--answer-time", "4s"),
-    *("--think-time", "500ms", "--arrivals", "constant:2/s", "--sessions", "4"),
+    *("--synth", "speech-like:1s", "--synth", "speech-like:1600ms", "--turns", "2"),
+    *("--answer-time", "4s", "--think-time", "500ms", "--arrivals", "constant:2/s"),
+    *("--sessions", "4"),
 ]
 USERS = [
     *("--users", "3", "--duration", "60s", "--requests-per-user", "2", "--turns-per-session", "2"),
