@@ -118,6 +118,10 @@ class Made:
     def is_run(self) -> bool:
         return (self.place / "run.json").exists()
 
+    def late_ms(self) -> float:
+        """How late a chunk of the run left at most."""
+        return self.read("requests")["lag_max_ns"].max() / 1e6
+
     def columns(self, table: str) -> Columns:
         of = (RUN if self.is_run else TRACE).get(table)
         if of is None:
