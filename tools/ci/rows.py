@@ -59,6 +59,16 @@ RUN = {
         same=["turn", "kind", "bytes"],
         planned=["intended_ns"],
     ),
+    "sessions": Columns(
+        key=["session_id", "copy"],
+        same=[
+            *("wire_session_id", "user", "peer", "replica", "end", "grpc_code", "http_status"),
+            *("close_code", "error", "turns_planned", "turns_answered"),
+        ],
+        planned=["planned_start_ns"],
+        drifting=["connection"],
+        ignored=["run_id", "trace_id"],
+    ),
     "timeline": Columns(
         same=["users", "offered_starts", "achieved_starts", "errors"],
         silent=["offered_chunks", "achieved_chunks"],

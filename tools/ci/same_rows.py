@@ -59,8 +59,8 @@ from pathlib import Path
 from rows import Compared, Made, compare, fail
 
 DEMO = Path(__file__).resolve().parents[2] / "traces" / "demo.vtrace"
-# With these delays, and callers who speak into an answer so late, nothing that two sides do in either
-# order comes within 100 ms, but for utterances of the demo that end together.
+# With these delays, and callers who speak into an answer so late, nothing that two sides do in
+# either order comes within 100 ms, but for utterances of the demo that end together.
 GATEWAY = [
     *("gateway", "--listen", "127.0.0.1:0", "--seed", "12", "--asr-final", "60ms"),
     *("--llm-first-token", "50ms", "--llm-token-interval", "5ms", "--tts-first-audio", "1s"),
