@@ -3,7 +3,7 @@
 
     tools/ci/same_rows.py --before VOICELT --after VOICELT
 
-Needs polars, and four minutes. What both builds do, against the reference gateway of the one before
+Needs polars, and five minutes. What both builds do, against the reference gateway of the one before
 with a fixed seed, fixed delays, and a share of failing answers and of stray transcripts:
 
 - demo: a replay of traces/demo.vtrace;
@@ -276,7 +276,7 @@ def main() -> None:
         print(f"Tables that one wrote alone, not compared: {', '.join(alone)}.")
     print("\n".join(faults) if faults else "All rows are the same but for times.")
     if faults and max(late.values()) > MOST_LATE_MS:
-        print(f"That is more than {MOST_LATE_MS} ms: run it again when the machine is quiet.")
+        print(f"Chunks were over {MOST_LATE_MS} ms late: run it again on a quiet machine.")
     sys.exit(1 if faults else 0)
 
 
