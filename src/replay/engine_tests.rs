@@ -14,9 +14,10 @@ use super::connections::Connections;
 use super::entry::Entry;
 use super::pacer::Pacer;
 use super::phases::Phases;
-use super::plan::tests::{event, session, turn};
+use super::plan::tests::{event, session as rows_of_session, turn};
 use super::progress::{RunFacts, row};
 use super::script::Script;
+use super::session;
 use super::session_index::SessionIndex;
 use super::starts::Starts;
 use super::worker::{Assignment, work};
@@ -25,7 +26,7 @@ use crate::clock::RunClock;
 use crate::clock::manual::ManualClock;
 use crate::dialect::Dialect;
 use crate::live::gauges::Gauges;
-use crate::results::row::{Direction, MessageRow, RequestRow, Status};
+use crate::results::row::{Direction, MessageRow, RequestRow, SessionEnd, SessionRow, Status};
 use crate::trace::model::EventKind::{Audio, Config, HalfClose};
 use crate::trace::model::Microphone;
 use crate::trace::stream::SessionRows;
@@ -46,7 +47,7 @@ fn one_utterance() -> SessionRows {
         event(0, Audio, 0, CHUNKS as u32),
         event(0, HalfClose, 200, 1),
     ];
-    session(0, 0, Microphone::PushToTalk, vec![turn(0, 0, 200)], events)
+    rows_of_session(0, 0, Microphone::PushToTalk, vec![turn(0, 0, 200)], events)
 }
 
 /// What came of a run.
@@ -54,6 +55,7 @@ struct Ran {
     /// Of each session, by number.
     messages: BTreeMap<u64, Vec<MessageRow>>,
     requests: BTreeMap<u64, RequestRow>,
+    sessions: BTreeMap<u32, SessionRow>,
     /// What each stream received.
     received: Vec<Vec<(RunTime, Bytes)>>,
 }
@@ -117,6 +119,7 @@ fn gather(run: &RunFacts, entries: &Receiver<Entry>, received: Vec<Vec<(RunTime,
     let mut ran = Ran {
         messages: BTreeMap::new(),
         requests: BTreeMap::new(),
+        sessions: BTreeMap::new(),
         received,
     };
     for entry in entries.try_iter() {
@@ -129,6 +132,11 @@ fn gather(run: &RunFacts, entries: &Receiver<Entry>, received: Vec<Vec<(RunTime,
                 let number = record.script.number;
                 let row = row(run, &record).unwrap();
                 assert!(ran.requests.insert(number, row).is_none(), "one row a turn");
+            }
+            Entry::Session(record) => {
+                let row = session::row(run, &record);
+                let known = ran.sessions.insert(row.copy, row);
+                assert!(known.is_none(), "one row a session");
             }
             _ => {}
         }
@@ -222,6 +230,17 @@ fn expected(start: RunTime, fates: &[Fate]) -> Vec<Expected> {
     frames
 }
 
+/// How long at least one of the frames waited, each from when it was due until it was taken.
+fn waited(frames: &[Expected]) -> i64 {
+    let mut until = i64::MIN;
+    let waits = frames.iter().map(|frame| {
+        let since = frame.due.max(until);
+        until = until.max(frame.taken);
+        (frame.taken - since).max(0)
+    });
+    waits.sum()
+}
+
 #[test]
 fn fifty_sessions_are_sent_and_told_of_to_the_nanosecond() {
     let starts: Vec<_> = (0..50_i64)
@@ -232,6 +251,7 @@ fn fifty_sessions_are_sent_and_told_of_to_the_nanosecond() {
         answers: answers(),
     });
     assert_eq!((ran.messages.len(), ran.requests.len()), (50, 50));
+    assert_eq!(ran.sessions.len(), 50);
     for (number, start) in starts.into_iter().enumerate() {
         let expected = expected(start, &fates(number));
         let of = &ran.messages[&(number as u64)];
@@ -278,6 +298,27 @@ fn fifty_sessions_are_sent_and_told_of_to_the_nanosecond() {
         assert_eq!(row.closed_ns, Some(answered + 45 * MS));
         assert_eq!((row.status, row.chunks_sent), (Status::Ok, CHUNKS as u32));
         assert_eq!(row.transcript.as_deref(), Some("hello"));
+
+        let whole = &ran.sessions[&(number as u32)];
+        assert_eq!(
+            (whole.planned_start_ns, whole.opened_ns),
+            (start.0, Some(start.0))
+        );
+        assert_eq!(whole.started_ns, row.started_ns);
+        assert_eq!(whole.ended_ns, Some(answered + 45 * MS));
+        assert_eq!(
+            whole.blocked_ns,
+            Some(waited(&expected)),
+            "session {number}"
+        );
+        assert_eq!(
+            (whole.end, whole.grpc_code),
+            (SessionEnd::Finished, Some(0))
+        );
+        assert_eq!(
+            (whole.turns_planned, whole.turns_answered),
+            (Some(1), Some(1))
+        );
     }
 }
 
@@ -297,6 +338,11 @@ fn what_is_taken_and_never_written_was_not_sent() {
     );
     assert_eq!(row.closed_ns, Some(start.0 + 8 * 20 * MS + TIMEOUT_NS));
     assert_eq!((ran.messages[&0].len(), ran.received[0].len()), (8, 8));
+    let whole = &ran.sessions[&0];
+    assert_eq!(
+        (whole.end, whole.ended_ns),
+        (SessionEnd::Timeout, row.closed_ns)
+    );
 }
 
 #[test]
@@ -309,6 +355,9 @@ fn a_peer_that_takes_a_little_at_a_time_is_waited_for() {
     let row = &ran.requests[&0];
     assert_eq!((row.status, row.chunks_sent), (Status::Ok, CHUNKS as u32));
     assert_eq!(row.lag_max_ns, Some(0), "all of the wait was for the peer");
+    // One frame or another waits from the start until the last is taken.
+    let waited_ns = FRAMES as i64 * TIMEOUT_NS / 2;
+    assert_eq!(ran.sessions[&0].blocked_ns, Some(waited_ns));
     let ran = run(&[RunTime(0)], |_| StreamScript {
         fates: vec![Fate::Written(0), Fate::Refused(TIMEOUT_NS + 1)],
         answers: answers(),
@@ -316,4 +365,10 @@ fn a_peer_that_takes_a_little_at_a_time_is_waited_for() {
     let row = &ran.requests[&0];
     assert_eq!((row.status, row.chunks_sent), (Status::Timeout, 0));
     assert_eq!(row.closed_ns, Some(20 * MS + TIMEOUT_NS));
+    // It was still waiting when it was given up.
+    let whole = &ran.sessions[&0];
+    assert_eq!(
+        (whole.end, whole.blocked_ns),
+        (SessionEnd::Timeout, Some(TIMEOUT_NS))
+    );
 }

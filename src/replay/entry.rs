@@ -1,5 +1,6 @@
 //! What the workers tell the sink: small, and made without allocating but for a box a second and a
-//! session, so that telling costs the pacer next to nothing. The rows of the results are made of it on the sink's thread.
+//! session, so that telling costs the pacer next to nothing. The rows of the results are made of it on
+//! the sink's thread.
 
 use std::sync::Arc;
 

@@ -172,5 +172,8 @@ mod tests {
         progress.waited(RunTime(5), RunTime(7));
         progress.waited(RunTime(10), RunTime(13));
         assert_eq!(progress.blocked_ns, 5);
+        // Another message waited behind that one, and longer.
+        progress.waited(RunTime(10), RunTime(15));
+        assert_eq!(progress.blocked_ns, 7);
     }
 }
