@@ -10,8 +10,8 @@ use super::kept::{Kept, half};
 use super::library_error::AudioError;
 use super::spec::Channel;
 use crate::trace::TraceError;
-use crate::trace::bundle::open_table;
 use crate::trace::model::{ClipRow, SourceRow};
+use crate::trace::tables::open_table;
 
 /// What distinguishes a state of a file, under certain settings, from another: a hash, since there may be millions.
 type Key = [u8; 16];

@@ -20,11 +20,11 @@ use crate::pcm::PcmError;
 use crate::table::TableError;
 use crate::trace::TraceError;
 use crate::trace::arrivals::Arrivals;
-use crate::trace::bundle::open_table;
 use crate::trace::compile::{self, CompileSpec};
 use crate::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
 use crate::trace::model::{ClipRow, Microphone, TraceSource};
 use crate::trace::staging::Staging;
+use crate::trace::tables::open_table;
 use crate::trace::writer::BundleWriter;
 
 /// Make a trace of audio files: clips at 16 kHz, and when which caller says which of them.

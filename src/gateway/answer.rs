@@ -9,7 +9,7 @@ use super::metrics::GatewayGauges;
 use super::model::{Part, plan_answer};
 use super::outbox::{Broken, Outbox};
 use super::script;
-use super::service::Shared;
+use super::shared::Shared;
 use super::speech::Voices;
 use super::tally::Tally;
 use super::turn::Turn;

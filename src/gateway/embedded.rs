@@ -8,7 +8,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::server::{Gateway, GatewayError, GatewaySpec};
+use super::server::{Gateway, GatewayError};
+use super::spec::GatewaySpec;
 use super::tally::GatewayReport;
 
 /// How long connections that would not close are waited for at the end.

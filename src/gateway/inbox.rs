@@ -7,7 +7,7 @@ use tokio_stream::{Stream, StreamExt as _};
 
 use super::arrivals::{ArrivalsSink, Caller};
 use super::outbox::Broken;
-use super::service::Shared;
+use super::shared::Shared;
 use super::tally::Tally;
 use crate::conversation::message::ClientMessage;
 

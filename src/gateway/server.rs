@@ -1,6 +1,5 @@
 //! Serving: from a listener and a specification to a report.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +10,12 @@ use tonic::transport::server::TcpIncoming;
 
 use super::arrivals::{ArrivalsLog, ArrivalsReport};
 use super::metrics::GatewayGauges;
-use super::model::ModelSpec;
-use super::service::{Service, Shared};
+use super::service::Service;
+use super::shared::Shared;
+use super::spec::GatewaySpec;
 use super::tally::GatewayReport;
 use crate::dialect::voice_workflow::voice_gateway_server::VoiceGatewayServer;
 use crate::table::TableError;
-use crate::units::NS_PER_MS;
 
 /// How long calls may go on after the shutdown began.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -34,45 +33,6 @@ const CONNECTION_WINDOW: u32 = 1 << 30;
 
 /// Cancelled streams that may wait to be noticed: a load tool that stops cancels all at once.
 const CANCELLED_AT_ONCE: usize = 16_384;
-
-/// How a gateway behaves.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GatewaySpec {
-    /// How long the stages of the pipeline take.
-    pub model: ModelSpec,
-    /// Answers that can be produced at a time; the others wait in line.
-    pub slots: usize,
-    /// Silence after speech that ends an utterance.
-    pub endpoint_silence_ns: i64,
-    /// A shorter pause that is answered early, once in an utterance.
-    pub early_endpoint_ns: Option<i64>,
-    /// Share of answers that are an ERROR event instead, 0 to 1.
-    pub error_rate: f64,
-    /// Share of turns after which noise is transcribed before the next one, 0 to 1.
-    pub stray_interims: f64,
-    /// Age at which every stream is cut off, as by a proxy with such a limit; null for none.
-    pub cut_streams_after_ns: Option<i64>,
-    /// What every random choice derives from.
-    pub seed: u64,
-    /// Where the arrival of each client message is logged, as Parquet.
-    pub arrivals_log: Option<PathBuf>,
-}
-
-impl Default for GatewaySpec {
-    fn default() -> GatewaySpec {
-        GatewaySpec {
-            model: ModelSpec::default(),
-            slots: 64,
-            endpoint_silence_ns: 500 * NS_PER_MS,
-            early_endpoint_ns: None,
-            error_rate: 0.0,
-            stray_interims: 0.0,
-            cut_streams_after_ns: None,
-            seed: 0,
-            arrivals_log: None,
-        }
-    }
-}
 
 /// Why a gateway cannot serve.
 #[derive(Debug, thiserror::Error)]

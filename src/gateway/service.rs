@@ -4,61 +4,25 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_stream::{Stream, StreamExt as _};
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::arrivals::ArrivalsSink;
 use super::inbox::Inbox;
-use super::metrics::GatewayGauges;
 use super::outbox::{Abort, Broken, Outbox};
-use super::server::GatewaySpec;
 use super::session;
-use super::speech::Speech;
-use super::tally::Tally;
+use super::shared::Shared;
 use crate::conversation::message::ServerMessage;
 use crate::dialect::stream_audio::client_message;
 use crate::dialect::voice_workflow as proto;
 use crate::dialect::voice_workflow::voice_gateway_server::VoiceGateway;
-use crate::units::SampleRate;
 
 /// Messages of one stream that may wait for the transport.
 const REPLIES: usize = 64;
 
 /// Request header with the run that a stream belongs to.
 const RUN_ID_HEADER: &str = "x-voicelt-run-id";
-
-/// What all sessions share.
-pub(super) struct Shared {
-    pub(super) spec: GatewaySpec,
-    /// Places in the pipeline; an answer without one waits in line.
-    pub(super) slots: Semaphore,
-    pub(super) speech: Speech,
-    pub(super) tally: Tally,
-    pub(super) gauges: Arc<GatewayGauges>,
-    pub(super) arrivals: Option<ArrivalsSink>,
-    /// Cuts off every session.
-    pub(super) stop: CancellationToken,
-}
-
-impl Shared {
-    pub(super) fn new(spec: GatewaySpec, arrivals: Option<ArrivalsSink>) -> Shared {
-        let speech = Speech::default();
-        // The usual rate's takes are made before the first caller could wait for them.
-        speech.at(SampleRate::PREPARED);
-        Shared {
-            slots: Semaphore::new(spec.slots.min(Semaphore::MAX_PERMITS)),
-            spec,
-            speech,
-            tally: Tally::default(),
-            gauges: Arc::default(),
-            arrivals,
-            stop: CancellationToken::new(),
-        }
-    }
-}
 
 /// The service that tonic calls.
 pub(super) struct Service(pub(super) Arc<Shared>);

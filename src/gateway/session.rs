@@ -13,7 +13,7 @@ use super::answer;
 use super::endpoint::{Endpointer, Heard};
 use super::inbox::Inbox;
 use super::outbox::{Broken, Outbox};
-use super::service::Shared;
+use super::shared::Shared;
 use super::tally::Tally;
 use super::turn::{Turn, Utterance};
 use crate::conversation::message::{ClientMessage, ServerMessage, Start};

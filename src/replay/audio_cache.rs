@@ -211,8 +211,8 @@ pub(super) mod tests {
     use crate::replay::plan::tests::{event, session, turn};
     use crate::replay::session_index::SessionIndex;
     use crate::trace::model::Microphone;
+    use crate::trace::model::SessionRows;
     use crate::trace::sample;
-    use crate::trace::stream::SessionRows;
     use crate::trace::writer::{BundleWriter, ClipAudio};
     use crate::units::RunTime;
 
@@ -274,7 +274,7 @@ pub(super) mod tests {
             let events = script.index.stretches[number].events.clone();
             let held = script.take_audio(events.start).unwrap();
             for event in events {
-                let step = crate::replay::cursor::Step {
+                let step = crate::replay::script::Step {
                     due: RunTime(0),
                     event,
                     chunk: 0,

@@ -20,8 +20,9 @@ use crate::dialect::Dialect;
 use crate::results::manifest::Calibration;
 use crate::transport::channel::{Connector, Endpoint, TlsOptions};
 use crate::transport::grpc;
+use crate::transport::outcome::Sent;
 use crate::transport::sink::discard;
-use crate::transport::stream::{Connection, Outgoing, Sent};
+use crate::transport::stream::{Connection, Outgoing};
 use crate::units::RunTime;
 
 const WAKE_UPS: i64 = 150;

@@ -1,20 +1,23 @@
 //! One session under way: what it sends (`send`), what it receives (`receive`), and what its caller
 //! does about that (`reaction`).
 
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::cursor::Cursor;
 use super::effect::Effect;
-use super::entry::Entry;
+use super::entry::{Entry, Message};
 use super::progress::{CallFacts, End, TurnRecord};
-use super::receive::Receiving;
-use super::script::Script;
-use super::send::Sending;
+use super::script::{Held, Script, Step};
 use super::session::{SessionProgress, SessionRecord};
+use super::shared::Shared;
 use super::timers::Timer;
-use super::worker::Shared;
 use crate::clock::Clock;
-use crate::units::RunTime;
+use crate::conversation::answers::Answers;
+use crate::transport::stream::Outgoing;
+use crate::units::{RunTime, SampleRate};
 
 /// A session that has started.
 pub(super) struct Call {
@@ -33,6 +36,60 @@ pub(super) struct Call {
     pub(super) waker: Option<Waker>,
     /// Its deadline is being watched for.
     watched: bool,
+}
+
+/// The sending side of a session.
+pub(super) struct Sending {
+    pub(super) cursor: Cursor,
+    pub(super) half_closed: bool,
+    /// When a message was last taken, or the session started.
+    pub(super) last_taken: RunTime,
+    pub(super) stream: Option<Outgoing>,
+    /// The audio of the stretch that is being sent.
+    pub(super) audio: Option<Held>,
+    /// Messages that were taken and have not been written, in order.
+    pub(super) unwritten: VecDeque<Taken>,
+    /// Since when a due message has waited for a stream slot or the peer's flow control.
+    pub(super) blocked_since: Option<RunTime>,
+    /// The wait that has just ended.
+    pub(super) blocked: Option<Range<RunTime>>,
+    pub(super) messages: u32,
+    /// When it is to send next, if that is known.
+    pub(super) timer: Option<RunTime>,
+}
+
+/// A message that was taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    pub(super) step: Step,
+    /// When the pacer woke for it, and when it was taken.
+    pub(super) released: RunTime,
+    pub(super) taken: RunTime,
+    /// How long it had waited for the peer.
+    pub(super) blocked_ns: i64,
+    pub(super) payload_bytes: usize,
+    /// When its turn was to start.
+    pub(super) turn_start: RunTime,
+    /// It is the first of an utterance.
+    pub(super) begins_turn: bool,
+    /// With it all speech of the utterance is sent.
+    pub(super) ends_speech: bool,
+    /// It is the last of the utterance.
+    pub(super) is_last: bool,
+}
+
+/// The receiving side of a session.
+pub(super) struct Receiving {
+    pub(super) answers: Answers,
+    /// When a message last came, or the session started.
+    pub(super) last: RunTime,
+    /// The same, of messages that belong to a turn.
+    pub(super) last_of_a_turn: RunTime,
+    /// When the caller has heard the last of the answers.
+    pub(super) heard_until: RunTime,
+    pub(super) messages: u32,
+    /// Transcripts whose turn is not known yet, where messages are kept.
+    pub(super) open: Vec<Message>,
 }
 
 impl Call {
@@ -141,5 +198,51 @@ impl Call {
         }
         let record = SessionRecord::new(&self.script, &self.facts, self.progress, now, end);
         self.enter(Entry::Session(record));
+    }
+}
+
+impl Sending {
+    pub(super) fn new(reactive: bool, now: RunTime) -> Sending {
+        Sending {
+            cursor: Cursor::new(reactive),
+            half_closed: false,
+            last_taken: now,
+            stream: None,
+            audio: None,
+            unwritten: VecDeque::new(),
+            blocked_since: None,
+            blocked: None,
+            messages: 0,
+            timer: None,
+        }
+    }
+
+    /// Since when nothing has been taken though it was due, or written though it was taken.
+    pub(super) fn waiting_since(&self) -> Option<RunTime> {
+        let unwritten = self.unwritten.front().map(|message| message.taken);
+        let blocked = self.blocked_since.map(|since| since.max(self.last_taken));
+        unwritten.into_iter().chain(blocked).min()
+    }
+
+    pub(super) fn cancel(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.cancel();
+        }
+    }
+}
+
+impl Receiving {
+    pub(super) fn new(shared: &Shared, script: &Script, now: RunTime) -> Receiving {
+        let turns = script.rows.turns.iter();
+        let expects: Vec<bool> = turns.map(|turn| shared.run.expects_answer(turn)).collect();
+        let rate = SampleRate(script.rows.session.sample_rate_hz);
+        Receiving {
+            answers: Answers::new(&expects, rate, shared.spec.playout_buffer_ns),
+            last: now,
+            last_of_a_turn: now,
+            heard_until: now,
+            messages: 0,
+            open: Vec::new(),
+        }
     }
 }

@@ -4,21 +4,10 @@
 //! each utterance, repeating the silence that follows it, until it is released: then the rest of
 //! the session is moved so that what comes next starts at the instant of the release.
 
-use super::script::Script;
+use super::script::{Script, Step};
 use super::session_index::interval_ns;
 use crate::trace::model::{EventKind, Microphone};
 use crate::units::{RunTime, SampleRate, TraceTime};
-
-/// One message of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
-    /// When it must leave.
-    pub due: RunTime,
-    /// Its event in the script.
-    pub event: usize,
-    /// Number of the chunk in its event.
-    pub chunk: u32,
-}
 
 /// What a cursor waits for after an utterance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,7 +196,7 @@ mod tests {
     use crate::replay::plan::tests::{event, session, turn};
     use crate::replay::session_index::SessionIndex;
     use crate::trace::model::EventRow;
-    use crate::trace::stream::SessionRows;
+    use crate::trace::model::SessionRows;
     use crate::units::NS_PER_MS;
     use EventKind::{Audio, Config, Fill, HalfClose};
 

@@ -29,7 +29,7 @@ use crate::live::gauges::Gauges;
 use crate::results::row::{Direction, MessageRow, RequestRow, SessionEnd, SessionRow, Status};
 use crate::trace::model::EventKind::{Audio, Config, HalfClose};
 use crate::trace::model::Microphone;
-use crate::trace::stream::SessionRows;
+use crate::trace::model::SessionRows;
 use crate::transport::scripted::{Answer, Connection, Fate, StreamScript};
 use crate::transport::status::GrpcStatus;
 use crate::units::{NS_PER_MS, NS_PER_S, RunTime};

@@ -42,6 +42,7 @@ pub mod script;
 mod send;
 pub mod session;
 pub mod session_index;
+mod shared;
 mod spec;
 mod starts;
 mod stream;
@@ -80,9 +81,10 @@ use progress::{End, RunFacts};
 use request_producer::{ClosedLoopSpec, RequestProducer};
 use result_sink::{Books, MOST_WAITING};
 use scheduling::Granted;
+use shared::Account;
 use starts::Starts;
 use verdict::Totals;
-use worker::{Account, Assignment};
+use worker::Assignment;
 
 pub use spec::{ReplaySpec, TurnTiming, default_workers};
 

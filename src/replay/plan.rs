@@ -9,8 +9,8 @@ use super::session_index::SessionIndex;
 use crate::trace::TraceError;
 use crate::trace::extent::event_end_ns;
 use crate::trace::in_order::InOrder;
+use crate::trace::model::SessionRows;
 use crate::trace::scaling::Scaling;
-use crate::trace::stream::SessionRows;
 use crate::units::{NS_PER_MS, RunTime, TraceTime};
 
 /// Which sessions of a trace are replayed, how many of each, and how fast they come. Sessions are

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::progress::BargeIn;
-use super::worker::Shared;
+use super::shared::Shared;
 use crate::units::{NS_PER_S, RunTime};
 
 /// Within this time after the end of speech a gateway has noticed it and begun to answer: longer than

@@ -6,44 +6,12 @@ use bytes::Bytes;
 use super::call::Call;
 use super::entry::{Entry, Message, Passage};
 use super::progress::{End, TurnRecord};
-use super::script::Script;
+use super::shared::Shared;
 use super::timers::Timer;
-use super::worker::Shared;
-use crate::conversation::answers::Answers;
 use crate::conversation::attribution::Owner;
 use crate::conversation::message::{Reply, ServerMessage};
 use crate::transport::status::{GrpcStatus, INTERNAL};
-use crate::units::{RunTime, SampleRate};
-
-/// The receiving side of a session.
-pub(super) struct Receiving {
-    pub(super) answers: Answers,
-    /// When a message last came, or the session started.
-    pub(super) last: RunTime,
-    /// The same, of messages that belong to a turn.
-    pub(super) last_of_a_turn: RunTime,
-    /// When the caller has heard the last of the answers.
-    pub(super) heard_until: RunTime,
-    messages: u32,
-    /// Transcripts whose turn is not known yet, where messages are kept.
-    open: Vec<Message>,
-}
-
-impl Receiving {
-    pub(super) fn new(shared: &Shared, script: &Script, now: RunTime) -> Receiving {
-        let turns = script.rows.turns.iter();
-        let expects: Vec<bool> = turns.map(|turn| shared.run.expects_answer(turn)).collect();
-        let rate = SampleRate(script.rows.session.sample_rate_hz);
-        Receiving {
-            answers: Answers::new(&expects, rate, shared.spec.playout_buffer_ns),
-            last: now,
-            last_of_a_turn: now,
-            heard_until: now,
-            messages: 0,
-            open: Vec::new(),
-        }
-    }
-}
+use crate::units::RunTime;
 
 impl Call {
     /// A message of the stream arrived.

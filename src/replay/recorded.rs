@@ -3,8 +3,8 @@
 
 use crate::conversation::transcripts::Transcripts;
 use crate::results::latency::{Instants, MainLatencies};
+use crate::trace::model::SessionRows;
 use crate::trace::model::{EventKind, ReplyKind, ReplyRow};
-use crate::trace::stream::SessionRows;
 
 /// The latencies of each turn as they were recorded; empty unless they were.
 pub(super) fn latencies(rows: &SessionRows) -> Vec<MainLatencies> {

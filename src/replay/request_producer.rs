@@ -2,7 +2,7 @@
 //! as soon as the one before it has started.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -140,6 +140,3 @@ impl RequestProducer {
         let _ = self.workers[worker].send(script);
     }
 }
-
-/// How a worker orders the next request of a user.
-pub(super) type Orders = Sender<u32>;

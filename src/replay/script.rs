@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 
-use super::cursor::Step;
 use super::session_index::SessionIndex;
 use crate::conversation::framed::FramedAudio;
+use crate::trace::model::SessionRows;
 use crate::trace::model::{EventKind, EventRow, TurnRow};
-use crate::trace::stream::SessionRows;
 use crate::units::{RunTime, TraceTime};
 
 /// One session of a plan.
@@ -29,6 +28,17 @@ pub struct Script {
     pub start: RunTime,
     /// The framed audio of each stretch, there from before it is due until it is sent.
     audio: Box<[Mutex<Option<FramedAudio>>]>,
+}
+
+/// One message of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// When it must leave.
+    pub due: RunTime,
+    /// Its event in the script.
+    pub event: usize,
+    /// Number of the chunk in its event.
+    pub chunk: u32,
 }
 
 /// The audio of the stretch that is being sent.

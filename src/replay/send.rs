@@ -4,65 +4,27 @@
 //! whose answer a reply is follow the first; rows, lags and counts follow the second, so that what was
 //! taken and never written was not sent.
 
-use std::collections::VecDeque;
-use std::ops::Range;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::call::Call;
-use super::cursor::{Cursor, Step};
+use super::call::{Call, Taken};
+
 use super::effect::{Effect, Left};
 use super::entry::{Entry, Message, Passage, TurnStart};
 use super::progress::{End, TurnRecord};
-use super::script::Held;
+use super::script::{Held, Step};
+use super::shared::Shared;
 use super::timers::Timer;
-use super::worker::{LOOK_FOR_AUDIO_NS, Shared};
 use crate::clock::Clock;
 use crate::conversation::message::{ClientMessage, Start};
 use crate::trace::model::EventKind;
-use crate::transport::stream::{Outgoing, Sent};
-use crate::units::{Lag, RunTime, TraceTime};
+use crate::transport::outcome::Sent;
+use crate::transport::stream::Outgoing;
+use crate::units::{Lag, NS_PER_MS, RunTime, TraceTime};
 
-/// The sending side of a session.
-pub(super) struct Sending {
-    pub(super) cursor: Cursor,
-    pub(super) half_closed: bool,
-    /// When a message was last taken, or the session started.
-    pub(super) last_taken: RunTime,
-    stream: Option<Outgoing>,
-    /// The audio of the stretch that is being sent.
-    audio: Option<Held>,
-    /// Messages that were taken and have not been written, in order.
-    unwritten: VecDeque<Taken>,
-    /// Since when a due message has waited for a stream slot or the peer's flow control.
-    pub(super) blocked_since: Option<RunTime>,
-    /// The wait that has just ended.
-    blocked: Option<Range<RunTime>>,
-    messages: u32,
-    /// When it is to send next, if that is known.
-    timer: Option<RunTime>,
-}
-
-/// A message that was taken.
-#[derive(Debug, Clone, Copy)]
-struct Taken {
-    step: Step,
-    /// When the pacer woke for it, and when it was taken.
-    released: RunTime,
-    taken: RunTime,
-    /// How long it had waited for the peer.
-    blocked_ns: i64,
-    payload_bytes: usize,
-    /// When its turn was to start.
-    turn_start: RunTime,
-    /// It is the first of an utterance.
-    begins_turn: bool,
-    /// With it all speech of the utterance is sent.
-    ends_speech: bool,
-    /// It is the last of the utterance.
-    is_last: bool,
-}
+/// Time between looks for audio that is not there though it is due.
+const LOOK_FOR_AUDIO_NS: i64 = NS_PER_MS;
 
 /// What became of a step.
 enum Outcome {
@@ -72,36 +34,6 @@ enum Outcome {
     Blocked,
     /// Its audio is not there yet.
     Missing,
-}
-
-impl Sending {
-    pub(super) fn new(reactive: bool, now: RunTime) -> Sending {
-        Sending {
-            cursor: Cursor::new(reactive),
-            half_closed: false,
-            last_taken: now,
-            stream: None,
-            audio: None,
-            unwritten: VecDeque::new(),
-            blocked_since: None,
-            blocked: None,
-            messages: 0,
-            timer: None,
-        }
-    }
-
-    /// Since when nothing has been taken though it was due, or written though it was taken.
-    pub(super) fn waiting_since(&self) -> Option<RunTime> {
-        let unwritten = self.unwritten.front().map(|message| message.taken);
-        let blocked = self.blocked_since.map(|since| since.max(self.last_taken));
-        unwritten.into_iter().chain(blocked).min()
-    }
-
-    pub(super) fn cancel(&mut self) {
-        if let Some(stream) = &mut self.stream {
-            stream.cancel();
-        }
-    }
 }
 
 impl Call {

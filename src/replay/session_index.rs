@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::recorded;
 use crate::results::latency::MainLatencies;
 use crate::trace::extent::event_end_ns;
+use crate::trace::model::SessionRows;
 use crate::trace::model::{EventKind, EventRow};
-use crate::trace::stream::SessionRows;
 use crate::units::{SampleRate, Samples};
 
 /// Most PCM of a stretch of several events: 8 s at 16 kHz, so that a long call is read as it goes.

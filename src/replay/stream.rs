@@ -11,12 +11,12 @@ use http::response::Parts;
 
 use super::call::Call;
 use super::progress::End;
-use super::worker::Shared;
+use super::shared::Shared;
 use crate::clock::Clock;
 use crate::trace::model::metadata_pairs;
 use crate::transport::grpc;
+use crate::transport::outcome::Progress;
 use crate::transport::status::{GrpcStatus, INTERNAL, UNAVAILABLE};
-use crate::transport::stream::Progress;
 
 /// Holds a session's conversation and returns how it ended.
 pub(super) async fn converse(shared: &Shared, call: &RefCell<Call>) -> End {
@@ -45,7 +45,7 @@ async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End>
     {
         let mut call = call.borrow_mut();
         call.opened(shared, outgoing);
-        shared.apply(&mut call);
+        shared.apply(&mut call.effects);
     }
     loop {
         let progress = poll_fn(|context| {
@@ -55,7 +55,7 @@ async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End>
                 let at = *at.get_or_insert_with(|| shared.clock.now());
                 let mut call = call.borrow_mut();
                 call.received(shared, at, message);
-                shared.apply(&mut call);
+                shared.apply(&mut call.effects);
             })
         });
         match unless_ended(shared, call, progress).await? {
@@ -94,7 +94,7 @@ async fn unless_ended<T>(
             }
             call.waker = Some(context.waker().clone());
             call.poll_room(shared, context);
-            shared.apply(&mut call);
+            shared.apply(&mut call.effects);
         }
         future.as_mut().poll(context).map(Ok)
     })

@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::Sender;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::population::Population;
-use super::request_producer::Orders;
 use super::script::Script;
 use crate::live::gauges::Gauges;
 use crate::units::{NS_PER_S, RunTime};
@@ -19,6 +19,9 @@ pub(super) const AHEAD_NS: i64 = 5 * NS_PER_S;
 /// Shortest time from a request that could not begin to the next: whoever gets no line tries again, but
 /// not a thousand times a second.
 const RETRY_NS: i64 = NS_PER_S;
+
+/// How a worker orders the next request of a user.
+pub(super) type Orders = Sender<u32>;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy)]

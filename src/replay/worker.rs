@@ -6,32 +6,27 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::mpsc::SyncSender;
 
-use hdrhistogram::Histogram;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::accumulator::{Accumulator, lag_histogram, record};
 use super::call::Call;
 use super::connections::Connections;
-use super::effect::Effect;
 use super::entry::Entry;
 use super::pacer::Pacer;
 use super::progress::RunFacts;
-use super::scheduling::Granted;
 use super::script::Script;
+use super::shared::{Account, Shared};
 use super::starts::Starts;
 use super::stream::converse;
-use super::timers::{Timer, Timers};
+use super::timers::Timer;
 use super::users::Ended;
 use super::{ReplaySpec, Stop};
 use crate::clock::{Clock, RunClock, thread_cpu_ns};
 use crate::live::gauges::Gauges;
-use crate::units::{NS_PER_MS, NS_PER_S, RunTime};
+use crate::units::{NS_PER_S, RunTime};
 
-/// Time between looks for audio that is not there though it is due.
-pub(super) const LOOK_FOR_AUDIO_NS: i64 = NS_PER_MS;
 /// What `asleep_until` says while nobody sleeps.
 const AWAKE: RunTime = RunTime(i64::MIN);
 
@@ -47,121 +42,6 @@ pub(super) struct Assignment {
     pub(super) gauges: Arc<Gauges>,
     pub(super) sink: SyncSender<Entry>,
     pub(super) stop: Stop,
-}
-
-/// What a worker tells at its end.
-pub(super) struct Account {
-    /// Lags of its session starts.
-    pub(super) start_lag: Histogram<u64>,
-    /// Rows that the sink had no room for.
-    pub(super) rows_lost: u64,
-    /// Times that audio was not there when it was due.
-    pub(super) audio_misses: u64,
-    /// Sessions that a limit of this machine kept from starting, and the limit's message.
-    pub(super) not_started: u64,
-    pub(super) limit: Option<String>,
-    /// The shortest of its sessions' usual chunk intervals.
-    pub(super) interval_ns: Option<i64>,
-    /// The scheduling that the system granted.
-    pub(super) scheduling: Option<Granted>,
-    /// Streams that the gateway allows on a connection, where it set a limit.
-    pub(super) stream_limit: Option<usize>,
-}
-
-impl Default for Account {
-    fn default() -> Self {
-        Account {
-            start_lag: lag_histogram(),
-            rows_lost: 0,
-            audio_misses: 0,
-            not_started: 0,
-            limit: None,
-            interval_ns: None,
-            scheduling: None,
-            stream_limit: None,
-        }
-    }
-}
-
-/// What all sessions of a worker share.
-pub(super) struct Shared {
-    pub(super) spec: Arc<ReplaySpec>,
-    pub(super) run: Arc<RunFacts>,
-    pub(super) clock: RunClock,
-    pub(super) connections: Connections,
-    gauges: Arc<Gauges>,
-    sink: SyncSender<Entry>,
-    desk: RefCell<Desk>,
-    /// How long the pacer's loop means to sleep; the beginning of time while it is awake.
-    asleep_until: Cell<RunTime>,
-    /// A timer was set that comes before the end of its sleep.
-    changed: Notify,
-}
-
-/// What sessions change by their effects.
-#[derive(Default)]
-struct Desk {
-    timers: Timers,
-    accumulator: Accumulator,
-    account: Account,
-}
-
-impl Shared {
-    /// Carries out what follows from a session's last step.
-    pub(super) fn apply(&self, call: &mut Call) {
-        if call.effects.is_empty() {
-            return;
-        }
-        let desk = &mut *self.desk.borrow_mut();
-        for effect in call.effects.drain(..) {
-            match effect {
-                Effect::Timer(at, timer) => {
-                    desk.timers.set(at, timer);
-                    if at < self.asleep_until.get() {
-                        self.changed.notify_one();
-                    }
-                }
-                Effect::Entry(entry) => self.enter(&mut desk.account, entry),
-                Effect::Chunk(left) => {
-                    desk.accumulator
-                        .chunk(left.due, left.sent, left.lag, left.interval_ns);
-                    self.gauges.lag.record(left.lag.0);
-                }
-                Effect::Start(left) => {
-                    desk.accumulator.start(left.due, left.sent);
-                    record(&mut desk.account.start_lag, left.lag);
-                }
-                Effect::AudioMissing => desk.account.audio_misses += 1,
-            }
-        }
-    }
-
-    /// A limit of this machine kept a session from starting.
-    pub(super) fn not_started(&self, reason: &str) {
-        let account = &mut self.desk.borrow_mut().account;
-        account.not_started += 1;
-        account.limit.get_or_insert_with(|| reason.to_owned());
-    }
-
-    /// Open sessions and those awaiting an answer, one more of them when `one_more`.
-    pub(super) fn load(&self, one_more: bool) -> (u32, u32) {
-        let more = u32::from(one_more);
-        let awaiting = self.gauges.awaiting_answer.fetch_add(more, Relaxed) + more;
-        (self.gauges.active_sessions.load(Relaxed), awaiting)
-    }
-
-    /// An answer came, or is awaited no longer.
-    pub(super) fn answered(&self) {
-        self.gauges.awaiting_answer.fetch_sub(1, Relaxed);
-    }
-
-    /// Hands an entry to the sink without ever waiting: what has no room is counted as lost.
-    fn enter(&self, account: &mut Account, entry: Entry) {
-        match self.sink.try_send(entry) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => account.rows_lost += 1,
-        }
-    }
 }
 
 /// Runs a worker to its end: all sessions over, or told to stop.
@@ -258,7 +138,7 @@ fn start(
     }
     let mut call = Call::new(shared, script, now);
     call.pump(shared);
-    shared.apply(&mut call);
+    shared.apply(&mut call.effects);
     let call = Rc::new(RefCell::new(call));
     shared.gauges.started_sessions.fetch_add(1, Relaxed);
     shared.gauges.active_sessions.fetch_add(1, Relaxed);
@@ -268,7 +148,7 @@ fn start(
         {
             let mut call = of_task.borrow_mut();
             call.finish(&shared, &end);
-            shared.apply(&mut call);
+            shared.apply(&mut call.effects);
         }
         shared.gauges.active_sessions.fetch_sub(1, Relaxed);
         shared.gauges.ended_sessions.fetch_add(1, Relaxed);
@@ -295,7 +175,7 @@ fn ring(shared: &Shared, calls: &HashMap<u64, Rc<RefCell<Call>>>, now: RunTime) 
             Timer::BargeIn(_) => call.barge_in(shared, at),
             Timer::Overdue(_) => call.check_deadline(shared, now),
         }
-        shared.apply(&mut call);
+        shared.apply(&mut call.effects);
     }
 }
 

@@ -3,17 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::extent::Extent;
-use super::manifest::{FORMAT_KEY, TRACE_FORMAT, TraceManifest, refuse_newer};
+use super::manifest::TraceManifest;
 use super::model::{ClipRow, EventRow, SessionRow, SourceRow, TurnRow};
 use super::seal::Seal;
 use super::staging::{Staging, finish_swap};
+use super::tables::{EVENT_ROW_GROUP_ROWS, read_table, write_table};
 use super::{TraceError, check, content};
-use crate::table::{self, Reader, Row, TableError};
-
-/// Rows in a row group of `events.parquet`, so that a session can be read when it starts.
-pub(super) const EVENT_ROW_GROUP_ROWS: usize = 64 * 1024;
-/// Rows read at a time.
-const READ_ROWS: usize = 4096;
+use crate::table::ROW_GROUP_ROWS;
 
 /// A trace: its manifest and tables, and the folder that holds its clips.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +36,7 @@ impl Trace {
     /// Not a bundle, a newer format, damaged tables, rows that make no sense, an unsealed edit.
     pub fn open(dir: &Path) -> Result<Trace, TraceError> {
         let trace = Trace::open_unsealed(dir)?;
-        if content::of_trace(&trace) != trace.manifest.content_blake3 {
+        if trace.content() != trace.manifest.content_blake3 {
             return Err(TraceError::Edited(dir.display().to_string()));
         }
         Ok(trace)
@@ -76,15 +72,15 @@ impl Trace {
     pub fn save(mut self, staging: Staging, sources: &[SourceRow]) -> Result<Trace, TraceError> {
         check::check(&self.sessions, &self.turns, &self.events, &self.clips)?;
         self.dir = staging.dir().to_owned();
-        write_table(&self.dir, table::ROW_GROUP_ROWS, &self.sessions)?;
-        write_table(&self.dir, table::ROW_GROUP_ROWS, &self.turns)?;
+        write_table(&self.dir, ROW_GROUP_ROWS, &self.sessions)?;
+        write_table(&self.dir, ROW_GROUP_ROWS, &self.turns)?;
         write_table(&self.dir, EVENT_ROW_GROUP_ROWS, &self.events)?;
-        write_table(&self.dir, table::ROW_GROUP_ROWS, &self.clips)?;
-        write_table(&self.dir, table::ROW_GROUP_ROWS, sources)?;
+        write_table(&self.dir, ROW_GROUP_ROWS, &self.clips)?;
+        write_table(&self.dir, ROW_GROUP_ROWS, sources)?;
         let seal = Seal {
             extent: self.extent(),
             events: self.events.len() as u64,
-            content: content::of_trace(&self),
+            content: self.content(),
         };
         seal.put_on(&self.dir, &mut self.manifest)?;
         self.dir = staging.place().to_owned();
@@ -92,46 +88,14 @@ impl Trace {
         Ok(self)
     }
 
+    /// The hash of what callers do in it.
+    fn content(&self) -> String {
+        content::of_rows(&self.sessions, &self.turns, &self.events, &self.clips)
+    }
+
     /// The size of the trace.
     #[must_use]
     pub fn extent(&self) -> Extent {
         Extent::of(&self.sessions, &self.events)
     }
-}
-
-/// One table of the bundle `dir`, to be read a few thousand rows at a time.
-///
-/// # Errors
-/// A missing or damaged file, or a newer format.
-pub(crate) fn open_table<R: Row>(dir: &Path) -> Result<Reader<R>, TraceError> {
-    let path = dir.join(format!("{}.parquet", R::TABLE));
-    let reader = Reader::<R>::open_with(&path, READ_ROWS).map_err(|error| match error {
-        TableError::Io { source, .. } => TraceError::unreadable(&path, source),
-        other => other.into(),
-    })?;
-    refuse_newer(&path, reader.note(FORMAT_KEY).unwrap_or(TRACE_FORMAT))?;
-    Ok(reader)
-}
-
-/// All rows of one table of the bundle `dir`.
-///
-/// # Errors
-/// A missing or damaged file, a newer format, or rows that take more memory than a table may.
-pub fn read_table<R: Row>(dir: &Path) -> Result<Vec<R>, TraceError> {
-    Ok(open_table::<R>(dir)?.all()?)
-}
-
-fn write_table<R: Row>(dir: &Path, row_group_rows: usize, rows: &[R]) -> Result<(), TraceError> {
-    let path = dir.join(format!("{}.parquet", R::TABLE));
-    Ok(table::write_all(
-        &path,
-        row_group_rows,
-        &format_notes(),
-        rows,
-    )?)
-}
-
-/// The key-values of each table's footer.
-pub(super) fn format_notes() -> [(String, String); 1] {
-    [(FORMAT_KEY.to_owned(), TRACE_FORMAT.to_owned())]
 }

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use super::TraceError;
+use super::model::SessionRows;
 use super::model::{ClipRow, EventKind, EventRow, ReplyRow, SessionRow, TurnRow, metadata_pairs};
-use super::stream::SessionRows;
 use crate::table::Row;
 use crate::units::NS_PER_S;
 

@@ -7,9 +7,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::arrivals::{ArrivalError, Arrivals, Limits};
 use super::layout::{Begins, CallError, CallSpec, Utterance, lay_out};
+use super::model::SessionRows;
 use super::model::{ClipRow, EventRow, SessionRow, TurnRow};
 use super::pick::{Pick, Picker};
-use super::stream::SessionRows;
 use crate::units::NS_PER_S;
 
 /// What the callers of a prepared trace do.

@@ -9,16 +9,21 @@
 use std::path::Path;
 
 use super::TraceError;
-use super::bundle::{Trace, open_table};
 use super::model::{ClipRow, EventRow, SessionRow, TurnRow};
+use super::tables::open_table;
 use crate::table::Row;
 
 /// The content hash of a trace in memory, in hex.
-pub(super) fn of_trace(trace: &Trace) -> String {
-    let mut hash = ContentHash::new(&trace.clips);
-    hash.table(&trace.sessions);
-    hash.table(&trace.turns);
-    hash.table(&trace.events);
+pub(super) fn of_rows(
+    sessions: &[SessionRow],
+    turns: &[TurnRow],
+    events: &[EventRow],
+    clips: &[ClipRow],
+) -> String {
+    let mut hash = ContentHash::new(clips);
+    hash.table(sessions);
+    hash.table(turns);
+    hash.table(events);
     hash.finish().to_hex().to_string()
 }
 

@@ -1,8 +1,8 @@
 //! One call laid out in time: its utterances, and the messages that carry them.
 
+use super::model::SessionRows;
 use super::model::{ClipRow, EventKind, EventRow, Microphone, SessionRow, SpeechMethod, TurnRow};
 use super::pace::Pace;
-use super::stream::SessionRows;
 use crate::units::{NS_PER_MS, NS_PER_S, SampleRate, Samples};
 
 /// How a call goes, whatever is said in it.

@@ -31,6 +31,7 @@ pub mod scaling;
 mod seal;
 pub mod staging;
 pub mod stream;
+pub mod tables;
 mod verify;
 pub mod writer;
 

@@ -246,3 +246,16 @@ crate::table! {
 pub fn metadata_pairs(json: &str) -> Option<Vec<(String, String)>> {
     serde_json::from_str(json).ok()
 }
+
+/// One session with all that belongs to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionRows {
+    /// The session.
+    pub session: SessionRow,
+    /// Its utterances.
+    pub turns: Vec<TurnRow>,
+    /// Its runs of client messages.
+    pub events: Vec<EventRow>,
+    /// What it was answered; empty unless it was recorded.
+    pub replies: Vec<ReplyRow>,
+}

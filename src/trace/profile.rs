@@ -2,7 +2,8 @@
 
 use super::TraceError;
 use super::extent::session_end_ns;
-use super::stream::{Bundle, SessionRows};
+use super::model::SessionRows;
+use super::stream::Bundle;
 
 /// Mean gaps in a window in which starts are counted for the index of dispersion.
 const GAPS_PER_WINDOW: i64 = 10;

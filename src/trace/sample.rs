@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::manifest::{TRACE_FORMAT, TraceManifest};
+use super::model::SessionRows;
 use super::model::{
     ClipRow, EventKind, EventRow, Microphone, ReplyKind, ReplyRow, SessionRow, SpeechMethod,
     TurnRow,
 };
-use super::stream::SessionRows;
 use crate::units::NS_PER_S;
 
 /// Time between chunks.

@@ -4,31 +4,18 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::bundle::{open_table, read_table};
 use super::check::{
     Checker, Ids, MAX_SESSION_EVENTS, MAX_SESSION_TEXT_BYTES, MAX_SESSION_TURNS, check_clips,
 };
 use super::extent::{Extent, ExtentMeter};
 use super::manifest::TraceManifest;
-use super::model::{ClipRow, EventRow, ReplyRow, SessionRow, TurnRow};
+use super::model::{ClipRow, EventRow, ReplyRow, SessionRow, SessionRows, TurnRow};
 use super::seal::{REPLIES_FILE, Seal, has_sealed_files};
 use super::staging::finish_swap;
+use super::tables::{open_table, read_table};
 use super::{TraceError, content};
 use crate::pcm::wav;
 use crate::table::{Reader, Row};
-
-/// One session with all that belongs to it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SessionRows {
-    /// The session.
-    pub session: SessionRow,
-    /// Its utterances.
-    pub turns: Vec<TurnRow>,
-    /// Its runs of client messages.
-    pub events: Vec<EventRow>,
-    /// What it was answered; empty unless it was recorded.
-    pub replies: Vec<ReplyRow>,
-}
 
 /// A bundle, of which only the manifest and the clips' table are in memory.
 #[derive(Debug)]

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::TraceError;
-use super::bundle::open_table;
 use super::extent::Extent;
 use super::model::{ClipRow, SourceRow, TraceSource};
 use super::stream::Bundle;
+use super::tables::open_table;
 use crate::pcm::wav;
 use crate::table::Row;
 

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::TraceError;
-use super::bundle::{EVENT_ROW_GROUP_ROWS, format_notes};
 use super::check::short_hash;
 use super::manifest::TraceManifest;
+use super::model::SessionRows;
 use super::model::{ClipRow, EventRow, ReplyRow, SessionRow, TurnRow};
 use super::staging::Staging;
-use super::stream::{Bundle, SessionRows};
+use super::stream::Bundle;
+use super::tables::{EVENT_ROW_GROUP_ROWS, format_notes};
 use crate::pcm::wav;
 use crate::table::{ROW_GROUP_ROWS, Row, Writer};
 use crate::units::SampleRate;

@@ -12,8 +12,8 @@ use http::Request;
 use super::channel::Channel;
 use super::grpc::FrameReader;
 use super::keep_alive::{KeptAlive, Loss};
+use super::outcome::{Progress, Sent};
 use super::status::{GrpcStatus, INTERNAL, OK, UNAVAILABLE, UNKNOWN};
-use super::stream::{Progress, Sent};
 
 /// An open connection; clones are the same one.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 //! `channel` opens HTTP/2 connections to the addresses of an `endpoint` (`resolve`), over `tls` if need
 //! be (`certificate` is what a server shows, `pem` reads files, `unverified` trusts it whatever it is,
 //! `connect_error` says why there is none), and `keep_alive` gives them up when the peer is gone.
-//! `stream` is a session's, whatever carries it: one of `http2`, whose messages are `grpc`'s and whose
+//! `stream` is a session's, whatever carries it and whatever its `outcome`: one of `http2`, whose messages are `grpc`'s and whose
 //! end is a `status`; `sink` is a server that reads and discards.
 
 pub mod certificate;
@@ -13,6 +13,7 @@ pub mod endpoint;
 pub mod grpc;
 pub mod http2;
 pub mod keep_alive;
+pub mod outcome;
 pub mod pem;
 mod resolve;
 #[cfg(test)]

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http::Request;
 
+use super::outcome::{Progress, Sent};
 use super::status::GrpcStatus;
-use super::stream::{Progress, Sent};
 use crate::clock::manual::ManualClock;
 use crate::units::RunTime;
 

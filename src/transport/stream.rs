@@ -8,38 +8,16 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Request;
-use http::response::Parts;
 
 use super::channel::Channel;
 use super::http2;
 use super::keep_alive::KeptAlive;
+use super::outcome::{Progress, Sent};
 #[cfg(test)]
 use super::scripted;
 use super::status::GrpcStatus;
 use crate::clock::Clock;
 use crate::units::RunTime;
-
-/// What became of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
-    /// It will be written before any other.
-    Taken,
-    /// There is no room for all of it now; nothing of it was taken.
-    Blocked,
-    /// The stream has ended; whoever reads it learns why.
-    Gone,
-}
-
-/// How far a stream has been read.
-#[derive(Debug)]
-pub enum Progress {
-    /// The server's status and headers.
-    Head(Box<Parts>),
-    /// Bytes, and the messages that are complete with them.
-    Read,
-    /// The end, and how.
-    Ended(GrpcStatus),
-}
 
 /// A connection on which streams are opened; clones are the same one.
 #[derive(Clone)]

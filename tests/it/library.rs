@@ -10,8 +10,8 @@ use voicelt::audio::spec::{ChannelChoice, ConvertSpec, Normalize, SynthSpec};
 use voicelt::pcm::level::Level;
 use voicelt::pcm::synth::{Signal, render, speech_like};
 use voicelt::pcm::wav;
-use voicelt::trace::bundle::read_table;
 use voicelt::trace::model::{ClipRow, SourceRow, SpeechMethod};
+use voicelt::trace::tables::read_table;
 use voicelt::units::{NS_PER_MS, NS_PER_S, SampleRate};
 
 const RATE: SampleRate = SampleRate::PREPARED;

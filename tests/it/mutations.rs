@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use opus_pure::{Application, MAX_PACKET_BYTES, OggOpusWriter, OpusEncoder, OpusHead};
-use voicelt::trace::stream::{Bundle, SessionRows};
+use voicelt::trace::model::SessionRows;
+use voicelt::trace::stream::Bundle;
 
 use crate::support::{Desk, mutate};
 

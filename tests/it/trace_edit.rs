@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 use voicelt::trace::model::EventKind;
-use voicelt::trace::stream::{Bundle, SessionRows};
+use voicelt::trace::model::SessionRows;
+use voicelt::trace::stream::Bundle;
 
 use crate::support::{Desk, Output};
 

@@ -19,7 +19,6 @@ use super::stderr::say;
 use super::{made, stamp};
 use crate::audio::spec::ConvertSpec;
 use crate::table::Row;
-use crate::trace::bundle::read_table;
 use crate::trace::import::cast::{Fit, cast};
 use crate::trace::import::library::Library;
 use crate::trace::import::shape::Timetable;
@@ -27,6 +26,7 @@ use crate::trace::import::{Log, MapSpec};
 use crate::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
 use crate::trace::model::{ClipRow, Microphone, SourceRow, TraceSource};
 use crate::trace::stream::Bundle;
+use crate::trace::tables::read_table;
 use crate::trace::writer::{BundleWriter, ClipAudio};
 
 /// Makes the trace.

@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::transport::channel::{Endpoint, TlsOptions};
-use crate::transport::stream::{Incoming, Outgoing, Sent};
+use crate::transport::outcome::Sent;
+use crate::transport::stream::{Incoming, Outgoing};
 
 /// Bounds every wait; nothing takes this long.
 const PATIENCE: Duration = Duration::from_secs(20);

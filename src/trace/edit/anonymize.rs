@@ -7,8 +7,9 @@ use super::left::Left;
 use super::stand_in::StandIns;
 use super::{EditError, Output};
 use crate::trace::manifest::TraceManifest;
+use crate::trace::model::SessionRows;
 use crate::trace::model::{EventKind, TraceSource};
-use crate::trace::stream::{Bundle, SessionRows};
+use crate::trace::stream::Bundle;
 use crate::trace::writer::{BundleWriter, ClipAudio};
 use crate::units::grpc_code_name;
 

@@ -1,7 +1,8 @@
 //! Sessions on their way from one bundle into another: their clips with them, or shifted in time.
 
 use crate::trace::TraceError;
-use crate::trace::stream::{Bundle, SessionRows};
+use crate::trace::model::SessionRows;
+use crate::trace::stream::Bundle;
 use crate::trace::writer::{BundleWriter, ClipAudio};
 
 /// Takes sessions of one bundle into another, and of its clips those that they use.

@@ -9,7 +9,8 @@ use serde_json::json;
 use super::carry::{Carrier, shift};
 use super::filter::Condition;
 use super::{EditError, Output};
-use crate::trace::stream::{Bundle, SessionRows};
+use crate::trace::model::SessionRows;
+use crate::trace::stream::Bundle;
 use crate::trace::writer::BundleWriter;
 use crate::units::{TraceTime, duration_text};
 

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::EditError;
 use crate::trace::TraceError;
-use crate::trace::bundle::open_table;
 use crate::trace::check::short_hash;
 use crate::trace::content::ContentHash;
+use crate::trace::model::SessionRows;
 use crate::trace::model::{ClipRow, SessionRow};
-use crate::trace::stream::{Bundle, SessionRows};
+use crate::trace::stream::Bundle;
+use crate::trace::tables::open_table;
 
 /// Sessions of each kind that are named.
 const NAMED: usize = 20;

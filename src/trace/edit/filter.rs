@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::trace::extent::session_end_ns;
 use crate::trace::model::Microphone;
-use crate::trace::stream::SessionRows;
+use crate::trace::model::SessionRows;
 use crate::units::duration_ns;
 
 crate::names! {

@@ -66,7 +66,7 @@ mod tests {
         std::fs::write(from.dir.join("left-over.pcm"), [0x5b, 0x5a].repeat(100)).unwrap();
         let made = forget_in(&desk, &["call-5"]).unwrap();
         let left = sessions(&made);
-        let names = |rows: &[crate::trace::stream::SessionRows]| {
+        let names = |rows: &[crate::trace::model::SessionRows]| {
             let names = rows.iter().map(|rows| rows.session.session_id.clone());
             names.filter(|id| id != "call-5").collect::<Vec<_>>()
         };

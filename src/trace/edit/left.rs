@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::trace::stream::SessionRows;
+use crate::trace::model::SessionRows;
 
 /// What is left in the sessions of a trace that is to be anonymous.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

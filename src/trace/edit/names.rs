@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use crate::trace::TraceError;
-use crate::trace::bundle::open_table;
 use crate::trace::check::short_hash;
 use crate::trace::model::SessionRow;
 use crate::trace::stream::Bundle;
+use crate::trace::tables::open_table;
 
 /// Longest name that is given a number, so that the whole fits the format's 256 bytes.
 const MAX_STEM_BYTES: usize = 240;

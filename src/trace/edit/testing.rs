@@ -6,8 +6,9 @@ use tempfile::TempDir;
 
 use super::Output;
 use crate::trace::manifest::TraceManifest;
+use crate::trace::model::SessionRows;
 use crate::trace::sample;
-use crate::trace::stream::{Bundle, SessionRows};
+use crate::trace::stream::Bundle;
 use crate::trace::writer::{BundleWriter, ClipAudio};
 
 /// A folder for bundles.

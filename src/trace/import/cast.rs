@@ -5,7 +5,7 @@ use super::library::{Library, asked_ns, speech_ns};
 use super::log::Row;
 use super::shape::Call;
 use crate::trace::layout::{Begins, CallSpec, Utterance, lay_out};
-use crate::trace::stream::SessionRows;
+use crate::trace::model::SessionRows;
 use crate::units::NS_PER_S;
 
 /// Longest call that a trace may hold.

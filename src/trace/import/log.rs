@@ -6,10 +6,9 @@ use std::path::Path;
 use super::instant::Timestamps;
 use super::mapping::{Column, Counts, Mapping, Texts};
 use super::number::{self, Durations};
-use super::source::each_row;
+use super::source::{each_row, shortened};
 use super::{ImportError, LogSpec};
 use crate::trace::arrivals::MAX_SESSIONS;
-use crate::units::plain;
 
 /// Bad rows that are named; the rest are counted.
 pub const NAMED: usize = 10;
@@ -275,17 +274,6 @@ fn row(
         length,
         clip: texts.clip.map(Into::into),
     })
-}
-
-/// The beginning of a text that may be of any length, on one line.
-pub(super) fn shortened(text: &str) -> String {
-    const SHOWN: usize = 60;
-    let shown: String = text.chars().take(SHOWN).collect();
-    let shown = plain(&shown);
-    match text.chars().nth(SHOWN) {
-        Some(_) => format!("{shown}…"),
-        None => shown.into_owned(),
-    }
 }
 
 fn half_hash(text: &str) -> u128 {

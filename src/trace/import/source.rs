@@ -7,12 +7,12 @@ use std::path::Path;
 
 use super::ImportError;
 use super::lines::{Line, Lines, text_of, too_long};
-use super::log::shortened;
 use super::mapping::{Column, Headerless, Kind};
 use super::objects::Objects;
 use super::records::Records;
 use super::sniff::{self, Shape};
 use crate::table::TextReader;
+use crate::units::plain;
 
 /// Columns that are named where one is missing.
 const NAMED: usize = 30;
@@ -299,4 +299,15 @@ fn missing(
 fn cell_of(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty() && text != "-").then(|| text.to_owned())
+}
+
+/// The beginning of a text that may be of any length, on one line.
+pub(super) fn shortened(text: &str) -> String {
+    const SHOWN: usize = 60;
+    let shown: String = text.chars().take(SHOWN).collect();
+    let shown = plain(&shown);
+    match text.chars().nth(SHOWN) {
+        Some(_) => format!("{shown}…"),
+        None => shown.into_owned(),
+    }
 }

@@ -7,8 +7,8 @@ use super::pcm::PcmFile;
 use super::utterances::{self, Utterance};
 use crate::trace::TraceError;
 use crate::trace::check::MAX_SESSION_TURNS;
+use crate::trace::model::SessionRows;
 use crate::trace::model::{EventKind, EventRow, Microphone, ReplyRow, SessionRow, TurnRow};
-use crate::trace::stream::SessionRows;
 use crate::trace::writer::BundleWriter;
 use crate::units::Samples;
 

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use voicelt::pcm::synth::{Signal, render};
 use voicelt::pcm::wav;
-use voicelt::trace::bundle::read_table;
 use voicelt::trace::model::{ClipRow, SourceRow};
+use voicelt::trace::tables::read_table;
 use voicelt::units::SampleRate;
 
 use crate::support::Desk;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use voicelt::trace::model::SessionRows;
 use voicelt::trace::model::{EventKind, ReplyKind};
-use voicelt::trace::stream::{Bundle, SessionRows};
+use voicelt::trace::stream::Bundle;
 
 use crate::replay::replay_into;
 use crate::support::Desk;

@@ -3,9 +3,10 @@
 use std::fs;
 
 use voicelt::trace::journal::{JOURNAL_FILE, JournalKind, JournalRow, PCM_FILE};
+use voicelt::trace::model::SessionRows;
 use voicelt::trace::model::{EventKind, Microphone, ReplyKind, SpeechMethod};
 use voicelt::trace::recover::Counts;
-use voicelt::trace::stream::{Bundle, SessionRows};
+use voicelt::trace::stream::Bundle;
 use voicelt::units::{NS_PER_MS, NS_PER_S};
 
 use super::caller::{Caller, two_turns};

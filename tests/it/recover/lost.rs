@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use voicelt::trace::TraceError;
 use voicelt::trace::journal::{JOURNAL_FILE, JournalKind, JournalReader, JournalRow, PCM_FILE};
+use voicelt::trace::model::SessionRows;
 use voicelt::trace::recover::{Damage, finish};
 use voicelt::trace::staging::Staging;
-use voicelt::trace::stream::{Bundle, SessionRows};
+use voicelt::trace::stream::Bundle;
 use voicelt::units::NS_PER_S;
 
 use super::caller::{Caller, Passing};

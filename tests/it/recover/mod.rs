@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 
 use voicelt::trace::journal::{JournalWriter, Recording};
 use voicelt::trace::manifest::Provenance;
+use voicelt::trace::model::SessionRows;
 use voicelt::trace::model::{EventKind, EventRow};
 use voicelt::trace::recover::{Finished, finish};
-use voicelt::trace::stream::{Bundle, SessionRows};
+use voicelt::trace::stream::Bundle;
 use voicelt::units::NS_PER_S;
 
 use crate::support::Desk;

@@ -8,10 +8,10 @@ use voicelt::report::Summary;
 use voicelt::results::row::{ArrivalRow, MessageRow, RequestRow, Status};
 use voicelt::table::read_all;
 use voicelt::trace::manifest::TraceManifest;
+use voicelt::trace::model::SessionRows;
 use voicelt::trace::model::{
     ClipRow, EventKind, EventRow, Microphone, ReplyKind, ReplyRow, SessionRow, TurnRow,
 };
-use voicelt::trace::stream::SessionRows;
 use voicelt::trace::writer::{BundleWriter, ClipAudio};
 use voicelt::units::SampleRate;
 

@@ -21,8 +21,8 @@ use voicelt::replay::timers::{Timer, Timers};
 use voicelt::results::row::{Direction, MessageRow, RequestRow};
 use voicelt::results::sample;
 use voicelt::table::{Row, write_all};
+use voicelt::trace::model::SessionRows;
 use voicelt::trace::model::{EventKind, Microphone, SessionRow};
-use voicelt::trace::stream::SessionRows;
 use voicelt::units::RunTime;
 
 #[global_allocator]

@@ -1,0 +1,43 @@
+//! What all sessions of a gateway share.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::arrivals::ArrivalsSink;
+use super::metrics::GatewayGauges;
+use super::spec::GatewaySpec;
+use super::speech::Speech;
+use super::tally::Tally;
+use crate::units::SampleRate;
+
+/// What all sessions share.
+pub(super) struct Shared {
+    pub(super) spec: GatewaySpec,
+    /// Places in the pipeline; an answer without one waits in line.
+    pub(super) slots: Semaphore,
+    pub(super) speech: Speech,
+    pub(super) tally: Tally,
+    pub(super) gauges: Arc<GatewayGauges>,
+    pub(super) arrivals: Option<ArrivalsSink>,
+    /// Cuts off every session.
+    pub(super) stop: CancellationToken,
+}
+
+impl Shared {
+    pub(super) fn new(spec: GatewaySpec, arrivals: Option<ArrivalsSink>) -> Shared {
+        let speech = Speech::default();
+        // The usual rate's takes are made before the first caller could wait for them.
+        speech.at(SampleRate::PREPARED);
+        Shared {
+            slots: Semaphore::new(spec.slots.min(Semaphore::MAX_PERMITS)),
+            spec,
+            speech,
+            tally: Tally::default(),
+            gauges: Arc::default(),
+            arrivals,
+            stop: CancellationToken::new(),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What became of a frame that was to be sent, and how far a stream has been read.
+
+use http::response::Parts;
+
+use super::status::GrpcStatus;
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It will be written before any other.
+    Taken,
+    /// There is no room for all of it now; nothing of it was taken.
+    Blocked,
+    /// The stream has ended; whoever reads it learns why.
+    Gone,
+}
+
+/// How far a stream has been read.
+#[derive(Debug)]
+pub enum Progress {
+    /// The server's status and headers.
+    Head(Box<Parts>),
+    /// Bytes, and the messages that are complete with them.
+    Read,
+    /// The end, and how.
+    Ended(GrpcStatus),
+}
