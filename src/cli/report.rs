@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use serde_json::Value;
-
 use super::exit::BadInput;
 use super::outputs::{OutputArgs, Told};
 use crate::report::require::Requirement;
@@ -61,17 +59,13 @@ fn read(run: &Path, asked: &[Requirement], wer: WerAsked) -> Result<Told, BadInp
 
 /// Whether a run is not held to its verdict, as when it was made.
 fn may_be_invalid(run: &RunDir) -> bool {
-    is_set(run, "allow_invalid") || shares_our_processor(run)
+    run.manifest().spec.allow_invalid.is_set() || shares_our_processor(run)
 }
 
 /// Whether an invalid verdict of a run was to be expected, and nobody asked for a strict one.
 pub(super) fn shares_our_processor(run: &RunDir) -> bool {
-    let target = run.manifest().spec.get("target").and_then(Value::as_str);
-    target == Some(EMBEDDED) && !is_set(run, "strict_verdict")
-}
-
-fn is_set(run: &RunDir, setting: &str) -> bool {
-    run.manifest().spec.get(setting).and_then(Value::as_bool) == Some(true)
+    let spec = &run.manifest().spec;
+    spec.target.get().is_some_and(|target| target == EMBEDDED) && !spec.strict_verdict.is_set()
 }
 
 #[cfg(test)]
@@ -143,15 +137,15 @@ mod tests {
             (serde_json::json!({ "allow_invalid": true }), Outcome::Ok),
         ];
         for (spec, outcome) in table {
-            run.spec = spec;
-            assert_eq!(read_back(&run, &[]).outcome(), outcome, "{}", run.spec);
+            run.spec = spec.clone().into();
+            assert_eq!(read_back(&run, &[]).outcome(), outcome, "{spec}");
         }
     }
 
     #[test]
     fn what_was_required_of_a_run_is_still_required_and_more_can_be() {
         let mut run = manifest();
-        run.spec["require"] = serde_json::json!(["response.p50 < 100ms", "errors < 1%"]);
+        run.spec.require = vec!["response.p50 < 100ms".into(), "errors < 1%".into()].into();
         let shown = |told: &Told| -> Vec<String> {
             let judged = told.document.ours.requirements.iter();
             judged.map(|judged| judged.requirement.clone()).collect()
@@ -163,7 +157,7 @@ mod tests {
         assert_eq!(shown(&told), ["errors < 1%", "response.p50 < 1s"]);
         assert_eq!(told.outcome(), Outcome::Ok);
 
-        run.spec["require"] = serde_json::json!(["ttfb.p50 < 1s"]);
+        run.spec.require = vec!["ttfb.p50 < 1s".into()].into();
         let error = read(run_on_disk(&run).path(), &[], WerAsked::default()).unwrap_err();
         let said = error.to_string();
         assert!(

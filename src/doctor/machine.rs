@@ -11,9 +11,9 @@ use crate::clock::monotonic_ns;
 use crate::replay::ReplaySpec;
 use crate::replay::calibrate::calibrate;
 use crate::replay::limits::{OpenFiles, raise_open_files};
-use crate::replay::pacer::PacerKind;
 use crate::replay::process::{machine_ticks, stolen_percent};
 use crate::results::manifest::Calibration;
+use crate::results::settings::PacerKind;
 use crate::units::NS_PER_S;
 
 /// Readings of the clock that are timed.

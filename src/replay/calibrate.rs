@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::pacer::{Pacer, PacerKind};
+use super::pacer::Pacer;
 use super::scheduling;
 use crate::clock::{Clock, RunClock, epoch_now, thread_cpu_ns};
 use crate::dialect::Dialect;
 use crate::results::manifest::Calibration;
+use crate::results::settings::PacerKind;
 use crate::transport::channel::{Connector, Endpoint, TlsOptions};
 use crate::transport::grpc;
 use crate::transport::outcome::Sent;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
+use crate::results::settings::Balance;
 use crate::transport::channel::{Channel, ConnectError, Connector, Endpoint};
 use crate::transport::stream::Connection;
 
@@ -23,18 +24,6 @@ pub(super) const BATCH: u32 = 32;
 /// How often a session that waits for a place looks whether the server has raised its limit, or
 /// the connection was lost; places that become free are told at once.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-crate::names! {
-    /// Which of the addresses that the gateway's name has a connection goes to.
-    #[derive(Default)]
-    pub enum Balance {
-        /// Each address in turn; when it does not answer, the next.
-        #[default]
-        RoundRobin = "round-robin",
-        /// The first address that answers.
-        First = "first",
-    }
-}
 
 /// How connections are opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

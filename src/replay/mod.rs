@@ -51,7 +51,6 @@ mod users;
 pub mod verdict;
 mod worker;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -66,6 +65,7 @@ use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{AddressChange, RunManifest, TraceRef, Verdict};
 use crate::results::row::RequestRow;
+use crate::results::settings::Granted;
 use crate::results::writer::RunWriter;
 use crate::trace::TraceError;
 use crate::trace::stream::Bundle;
@@ -80,7 +80,6 @@ use plan::Plan;
 use progress::{End, RunFacts};
 use request_producer::{ClosedLoopSpec, RequestProducer};
 use result_sink::{Books, MOST_WAITING};
-use scheduling::Granted;
 use shared::Account;
 use starts::Starts;
 use verdict::Totals;
@@ -451,11 +450,4 @@ fn runtime() -> Result<tokio::runtime::Runtime, ReplayError> {
 pub fn lead_ns(connections: u32, connect_ns: i64) -> i64 {
     let batches = i64::from(connections.div_ceil(connections::BATCH));
     NS_PER_S / 5 + i64::from(connections) * NS_PER_MS * 2 + batches * connect_ns
-}
-
-/// `k: v` headers as they may be shown: values of secrets are hidden.
-#[must_use]
-pub fn redacted(headers: &[(String, String)]) -> BTreeMap<String, String> {
-    let hidden = |(name, _): &(String, String)| (name.clone(), "(hidden)".to_owned());
-    headers.iter().map(hidden).collect()
 }

@@ -10,27 +10,8 @@ mod thread;
 use std::io;
 
 use crate::clock::{Clock, RunClock};
+use crate::results::settings::PacerKind;
 use crate::units::RunTime;
-
-crate::names! {
-    /// Who wakes a worker.
-    pub enum PacerKind {
-        /// A timerfd of the Linux kernel: within microseconds.
-        Timerfd = "timerfd",
-        /// A thread that sleeps on a condition variable: any system.
-        Portable = "portable",
-    }
-}
-
-impl Default for PacerKind {
-    /// The kernel's timer where there is one.
-    fn default() -> PacerKind {
-        match cfg!(target_os = "linux") {
-            true => PacerKind::Timerfd,
-            false => PacerKind::Portable,
-        }
-    }
-}
 
 /// Turns without work after which a test's clock moves on.
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::results::row::Phase;
+use crate::results::settings::Setting;
 use crate::units::RunTime;
 
 /// The parts of a run one after the other; after the last of them calls drain.
@@ -40,9 +41,9 @@ impl Phases {
 
     /// The parts as the settings show them: name and end, since the run's epoch.
     #[must_use]
-    pub fn shown(&self) -> serde_json::Value {
-        let part = |(end, phase): &(RunTime, Phase)| serde_json::json!([phase.name(), end.0]);
-        self.0.iter().map(part).collect()
+    pub fn shown(&self) -> Vec<(Setting<Phase>, i64)> {
+        let parts = self.0.iter();
+        parts.map(|(end, phase)| ((*phase).into(), end.0)).collect()
     }
 }
 

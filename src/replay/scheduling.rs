@@ -4,16 +4,7 @@
 //! thread less punctual, which the calibration and the verdict show. Threads are not pinned: on a
 //! machine that is not ours alone, the scheduler knows better which core is free.
 
-/// What the system granted; `None` or empty where it does not tell.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Granted {
-    /// How late the kernel may make a wake-up in order to bundle it with others.
-    pub timer_slack_ns: Option<u64>,
-    /// The thread's niceness; negative goes before others.
-    pub nice: Option<i32>,
-    /// Processors that the thread may run on.
-    pub cpus: Vec<u32>,
-}
+use crate::results::settings::Granted;
 
 /// Asks for the least timer slack and the highest priority that this thread may have.
 #[cfg(target_os = "linux")]

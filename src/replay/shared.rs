@@ -13,11 +13,11 @@ use super::connections::Connections;
 use super::effect::Effect;
 use super::entry::Entry;
 use super::progress::RunFacts;
-use super::scheduling::Granted;
 use super::spec::ReplaySpec;
 use super::timers::Timers;
 use crate::clock::RunClock;
 use crate::live::gauges::Gauges;
+use crate::results::settings::Granted;
 use crate::units::RunTime;
 
 /// What a worker tells at its end.

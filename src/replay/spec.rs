@@ -1,9 +1,11 @@
 //! How a replay is set.
 
+use std::collections::BTreeMap;
+
 use super::connections::Opening;
-use super::pacer::PacerKind;
 use super::phases::Phases;
 use crate::dialect::Dialect;
+use crate::results::settings::{PacerKind, Settings};
 use crate::units::{NS_PER_MS, NS_PER_S};
 
 /// When the utterances of a session start after its first.
@@ -72,6 +74,38 @@ pub struct ReplaySpec {
     pub messages: bool,
     /// The parts of the run.
     pub phases: Phases,
+}
+
+impl ReplaySpec {
+    /// The settings of a run: these, and `others`. What may be secret is hidden.
+    #[must_use]
+    pub fn shown(&self, others: Settings) -> Settings {
+        let hidden = |(name, _): &(String, String)| (name.clone(), "(hidden)".to_owned());
+        let headers: BTreeMap<String, String> = self.headers.iter().map(hidden).collect();
+        let resolve_every_ns = self.opening.resolve_every.as_nanos();
+        Settings {
+            workers: (self.workers as u64).into(),
+            connections: u64::from(self.connections).into(),
+            balance: self.opening.balance.into(),
+            cold_connections: self.opening.cold.into(),
+            resolve_every_ns: i64::try_from(resolve_every_ns).unwrap_or(i64::MAX).into(),
+            pacer: self.pacer.into(),
+            spin_ns: self.spin_ns.into(),
+            coalesce_ns: self.coalesce_ns.into(),
+            clip_memory_bytes: (self.clip_memory_bytes as u64).into(),
+            reactive: self.turn_timing.is_reactive().into(),
+            barge_in_ns: self.turn_timing.barge_in_ns().into(),
+            timeout_ns: self.timeout_ns.into(),
+            playout_buffer_ns: self.playout_buffer_ns.into(),
+            headers: headers.into(),
+            replica_header: self.replica_header.clone().into(),
+            keep_session_ids: self.keep_session_ids.into(),
+            text: self.keep_text.into(),
+            messages: self.messages.into(),
+            phases: self.phases.shown().into(),
+            ..others
+        }
+    }
 }
 
 /// Threads that send, of a machine with so many cores, unless it is said otherwise: the other half

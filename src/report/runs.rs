@@ -116,10 +116,6 @@ impl RunRow {
     /// What `run.json` says of a run.
     fn without_figures(manifest: &RunManifest) -> RunRow {
         let closed_loop = manifest.closed_loop.as_ref();
-        let target = manifest
-            .spec
-            .get("target")
-            .and_then(serde_json::Value::as_str);
         let verdict = manifest
             .verdict
             .as_ref()
@@ -133,7 +129,7 @@ impl RunRow {
             run_id: manifest.run_id.clone(),
             started_at: manifest.started_at.clone(),
             exit_reason: manifest.exit_reason.name().to_owned(),
-            target: target.map(str::to_owned),
+            target: manifest.spec.target.get().cloned(),
             trace: manifest.trace.name.clone(),
             scenario: closed_loop.and_then(|of| of.scenario.clone()),
             users: closed_loop.map(|of| of.users),

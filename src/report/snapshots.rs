@@ -418,7 +418,7 @@ fn a_run_with_warm_up_drain_and_callers_who_speak_into_answers() {
         .collect();
     let summarise = |reactive: bool| {
         let mut run = plan_of(400);
-        run.spec["reactive"] = reactive.into();
+        run.spec.reactive = reactive.into();
         render(&Summary::of(&run, &rows, &timeline(40), None), false)
     };
     let text = summarise(false);

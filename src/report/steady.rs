@@ -47,16 +47,13 @@ impl Windows {
     /// The stretches that the settings of `run` name: `phases` are names and ends, in order.
     #[must_use]
     pub fn of(run: &RunManifest) -> Windows {
-        let phases = run.spec.get("phases").cloned();
-        let phases = phases.and_then(|phases| serde_json::from_value(phases).ok());
-        let phases: Vec<(String, i64)> = phases.unwrap_or_default();
         let mut from = 0;
         let mut windows = Vec::new();
-        for (name, to) in phases {
-            if name == Phase::Steady.name() {
-                windows.push([from, to]);
+        for (phase, to) in run.spec.phases.get().into_iter().flatten() {
+            if phase.get() == Some(&Phase::Steady) {
+                windows.push([from, *to]);
             }
-            from = to;
+            from = *to;
         }
         Windows(windows)
     }
@@ -129,12 +126,16 @@ mod tests {
     use super::*;
     use crate::results::row::Status;
     use crate::results::sample::{manifest, row, unanswered};
-    use serde_json::json;
+    use crate::results::settings::Setting;
 
     #[test]
     fn outcomes_go_by_the_phase_and_rates_by_the_window() {
         let mut run = manifest();
-        run.spec["phases"] = json!([["warmup", 2_000_000_000], ["steady", 60_000_000_000_i64]]);
+        run.spec.phases = vec![
+            (Phase::Warmup.into(), 2_000_000_000),
+            (Phase::Steady.into(), 60_000_000_000),
+        ]
+        .into();
         // They end 1.62 s after their start, ten a second.
         let mut rows: Vec<RequestRow> = (0..100).map(row).collect();
         rows[0].phase = Phase::Warmup;
@@ -173,12 +174,13 @@ mod tests {
     #[test]
     fn stages_of_users_have_a_stretch_each_and_the_time_before_the_first_request_does_not_count() {
         let mut run = manifest();
-        run.spec["phases"] = json!([
-            ["steady", 10],
-            ["ramp_up", 20],
-            ["steady", 50],
-            ["ramp_down", 60]
-        ]);
+        run.spec.phases = vec![
+            (Phase::Steady.into(), 10),
+            (Setting::Other("of a later version".into()), 20),
+            (Phase::Steady.into(), 50),
+            (Phase::RampDown.into(), 60),
+        ]
+        .into();
         let windows = Windows::of(&run);
         assert_eq!(windows, Windows(vec![[0, 10], [20, 50]]));
         let within = [0, 9, 10, 19, 20, 49, 50].map(|at| windows.contain(at));

@@ -311,21 +311,19 @@ fn kept_lag(run: &RunManifest) -> Option<LagSummary> {
 }
 
 fn run_facts(run: &RunManifest, last_ns: i64) -> RunFacts {
-    let target = run.spec.get("target").and_then(serde_json::Value::as_str);
-    let is_set = |setting| run.spec.get(setting).and_then(serde_json::Value::as_bool) == Some(true);
     RunFacts {
         run_id: run.run_id.clone(),
         name: run.name.clone(),
         trace: run.trace.name.clone(),
         trace_blake3: run.trace.content_blake3.clone(),
-        target: target.map(str::to_owned),
+        target: run.spec.target.get().cloned(),
         exit_reason: run.exit_reason,
         started_at: run.started_at.clone(),
         elapsed_ns: last_ns,
         labels: run.labels.clone(),
         closed_loop: run.closed_loop.clone(),
-        reactive: is_set("reactive"),
-        allow_invalid: is_set("allow_invalid"),
+        reactive: run.spec.reactive.is_set(),
+        allow_invalid: run.spec.allow_invalid.is_set(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rand::RngExt;
 
+use super::settings::{self, Settings};
 use crate::units::{Epoch, NS_PER_S};
 
 /// The version of the run directory's format; a reader refuses a newer major version.
@@ -223,7 +224,8 @@ pub struct RunManifest {
     #[serde(default)]
     pub ended_ns: Option<i64>,
     /// The resolved settings, secrets redacted.
-    pub spec: serde_json::Value,
+    #[serde(default, deserialize_with = "settings::read")]
+    pub spec: Settings,
     /// The machine that made the load.
     pub host: Host,
     /// The process that makes it; null where the system does not tell.
@@ -276,7 +278,7 @@ impl RunManifest {
                 .to_string(),
             finished_at: None,
             ended_ns: None,
-            spec: serde_json::Value::Null,
+            spec: Settings::default(),
             host: Host::default(),
             process: None,
             labels: BTreeMap::new(),
@@ -297,10 +299,9 @@ impl RunManifest {
     /// keep the trace's.
     #[must_use]
     pub fn wire_session_id(&self, session_id: &str, copy: u32) -> String {
-        let kept = self.spec.get("keep_session_ids");
-        match kept.and_then(serde_json::Value::as_bool) {
-            Some(true) => session_id.to_owned(),
-            _ => wire_session_id(&self.run_id, session_id, copy),
+        match self.spec.keep_session_ids.is_set() {
+            true => session_id.to_owned(),
+            false => wire_session_id(&self.run_id, session_id, copy),
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod reader;
 pub mod row;
 #[doc(hidden)]
 pub mod sample;
+pub mod settings;
 pub mod standing;
 pub mod tables;
 mod unfinished;

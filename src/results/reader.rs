@@ -11,7 +11,6 @@ use super::ResultsError;
 use super::manifest::{RUN_FORMAT, RunManifest};
 use super::row::{MessageRow, RequestRow, ServerRow, SessionRow, TimelineRow};
 use super::standing::standing;
-use super::tables::has_messages;
 use super::unfinished::{Ends, Unfinished, finished, load, parts, stream};
 use crate::table::{Row, read_all};
 
@@ -92,7 +91,7 @@ impl RunDir {
         };
         match files.is_empty() {
             false => Ok(files),
-            true if has_messages(&self.manifest) => Err(ResultsError::MissingTable {
+            true if self.manifest.spec.messages.is_set() => Err(ResultsError::MissingTable {
                 path: finished.display().to_string(),
             }),
             true => Err(ResultsError::NoMessages {

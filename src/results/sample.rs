@@ -3,6 +3,7 @@
 use super::manifest::{ExitReason, Host, Planned, RUN_FORMAT, RunManifest, TraceRef};
 use super::manifest::{Verdict, VerdictLevel};
 use super::row::{Phase, RequestRow, SessionEnd, SessionRow, Status, TimelineRow};
+use super::settings::Settings;
 use crate::table::UtcInstant;
 use crate::units::{Epoch, NS_PER_MS, NS_PER_S};
 
@@ -21,7 +22,10 @@ pub fn manifest() -> RunManifest {
         started_at: "2026-09-21T14:13:20Z".to_owned(),
         finished_at: Some("2026-09-21T14:15:02Z".to_owned()),
         ended_ns: None,
-        spec: serde_json::json!({ "target": "http://gateway:50051" }),
+        spec: Settings {
+            target: "http://gateway:50051".into(),
+            ..Settings::default()
+        },
         host: Host::default(),
         labels: [("build".to_owned(), "abc".to_owned())].into(),
         trace: TraceRef {

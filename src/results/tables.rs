@@ -100,19 +100,13 @@ fn required(manifest: &RunManifest) -> Vec<String> {
     }
     // Also of runs of before, which do not list their tables.
     let mut also = vec![RequestRow::TABLE, TimelineRow::TABLE];
-    if has_messages(manifest) {
+    if manifest.spec.messages.is_set() {
         also.push(MessageRow::TABLE);
     }
     tables.extend(also.into_iter().map(str::to_owned));
     tables.sort();
     tables.dedup();
     tables
-}
-
-/// Whether the run was made with a row for each message.
-pub(super) fn has_messages(manifest: &RunManifest) -> bool {
-    let messages = manifest.spec.get("messages");
-    messages.and_then(serde_json::Value::as_bool) == Some(true)
 }
 
 /// Whether the file of a table has an end, and columns that fit.
@@ -148,7 +142,7 @@ mod tests {
         let mut run = manifest();
         run.exit_reason = exit_reason;
         run.tables = tables_in(dir.path()).unwrap();
-        run.spec = serde_json::json!({ "messages": messages });
+        run.spec.messages = messages.into();
         let text = serde_json::to_string(&run).unwrap();
         std::fs::write(dir.path().join("run.json"), text).unwrap();
         let run = RunDir::open(dir.path()).unwrap();
@@ -185,7 +179,7 @@ mod tests {
         let mut before = run.manifest().clone();
         before.tables.clear();
         assert_eq!(required(&before), ["requests", "timeline"]);
-        before.spec["messages"] = true.into();
+        before.spec.messages = true.into();
         assert_eq!(required(&before), ["messages", "requests", "timeline"]);
         before.exit_reason = ExitReason::Killed;
         assert_eq!(required(&before), Vec::<String>::new());

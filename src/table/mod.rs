@@ -262,8 +262,11 @@ macro_rules! names {
         $vis:vis enum $name:ident { $( $(#[$doc:meta])+ $variant:ident = $text:literal ),+ $(,)? }
     ) => {
         $(#[$about])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        $vis enum $name { $( $(#[$doc])+ $variant, )+ }
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
+            ::serde::Serialize, ::serde::Deserialize,
+        )]
+        $vis enum $name { $( $(#[$doc])+ #[serde(rename = $text)] $variant, )+ }
 
         impl $name {
             /// Every value, in order.

@@ -121,7 +121,7 @@ fn runs_that_do_not_go_together_are_refused() {
     put(&desk, "late", 0, invalid);
     put(&desk, "embedded", 0, |run| {
         invalid(run);
-        run.spec["target"] = "embedded".into();
+        run.spec.target = "embedded".into();
     });
     put(&desk, "users", 0, users("realtime"));
     put(&desk, "fast", 0, users("original"));

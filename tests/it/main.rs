@@ -27,6 +27,7 @@ mod record;
 mod recover;
 mod replay;
 mod runs;
+mod settings;
 mod speech_foreign;
 mod support;
 mod trace_edit;

@@ -9,10 +9,9 @@ use crate::cli::outputs::OutputArgs;
 use crate::cli::prometheus::PrometheusArgs;
 use crate::cli::settings::names;
 use crate::cli::size::SizeArg;
-use crate::replay::connections::Balance;
 use crate::replay::default_workers;
-use crate::replay::pacer::PacerKind;
 use crate::report::require::Requirement;
+use crate::results::settings::{Balance, PacerKind};
 
 /// The arguments that `replay` and `run` share.
 #[derive(Debug, Clone, clap::Args)]

@@ -14,8 +14,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use super::exit::{BadInput, Outcome, Unreachable};
 use super::outputs::Told;
 use super::stamp;
@@ -27,17 +25,15 @@ use crate::replay::calibrate::calibrate;
 use crate::replay::connections::Opening;
 use crate::replay::limits::raise_open_files;
 use crate::replay::phases::Phases;
-use crate::replay::{
-    Replay, ReplayError, ReplaySpec, Stop, Traffic, TurnTiming, redacted, trace_ref,
-};
+use crate::replay::{Replay, ReplayError, ReplaySpec, Stop, Traffic, TurnTiming, trace_ref};
 use crate::report::Summary;
-use crate::report::machine::document::{REQUIRE, WER};
 use crate::report::require::Metric;
 use crate::report::wer::Wer;
 use crate::results::ResultsError;
 use crate::results::manifest::{
     Campaign, ClosedLoop, ExitReason, Planned, RunManifest, VerdictLevel,
 };
+use crate::results::settings::{Setting, Settings};
 use crate::results::standing::this_process;
 use crate::results::tables::tables_in;
 use crate::results::writer::{RunWriter, write_manifest};
@@ -74,7 +70,7 @@ pub(crate) struct Job {
     /// How the engine is set.
     pub(crate) spec: ReplaySpec,
     /// The settings that the command adds to those of the engine in `run.json`.
-    pub(crate) settings: Value,
+    pub(crate) settings: Settings,
     /// What the plan asks for; nothing where users decide as they go.
     pub(crate) planned: Planned,
     /// What the users do.
@@ -199,43 +195,25 @@ impl LoadArgs {
         self.outputs.wer || required.any(|requirement| requirement.metric == Metric::Wer)
     }
 
-    /// The settings as `run.json` shows them: resolved, secrets hidden, and `settings` beside them.
-    fn shown(&self, spec: &ReplaySpec, settings: &Value) -> Value {
-        let mut shown = json!({
-            "target": self.to.target,
-            "timeout_ns": spec.timeout_ns,
-            "reactive": spec.turn_timing.is_reactive(),
-            "barge_in_ns": spec.turn_timing.barge_in_ns(),
-            "phases": spec.phases.shown(),
-            "workers": spec.workers,
-            "pacer": spec.pacer.name(),
-            "spin_ns": spec.spin_ns,
-            "coalesce_ns": spec.coalesce_ns,
-            "clip_memory_bytes": spec.clip_memory_bytes,
-            "balance": spec.opening.balance.name(),
-            "cold_connections": spec.opening.cold,
-            "connections": spec.connections,
-            "playout_buffer_ns": spec.playout_buffer_ns,
-            "headers": redacted(&spec.headers),
-            "replica_header": spec.replica_header,
-            "keep_session_ids": spec.keep_session_ids,
-            "text": spec.keep_text,
-            "messages": spec.messages,
-            "ca": self.to.tls.ca,
-            "cert": self.to.tls.cert,
-            "server_name": self.to.tls.server_name,
-            "insecure_skip_verify": self.to.tls.insecure_skip_verify,
-            "resolve_every_ns": self.resolve_every.ns,
-            "force": self.force,
-            "allow_invalid": self.allow_invalid,
-            "strict_verdict": self.strict_verdict,
-            WER: self.compares_words(),
-            REQUIRE: self.outputs.require.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        });
-        if let (Some(shown), Some(settings)) = (shown.as_object_mut(), settings.as_object()) {
-            shown.extend(settings.clone());
+    /// The settings of a run: these, and `others`.
+    fn shown(&self, others: Settings) -> Settings {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let tls = &self.to.tls;
+        let required = self.outputs.require.iter();
+        let required: Vec<Setting<String>> = required.map(|one| one.to_string().into()).collect();
+        Settings {
+            target: self.to.target.clone().into(),
+            ca: path(&tls.ca).into(),
+            cert: path(&tls.cert).into(),
+            server_name: tls.server_name.clone().into(),
+            insecure_skip_verify: tls.insecure_skip_verify.into(),
+            force: self.force.into(),
+            allow_invalid: self.allow_invalid.into(),
+            strict_verdict: self.strict_verdict.into(),
+            wer: self.compares_words().into(),
+            require: required.into(),
+            ..others
         }
-        shown
     }
 }
 
@@ -252,7 +230,7 @@ pub(crate) fn conduct(
     watch: &Watch,
 ) -> anyhow::Result<Finished> {
     let may_be_invalid = args.allow_invalid || (target.is_embedded() && !args.strict_verdict);
-    let shown = args.shown(&job.spec, &job.settings);
+    let shown = job.spec.shown(args.shown(job.settings));
     let (messages, keep_text) = (job.spec.messages, job.spec.keep_text);
     let phases = job.spec.phases.clone();
     let bundle = job.bundle.clone();
@@ -308,9 +286,9 @@ pub(crate) fn conduct(
     };
     manifest.ended_ns = Some(outcome.ended_ns);
     outcome.writer.merge()?;
-    manifest.spec["scheduling"] = serde_json::to_value(&outcome.scheduling)?;
+    manifest.spec.scheduling = outcome.scheduling.into();
+    manifest.spec.stream_limit = outcome.stream_limit.map(|limit| limit as u64).into();
     manifest.address_changes = outcome.address_changes;
-    manifest.spec["stream_limit"] = serde_json::to_value(outcome.stream_limit)?;
     let interrupted = signals.outcome();
     manifest.exit_reason = match interrupted {
         Some(_) => ExitReason::Interrupted,

@@ -117,8 +117,7 @@ fn info(manifest: &RunManifest) -> RunInfo {
 }
 
 fn sheet(manifest: &RunManifest, phases: &Phases) -> Sheet {
-    let target = manifest.spec.get("target");
-    let target = target.and_then(serde_json::Value::as_str);
+    let target = manifest.spec.target.get().map_or("", String::as_str);
     let phases: Vec<Phase> = phases
         .parts()
         .iter()
@@ -129,7 +128,7 @@ fn sheet(manifest: &RunManifest, phases: &Phases) -> Sheet {
         .collect();
     let last = phases.last().map_or(RunTime(0), |phase| phase.ends);
     Sheet {
-        title: format!("{} → {}", manifest.name, target.unwrap_or_default()),
+        title: format!("{} → {target}", manifest.name),
         sessions: Some(manifest.planned.sessions).filter(|sessions| *sessions > 0),
         users: manifest.closed_loop.as_ref().map(|of| of.users),
         phases,

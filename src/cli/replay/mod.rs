@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
@@ -20,6 +19,7 @@ use crate::campaign::curve::in_unit;
 use crate::replay::Traffic;
 use crate::replay::phases::Phases;
 use crate::replay::plan_extent::{SketchError, plan, plan_extent};
+use crate::results::settings::{Command, Settings};
 use crate::trace::extent::Extent;
 use crate::trace::stream::Bundle;
 use crate::units::{Human, RunTime, counted};
@@ -190,17 +190,18 @@ impl Args {
     }
 
     /// The settings as `run.json` shows them, besides those of any load.
-    fn shown(&self) -> serde_json::Value {
-        json!({
-            "command": "replay",
-            "window_ns": self.window,
-            "limit": self.limit,
-            "speed": self.speed,
-            "scale": self.scale,
-            "loop": self.looped,
-            "until_ns": self.until.map(|until| until.ns),
-            "seed": self.seed,
-            "warmup_ns": self.warmup.ns,
-        })
+    fn shown(&self) -> Settings {
+        Settings {
+            command: Command::Replay.into(),
+            window_ns: self.window.into(),
+            limit: self.limit.into(),
+            speed: self.speed.into(),
+            scale: self.scale.into(),
+            looped: self.looped.into(),
+            until_ns: self.until.map(|until| until.ns).into(),
+            seed: self.seed.into(),
+            warmup_ns: self.warmup.ns.into(),
+            ..Settings::default()
+        }
     }
 }

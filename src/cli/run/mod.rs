@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use rand::RngExt;
-use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
@@ -28,6 +27,7 @@ use crate::replay::request_producer::ClosedLoopSpec;
 use crate::replay::requests::RequestSpec;
 use crate::replay::{Traffic, TurnTiming};
 use crate::results::manifest::{Campaign, ClosedLoop, Planned};
+use crate::results::settings::{Command, Settings};
 use crate::trace::extent::Extent;
 use crate::units::{Human, NS_PER_S, RunTime, SampleRate, counted};
 pub use args::Args;
@@ -319,7 +319,7 @@ impl Loop<'_> {
     }
 
     /// The settings as `run.json` shows them, besides those of any load.
-    fn settings(&self) -> serde_json::Value {
+    fn settings(&self) -> Settings {
         let call = &self.resolved.call;
         // The same for all clips, unless their rates differ.
         let clips = self.speech.bundle.clips.iter();
@@ -327,18 +327,19 @@ impl Loop<'_> {
         let chunks = rates.map(|rate| call.pace.chunks(call.chunk_ns, rate));
         let chunks: BTreeSet<(u64, i64)> = chunks.collect();
         let chunk = chunks.first().filter(|_| chunks.len() == 1);
-        json!({
-            "command": "run",
-            "scenario": self.name(),
-            "pick": self.resolved.pick.name(),
-            "pace": call.pace.to_string(),
-            "chunk_ns": call.chunk_ns,
-            "chunk_bytes": chunk.map(|(samples, _)| samples * 2),
-            "chunk_interval_ns": chunk.map(|(_, interval_ns)| interval_ns),
-            "language_code": call.language_code,
-            "seed": self.resolved.seed,
-            "audio": self.speech.named,
-        })
+        Settings {
+            command: Command::Run.into(),
+            scenario: self.name().map(str::to_owned).into(),
+            pick: self.resolved.pick.name().into(),
+            pace: call.pace.to_string().into(),
+            chunk_ns: call.chunk_ns.into(),
+            chunk_bytes: chunk.map(|(samples, _)| samples * 2).into(),
+            chunk_interval_ns: chunk.map(|(_, interval_ns)| *interval_ns).into(),
+            language_code: call.language_code.clone().into(),
+            seed: self.resolved.seed.into(),
+            audio: self.speech.named.display().to_string().into(),
+            ..Settings::default()
+        }
     }
 
     /// What the users will do, in part of a line.

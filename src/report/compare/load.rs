@@ -92,13 +92,8 @@ pub(super) fn check(base: &Input, run: &Input) -> LoadCheck {
 }
 
 fn callers(run: &RunManifest) -> String {
-    let is_set = |name| run.spec.get(name).and_then(serde_json::Value::as_bool) == Some(true);
-    let barge_in = run
-        .spec
-        .get("barge_in_ns")
-        .and_then(serde_json::Value::as_i64);
-    match (is_set("reactive"), barge_in) {
-        (_, Some(ns)) => format!("speak into answers after {}", Human(ns)),
+    match (run.spec.reactive.is_set(), run.spec.barge_in_ns.get()) {
+        (_, Some(ns)) => format!("speak into answers after {}", Human(*ns)),
         (true, None) => "wait for answers".to_owned(),
         (false, None) => "keep to the trace".to_owned(),
     }

@@ -60,7 +60,7 @@ fn users(name: &str, pace: &str) -> RunManifest {
                 hold_ns: 300 * NS_PER_S,
             }],
         }),
-        spec: serde_json::json!({ "phases": [["steady", 102 * NS_PER_S]] }),
+        spec: serde_json::json!({ "phases": [["steady", 102 * NS_PER_S]] }).into(),
         ..named(name)
     }
 }

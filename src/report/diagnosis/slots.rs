@@ -81,9 +81,8 @@ impl Waits {
     }
 
     fn waits(&self, load: &Load<'_>, case: Case<'_>) -> Option<String> {
-        let setting = |name| case.run.spec.get(name).and_then(serde_json::Value::as_u64);
-        let limit = setting("stream_limit")?;
-        let connections = setting("connections")?;
+        let limit = *case.run.spec.stream_limit.get()?;
+        let connections = *case.run.spec.connections.get()?;
         let room = limit.saturating_mul(connections);
         let (first_ns, last_ns) = self.span_ns?;
         let open = u64::from(load.most(first_ns, last_ns)?);
@@ -137,9 +136,8 @@ fn refusals(failures: &Failures, load: &Load<'_>, case: Case<'_>) -> Option<Stri
     if let Some(open) = load.most(first_ns, first_ns) {
         text += &format!(", when {} were open", counted(open.into(), "session"));
     }
-    let connections = case.run.spec.get("connections");
-    if let Some(connections) = connections.and_then(serde_json::Value::as_u64) {
-        text += &format!(" on {}", counted(connections, "connection"));
+    if let Some(connections) = case.run.spec.connections.get() {
+        text += &format!(" on {}", counted(*connections, "connection"));
     }
     Some(text + ".")
 }

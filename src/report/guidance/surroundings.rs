@@ -48,12 +48,11 @@ impl Surroundings {
     pub fn of(run: &RunDir) -> Surroundings {
         let manifest = run.manifest();
         let clips = run.clips().unwrap_or_default();
+        let target = &manifest.spec.target;
         let others = run.neighbours();
         let others: Vec<&RunDir> = others
             .iter()
-            .filter(|other| {
-                target(manifest).is_some() && target(other.manifest()) == target(manifest)
-            })
+            .filter(|other| target.get().is_some() && other.manifest().spec.target == *target)
             .collect();
         let baseline = others.iter().find(|other| {
             let is_whole = other.manifest().exit_reason == ExitReason::Finished;
@@ -72,10 +71,6 @@ impl Surroundings {
             clips,
         }
     }
-}
-
-fn target(run: &RunManifest) -> Option<&str> {
-    run.spec.get("target")?.as_str()
 }
 
 fn scenario(run: &RunManifest) -> Option<&str> {
@@ -140,6 +135,7 @@ fn gpus(rows: &[ServerRow], steady: &Windows) -> Vec<GpuUse> {
 mod tests {
     use super::*;
     use crate::results::manifest::{Campaign, ClosedLoop};
+    use crate::results::row::Phase;
     use crate::results::sample::manifest;
     use crate::table::write_all;
     use std::fs;
@@ -204,7 +200,7 @@ mod tests {
             &["x"],
         );
         let mut elsewhere = scenario_run("target", Some("baseline"), "12:00:00", "12:01:00");
-        elsewhere.spec["target"] = "http://other:1".into();
+        elsewhere.spec.target = "http://other:1".into();
         put(runs, &elsewhere, &["x", "y"]);
         let mut cut = scenario_run("cut", Some("baseline"), "13:00:00", "13:01:00");
         cut.exit_reason = ExitReason::Interrupted;
@@ -285,7 +281,7 @@ mod tests {
             row("gateway_active_streams", "", 15, 7.0),
         ];
         let mut run = manifest();
-        run.spec["phases"] = serde_json::json!([["warmup", 10], ["steady", 20]]);
+        run.spec.phases = vec![(Phase::Warmup.into(), 10), (Phase::Steady.into(), 20)].into();
         let means: Vec<f64> = gpus(&rows, &Windows::of(&run))
             .iter()
             .map(|gpu| gpu.mean)

@@ -4,6 +4,7 @@ use super::markup::Markup;
 use crate::report::summary::Summary;
 use crate::report::text::{standing, verdict_words};
 use crate::results::manifest::{RunManifest, Verdict, VerdictLevel};
+use crate::results::settings::Setting;
 use crate::units::{Human, counted, duration_text, grouped};
 
 /// The run's name and what it was in a line.
@@ -119,15 +120,10 @@ pub(super) fn run(html: &mut Markup, run: &RunManifest, summary: &Summary) {
         "blocked by the peer",
         Some(Human(summary.blocked_ns).to_string()),
     );
-    let setting = |name| {
-        run.spec
-            .get(name)
-            .and_then(serde_json::Value::as_u64)
-            .map(grouped)
-    };
-    fact("connections", setting("connections"));
-    fact("streams a connection", setting("stream_limit"));
-    fact("workers", setting("workers"));
+    let count = |setting: &Setting<u64>| setting.get().copied().map(grouped);
+    fact("connections", count(&run.spec.connections));
+    fact("streams a connection", count(&run.spec.stream_limit));
+    fact("workers", count(&run.spec.workers));
     let host = &run.host;
     let cores = (host.cores > 0).then(|| counted(host.cores.into(), "core"));
     let machine = [

@@ -75,7 +75,7 @@ fn hostile() -> (RunManifest, Vec<RequestRow>) {
     run.tool = HOSTILE.to_owned();
     run.started_at = HOSTILE.to_owned();
     run.labels = [(HOSTILE.to_owned(), HOSTILE.to_owned())].into();
-    run.spec = serde_json::json!({ "target": HOSTILE, "connections": 3 });
+    run.spec = serde_json::json!({ "target": HOSTILE, "connections": 3 }).into();
     run.host.hostname = HOSTILE.to_owned();
     run.host.cpu = HOSTILE.to_owned();
     run.verdict = Some(Verdict {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::seconds::seconds;
 use crate::results::beside::ClipUsed;
 use crate::results::manifest::{ClosedLoop, RunManifest, Stage};
+use crate::results::settings::Setting;
 
 /// The settings of `run.json` as they were resolved, and beside them those of the Python load test,
 /// where the run has them, in seconds and bytes.
@@ -15,25 +16,23 @@ pub(super) fn config(
     clips: &[ClipUsed],
     languages: &BTreeSet<String>,
 ) -> Map<String, Value> {
-    let mut config = run.spec.as_object().cloned().unwrap_or_default();
+    let spec = &run.spec;
+    let mut config = spec.listed();
     let mut put = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
             config.insert(name.to_owned(), value);
         }
     };
-    let spec_ns = |name: &str| run.spec.get(name).and_then(Value::as_i64);
-    let target = run.spec.get("target").and_then(Value::as_str);
-    put("target_url", target.map(Value::from));
+    let in_seconds = |setting: &Setting<i64>| setting.get().map(|ns| seconds(*ns).into());
+    let target = spec.target.get();
+    put("target_url", target.map(|target| target.clone().into()));
     put(
         "use_ssl",
         target.map(|target| target.starts_with("https://").into()),
     );
-    put("audio_dir", run.spec.get("audio").cloned());
+    put("audio_dir", spec.audio.written());
     let rates: BTreeSet<u32> = clips.iter().map(|clip| clip.sample_rate_hz).collect();
-    put(
-        "request_timeout",
-        spec_ns("timeout_ns").map(|ns| seconds(ns).into()),
-    );
+    put("request_timeout", in_seconds(&spec.timeout_ns));
     put("sample_rate", only(&rates).map(|rate| (*rate).into()));
     put(
         "language_code",
@@ -60,11 +59,8 @@ pub(super) fn config(
             .iter()
             .map(|stage| stage.ramp_ns + stage.hold_ns);
         put("total_duration", Some(seconds(length_ns.sum()).into()));
-        put("chunk_size", run.spec.get("chunk_bytes").cloned());
-        put(
-            "chunk_delay",
-            spec_ns("chunk_interval_ns").map(|ns| seconds(ns).into()),
-        );
+        put("chunk_size", spec.chunk_bytes.written());
+        put("chunk_delay", in_seconds(&spec.chunk_interval_ns));
     }
     config
 }
@@ -110,7 +106,7 @@ mod tests {
             hold_ns: hold_s * NS_PER_S,
         };
         let mut run = manifest();
-        run.spec["timeout_ns"] = (30 * NS_PER_S).into();
+        run.spec.timeout_ns = (30 * NS_PER_S).into();
         run.closed_loop = Some(ClosedLoop {
             scenario: Some("medium".to_owned()),
             users: 20,

@@ -15,11 +15,7 @@ use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::RunManifest;
 use crate::results::reader::RunDir;
-
-/// The setting of `run.json` that keeps what was required of a run.
-pub const REQUIRE: &str = "require";
-/// The setting of `run.json` that says that words are compared.
-pub const WER: &str = "wer";
+use crate::results::settings::Setting;
 
 /// What is wrong with a run that is to be reported.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +74,7 @@ impl Document {
         let requirements = merged(remembered(manifest)?, asked);
         let around = Surroundings::of(run);
         let compared = wer.compared
-            || manifest.spec.get(WER).and_then(Value::as_bool) == Some(true)
+            || manifest.spec.wer.is_set()
             || requirements.iter().any(|r| r.metric == Metric::Wer);
         let mut words = compared.then(|| WerTally::of(manifest, &around.clips));
         let mut tally = OriginalTally::default();
@@ -106,16 +102,15 @@ impl Document {
 
 /// What was required of a run when it was made.
 fn remembered(run: &RunManifest) -> Result<Vec<Requirement>, DocumentError> {
-    let texts = run.spec.get(REQUIRE).and_then(Value::as_array);
-    let texts = texts.into_iter().flatten().filter_map(Value::as_str);
-    let read = |text: &str| {
+    let texts = run.spec.require.get().into_iter().flatten();
+    let read = |text: &String| {
         Requirement::kept(text).map_err(|reason| DocumentError::Remembered {
             run: run.name.clone(),
-            text: text.to_owned(),
+            text: text.clone(),
             reason,
         })
     };
-    texts.map(read).collect()
+    texts.filter_map(Setting::get).map(read).collect()
 }
 
 #[cfg(test)]
@@ -178,7 +173,8 @@ mod tests {
             "timeout_ns": 30 * NS_PER_S,
             "phases": [["steady", 40 * NS_PER_S]],
             "require": ["response.p90 < 800ms", "errors < 1%"],
-        });
+        })
+        .into();
         run.verdict.as_mut().unwrap().reasons = vec!["a reason".to_owned()];
         run.closed_loop = Some(ClosedLoop {
             scenario: Some("light".to_owned()),

@@ -256,7 +256,7 @@ mod tests {
 
     fn steady_run() -> RunManifest {
         let mut run = manifest();
-        run.spec["phases"] = serde_json::json!([["steady", 50_000_000_000_i64]]);
+        run.spec.phases = vec![(Phase::Steady.into(), 50_000_000_000)].into();
         run
     }
 
@@ -274,10 +274,11 @@ mod tests {
             })
             .collect();
         let mut run = steady_run();
-        run.spec["phases"] = serde_json::json!([
-            ["warmup", 10_000_000_000_i64],
-            ["steady", 50_000_000_000_i64]
-        ]);
+        run.spec.phases = vec![
+            (Phase::Warmup.into(), 10_000_000_000),
+            (Phase::Steady.into(), 50_000_000_000),
+        ]
+        .into();
         let lag = LagSummary {
             p50_ns: 12_000,
             p99_ns: 900_000,

@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn an_invalid_run_that_was_let_pass() {
         let mut run = manifest();
-        run.spec["allow_invalid"] = true.into();
+        run.spec.allow_invalid = true.into();
         run.verdict = Some(Verdict {
             level: VerdictLevel::Invalid,
             reasons: vec![

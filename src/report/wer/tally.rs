@@ -62,13 +62,12 @@ impl WerTally {
         });
         let clips: Vec<Spoken> = spoken.collect();
         let places = (0..).zip(&clips);
-        let kept = run.spec.get("text").and_then(serde_json::Value::as_bool);
         WerTally {
             places: places
                 .map(|(place, clip)| (clip.clip_id.clone(), place))
                 .collect(),
             clips,
-            keeps_text: kept != Some(false),
+            keeps_text: run.spec.text.get() != Some(&false),
             edits: Edits::default(),
             turns: 0,
             exact: 0,
@@ -302,7 +301,7 @@ mod tests {
     fn when_nothing_is_known_it_is_said_why_and_what_to_do() {
         let said = |clips: &[ClipUsed], rows: &[RequestRow], text: bool| {
             let mut run = manifest();
-            run.spec["text"] = text.into();
+            run.spec.text = text.into();
             let wer = told(&run, clips, rows, true);
             assert_eq!((wer.rate, wer.turns), (None, 0));
             wer.not_known.unwrap()

@@ -43,7 +43,7 @@ fn judgements(document: &Value) -> Vec<(String, String)> {
 /// Lets the run have this verdict, and be held to it.
 fn set_verdict(desk: &Desk, level: VerdictLevel) {
     let mut run: RunManifest = serde_json::from_value(desk.json("run/run.json")).unwrap();
-    run.spec["allow_invalid"] = false.into();
+    run.spec.allow_invalid = false.into();
     let verdict = run.verdict.as_mut().unwrap();
     verdict.level = level;
     verdict.reasons = match level {

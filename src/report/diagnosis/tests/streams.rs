@@ -231,8 +231,8 @@ fn streams_that_break_together_or_at_any_age_have_no_limit() {
 
 fn with_limit(limit: u64, connections: u64) -> RunManifest {
     let mut run = manifest();
-    run.spec["stream_limit"] = limit.into();
-    run.spec["connections"] = connections.into();
+    run.spec.stream_limit = limit.into();
+    run.spec.connections = connections.into();
     run
 }
 

@@ -21,7 +21,8 @@ use voicelt::dialect::stream_audio::PATH;
 use voicelt::dialect::voice_workflow::client_message::Content;
 use voicelt::dialect::voice_workflow::voice_gateway_client::VoiceGatewayClient;
 use voicelt::dialect::voice_workflow::{ClientMessage, VoiceConfig};
-use voicelt::replay::pacer::{Pacer, PacerKind};
+use voicelt::replay::pacer::Pacer;
+use voicelt::results::settings::PacerKind;
 use voicelt::transport::channel::{Connector, Endpoint, TlsOptions};
 use voicelt::units::{NS_PER_MS, NS_PER_S, RunTime};
 
