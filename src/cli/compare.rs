@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::exit::{BadInput, Outcome, Untrusted};
 use super::outputs::{self, Format};
-use super::report::{RUNS_DIR, shares_our_processor};
+use super::report::RUNS_DIR;
 use super::share::share;
 use super::stderr::say;
 use super::stdout;
@@ -93,7 +93,7 @@ fn read(run: &Path) -> Result<Input, BadInput> {
     let path = resolve(run, Path::new(RUNS_DIR));
     let input = RunDir::open(&path).and_then(|run| {
         let mut input = Input::of_run(&run)?;
-        input.may_be_invalid = shares_our_processor(&run);
+        input.may_be_invalid = run.manifest().spec.shares_our_processor();
         Ok(input)
     });
     input.map_err(|error| BadInput(error.into()))

@@ -14,7 +14,6 @@ use crate::report::machine::{Document, csv, junit, raw};
 use crate::report::require::Requirement;
 use crate::report::wer::WerAsked;
 use crate::report::{Summary, html, markdown, text};
-use crate::results::lag::LagSummary;
 use crate::results::reader::RunDir;
 
 /// The variable that names the file which GitHub shows as the summary of a step.
@@ -75,28 +74,40 @@ pub struct Told {
 }
 
 impl Told {
-    /// Looks at the run in the directory `dir`, and at its words as `wer` says. `lag` is over all its
-    /// chunks, where that is known; a run that `may_be_invalid` is not held to its verdict.
+    /// Looks at the run in the directory `dir`, and at its words as `wer` says.
     ///
     /// # Errors
     /// A run, or what was required of it, that cannot be read.
-    pub fn of(
-        dir: &Path,
-        lag: Option<LagSummary>,
-        asked: &[Requirement],
-        wer: WerAsked,
-        may_be_invalid: impl FnOnce(&RunDir) -> bool,
-    ) -> Result<Told, DocumentError> {
+    pub fn read(dir: &Path, asked: &[Requirement], wer: WerAsked) -> Result<Told, DocumentError> {
         let run = RunDir::open(dir)?;
-        let may_be_invalid = may_be_invalid(&run);
-        let document = Document::of_run(&run, lag, asked, !may_be_invalid, wer, &stamp::zone())?;
+        let held = !run.manifest().spec.may_be_invalid();
+        let document = Document::of_run(&run, None, asked, held, wer, &stamp::zone())?;
+        Ok(Told::of(run, document))
+    }
+
+    /// What is said of a run.
+    #[must_use]
+    pub fn of(run: RunDir, document: Document) -> Told {
+        let may_be_invalid = run.manifest().spec.may_be_invalid();
         let outcome = Outcome::of(&document.ours, may_be_invalid);
-        Ok(Told {
+        Told {
             run,
             document,
             held: !may_be_invalid,
             outcome,
-        })
+        }
+    }
+
+    /// The run directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.run.path()
+    }
+
+    /// Whether the run is held to its verdict.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held
     }
 
     /// The summary of the run.

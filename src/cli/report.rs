@@ -7,13 +7,10 @@ use super::exit::BadInput;
 use super::outputs::{OutputArgs, Told};
 use crate::report::require::Requirement;
 use crate::report::wer::WerAsked;
-use crate::results::reader::{LATEST, RunDir, resolve};
+use crate::results::reader::{LATEST, resolve};
 
 /// Where runs are put by default.
 pub(super) const RUNS_DIR: &str = "runs";
-/// The target that stands for the reference gateway in the process, which shares our processor
-/// with the load: an invalid verdict is expected there and only a warning.
-const EMBEDDED: &str = "embedded";
 
 /// Show the summary of one or more runs.
 #[derive(Debug, clap::Args)]
@@ -53,19 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn read(run: &Path, asked: &[Requirement], wer: WerAsked) -> Result<Told, BadInput> {
     let path = resolve(run, Path::new(RUNS_DIR));
-    let told = Told::of(&path, None, asked, wer, may_be_invalid);
-    told.map_err(|error| BadInput(error.into()))
-}
-
-/// Whether a run is not held to its verdict, as when it was made.
-fn may_be_invalid(run: &RunDir) -> bool {
-    run.manifest().spec.allow_invalid.is_set() || shares_our_processor(run)
-}
-
-/// Whether an invalid verdict of a run was to be expected, and nobody asked for a strict one.
-pub(super) fn shares_our_processor(run: &RunDir) -> bool {
-    let spec = &run.manifest().spec;
-    spec.target.get().is_some_and(|target| target == EMBEDDED) && !spec.strict_verdict.is_set()
+    Told::read(&path, asked, wer).map_err(|error| BadInput(error.into()))
 }
 
 #[cfg(test)]
@@ -77,6 +62,7 @@ mod tests {
     use crate::results::lag::LagSummary;
     use crate::results::manifest::{RunManifest, VerdictLevel};
     use crate::results::sample::{manifest, row, second};
+    use crate::results::settings::EMBEDDED;
     use crate::table::write_all;
 
     fn run_on_disk(run: &RunManifest) -> tempfile::TempDir {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::clock;
-use crate::units::NS_PER_S;
+use crate::results::manifest::second;
 
 pub(crate) use crate::results::manifest::TOOL;
 
@@ -15,6 +15,5 @@ pub(crate) fn zone() -> TimeZone {
 
 /// The present second.
 pub(crate) fn now() -> Timestamp {
-    let second = clock::wall_ns().div_euclid(NS_PER_S);
-    Timestamp::from_second(second).unwrap_or_default()
+    second(clock::wall_ns())
 }

@@ -1,9 +1,10 @@
 //! Whether a load can be made: what lies between this machine and a gateway, and this machine.
 //!
 //! `connection` asks the gateway (`health` is one of its questions), `machine` looks at this one:
-//! they measure and decide nothing. `judge` makes a list of [`check::Check`]s of what they found,
-//! and of the row of a call that was made; it is pure, so that every sentence is tested by equality.
+//! they measure and decide nothing. `call` makes one call. `judge` makes a list of [`check::Check`]s of
+//! what they found, and of the row of the call; it is pure, so that every sentence is tested by equality.
 
+pub mod call;
 pub mod check;
 pub mod connection;
 pub mod health;

@@ -133,8 +133,14 @@ impl Stop {
         self.calls.cancel();
     }
 
+    /// Whether its arrivals were stopped from outside.
+    #[must_use]
+    pub fn is_by_user(&self) -> bool {
+        self.by_user.load(Ordering::SeqCst)
+    }
+
     fn end(&self) -> End {
-        match self.by_user.load(Ordering::SeqCst) {
+        match self.is_by_user() {
             true => End::Interrupted,
             false => End::Cancelled,
         }

@@ -266,16 +266,13 @@ impl RunManifest {
     /// A run of `trace` that begins at `epoch`, with an id of its own; the rest is empty.
     #[must_use]
     pub fn begin(name: String, trace: TraceRef, epoch: Epoch) -> RunManifest {
-        let second = epoch.realtime_ns.div_euclid(NS_PER_S);
         RunManifest {
             format: RUN_FORMAT.to_owned(),
             run_id: format!("{:032x}", rand::rng().random::<u128>()),
             name,
             tool: TOOL.to_owned(),
             exit_reason: ExitReason::Running,
-            started_at: Timestamp::from_second(second)
-                .unwrap_or_default()
-                .to_string(),
+            started_at: second(epoch.realtime_ns).to_string(),
             finished_at: None,
             ended_ns: None,
             spec: Settings::default(),
@@ -304,6 +301,12 @@ impl RunManifest {
             false => wire_session_id(&self.run_id, session_id, copy),
         }
     }
+}
+
+/// The second of a wall clock that says `realtime_ns`.
+#[must_use]
+pub fn second(realtime_ns: i64) -> Timestamp {
+    Timestamp::from_second(realtime_ns.div_euclid(NS_PER_S)).unwrap_or_default()
 }
 
 /// The name of a session on the wire that is of this run alone.

@@ -10,7 +10,7 @@ use super::manifest::{ExitReason, RunManifest};
 use super::reader::RunDir;
 use super::row::{MessageRow, RequestRow, ServerRow, SessionRow, TimelineRow};
 use super::unfinished::{finished, parts};
-use crate::table::{Reader, Row, TableError, blake3_of};
+use crate::table::{ROW_GROUP_ROWS, Reader, Row, TableError, blake3_of, write_all};
 
 /// The tables of a run that has ended, by their names.
 const TABLES: [&str; 6] = [
@@ -42,6 +42,19 @@ pub fn tables_in(dir: &Path) -> Result<BTreeMap<String, String>, ResultsError> {
         }
     }
     Ok(tables)
+}
+
+/// Writes a whole table into the run directory `dir`.
+///
+/// # Errors
+/// The system's.
+pub fn put_table<R: Row>(dir: &Path, rows: &[R]) -> Result<(), ResultsError> {
+    Ok(write_all(
+        &finished(dir, R::TABLE),
+        ROW_GROUP_ROWS,
+        &[],
+        rows,
+    )?)
 }
 
 impl RunDir {
@@ -127,7 +140,6 @@ fn opens(table: &str, path: &Path) -> Result<(), TableError> {
 mod tests {
     use super::*;
     use crate::results::sample::{manifest, row, second, session};
-    use crate::table::write_all;
 
     /// A run with `tables` on disk, as it ended or was killed.
     fn run(exit_reason: ExitReason, messages: bool) -> (tempfile::TempDir, RunDir) {

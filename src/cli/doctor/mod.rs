@@ -10,11 +10,12 @@ use serde_json::json;
 
 use super::duration::DurationArg;
 use super::exit::{BadInput, Outcome};
-use super::load::TargetArgs;
+use super::load::{TargetArgs, not_made};
 use super::outputs::Format;
 use super::stderr::say;
 use super::stdout;
 use crate::clock::wall_ns;
+use crate::doctor;
 use crate::doctor::check::{Check, Level, text};
 use crate::doctor::connection::{Found, inspect};
 use crate::doctor::judge;
@@ -22,7 +23,7 @@ use crate::doctor::machine::MachineFacts;
 use crate::trace::layout::CallSpec;
 use crate::transport::channel::{ConnectError, Connector, Endpoint};
 use crate::units::NS_PER_S;
-use call::{Caller, call};
+use call::Call;
 
 /// Look whether a load can be made: at the gateway and the way to it, and at this machine.
 ///
@@ -64,7 +65,7 @@ Exit codes: 0 nothing failed, 2 bad input, 3 the gateway cannot be reached, 99 a
 /// # Errors
 /// [`BadInput`] for a target, certificates or audio that cannot be read, otherwise our own failure.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
-    let caller = Caller::prepare(args.audio.as_deref(), &args.language)?;
+    let call = Call::prepare(args)?;
     let (endpoint, embedded) = args.to.locate()?;
     if !quiet {
         say(&format!(
@@ -72,7 +73,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
             args.to.target
         ));
     }
-    let gateway = examine(args, &endpoint, &caller)?;
+    let gateway = examine(args, &endpoint, &call)?;
     if let Some(embedded) = embedded {
         embedded.stop()?;
     }
@@ -94,7 +95,7 @@ struct Examined {
     reached: bool,
 }
 
-fn examine(args: &Args, endpoint: &Endpoint, caller: &Caller) -> anyhow::Result<Examined> {
+fn examine(args: &Args, endpoint: &Endpoint, call: &Call) -> anyhow::Result<Examined> {
     let tls = args.to.tls.options();
     let connector = match Connector::new(endpoint.clone(), &tls) {
         Err(error @ ConnectError::Pem { .. }) => return Err(BadInput(error.into()).into()),
@@ -117,7 +118,10 @@ fn examine(args: &Args, endpoint: &Endpoint, caller: &Caller) -> anyhow::Result<
     let mut checks = judge::connection(endpoint, found.as_ref(), now_s);
     let reached = matches!(&found, Ok(Found { shown: Some(_), .. }));
     match reached {
-        true => checks.extend(call(caller, args, endpoint, &tls)?),
+        true => {
+            let called = doctor::call::call(&call.spec, endpoint.clone(), &tls, call.synthetic);
+            checks.extend(called.map_err(not_made)?);
+        }
         false => checks.push(Check::skipped(
             "call",
             "there is no connection to make it on",

@@ -1,5 +1,6 @@
 //! Signals while a load is made, and between two.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -13,13 +14,14 @@ use crate::replay::Stop;
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// The first signal stops arrivals and gives calls a drain time, the second ends them.
+#[derive(Debug)]
 pub(super) struct Signals {
     got: Arc<AtomicU8>,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Signals {
-    pub(super) fn listen(stop: &Stop, quiet: bool) -> anyhow::Result<Signals> {
+    pub(super) fn listen(stop: &Stop, quiet: bool) -> io::Result<Signals> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()

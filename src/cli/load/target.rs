@@ -2,17 +2,14 @@
 
 use anyhow::anyhow;
 
-use super::told;
+use super::unreached;
 use crate::cli::config::shown;
 use crate::cli::exit::BadInput;
 use crate::cli::tls::TlsArgs;
 use crate::gateway::{Embedded, GatewaySpec};
-use crate::replay::{Gateway, lead_ns};
+use crate::replay::Gateway;
+use crate::results::settings::EMBEDDED;
 use crate::transport::endpoint::Endpoint;
-use crate::units::RunTime;
-
-/// The target that is the reference gateway in this process.
-const EMBEDDED: &str = "embedded";
 
 /// How a gateway is reached.
 #[derive(Debug, Clone, clap::Args)]
@@ -79,28 +76,13 @@ impl Target {
     /// A target that cannot be reached.
     pub(crate) fn open(args: &TargetArgs) -> anyhow::Result<Target> {
         let (endpoint, embedded) = args.locate()?;
-        let gateway = Gateway::reach(endpoint, &args.tls.options()).map_err(told)?;
+        let gateway = Gateway::reach(endpoint, &args.tls.options()).map_err(unreached)?;
         Ok(Target { gateway, embedded })
     }
 
     /// How it is reached.
-    pub(super) fn gateway(&self) -> Gateway {
-        self.gateway.clone()
-    }
-
-    /// Streams that it allows on a connection; `usize::MAX` for no limit.
-    pub(crate) fn stream_limit(&self) -> usize {
-        self.gateway.stream_limit
-    }
-
-    /// When the first session starts, since the epoch, where so many connections are to be opened.
-    pub(crate) fn first_start(&self, connections: u32) -> RunTime {
-        RunTime(lead_ns(connections, self.gateway.connect_ns))
-    }
-
-    /// Whether it is the reference gateway in this process.
-    pub(crate) fn is_embedded(&self) -> bool {
-        self.embedded.is_some()
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.gateway
     }
 
     /// Lets the reference gateway end, where it is in this process.

@@ -1,23 +1,26 @@
 //! What is shown of runs while they go on: a screen, and metrics for Prometheus; and what Prometheus
 //! knows of them afterwards.
 
+use std::cell::OnceCell;
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::LoadArgs;
+use super::signals::Signals;
 use super::verbose::{self, Teller};
+use crate::campaign::Observer;
+use crate::campaign::feasibility::Feasibility;
+use crate::campaign::run::{Ran, UnderWay};
 use crate::cli::exit::{BadInput, Outcome};
 use crate::cli::live;
 use crate::cli::metrics::Served;
 use crate::cli::prometheus::Source;
 use crate::cli::stderr::say;
 use crate::clock::RunClock;
-use crate::live::gauges::Gauges;
 use crate::live::prometheus::{RunInfo, run_metrics};
 use crate::live::screen::{Phase, Sheet};
 use crate::replay::phases::Phases;
 use crate::results::manifest::RunManifest;
-use crate::results::row::RequestRow;
 use crate::units::RunTime;
 
 /// Whoever watches the runs of a command.
@@ -53,18 +56,13 @@ impl Watch {
         self.quiet
     }
 
-    /// Shows the gauges of a run until `run` has returned, and tells of the requests that it shows.
-    pub(super) fn over<T>(
-        &self,
-        manifest: &RunManifest,
-        phases: &Phases,
-        gauges: &Arc<Gauges>,
-        run: impl FnOnce(&(dyn Fn(&RequestRow) + Sync)) -> T,
-    ) -> T {
+    /// Shows the gauges of a run until it has ended, and tells of the requests that it shows.
+    fn over(&self, run: UnderWay<'_>) -> Ran {
+        let (manifest, gauges) = (run.manifest, &run.gauges.clone());
         self.metrics
             .show(|| run_metrics(gauges.clone(), info(manifest)));
         let (teller, lines) = Teller::new(self.verbosity);
-        let (sheet, clock) = (sheet(manifest, phases), RunClock::new(&manifest.epoch));
+        let (sheet, clock) = (sheet(manifest, run.phases), RunClock::new(&manifest.epoch));
         let (done, shown_until) = std::sync::mpsc::channel::<()>();
         std::thread::scope(|scope| {
             if self.shows {
@@ -78,19 +76,12 @@ impl Watch {
             scope.spawn(move || verbose::print(&lines));
             // Dropped when the run has ended, however it does.
             let (_done, teller) = (done, teller);
-            let returned = run(&|row| teller.tell(row));
+            let ran = run.go(&|row| teller.tell(row));
             if let Some(left_out) = teller.end() {
                 say(&left_out);
             }
-            returned
+            ran
         })
-    }
-
-    /// Fetches what the servers measured of a run that has just ended.
-    pub(super) fn fetch(&self, dir: &Path, manifest: &RunManifest) {
-        if let Some(server) = &self.server {
-            server.fetch(dir, manifest, self.quiet);
-        }
     }
 
     /// Lets metrics linger, unless the user wanted an end.
@@ -101,6 +92,53 @@ impl Watch {
         match outcome {
             Outcome::Interrupted | Outcome::Terminated => Ok(()),
             _ => self.metrics.linger(),
+        }
+    }
+}
+
+/// Looks on at one run.
+pub(super) struct Watching<'a> {
+    watch: &'a Watch,
+    announced: &'a dyn Fn(&Feasibility) -> String,
+    signals: OnceCell<Signals>,
+}
+
+impl<'a> Watching<'a> {
+    /// For a run that a line announces.
+    pub(super) fn new(watch: &'a Watch, announced: &'a dyn Fn(&Feasibility) -> String) -> Self {
+        Watching {
+            watch,
+            announced,
+            signals: OnceCell::new(),
+        }
+    }
+
+    /// The signal that came, if one did.
+    pub(super) fn signal(&self) -> Option<Outcome> {
+        self.signals.get()?.outcome()
+    }
+}
+
+impl Observer for Watching<'_> {
+    fn ready(&self, feasibility: &Feasibility, warnings: &[String]) {
+        if !self.watch.quiet {
+            for warning in warnings {
+                say(&format!("warning: {warning}\n"));
+            }
+            say(&(self.announced)(feasibility));
+        }
+    }
+
+    fn watch(&self, run: UnderWay<'_>) -> io::Result<Ran> {
+        let signals = Signals::listen(&run.stop, self.watch.quiet)?;
+        self.signals.get_or_init(|| signals);
+        Ok(self.watch.over(run))
+    }
+
+    /// Fetches what the servers measured of it.
+    fn ended(&self, dir: &Path, manifest: &RunManifest) {
+        if let Some(server) = &self.watch.server {
+            server.fetch(dir, manifest, self.watch.quiet);
         }
     }
 }

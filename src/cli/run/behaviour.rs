@@ -1,6 +1,5 @@
 //! What users do: declared once, read from flags and from a scenario, and resolved.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -10,12 +9,15 @@ use crate::cli::duration::DurationArg;
 use crate::cli::exit::BadInput;
 use crate::cli::settings::{name, names, text};
 use crate::cli::span::Span;
+use crate::replay::population::Population;
+use crate::replay::request_producer::ClosedLoopSpec;
+use crate::replay::requests::RequestSpec;
 use crate::results::manifest::Stage;
 use crate::trace::layout::CallSpec;
 use crate::trace::model::Microphone;
 use crate::trace::pace::Pace;
 use crate::trace::pick::Pick;
-use crate::units::NS_PER_S;
+use crate::units::{NS_PER_S, RunTime};
 
 /// Time that users hold without being told.
 const HOLD_NS: i64 = 30 * NS_PER_S;
@@ -108,18 +110,6 @@ struct StageArg {
     hold: Option<DurationArg>,
 }
 
-/// What users do, resolved.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Resolved {
-    pub(super) stages: Vec<Stage>,
-    pub(super) think_ns: RangeInclusive<i64>,
-    pub(super) requests_per_user: Option<u32>,
-    pub(super) turns: u32,
-    pub(super) pick: Pick,
-    pub(super) call: CallSpec,
-    pub(super) seed: u64,
-}
-
 impl Behaviour {
     /// What is set here, and otherwise what the scenario says.
     ///
@@ -157,7 +147,7 @@ impl Behaviour {
     ///
     /// # Errors
     /// Stages that make no sense, or chunks that are not possible.
-    pub(super) fn resolve(&self) -> Result<Resolved, BadInput> {
+    pub(super) fn resolve(&self) -> Result<ClosedLoopSpec, BadInput> {
         let stages = self.stages()?;
         let peak = stages.iter().map(|stage| stage.users).max().unwrap_or(0);
         let length_ns: i64 = stages.iter().map(|s| s.ramp_ns + s.hold_ns).sum();
@@ -177,16 +167,24 @@ impl Behaviour {
             ..CallSpec::default()
         };
         call.check().map_err(|error| BadInput(error.into()))?;
-        Ok(Resolved {
-            stages,
-            think_ns: self
-                .think_time
-                .map_or(THINK_NS..=THINK_NS, |span| span.map(ns)),
-            requests_per_user: self.requests_per_user.filter(|limit| *limit > 0),
-            turns,
-            pick: self.pick.unwrap_or(Pick::RoundRobin),
-            call,
-            seed: self.seed.unwrap_or(1),
+        let think_ns = self.think_time;
+        let think_ns = think_ns.map_or(THINK_NS..=THINK_NS, |span| span.map(ns));
+        let seed = self.seed.unwrap_or(1);
+        Ok(ClosedLoopSpec {
+            users: Population {
+                stages,
+                think_ns: think_ns.clone(),
+                requests_per_user: self.requests_per_user.filter(|limit| *limit > 0),
+                seed,
+                first: RunTime(0),
+            },
+            requests: RequestSpec {
+                call,
+                pick: self.pick.unwrap_or(Pick::RoundRobin),
+                turns,
+                think_ns,
+                seed,
+            },
         })
     }
 

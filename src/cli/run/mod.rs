@@ -8,7 +8,6 @@ mod scenario;
 mod speech;
 mod test_audio;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,20 +17,21 @@ use rand::RngExt;
 
 use super::exit::{BadInput, Outcome};
 use super::load::{
-    Feasibility, Finished, Job, LoadArgs, Scale, Target, Watch, conduct, find_capacity, judge,
-    number_of, present, rest, routed, survey,
+    Finished, LoadArgs, Target, Watch, find_capacity, make, not_made, number_of, present, rest,
+    routed,
 };
 use super::stderr::say;
-use crate::replay::population::Population;
+use crate::campaign::feasibility::Feasibility;
+use crate::campaign::search::Sought;
+use crate::campaign::{Callers, RunError, RunSpec};
+use crate::replay::TurnTiming;
 use crate::replay::request_producer::ClosedLoopSpec;
-use crate::replay::requests::RequestSpec;
-use crate::replay::{Traffic, TurnTiming};
-use crate::results::manifest::{Campaign, ClosedLoop, Planned};
-use crate::results::settings::{Command, Settings};
+use crate::results::manifest::Campaign;
+use crate::results::settings::Settings;
 use crate::trace::extent::Extent;
-use crate::units::{Human, NS_PER_S, RunTime, SampleRate, counted};
+use crate::units::{Human, counted};
 pub use args::Args;
-use behaviour::{Behaviour, Resolved};
+use behaviour::Behaviour;
 use scenario::Scenario;
 pub(crate) use scenario::text as scenario_text;
 use speech::Speech;
@@ -44,7 +44,7 @@ struct Loop<'a> {
     args: &'a Args,
     load: LoadArgs,
     scenario: Option<Scenario>,
-    resolved: Resolved,
+    users: ClosedLoopSpec,
     speech: Speech,
     target: Target,
     watch: Watch,
@@ -64,19 +64,19 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     if args.test_audio.instead(behaviour.audio.as_deref())? {
         return Ok(ExitCode::SUCCESS);
     }
-    let resolved = behaviour.resolve()?;
+    let users = behaviour.resolve()?;
     let mut load = args.load.placed()?;
     load.timeout = load.timeout.or(behaviour.timeout);
     load.outputs.check()?;
     let speech = Speech::find(&audio(&behaviour)?, quiet)?;
-    speech.check(&resolved)?;
+    speech.check(&users.requests)?;
     let watch = Watch::begin(&load, quiet)?;
     let target = Target::open(&load.to)?;
     let looped = Loop {
         args,
         load,
         scenario,
-        resolved,
+        users,
         speech,
         target,
         watch,
@@ -88,16 +88,6 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     let outcome = outcome?;
     watch.end(outcome)?;
     Ok(outcome.into())
-}
-
-fn users(resolved: &Resolved, first: RunTime) -> Population {
-    Population {
-        stages: resolved.stages.clone(),
-        think_ns: resolved.think_ns.clone(),
-        requests_per_user: resolved.requests_per_user,
-        seed: resolved.seed,
-        first,
-    }
 }
 
 fn audio(behaviour: &Behaviour) -> Result<PathBuf, BadInput> {
@@ -167,12 +157,17 @@ impl Loop<'_> {
             Some(number) => number_of(path, number),
             None => path.clone(),
         };
-        let dir = self.load.place.run_dir.as_ref().map(numbered);
-        let feasibility = self.survey(&self.resolved)?;
-        let finished = self.make(&self.resolved, &feasibility, campaign, dir)?;
+        let spec = RunSpec {
+            dir: self.load.place.run_dir.as_ref().map(numbered),
+            campaign,
+            ..self.spec(&self.users)
+        };
+        let finished = self
+            .make(&spec, spec.extent().map_err(not_made)?)
+            .map_err(not_made)?;
         if let Some(place) = self.args.emit_trace.as_ref().map(numbered) {
-            let (bundle, call) = (&self.speech.bundle, &self.resolved.call);
-            let sessions = emit::emit(&finished.dir, bundle, call, &place)?;
+            let (bundle, call) = (&self.speech.bundle, &self.users.requests.call);
+            let sessions = emit::emit(finished.told.dir(), bundle, call, &place)?;
             if !self.quiet {
                 say(&format!(
                     "trace: {} ({sessions} sessions)\n",
@@ -185,7 +180,7 @@ impl Loop<'_> {
 
     /// Makes runs of more and more users, up to those that the gateway can take.
     fn find_capacity(&self) -> anyhow::Result<Outcome> {
-        let stages = self.resolved.stages.iter();
+        let stages = self.users.users.stages.iter();
         let mut with_users = stages.filter(|stage| stage.users > 0);
         let first = with_users.next().map_or(1, |stage| stage.users);
         if with_users.next().is_some() {
@@ -194,152 +189,68 @@ impl Loop<'_> {
             ))
             .into());
         }
-        let scale = Scale {
+        let sought = Sought {
             unit: "users",
             step: 1.0,
             first,
+            required: &self.load.find_capacity,
+            held: !self.spec(&self.users).settings.may_be_invalid(),
         };
-        let resolved = |users| {
-            let mut resolved = self.resolved.clone();
-            for stage in resolved.stages.iter_mut().filter(|stage| stage.users > 0) {
+        let spec = |users| {
+            let mut of = self.users.clone();
+            let stages = of.users.stages.iter_mut();
+            for stage in stages.filter(|stage| stage.users > 0) {
                 stage.users = users;
             }
-            resolved
+            let dir = self.load.place.run_dir.as_deref();
+            RunSpec {
+                dir: dir.map(|dir| number_of(dir, users)),
+                ..self.spec(&of)
+            }
         };
-        let size = |users| Ok(Some(self.extent(&resolved(users))));
+        let size = |users| spec(users).extent().map(Some).map_err(not_made);
         find_capacity(
             &self.load,
-            &self.target,
-            &scale,
+            &sought,
             self.quiet,
             size,
-            |users| {
-                let resolved = resolved(users);
-                let feasibility = self.survey(&resolved)?;
-                if let Err(why) = feasibility.judge(self.load.force) {
+            |users, extent| match self.make(&spec(users), extent) {
+                Err(why @ RunError::Infeasible(_)) => {
                     say(&format!("{users} users: {why}\n"));
-                    return Ok(None);
+                    Ok(None)
                 }
-                let dir = self.load.place.run_dir.as_deref();
-                let dir = dir.map(|dir| number_of(dir, users));
-                self.make(&resolved, &feasibility, None, dir).map(Some)
+                made => made.map(Some).map_err(not_made),
             },
         )
     }
 
-    /// What this machine can do about so much load.
-    fn survey(&self, resolved: &Resolved) -> anyhow::Result<Feasibility> {
-        survey(
-            &self.load,
-            self.extent(resolved),
-            self.target.stream_limit(),
+    /// What is to be made of these users.
+    fn spec(&self, users: &ClosedLoopSpec) -> RunSpec {
+        let settings = Settings {
+            scenario: self.name().map(str::to_owned).into(),
+            audio: self.speech.named.display().to_string().into(),
+            ..Settings::default()
+        };
+        self.load.spec(
+            self.name().unwrap_or(UNNAMED),
+            &self.speech.bundle,
+            Callers::Users(users.clone()),
+            TurnTiming::Reactive { barge_in_ns: None },
+            settings,
         )
     }
 
     /// Makes one run.
-    fn make(
-        &self,
-        resolved: &Resolved,
-        feasibility: &Feasibility,
-        campaign: Option<Campaign>,
-        dir: Option<PathBuf>,
-    ) -> anyhow::Result<Finished> {
-        let extent = &feasibility.extent;
-        judge(&self.load, feasibility, self.quiet)?;
-        if !self.quiet {
-            let route = routed(&self.load, feasibility, self.target.stream_limit());
-            say(&format!("{} on {route}\n", self.announced(extent)));
-        }
-        let first = self.target.first_start(feasibility.connections);
-        let users = users(resolved, first);
-        let spec = self.load.spec(
-            &self.speech.bundle,
-            feasibility,
-            TurnTiming::Reactive { barge_in_ns: None },
-            users.phases(),
-        );
-        let requests = RequestSpec {
-            call: resolved.call.clone(),
-            pick: resolved.pick,
-            turns: resolved.turns,
-            think_ns: resolved.think_ns.clone(),
-            seed: resolved.seed,
+    fn make(&self, spec: &RunSpec, extent: Extent) -> Result<Finished, RunError> {
+        let announced = |feasibility: &Feasibility| {
+            let route = routed(&self.load, feasibility, &self.target);
+            format!("{} on {route}\n", self.announced(&feasibility.extent))
         };
-        let job = Job {
-            name: self.name().unwrap_or(UNNAMED).to_owned(),
-            dir,
-            bundle: self.speech.bundle.clone(),
-            traffic: Traffic::Users(ClosedLoopSpec { users, requests }),
-            spec,
-            settings: self.settings(),
-            planned: Planned::default(),
-            closed_loop: Some(self.closed_loop(resolved, extent)),
-            campaign,
-        };
-        conduct(job, &self.load, &self.target, feasibility, &self.watch)
+        make(spec, extent, &self.target, &self.watch, &announced)
     }
 
     fn name(&self) -> Option<&str> {
         Some(&self.scenario.as_ref()?.name)
-    }
-
-    /// The most that the users can ask of this machine: all of them speaking at once.
-    fn extent(&self, resolved: &Resolved) -> Extent {
-        let peak = resolved.stages.iter().map(|stage| stage.users).max();
-        let peak = u64::from(peak.unwrap_or(0));
-        let rates = self
-            .speech
-            .bundle
-            .clips
-            .iter()
-            .map(|clip| clip.sample_rate_hz);
-        let rate = SampleRate(rates.max().unwrap_or(SampleRate::PREPARED.0));
-        let (samples, interval_ns) = resolved.call.pace.chunks(resolved.call.chunk_ns, rate);
-        let chunks_per_s = peak * NS_PER_S as u64 / interval_ns.max(1) as u64;
-        Extent {
-            sessions: peak,
-            peak_sessions: peak,
-            peak_chunks_per_s: chunks_per_s,
-            peak_bytes_per_s: chunks_per_s * samples * 2,
-            duration_ns: resolved.stages.iter().map(|s| s.ramp_ns + s.hold_ns).sum(),
-            ..Extent::default()
-        }
-    }
-
-    fn closed_loop(&self, resolved: &Resolved, extent: &Extent) -> ClosedLoop {
-        ClosedLoop {
-            scenario: self.name().map(str::to_owned),
-            users: u32::try_from(extent.peak_sessions).unwrap_or(u32::MAX),
-            pace: resolved.call.pace.to_string(),
-            think_ns: [*resolved.think_ns.start(), *resolved.think_ns.end()],
-            requests_per_user: resolved.requests_per_user,
-            turns_per_session: resolved.turns,
-            stages: resolved.stages.clone(),
-        }
-    }
-
-    /// The settings as `run.json` shows them, besides those of any load.
-    fn settings(&self) -> Settings {
-        let call = &self.resolved.call;
-        // The same for all clips, unless their rates differ.
-        let clips = self.speech.bundle.clips.iter();
-        let rates = clips.map(|clip| SampleRate(clip.sample_rate_hz));
-        let chunks = rates.map(|rate| call.pace.chunks(call.chunk_ns, rate));
-        let chunks: BTreeSet<(u64, i64)> = chunks.collect();
-        let chunk = chunks.first().filter(|_| chunks.len() == 1);
-        Settings {
-            command: Command::Run.into(),
-            scenario: self.name().map(str::to_owned).into(),
-            pick: self.resolved.pick.name().into(),
-            pace: call.pace.to_string().into(),
-            chunk_ns: call.chunk_ns.into(),
-            chunk_bytes: chunk.map(|(samples, _)| samples * 2).into(),
-            chunk_interval_ns: chunk.map(|(_, interval_ns)| *interval_ns).into(),
-            language_code: call.language_code.clone().into(),
-            seed: self.resolved.seed.into(),
-            audio: self.speech.named.display().to_string().into(),
-            ..Settings::default()
-        }
     }
 
     /// What the users will do, in part of a line.
@@ -353,7 +264,7 @@ impl Loop<'_> {
             counted(extent.peak_sessions, "user"),
             Human(extent.duration_ns),
             counted(self.speech.bundle.clips.len() as u64, "clip"),
-            self.resolved.call.pace
+            self.users.requests.call.pace
         )
     }
 }

@@ -96,7 +96,7 @@ mod tests {
 
     fn shape(name: &str) -> (Vec<[i64; 3]>, f64, Option<u32>) {
         let scenario = Scenario::find(name).unwrap();
-        let resolved = scenario.behaviour.resolve().unwrap();
+        let resolved = scenario.behaviour.resolve().unwrap().users;
         let stage = |stage: &Stage| {
             let seconds = [stage.ramp_ns, stage.hold_ns].map(|ns| ns / NS_PER_S);
             [i64::from(stage.users), seconds[0], seconds[1]]
@@ -140,7 +140,7 @@ mod tests {
         let scenario = find(&text.replace("= true", "= 3")).unwrap();
         assert_eq!(scenario.name, "day");
         assert_eq!(scenario.behaviour.audio, Some(dir.path().join("calls")));
-        assert_eq!(scenario.behaviour.resolve().unwrap().stages.len(), 2);
+        assert_eq!(scenario.behaviour.resolve().unwrap().users.stages.len(), 2);
         let flags = Behaviour::default();
         assert!(flags.or(scenario.behaviour).is_ok());
         let error = find("users = 1\nspeed = 2\n").unwrap_err().to_string();

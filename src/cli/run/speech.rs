@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use tempfile::TempDir;
 
-use super::behaviour::Resolved;
 use super::test_audio;
 use crate::audio::spec::ConvertSpec;
 use crate::cli::exit::BadInput;
@@ -15,6 +14,7 @@ use crate::cli::prepare::make;
 use crate::cli::retention::overdue;
 use crate::cli::stamp;
 use crate::cli::stderr::say;
+use crate::replay::requests::RequestSpec;
 use crate::trace::compile::CompileSpec;
 use crate::trace::stream::Bundle;
 
@@ -81,11 +81,11 @@ impl Speech {
     ///
     /// # Errors
     /// Several rates, where they may come together in a session.
-    pub(super) fn check(&self, resolved: &Resolved) -> Result<(), BadInput> {
+    pub(super) fn check(&self, requests: &RequestSpec) -> Result<(), BadInput> {
         let mut rates: Vec<u32> = self.bundle.clips.iter().map(|c| c.sample_rate_hz).collect();
         rates.sort_unstable();
         rates.dedup();
-        if rates.len() > 1 && resolved.turns > 1 {
+        if rates.len() > 1 && requests.turns > 1 {
             return Err(BadInput(anyhow!(
                 "the clips have several sample rates ({rates:?} Hz), and a session has one; leave out --turns-per-session, or prepare the audio first"
             )));

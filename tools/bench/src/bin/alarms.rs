@@ -162,7 +162,7 @@ fn run(kind: Kind, trace: u64, chance: u64, slower: f64) -> Input {
             Kind::Replays => None,
             Kind::ClosedLoops | Kind::FewUsers => Some(users(clusters)),
         },
-        spec: serde_json::json!({ "phases": [["steady", 102_000_000_000_i64]] }),
+        spec: serde_json::json!({ "phases": [["steady", 102_000_000_000_i64]] }).into(),
         ..manifest()
     };
     Input::of_rows(&run, &rows, &[])

@@ -1,10 +1,8 @@
-//! What a replay will ask of this machine, and whether the machine can do it.
+//! What a load will ask of this machine, and whether the machine can do it.
 
 use std::fmt::Write as _;
 
-use anyhow::anyhow;
-
-use crate::cli::exit::BadInput;
+use super::error::RunError;
 use crate::replay::limits::OpenFiles;
 use crate::results::manifest::Calibration;
 use crate::trace::extent::Extent;
@@ -17,12 +15,17 @@ const BUSY_PERCENT: f64 = 70.0;
 
 /// What will be needed, and what there is.
 #[derive(Debug)]
-pub(crate) struct Feasibility {
-    pub(crate) extent: Extent,
-    pub(crate) workers: usize,
-    pub(crate) connections: u32,
-    pub(crate) calibration: Calibration,
-    pub(crate) open_files: OpenFiles,
+pub struct Feasibility {
+    /// How large the load is.
+    pub extent: Extent,
+    /// Threads that send.
+    pub workers: usize,
+    /// Connections of all of them.
+    pub connections: u32,
+    /// What the machine can do.
+    pub calibration: Calibration,
+    /// How many files this process may have open.
+    pub open_files: OpenFiles,
 }
 
 impl Feasibility {
@@ -39,7 +42,10 @@ impl Feasibility {
 
     /// Refuses what this machine cannot do unless it is to be tried by `force`, and returns
     /// warnings.
-    pub(crate) fn judge(&self, force: bool) -> Result<Vec<String>, BadInput> {
+    ///
+    /// # Errors
+    /// [`RunError::Infeasible`].
+    pub fn judge(&self, force: bool) -> Result<Vec<String>, RunError> {
         let mut findings = Vec::new();
         let (files, cpu) = (self.files(), self.cpu_percent());
         let limit = self.open_files.soft.unwrap_or(u64::MAX);
@@ -55,16 +61,14 @@ impl Feasibility {
             ));
         }
         if (few_files || cpu > 100.0) && !force {
-            let findings = findings.join("; ");
-            return Err(BadInput(anyhow!(
-                "this machine will not keep the schedule: {findings}; or try with --force"
-            )));
+            return Err(RunError::Infeasible(findings.join("; ")));
         }
         Ok(findings)
     }
 
     /// The whole of it, for people.
-    pub(crate) fn text(&self) -> String {
+    #[must_use]
+    pub fn text(&self) -> String {
         let extent = &self.extent;
         let calibration = &self.calibration;
         let mut text = String::new();
