@@ -16,7 +16,7 @@ const LEVELS: [(&str, Figure); 2] = [("p50", |of| of.p50_ns), ("p95", |of| of.p9
 
 /// How far one figure lies apart between runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
+pub struct RepeatedFigure {
     /// Runs that have the figure.
     pub runs: u32,
     /// The figure of each run, nanoseconds; null where a run does not have it.
@@ -31,7 +31,7 @@ pub struct Spread {
 
 /// The spread of each figure that at least two of these runs have, by name such as `response.p95`.
 #[must_use]
-pub fn spreads(runs: &[Summary]) -> BTreeMap<String, Spread> {
+pub fn spreads(runs: &[Summary]) -> BTreeMap<String, RepeatedFigure> {
     let mut spreads = BTreeMap::new();
     for latency in LATENCIES {
         for (level, figure) in LEVELS {
@@ -45,7 +45,7 @@ pub fn spreads(runs: &[Summary]) -> BTreeMap<String, Spread> {
     spreads
 }
 
-fn spread(values_ns: Vec<Option<i64>>) -> Option<Spread> {
+fn spread(values_ns: Vec<Option<i64>>) -> Option<RepeatedFigure> {
     let known: Vec<i64> = values_ns.iter().copied().flatten().collect();
     let (least, most) = (*known.iter().min()?, *known.iter().max()?);
     if known.len() < 2 {
@@ -53,7 +53,7 @@ fn spread(values_ns: Vec<Option<i64>>) -> Option<Spread> {
     }
     let sum: i128 = known.iter().map(|ns| i128::from(*ns)).sum();
     let mean_ns = i64::try_from(sum / known.len() as i128).unwrap_or(i64::MAX);
-    Some(Spread {
+    Some(RepeatedFigure {
         runs: u32::try_from(known.len()).unwrap_or(u32::MAX),
         values_ns,
         mean_ns,

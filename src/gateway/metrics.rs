@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use crate::live::gauges::LATENCY_ENDS_NS;
+use crate::live::histogram::LatencyHistogram;
 use crate::live::prometheus::{Metrics, Page};
-use crate::live::spread::Spread;
 
 /// Counts and times of a gateway, written while it serves.
 #[derive(Debug, Default)]
@@ -18,15 +18,15 @@ pub struct GatewayGauges {
     /// Answers that were an ERROR event, and streams that were refused.
     pub(super) failed: AtomicU64,
     /// End of speech noticed to final transcript.
-    pub(super) asr: Spread,
+    pub(super) asr: LatencyHistogram,
     /// Final transcript to the first text of the language model; waiting for a slot is part of it.
-    pub(super) llm_ttft: Spread,
+    pub(super) llm_ttft: LatencyHistogram,
     /// Final transcript to the last text of the language model.
-    pub(super) llm_total: Spread,
+    pub(super) llm_total: LatencyHistogram,
     /// First text to first audio.
-    pub(super) tts: Spread,
+    pub(super) tts: LatencyHistogram,
     /// Final transcript to first audio.
-    pub(super) e2e: Spread,
+    pub(super) e2e: LatencyHistogram,
 }
 
 impl GatewayGauges {

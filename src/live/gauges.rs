@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 
-use super::spread::Spread;
+use super::histogram::LatencyHistogram;
 
 /// Ends of the buckets that latencies are exposed with, in nanoseconds.
 pub const LATENCY_ENDS_NS: [u64; 15] = [
@@ -79,7 +79,7 @@ pub(super) fn is_success(status: &str) -> bool {
 #[derive(Debug)]
 pub struct Latency {
     /// All that were measured.
-    pub spread: Spread,
+    pub spread: LatencyHistogram,
     /// The same, as Prometheus is shown it.
     pub(super) exposed: HistogramWithExemplars<TraceLabel>,
 }
@@ -88,7 +88,7 @@ impl Default for Latency {
     fn default() -> Self {
         let ends = LATENCY_ENDS_NS.iter().map(|ns| *ns as f64 / 1e9);
         Latency {
-            spread: Spread::default(),
+            spread: LatencyHistogram::default(),
             exposed: HistogramWithExemplars::new(ends),
         }
     }
@@ -125,7 +125,7 @@ pub struct Gauges {
     /// Turns that ended.
     pub requests: Requests,
     /// Schedule lags of the chunks that were sent: one for each.
-    pub lag: Spread,
+    pub lag: LatencyHistogram,
     /// Chunks in the seconds that are accounted for; some seconds behind `lag`.
     pub judged_chunks: AtomicU64,
     /// Of those, how many were late.

@@ -6,8 +6,8 @@
 
 pub mod exporter;
 pub mod gauges;
+pub mod histogram;
 pub mod prometheus;
 pub mod screen;
 pub mod snapshot;
-pub mod spread;
 pub mod thread;

@@ -5,8 +5,8 @@ mod page;
 mod spark;
 
 use super::gauges::{LATENCIES, STATUSES, is_success};
+use super::histogram::Counts;
 use super::snapshot::{Change, History, Snapshot};
-use super::spread::Counts;
 use crate::units::{Human, NS_PER_S, RunTime, percent};
 use page::{Page, Tone};
 use spark::sparkline;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::gauges::{Gauges, LATENCIES, STATUSES, is_success};
-use super::spread::Counts;
+use super::histogram::Counts;
 use crate::units::{NS_PER_S, RunTime};
 
 /// How far back "recent" goes.

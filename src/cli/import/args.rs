@@ -8,7 +8,7 @@ use crate::cli::duration::DurationArg;
 use crate::cli::prepare::bad;
 use crate::cli::settings::{MicrophoneArg, microphone, names};
 use crate::cli::shape::{factor, window};
-use crate::trace::import::cast::CastSpec;
+use crate::trace::import::clip_assignment::ClipAssignmentSpec;
 use crate::trace::import::library::WORDS_PER_SECOND;
 use crate::trace::import::shape::Shape;
 use crate::trace::import::{LogFormat, LogSpec, MapSpec, Unit, Zone};
@@ -158,7 +158,7 @@ Examples:
 pub(super) struct Specs {
     pub(super) log: LogSpec,
     pub(super) shape: Shape,
-    pub(super) cast: CastSpec,
+    pub(super) assignment: ClipAssignmentSpec,
 }
 
 impl Args {
@@ -210,7 +210,7 @@ impl Args {
                 spread_ns: self.spread.ns,
                 limit: self.limit,
             },
-            cast: CastSpec {
+            assignment: ClipAssignmentSpec {
                 call,
                 words_per_second: self.words_per_second,
             },

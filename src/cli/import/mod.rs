@@ -19,7 +19,7 @@ use super::stderr::say;
 use super::{made, stamp};
 use crate::audio::spec::ConvertSpec;
 use crate::table::Row;
-use crate::trace::import::cast::{Fit, cast};
+use crate::trace::import::clip_assignment::{Fit, assign_clips};
 use crate::trace::import::library::Library;
 use crate::trace::import::shape::Timetable;
 use crate::trace::import::{Log, MapSpec};
@@ -52,11 +52,18 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     note(&said::log(&log, specs.log.format));
     note(&said::library(&library, clips.len()));
 
-    let chunk_ns = specs.cast.call.chunk_ns;
+    let chunk_ns = specs.assignment.call.chunk_ns;
     let timetable = Timetable::of(&log.rows, &specs.shape, chunk_ns, args.seed).map_err(bad)?;
     let mut fit = Fit::default();
     for (number, call) in (0..).zip(&timetable.calls) {
-        let rows = cast(number, call, &log.rows, &mut library, &specs.cast, &mut fit);
+        let rows = assign_clips(
+            number,
+            call,
+            &log.rows,
+            &mut library,
+            &specs.assignment,
+            &mut fit,
+        );
         writer.session(rows.map_err(bad)?).map_err(of_trace)?;
     }
     let step = step(args, &specs, &log, &source);
@@ -67,7 +74,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     };
     let bundle = writer.finish(&manifest).map_err(of_trace)?;
     note(&said::calls(&timetable, &specs.shape));
-    note(&said::fit(&fit, &specs.cast));
+    note(&said::fit(&fit, &specs.assignment));
     let extent = bundle.extent().map_err(of_trace)?;
     note(&made::trace(&extent, clips.len()));
     let shown = args.output.display();
@@ -164,9 +171,9 @@ fn step(args: &Args, specs: &Specs, log: &Log, source: &Source) -> Provenance {
     let Specs {
         log: read,
         shape,
-        cast,
+        assignment,
     } = specs;
-    let call = &cast.call;
+    let call = &assignment.call;
     let window = shape.window.as_ref();
     Provenance {
         step: "import".to_owned(),
@@ -183,7 +190,7 @@ fn step(args: &Args, specs: &Specs, log: &Log, source: &Source) -> Provenance {
             "disposition": args.disposition,
             "strict": read.strict,
             "audio": source.described,
-            "words_per_second": cast.words_per_second,
+            "words_per_second": assignment.words_per_second,
             "window_ns": window.map(|window| [window.start, window.end]),
             "max_idle_ns": shape.max_idle_ns,
             "speed": shape.speed,

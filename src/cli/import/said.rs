@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::cli::made::push_list;
-use crate::trace::import::cast::{CastSpec, Fit};
+use crate::trace::import::clip_assignment::{ClipAssignmentSpec, Fit};
 use crate::trace::import::library::{Library, WORDS_PER_TOKEN};
 use crate::trace::import::shape::{Shape, Timetable};
 use crate::trace::import::{Log, LogFormat};
@@ -81,7 +81,7 @@ pub(super) fn calls(timetable: &Timetable, shape: &Shape) -> String {
 }
 
 /// How well the clips fit what was asked for.
-pub(super) fn fit(fit: &Fit, spec: &CastSpec) -> String {
+pub(super) fn fit(fit: &Fit, spec: &ClipAssignmentSpec) -> String {
     let mut text = String::new();
     if let Some((asked, got)) = fit.lengths() {
         text = format!(

@@ -13,7 +13,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
 use crate::live::gauges::TraceLabel;
-use crate::live::spread::Counts;
+use crate::live::histogram::Counts;
 
 /// Ends of the buckets that lags and delays of our own are exposed with, in nanoseconds.
 pub const LAG_ENDS_NS: [u64; 18] = [

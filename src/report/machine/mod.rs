@@ -7,9 +7,9 @@ mod config;
 pub mod csv;
 pub mod document;
 pub mod junit;
+mod latency;
 mod original;
 pub mod raw;
 mod seconds;
-mod spread;
 
 pub use document::Document;

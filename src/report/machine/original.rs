@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::latency::{LatencySummary, OriginalLatency, Values};
 use super::seconds::seconds;
-use super::spread::{OriginalSpread, Spread, Values};
 use crate::results::row::{RequestRow, Status};
 
 /// Most messages that are distinguished.
@@ -86,11 +86,11 @@ pub(super) fn message(row: &RequestRow) -> Option<&str> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// As the Python load test had it: by name, over the successes that have it; none where none has.
-    pub latency: BTreeMap<String, OriginalSpread>,
+    pub latency: BTreeMap<String, OriginalLatency>,
     /// As the Python load test had it: failures by message, the most frequent first.
     pub errors: Vec<Failure>,
     /// Ours: by the same names, over every request that has it.
-    pub latency_all: BTreeMap<String, Spread>,
+    pub latency_all: BTreeMap<String, LatencySummary>,
     /// Ours: requests that were no success, timeouts among them, by message.
     pub errors_all: BTreeMap<String, u64>,
 }
@@ -254,7 +254,7 @@ mod tests {
         let figures = tally(&[unanswered(0, Status::Timeout)]).finish();
         assert!(figures.latency.is_empty() && figures.errors.is_empty());
         assert_eq!(figures.latency_all["total_duration"].count, 1);
-        assert_eq!(figures.latency_all["e2e"], Spread::default());
+        assert_eq!(figures.latency_all["e2e"], LatencySummary::default());
     }
 
     #[test]

@@ -8,7 +8,7 @@ const NS_PER_MIN: i64 = 60 * NS_PER_S;
 
 /// A distribution of signed times; its quantiles are nearest ranks, values that were measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Spread {
+pub struct Quantiles {
     /// How many.
     pub n: u64,
     /// Least.
@@ -23,15 +23,15 @@ pub struct Spread {
     pub max_ns: i64,
 }
 
-impl Spread {
+impl Quantiles {
     /// The distribution of `values`; `None` when there are none.
     #[must_use]
-    pub fn of(mut values: Vec<i64>) -> Option<Spread> {
+    pub fn of(mut values: Vec<i64>) -> Option<Quantiles> {
         values.sort_unstable();
         let (min_ns, max_ns) = (*values.first()?, *values.last()?);
         let rank = |per_mille: usize| (values.len() * per_mille).div_ceil(1_000).max(1);
         let at = |per_mille| values[rank(per_mille) - 1];
-        Some(Spread {
+        Some(Quantiles {
             n: values.len() as u64,
             min_ns,
             p50_ns: at(500),
@@ -71,7 +71,7 @@ impl Drift {
         };
         let p99_ns = |part: &[(i64, i64)]| {
             let errors = part.iter().map(|(_, error)| *error).collect();
-            Some(Spread::of(errors)?.p99_ns)
+            Some(Quantiles::of(errors)?.p99_ns)
         };
         let first_end = errors.partition_point(|(at, _)| *at <= first_ns + part_ns);
         let last_start = errors.partition_point(|(at, _)| *at < last_ns - part_ns);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_nearest_ranks() {
-        let spread = Spread::of((1..=1_000).rev().collect()).unwrap();
+        let spread = Quantiles::of((1..=1_000).rev().collect()).unwrap();
         let figures = [
             spread.min_ns,
             spread.p50_ns,
@@ -122,8 +122,8 @@ mod tests {
             spread.max_ns,
         ];
         assert_eq!(figures, [1, 500, 990, 999, 1_000]);
-        assert_eq!(Spread::of(vec![-7]).unwrap().p50_ns, -7);
-        assert_eq!(Spread::of(Vec::new()), None);
+        assert_eq!(Quantiles::of(vec![-7]).unwrap().p50_ns, -7);
+        assert_eq!(Quantiles::of(Vec::new()), None);
     }
 
     /// An error that grows by 3 µs a minute, once a second over so many seconds.

@@ -1,6 +1,6 @@
 //! Joins what was sent with what arrived, message by message.
 
-use super::figures::{Drift, Spread};
+use super::figures::{Drift, Quantiles};
 use super::gather::{Gathered, Sent, Session};
 use super::{Counts, LATE_NS, Witness};
 
@@ -30,10 +30,10 @@ impl Witness {
         }
         self.drift = Drift::of(&mut figures.errors);
         let errors = figures.errors.into_iter().map(|(_, error)| error);
-        self.error = Spread::of(errors.collect());
-        self.lag = Spread::of(figures.lags);
-        self.transit = Spread::of(figures.transits);
-        self.gap_error = Spread::of(figures.gap_errors);
+        self.error = Quantiles::of(errors.collect());
+        self.lag = Quantiles::of(figures.lags);
+        self.transit = Quantiles::of(figures.transits);
+        self.gap_error = Quantiles::of(figures.gap_errors);
         self.late = figures.late;
     }
 }

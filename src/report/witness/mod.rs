@@ -17,7 +17,7 @@ use crate::results::manifest::ExitReason;
 use crate::results::reader::RunDir;
 use crate::units::{Human, NS_PER_MS, counted, share_percent};
 
-pub use figures::{Drift, Spread};
+pub use figures::{Drift, Quantiles};
 use gather::Gathered;
 
 /// The version of the testimony's shape.
@@ -68,13 +68,13 @@ pub struct Witness {
     pub messages: Counts,
     /// Planned instant to handing over to the transport. This and the figures below are over
     /// chunks: audio and fill.
-    pub lag: Option<Spread>,
+    pub lag: Option<Quantiles>,
     /// Planned instant to arrival; null without one clock.
-    pub error: Option<Spread>,
+    pub error: Option<Quantiles>,
     /// Handing over to arrival; null without one clock.
-    pub transit: Option<Spread>,
+    pub transit: Option<Quantiles>,
     /// Size of the difference between the gap of two chunks at the receiver and in the plan.
-    pub gap_error: Option<Spread>,
+    pub gap_error: Option<Quantiles>,
     /// How the error changes; null without one clock.
     pub drift: Option<Drift>,
     /// Chunks that arrived later than their interval, at least 20 ms, after their instant.

@@ -1,6 +1,6 @@
 //! The receiver's testimony, for people.
 
-use super::{Spread, Witness};
+use super::{Quantiles, Witness};
 use crate::report::layout::{LABEL, Page, Tone};
 use crate::units::{Human, counted, grouped};
 
@@ -96,7 +96,7 @@ fn spreads(page: &mut Page, witness: &Witness) {
     }
 }
 
-fn cells(spread: &Spread) -> String {
+fn cells(spread: &Quantiles) -> String {
     let figures = [spread.p50_ns, spread.p99_ns, spread.p999_ns, spread.max_ns];
     let cells = figures.map(|ns| format!("{:>10}", Human(ns)));
     cells.concat()

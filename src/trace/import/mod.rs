@@ -3,15 +3,15 @@
 //! Every format is a `Mapping` from the columns of its file to what a row means (`azure`, `cdr`,
 //! and so on); `source` reads the columns of CSV (`records`), JSON (`lines`, `objects`) and Parquet as text, whichever
 //! the file is (`sniff`), and `log` makes [`Row`]s of them (`instant`, `number`). `shape` groups and moves those into calls, `library` finds the clip whose
-//! speech is about as long as a row asks for, and `cast` lays the calls out as `prepare` does.
+//! speech is about as long as a row asks for, and `clip_assignment` lays the calls out as `prepare` does.
 //!
 //! A log is not trusted: a row that cannot be read is named and passed over, and the length of a
 //! line is bounded.
 
 mod azure;
 mod burstgpt;
-pub mod cast;
 mod cdr;
+pub mod clip_assignment;
 mod envoy;
 pub mod instant;
 pub mod library;

@@ -8,7 +8,7 @@ use crate::units::NS_PER_S;
 
 /// A latency by the formulas of the Python load test, over the successes that have it, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct OriginalSpread {
+pub struct OriginalLatency {
     /// Successes that have it, at least one.
     pub count: u64,
     /// Smallest.
@@ -29,15 +29,15 @@ pub struct OriginalSpread {
     pub stddev: f64,
 }
 
-impl OriginalSpread {
+impl OriginalLatency {
     /// Of nanoseconds in ascending order; `None` without any.
-    fn of(sorted: &[i64]) -> Option<OriginalSpread> {
+    fn of(sorted: &[i64]) -> Option<OriginalLatency> {
         let count = sorted.len();
         let (first, last) = (sorted.first()?, sorted.last()?);
         let middle = [(count - 1) / 2, count / 2].map(|at| seconds(sorted[at]));
         // Floating point on purpose: where it falls short of a whole number, the rank is one lower.
         let after = |share: f64| seconds(sorted[(count as f64 * share) as usize]);
-        Some(OriginalSpread {
+        Some(OriginalLatency {
             count: count as u64,
             min: seconds(*first),
             max: seconds(*last),
@@ -53,7 +53,7 @@ impl OriginalSpread {
 
 /// A latency over every request that has it, in seconds; its percentiles are nearest ranks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
+pub struct LatencySummary {
     /// Requests that have it; all else is null without any.
     pub count: u64,
     /// Smallest.
@@ -74,15 +74,15 @@ pub struct Spread {
     pub stddev: Option<f64>,
 }
 
-impl Spread {
+impl LatencySummary {
     /// Of nanoseconds in ascending order.
-    fn of(sorted: &[i64]) -> Spread {
+    fn of(sorted: &[i64]) -> LatencySummary {
         let count = sorted.len() as u64;
         let at = |level: Level| {
             let rank = usize::try_from(level.rank(count)).unwrap_or(usize::MAX);
             sorted.get(rank - 1).map(|ns| seconds(*ns))
         };
-        Spread {
+        LatencySummary {
             count,
             min: sorted.first().map(|ns| seconds(*ns)),
             max: sorted.last().map(|ns| seconds(*ns)),
@@ -127,13 +127,13 @@ impl Values {
     }
 
     /// Over the successes, and over every request.
-    pub(super) fn finish(self) -> (Option<OriginalSpread>, Spread) {
+    pub(super) fn finish(self) -> (Option<OriginalLatency>, LatencySummary) {
         let mut values = self.of_successes;
         values.sort_unstable();
-        let successes = OriginalSpread::of(&values);
+        let successes = OriginalLatency::of(&values);
         values.extend(self.of_others);
         values.sort_unstable();
-        (successes, Spread::of(&values))
+        (successes, LatencySummary::of(&values))
     }
 }
 
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use crate::units::NS_PER_MS;
 
-    fn of(successes_ms: &[i64], others_ms: &[i64]) -> (Option<OriginalSpread>, Spread) {
+    fn of(successes_ms: &[i64], others_ms: &[i64]) -> (Option<OriginalLatency>, LatencySummary) {
         let mut values = Values::default();
         for (is_success, all) in [(true, successes_ms), (false, others_ms)] {
             for ms in all {
@@ -164,7 +164,7 @@ mod tests {
         assert!((spread.mean.unwrap() - 0.005).abs() < 1e-12);
         let stddev = (32.0_f64 / 7.0).sqrt() / 1e3;
         assert!((spread.stddev.unwrap() - stddev).abs() < 1e-12);
-        assert_eq!(of(&[], &[]).1, Spread::default());
+        assert_eq!(of(&[], &[]).1, LatencySummary::default());
         let (_, one) = of(&[3], &[]);
         assert_eq!((one.p99, one.stddev), (Some(0.003), None));
     }

@@ -13,7 +13,7 @@ const LONGEST_NS: i64 = 7 * 24 * 3600 * NS_PER_S;
 
 /// What the calls say, and how.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CastSpec {
+pub struct ClipAssignmentSpec {
     /// How each call goes.
     pub call: CallSpec,
     /// Words in a second of speech, where a log counts tokens.
@@ -76,12 +76,12 @@ fn lengths(of: &[i64]) -> Option<Lengths> {
 ///
 /// # Errors
 /// A call that is longer than a trace may hold.
-pub fn cast(
+pub fn assign_clips(
     number: u32,
     call: &Call,
     rows: &[Row],
     library: &mut Library<'_>,
-    spec: &CastSpec,
+    spec: &ClipAssignmentSpec,
     fit: &mut Fit,
 ) -> Result<SessionRows, ImportError> {
     let utterances = call.rows.iter().map(|&(at, after_ns)| {
@@ -142,8 +142,8 @@ mod tests {
         }
     }
 
-    fn spec() -> CastSpec {
-        CastSpec {
+    fn spec() -> ClipAssignmentSpec {
+        ClipAssignmentSpec {
             call: CallSpec::default(),
             words_per_second: 2.5,
         }
@@ -166,7 +166,7 @@ mod tests {
             rows: vec![(0, 0), (1, 20 * S), (2, 21 * S)],
         };
         let (mut library, mut fit) = (Library::new(&clips, 1).unwrap(), Fit::default());
-        let session = cast(0, &call, &rows, &mut library, &spec(), &mut fit).unwrap();
+        let session = assign_clips(0, &call, &rows, &mut library, &spec(), &mut fit).unwrap();
         let turns: Vec<_> = session
             .turns
             .iter()
@@ -190,7 +190,7 @@ mod tests {
             rows: vec![(0, 0), (1, 8 * 24 * 3600 * S)],
         };
         let (mut library, mut fit) = (Library::new(&clips, 1).unwrap(), Fit::default());
-        let refused = cast(0, &call, &rows, &mut library, &spec(), &mut fit).unwrap_err();
+        let refused = assign_clips(0, &call, &rows, &mut library, &spec(), &mut fit).unwrap_err();
         assert!(refused.to_string().starts_with("line 2: "), "{refused}");
     }
 }

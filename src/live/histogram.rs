@@ -32,21 +32,21 @@ const fn ends() -> [u64; BUCKETS] {
 
 /// A distribution of durations: coarse (a bucket is at most a sixth wide), but never locked.
 #[derive(Debug)]
-pub struct Spread {
+pub struct LatencyHistogram {
     counts: [AtomicU64; BUCKETS + 1],
     sum_ns: AtomicU64,
 }
 
-impl Default for Spread {
+impl Default for LatencyHistogram {
     fn default() -> Self {
-        Spread {
+        LatencyHistogram {
             counts: [const { AtomicU64::new(0) }; BUCKETS + 1],
             sum_ns: AtomicU64::new(0),
         }
     }
 }
 
-impl Spread {
+impl LatencyHistogram {
     /// Counts one duration; negative ones as 0.
     pub fn record(&self, ns: i64) {
         let ns = u64::try_from(ns).unwrap_or(0);
@@ -69,7 +69,7 @@ impl Spread {
     }
 }
 
-/// What a [`Spread`] had counted at an instant, or between two.
+/// What a [`LatencyHistogram`] had counted at an instant, or between two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Empty for none, else one for each bucket.
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_within_a_bucket() {
-        let spread = Spread::default();
+        let spread = LatencyHistogram::default();
         assert_eq!(spread.counts().quantile(0.5), None);
         for ms in 1..=100 {
             spread.record(ms * 1_000_000);
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_quantile_needs_something_beyond_it() {
-        let spread = Spread::default();
+        let spread = LatencyHistogram::default();
         let mut shown = Vec::new();
         for _ in 0..100 {
             spread.record(1_000);
@@ -207,14 +207,14 @@ mod tests {
 
     #[test]
     fn a_bucket_holds_what_it_ends_with_and_the_extremes_have_one_too() {
-        let spread = Spread::default();
+        let spread = LatencyHistogram::default();
         for ns in [-5, 0, 100, 101, 50_000_000, 50_000_001, i64::MAX] {
             spread.record(ns);
         }
         let ends = [100, 50_000_000, 875_000_000_000];
         assert_eq!(spread.counts().between(&ends), [3, 2, 1, 1]);
         let upto = |ns: i64| {
-            let spread = Spread::default();
+            let spread = LatencyHistogram::default();
             (0..2).for_each(|_| spread.record(ns));
             spread.counts().quantile(0.5)
         };
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_came_in_between_is_a_difference() {
-        let spread = Spread::default();
+        let spread = LatencyHistogram::default();
         spread.record(1_000);
         let before = spread.counts();
         spread.record(2_000_000);
