@@ -27,7 +27,7 @@ pub(super) struct NotUnderstood;
 
 /// One call on its way into the journal.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct Transcriber {
     number: u64,
     asked: FrameReader,
     answered: FrameReader,
@@ -38,10 +38,10 @@ pub(super) struct Call {
 /// A row, and the audio that is kept with it.
 pub(super) type Entry = (JournalRow, Option<Bytes>);
 
-impl Call {
+impl Transcriber {
     /// The call with this number, which begins now.
-    pub(super) fn new(number: u64) -> Call {
-        Call {
+    pub(super) fn new(number: u64) -> Transcriber {
+        Transcriber {
             number,
             asked: FrameReader::default(),
             answered: FrameReader::default(),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     fn rows(pieces: Vec<What>, keep: Keep) -> Vec<Entry> {
-        let (mut call, mut entries) = (Call::new(7), Vec::new());
+        let (mut call, mut entries) = (Transcriber::new(7), Vec::new());
         for (at_ns, what) in (0..).zip(pieces) {
             call.take(what, at_ns, keep, &mut entries).unwrap();
         }
@@ -266,7 +266,7 @@ mod tests {
     fn what_is_not_of_the_protocol_is_not_understood() {
         let take = |bytes: &'static [u8]| {
             let asked = What::Asked(Bytes::from_static(bytes));
-            Call::new(0).take(asked, 0, ALL, &mut Vec::new())
+            Transcriber::new(0).take(asked, 0, ALL, &mut Vec::new())
         };
         assert_eq!(take(&[1, 0, 0, 0, 1, 0]), Err(NotUnderstood), "compressed");
         assert_eq!(take(&[0, 0, 0, 0, 2, 0xff, 0xff]), Err(NotUnderstood));

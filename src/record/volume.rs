@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::tap::What;
-use super::transcribe::{Call, Entry, Keep, NotUnderstood};
+use super::transcribe::{Entry, Keep, NotUnderstood, Transcriber};
 use crate::trace::TraceError;
 use crate::trace::journal::{JournalKind, JournalRow, JournalWriter, Recording};
 
@@ -14,7 +14,7 @@ pub(super) struct Volume {
     journal: JournalWriter,
     /// Instant 0 on the monotonic clock.
     started_ns: i64,
-    open: HashMap<u64, Call>,
+    open: HashMap<u64, Transcriber>,
     /// Messages taken in since the last [`Volume::counted`].
     messages: u64,
     /// Used again and again.
@@ -68,7 +68,7 @@ impl Volume {
 
     /// A call begins here.
     pub(super) fn open(&mut self, call: u64) {
-        self.open.insert(call, Call::new(call));
+        self.open.insert(call, Transcriber::new(call));
     }
 
     /// Takes in what happened to a call that began here; returns whether the call has ended.

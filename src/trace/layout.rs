@@ -96,7 +96,7 @@ pub fn lay_out(
     let rate = utterances.first().map(|first| first.clip.sample_rate_hz);
     let rate = SampleRate(rate.unwrap_or(SampleRate::PREPARED.0));
     let (chunk_samples, interval_ns) = spec.pace.chunks(spec.chunk_ns, rate);
-    let mut call = Call {
+    let mut call = LaidOut {
         spec,
         chunk_samples,
         interval_ns,
@@ -145,7 +145,7 @@ pub fn lay_out(
 }
 
 /// One session being written; `at_ns` is where its next audio starts.
-struct Call<'a> {
+struct LaidOut<'a> {
     spec: &'a CallSpec,
     chunk_samples: u64,
     /// From one chunk to the next.
@@ -158,7 +158,7 @@ struct Call<'a> {
     events: Vec<EventRow>,
 }
 
-impl Call<'_> {
+impl LaidOut<'_> {
     /// Says `clip` and returns the instant at which its speech ends.
     fn speak(&mut self, turn: u32, think_ns: Option<i64>, clip: &ClipRow) -> i64 {
         let since = |samples| self.at_ns + self.length_ns(samples);

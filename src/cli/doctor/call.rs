@@ -25,7 +25,7 @@ const SYNTHETIC_NS: i64 = 2 * NS_PER_S;
 const LONGEST_NS: i64 = 15 * NS_PER_S;
 
 /// The call.
-pub(super) struct Call {
+pub(super) struct TrialCall {
     /// How it is made.
     pub(super) spec: RunSpec,
     /// Whether what is said in it is no recording.
@@ -33,12 +33,12 @@ pub(super) struct Call {
     _folder: TempDir,
 }
 
-impl Call {
+impl TrialCall {
     /// One utterance: the first of `--audio`, or synthetic.
     ///
     /// # Errors
     /// [`BadInput`] for audio that cannot be converted, otherwise the system's.
-    pub(super) fn prepare(args: &Args) -> anyhow::Result<Call> {
+    pub(super) fn prepare(args: &Args) -> anyhow::Result<TrialCall> {
         let audio: Option<&Path> = args.audio.as_deref();
         if let Some(missing) = audio.filter(|audio| !audio.exists()) {
             return Err(BadInput(anyhow!(
@@ -94,7 +94,7 @@ impl Call {
             },
             ..RunSpec::of_trace(&place).map_err(unreadable)?
         };
-        Ok(Call {
+        Ok(TrialCall {
             spec,
             synthetic: audio.is_none(),
             _folder: folder,

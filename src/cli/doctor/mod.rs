@@ -23,7 +23,7 @@ use crate::doctor::machine::MachineFacts;
 use crate::trace::layout::CallSpec;
 use crate::transport::channel::{ConnectError, Connector, Endpoint};
 use crate::units::NS_PER_S;
-use call::Call;
+use call::TrialCall;
 
 /// Look whether a load can be made: at the gateway and the way to it, and at this machine.
 ///
@@ -65,7 +65,7 @@ Exit codes: 0 nothing failed, 2 bad input, 3 the gateway cannot be reached, 99 a
 /// # Errors
 /// [`BadInput`] for a target, certificates or audio that cannot be read, otherwise our own failure.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
-    let call = Call::prepare(args)?;
+    let call = TrialCall::prepare(args)?;
     let (endpoint, embedded) = args.to.locate()?;
     if !quiet {
         say(&format!(
@@ -95,7 +95,7 @@ struct Examined {
     reached: bool,
 }
 
-fn examine(args: &Args, endpoint: &Endpoint, call: &Call) -> anyhow::Result<Examined> {
+fn examine(args: &Args, endpoint: &Endpoint, call: &TrialCall) -> anyhow::Result<Examined> {
     let tls = args.to.tls.options();
     let connector = match Connector::new(endpoint.clone(), &tls) {
         Err(error @ ConnectError::Pem { .. }) => return Err(BadInput(error.into()).into()),

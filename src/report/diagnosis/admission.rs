@@ -23,13 +23,13 @@ const LEAST_RATIO: f64 = 10.0;
 /// When calls were open.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    calls: HashMap<u64, Call>,
+    calls: HashMap<u64, Span>,
     overflown: bool,
 }
 
 /// One call.
 #[derive(Debug, Clone, Copy)]
-struct Call {
+struct Span {
     from_ns: i64,
     /// `None` while it is not known to have ended.
     to_ns: Option<i64>,
@@ -43,7 +43,7 @@ impl Calls {
             return;
         }
         let to_ns = row.closed_ns;
-        let call = self.calls.entry(session_hash(row)).or_insert(Call {
+        let call = self.calls.entry(session_hash(row)).or_insert(Span {
             from_ns: i64::MAX,
             to_ns,
             refused: false,

@@ -3,7 +3,7 @@
 use super::ImportError;
 use super::library::{Library, asked_ns, speech_ns};
 use super::log::Row;
-use super::shape::Call;
+use super::shape::LogCall;
 use crate::trace::layout::{Begins, CallSpec, Utterance, lay_out};
 use crate::trace::model::SessionRows;
 use crate::units::NS_PER_S;
@@ -78,7 +78,7 @@ fn lengths(of: &[i64]) -> Option<Lengths> {
 /// A call that is longer than a trace may hold.
 pub fn assign_clips(
     number: u32,
-    call: &Call,
+    call: &LogCall,
     rows: &[Row],
     library: &mut Library<'_>,
     spec: &ClipAssignmentSpec,
@@ -161,7 +161,7 @@ mod tests {
             row(3, 20, Some(Length::Tokens(100.0)), None),
             row(4, 21, None, Some("1.wav")),
         ];
-        let call = Call {
+        let call = LogCall {
             start_ns: 7 * S,
             rows: vec![(0, 0), (1, 20 * S), (2, 21 * S)],
         };
@@ -185,7 +185,7 @@ mod tests {
     fn a_call_of_over_a_week_is_refused_by_its_line() {
         let clips = [sample::clip(&[1; 16_000], "1.wav")];
         let rows = [row(2, 0, None, None), row(3, 0, None, None)];
-        let call = Call {
+        let call = LogCall {
             start_ns: 0,
             rows: vec![(0, 0), (1, 8 * 24 * 3600 * S)],
         };

@@ -45,7 +45,7 @@ impl Default for Shape {
 
 /// A call that is to be laid out.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Call {
+pub struct LogCall {
     /// When it starts, since the start of the trace.
     pub start_ns: i64,
     /// Its rows, by their place in the log, each with the time from the start of the call.
@@ -56,7 +56,7 @@ pub struct Call {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Timetable {
     /// The calls.
-    pub calls: Vec<Call>,
+    pub calls: Vec<LogCall>,
     /// The start of the trace by the clock of the log.
     pub origin_ns: i64,
     /// Rows that came before one above them.
@@ -94,7 +94,7 @@ impl Timetable {
         };
         timetable.group(rows, &order, shape.session_gap_ns);
         if let Some(window) = &shape.window {
-            let inside = |call: &Call| window.contains(&(call.start_ns - first_ns));
+            let inside = |call: &LogCall| window.contains(&(call.start_ns - first_ns));
             timetable.calls.retain(inside);
         }
         let limit = shape.limit.and_then(|limit| usize::try_from(limit).ok());
@@ -121,7 +121,7 @@ impl Timetable {
                 }
                 _ => {
                     self.split += u64::from(before.is_some());
-                    self.calls.push(Call {
+                    self.calls.push(LogCall {
                         start_ns: row.start_ns,
                         rows: vec![(at, 0)],
                     });

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::call::{Call, Reply};
+use super::call::{RecordedCall, Reply};
 use crate::conversation::attribution::{Attribution, Owner};
 use crate::conversation::message::MessageKind;
 use crate::trace::model::ReplyKind;
@@ -26,7 +26,7 @@ pub(super) struct Spoken {
 /// The utterance that each reply of `call` belongs to; `None` for those before the first one, for
 /// noise between turns, and for a LISTENING that ends no server turn. What was sent at the instant
 /// of a reply had been sent before it.
-pub(super) fn owners(call: &Call, spoken: &[Spoken]) -> Vec<Option<usize>> {
+pub(super) fn owners(call: &RecordedCall, spoken: &[Spoken]) -> Vec<Option<usize>> {
     let mut attribution = Attribution::new(spoken.iter().map(|spoken| spoken.expects_answer));
     let sent = spoken.iter().enumerate().flat_map(|(turn, spoken)| {
         let begun: (i64, usize, Sent) = (spoken.begun_ns, turn, Attribution::begun);
@@ -82,7 +82,11 @@ fn message_kind(kind: ReplyKind) -> Option<MessageKind> {
 
 /// The utterance that each reply of `call` stands with: its own, or else the one that had begun
 /// last.
-pub(super) fn beside(call: &Call, spoken: &[Spoken], owners: &[Option<usize>]) -> Vec<usize> {
+pub(super) fn beside(
+    call: &RecordedCall,
+    spoken: &[Spoken],
+    owners: &[Option<usize>],
+) -> Vec<usize> {
     let beside = |(reply, owner): (&Reply, &Option<usize>)| {
         let begun = spoken.partition_point(|spoken| spoken.begun_ns <= reply.at_ns);
         owner.unwrap_or(begun.saturating_sub(1))
@@ -92,7 +96,7 @@ pub(super) fn beside(call: &Call, spoken: &[Spoken], owners: &[Option<usize>]) -
 
 /// When the caller had heard the answer to each utterance to its end, by the utterance's number;
 /// those that no audio answers are missing.
-pub(super) fn heard_ends(call: &Call, owners: &[Option<usize>]) -> BTreeMap<usize, i64> {
+pub(super) fn heard_ends(call: &RecordedCall, owners: &[Option<usize>]) -> BTreeMap<usize, i64> {
     let mut ends = BTreeMap::new();
     for (reply, owner) in call.replies.iter().zip(owners) {
         if reply.kind == ReplyKind::Audio

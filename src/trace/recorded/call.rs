@@ -11,7 +11,7 @@ use crate::units::{SampleRate, Samples};
 
 /// A call, all of whose instants are in order and whose chunks are whole samples.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Call {
+pub(crate) struct RecordedCall {
     /// Its number in the journal.
     pub(crate) number: u64,
     /// When its stream was opened.
@@ -110,7 +110,7 @@ impl Sent {
     }
 }
 
-impl Call {
+impl RecordedCall {
     /// Whether its end was recorded.
     pub(crate) fn has_ended(&self) -> bool {
         self.status.is_some()
@@ -121,7 +121,7 @@ impl Call {
     ///
     /// # Errors
     /// A call that is of no use in a trace.
-    pub(crate) fn of(mut rows: Vec<JournalRow>) -> Result<Call, Unfit> {
+    pub(crate) fn of(mut rows: Vec<JournalRow>) -> Result<RecordedCall, Unfit> {
         rows.retain(|row| row.kind != JournalKind::Sum);
         // Both directions of a stream are recorded side by side.
         rows.sort_by_key(|row| row.at_ns);
@@ -135,7 +135,7 @@ impl Call {
         let room = language_code.floor_char_boundary(MAX_LANGUAGE_BYTES);
         let language_code = &language_code[..room];
         let opened_ns = rows.first().map_or(0, |row| row.at_ns.max(0));
-        let mut call = Call {
+        let mut call = RecordedCall {
             number: config.call,
             opened_ns,
             config_ns: config.at_ns.max(0),
@@ -178,7 +178,7 @@ struct Taker {
 
 impl Taker {
     /// `None` for a row that a trace cannot hold.
-    fn take(&mut self, call: &mut Call, row: JournalRow) -> Option<()> {
+    fn take(&mut self, call: &mut RecordedCall, row: JournalRow) -> Option<()> {
         let at_ns = row.at_ns.max(0);
         if at_ns - call.opened_ns > MAX_SESSION_NS {
             return None;
@@ -212,7 +212,7 @@ impl Taker {
 
     fn reply(
         &mut self,
-        call: &mut Call,
+        call: &mut RecordedCall,
         at_ns: i64,
         kind: ReplyKind,
         bytes: u32,

@@ -13,6 +13,6 @@ mod session;
 mod tests;
 mod utterances;
 
-pub(super) use call::{Call, Unfit};
+pub(super) use call::{RecordedCall, Unfit};
 pub(super) use pcm::PcmFile;
 pub(super) use session::write;

@@ -1,7 +1,7 @@
 //! The rows of a recorded call.
 
 use super::answers::{self, Spoken};
-use super::call::{Call, Sent, What};
+use super::call::{RecordedCall, Sent, What};
 use super::clips::{Audio, Taken};
 use super::pcm::PcmFile;
 use super::utterances::{self, Utterance};
@@ -19,7 +19,7 @@ use crate::units::Samples;
 /// The system's.
 pub(crate) fn write(
     bundle: &mut BundleWriter,
-    call: &mut Call,
+    call: &mut RecordedCall,
     session_id: &str,
     pcm: &PcmFile,
 ) -> Result<(), TraceError> {
@@ -52,7 +52,7 @@ struct Turn {
     taken: Option<Taken>,
 }
 
-fn rows(call: &Call, session_id: &str, turns: &[Turn]) -> SessionRows {
+fn rows(call: &RecordedCall, session_id: &str, turns: &[Turn]) -> SessionRows {
     let events = events(call, turns);
     let spoken: Vec<Spoken> = turns.iter().map(|turn| spoken(call, turn)).collect();
     let owners = answers::owners(call, &spoken);
@@ -77,7 +77,7 @@ fn rows(call: &Call, session_id: &str, turns: &[Turn]) -> SessionRows {
 }
 
 /// When it was said: of audio with speech, its last voiced sample.
-fn spoken(call: &Call, turn: &Turn) -> Spoken {
+fn spoken(call: &RecordedCall, turn: &Turn) -> Spoken {
     let chunks = &call.sent[turn.utterance.messages.clone()];
     let sent_ns = |chunk: Option<&Sent>| chunk.map_or(call.end_ns, |chunk| chunk.at_ns);
     let speech = turn.taken.as_ref().map(|taken| taken.speech.clone());
@@ -94,7 +94,7 @@ fn spoken(call: &Call, turn: &Turn) -> Spoken {
 }
 
 /// Silence after speech comes from a microphone that is left open.
-fn microphone(call: &Call, turns: &[Turn]) -> Microphone {
+fn microphone(call: &RecordedCall, turns: &[Turn]) -> Microphone {
     let first = turns
         .first()
         .map_or(0, |turn| turn.utterance.messages.start);
@@ -107,7 +107,7 @@ fn microphone(call: &Call, turns: &[Turn]) -> Microphone {
 }
 
 /// The configuration, each message with its own instant, and the end.
-fn events(call: &Call, turns: &[Turn]) -> Vec<EventRow> {
+fn events(call: &RecordedCall, turns: &[Turn]) -> Vec<EventRow> {
     let event = |turn: usize, kind, at_ns| EventRow {
         session: 0,
         turn: u32::try_from(turn).unwrap_or(u32::MAX),
@@ -170,7 +170,7 @@ fn events(call: &Call, turns: &[Turn]) -> Vec<EventRow> {
 }
 
 fn turn_rows(
-    call: &Call,
+    call: &RecordedCall,
     turns: &[Turn],
     events: &[EventRow],
     owners: &[Option<usize>],
@@ -206,7 +206,7 @@ fn turn_rows(
 }
 
 /// When a sample of `chunks` was captured.
-fn captured_ns(call: &Call, chunks: &[Sent], sample: u64) -> i64 {
+fn captured_ns(call: &RecordedCall, chunks: &[Sent], sample: u64) -> i64 {
     match chunk_of(chunks, sample) {
         Some((chunk, within)) => {
             chunk.captured_ns(call.rate) + Samples(within).duration_ns(call.rate)
@@ -229,7 +229,7 @@ fn chunk_of(chunks: &[Sent], sample: u64) -> Option<(&Sent, u64)> {
 }
 
 /// The server's messages, each with the utterance that it stands with.
-fn replies(call: &Call, beside: &[usize]) -> Vec<ReplyRow> {
+fn replies(call: &RecordedCall, beside: &[usize]) -> Vec<ReplyRow> {
     let row = |(reply, turn): (&super::call::Reply, &usize)| ReplyRow {
         session: 0,
         turn: u32::try_from(*turn).unwrap_or(u32::MAX),

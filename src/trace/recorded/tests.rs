@@ -1,6 +1,6 @@
 //! Synthetic calls, written as what happens in them.
 
-use super::call::Call;
+use super::call::RecordedCall;
 use crate::trace::journal::{JournalKind, JournalRow};
 use crate::units::NS_PER_MS;
 
@@ -84,7 +84,7 @@ impl Script {
         self.push(JournalKind::HalfClose, |_| {})
     }
 
-    pub(super) fn call(&self) -> Call {
-        Call::of(self.rows.clone()).unwrap()
+    pub(super) fn call(&self) -> RecordedCall {
+        RecordedCall::of(self.rows.clone()).unwrap()
     }
 }

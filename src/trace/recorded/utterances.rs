@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::call::{Call, Sent, What};
+use super::call::{RecordedCall, Sent, What};
 use crate::trace::model::ReplyKind;
 use crate::units::NS_PER_S;
 
@@ -30,7 +30,7 @@ pub(super) struct Utterance {
 /// # Errors
 /// Those of `voiced`.
 pub(super) fn find<E>(
-    call: &Call,
+    call: &RecordedCall,
     mut voiced: impl FnMut(Range<usize>) -> Result<Vec<bool>, E>,
 ) -> Result<Vec<Utterance>, E> {
     let mut found = Vec::new();
@@ -63,7 +63,7 @@ pub(super) fn find<E>(
 /// `messages` from shortly before their speech on. Noise that goes on from the utterance before them
 /// is given back to that: what a caller says must not begin with the answer that they listened to.
 fn without_noise<E>(
-    call: &Call,
+    call: &RecordedCall,
     messages: Range<usize>,
     found: &mut [Utterance],
     voiced: &mut impl FnMut(Range<usize>) -> Result<Vec<bool>, E>,
@@ -99,7 +99,7 @@ enum End {
 
 /// The messages between the instants at which the server had heard an utterance; each text is a
 /// section of its own.
-fn sections(call: &Call) -> Vec<(Range<usize>, End)> {
+fn sections(call: &RecordedCall) -> Vec<(Range<usize>, End)> {
     let heard = call.replies.iter();
     let heard = heard.filter(|reply| reply.kind == ReplyKind::Processing);
     let mut heard_ns = heard.map(|reply| reply.at_ns).peekable();
@@ -142,7 +142,7 @@ fn trimmed(sent: &[Sent], mut range: Range<usize>) -> Option<Range<usize>> {
 
 /// Cuts `messages` in the middle of each pause between those that are `voiced`. What holds no
 /// speech belongs to the utterance before it, if there is one that no text parts it from.
-fn cut(call: &Call, messages: Range<usize>, voiced: &[bool], found: &mut Vec<Utterance>) {
+fn cut(call: &RecordedCall, messages: Range<usize>, voiced: &[bool], found: &mut Vec<Utterance>) {
     let sent = &call.sent;
     let voiced = voiced.iter().zip(messages.clone());
     let mut voiced = voiced.filter_map(|(is_voiced, number)| is_voiced.then_some(number));
@@ -183,7 +183,7 @@ mod tests {
     use std::convert::Infallible;
 
     /// The utterances of a call whose speech is what it says it is.
-    fn of(call: &Call) -> Vec<(Range<usize>, bool)> {
+    fn of(call: &RecordedCall) -> Vec<(Range<usize>, bool)> {
         let voiced = |range: Range<usize>| {
             let voiced = |sent: &Sent| matches!(sent.what, What::Audio { voiced: true, .. });
             Ok::<_, Infallible>(call.sent[range].iter().map(voiced).collect())

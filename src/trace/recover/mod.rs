@@ -24,7 +24,7 @@ use super::journal::{JOURNAL_FILE, JournalReader, PCM_FILE, Recording, open_rows
 use super::lock::Lock;
 use super::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
 use super::model::TraceSource;
-use super::recorded::{self, Call, PcmFile, Unfit};
+use super::recorded::{self, PcmFile, RecordedCall, Unfit};
 use super::staging::{Staging, finish_swap};
 use super::stream::Bundle;
 use super::writer::BundleWriter;
@@ -93,7 +93,7 @@ pub fn finish(dir: &Path, step: Provenance) -> Result<Finished, TraceError> {
         let mut rows = survey.read_calls(&reader, group)?;
         for place in group {
             let rows = rows.remove(&place.call).unwrap_or_default();
-            let mut call = match Call::of(rows) {
+            let mut call = match RecordedCall::of(rows) {
                 Ok(call) => call,
                 Err(Unfit::Unconfigured) => {
                     counts.unconfigured += 1;
@@ -146,7 +146,7 @@ fn lock(dir: &Path) -> Result<Lock, TraceError> {
 }
 
 impl Counts {
-    fn take_in(&mut self, call: &Call, is_damaged: bool) {
+    fn take_in(&mut self, call: &RecordedCall, is_damaged: bool) {
         self.sessions += 1;
         self.open += u64::from(!call.has_ended() && !is_damaged);
         self.cut += u64::from(call.is_cut);
@@ -161,7 +161,7 @@ struct Ids(HashSet<String>);
 
 impl Ids {
     /// The caller's name of the call, or where it has none that will do, its number.
-    fn name(&mut self, call: &Call) -> String {
+    fn name(&mut self, call: &RecordedCall) -> String {
         let given = call.session_id.as_deref().unwrap_or_default();
         let name = match given.is_empty() {
             true => format!("call-{}", call.number),
@@ -231,7 +231,7 @@ mod tests {
                 rate_hz: Some(8_000),
                 ..JournalRow::new(number, 0, JournalKind::Config)
             };
-            Call::of(vec![config]).unwrap()
+            RecordedCall::of(vec![config]).unwrap()
         };
         let mut ids = Ids::default();
         let long = "é".repeat(200);
