@@ -96,3 +96,94 @@ fn probe(point: &Point, is_untrusted: bool, sought: &Sought<'_>) -> Result<Probe
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::sample::{manifest, row};
+
+    #[derive(Debug)]
+    enum Ended {
+        Stopped,
+        Undecided(String),
+    }
+
+    impl From<Undecided> for Ended {
+        fn from(error: Undecided) -> Ended {
+            Ended::Undecided(error.to_string())
+        }
+    }
+
+    /// Searches from load 4 on; `make` says how many turns a run has, nothing where this machine cannot
+    /// make it. Returns the loads that were tried too.
+    fn find_with(
+        required: &str,
+        size: fn(u32) -> u64,
+        make: impl Fn(u32) -> Result<Option<u32>, Ended>,
+    ) -> (Curve, Result<(), Ended>, Vec<u32>) {
+        let sought = Sought {
+            unit: "times",
+            step: 0.1,
+            first: 4,
+            required: &[required.parse().unwrap()],
+            held: true,
+        };
+        let mut tried = Vec::new();
+        let size = |load| {
+            let extent = Extent {
+                sessions: size(load),
+                ..Extent::default()
+            };
+            Ok((extent.sessions > 0).then_some(extent))
+        };
+        let (curve, ended) = find(&sought, size, |load, _| {
+            tried.push(load);
+            let rows = |turns| (0..turns).map(row).collect::<Vec<_>>();
+            let turns = make(load)?;
+            Ok(turns.map(|turns| Summary::of(&manifest(), &rows(turns), &[], None)))
+        });
+        (curve, ended, tried)
+    }
+
+    #[test]
+    fn loads_of_one_size_are_made_once_and_those_of_none_not_at_all() {
+        let size = |load| u64::from(load / 8);
+        let makeable = |load| Ok((load < 32).then_some(200));
+        let (curve, ended, tried) = find_with("errors < 1%", size, makeable);
+        ended.unwrap();
+        assert_eq!(
+            tried,
+            [8, 16, 32, 24],
+            "what comes to as much is not made again"
+        );
+        assert_eq!((curve.capacity, curve.not_makeable), (Some(2.4), Some(3.2)));
+        assert_eq!((curve.too_much, curve.points.len()), (None, 3));
+    }
+
+    #[test]
+    fn a_search_that_is_stopped_or_learns_nothing_shows_what_it_has() {
+        let stops = |load| match load {
+            16 => Err(Ended::Stopped),
+            _ => Ok(Some(200)),
+        };
+        let (curve, ended, tried) = find_with("errors < 1%", u64::from, stops);
+        assert!(matches!(ended, Err(Ended::Stopped)), "{ended:?}");
+        assert_eq!((curve.points.len(), &*tried), (2, &[4, 8, 16][..]));
+        assert_eq!(curve.capacity, Some(0.8));
+
+        let short = |load| Ok(Some(if load == 4 { 200 } else { 3 }));
+        let (curve, ended, _) = find_with("response.p95 < 1s", u64::from, short);
+        let Err(Ended::Undecided(said)) = ended else {
+            panic!("{ended:?}");
+        };
+        assert!(
+            said.starts_with("a run of 0.8 times does not tell"),
+            "{said}"
+        );
+        assert!(
+            said.contains("`response.p95 < 1s`: not enough data"),
+            "{said}"
+        );
+        assert_eq!(curve.points.len(), 1);
+    }
+}

@@ -15,6 +15,7 @@ mod judged;
 mod killed;
 mod library;
 mod live;
+mod made;
 mod messages;
 mod missing;
 mod mutations;
