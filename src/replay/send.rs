@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::call::{Call, Taken};
-
 use super::effect::{Effect, Left};
 use super::entry::{Entry, Message, Passage, TurnStart};
 use super::progress::{End, TurnRecord};

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::breakdown::{Errors, Share};
 use super::diagnosis::{Case, Finding};
 use super::growth::Growth;
-use super::guidance::Advice;
+use super::guidance::advice::Advice;
 use super::lag::{self, LagBasis, ScheduleLag};
+use super::latencies::Measured;
 use super::rates::Rates;
 use super::require::Judged;
 use super::server::{self, ServerSeries};
@@ -122,29 +123,6 @@ pub struct RunFacts {
     /// The run was let pass whatever its verdict: `--allow-invalid`.
     #[serde(default)]
     pub allow_invalid: bool,
-}
-
-/// The requests that headline figures are over: the steady phase, less those left out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
-    /// Requests; those without an answer count as longer than every answered one.
-    pub rows: u64,
-    /// Answered with audio.
-    pub answered: u64,
-    /// Left out: the gateway began to answer before the end of speech.
-    pub cut_off: u64,
-    /// Left out: the utterance began before the answer to the one before had ended.
-    pub overlapped: u64,
-    /// Left out: the clip has no speech, so that no answer is expected.
-    pub no_speech: u64,
-    /// Left out: in flight, or cancelled by us before the caller is known to have finished speaking.
-    pub stopped: u64,
-    /// Left out: in the warm-up.
-    #[serde(default)]
-    pub warmup: u64,
-    /// Left out: in the trace's ramp-down.
-    #[serde(default)]
-    pub drain: u64,
 }
 
 /// The load that was planned and the load that was made.

@@ -15,7 +15,7 @@ use parquet::arrow::arrow_reader::{
 };
 
 use super::TableError;
-use super::file::{guarded, parquet_error};
+use super::failure::{guarded, parquet_error};
 use super::pages::rows_at_a_time;
 
 /// Most bytes of texts in a batch, unless one row has more.

@@ -8,6 +8,7 @@
 
 mod batches;
 mod cell;
+mod failure;
 mod file;
 mod pages;
 mod text;

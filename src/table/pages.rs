@@ -9,7 +9,7 @@ use parquet::basic::Compression;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
 use super::TableError;
-use super::file::io_error;
+use super::failure::io_error;
 
 /// Most bytes of the pages that are unpacked at a time, of each column its dictionary and two more: together, and beyond
 /// that for each column, whose pages are commonly of a megabyte.

@@ -9,7 +9,8 @@ use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::errors::ParquetError;
 
 use super::batches::Batches;
-use super::file::{guarded, io_error, metadata_of, parquet_error};
+use super::failure::{guarded, io_error, parquet_error};
+use super::file::metadata_of;
 use super::values::text_of;
 use super::{Row, TableError};
 

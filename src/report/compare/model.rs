@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::report::clusters::BlockKind;
-use crate::report::summary::{Measured, RunFacts};
+use crate::report::latencies::Measured;
+use crate::report::summary::RunFacts;
 use crate::results::manifest::Verdict;
 
 /// The version of the comparison's shape.

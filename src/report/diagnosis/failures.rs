@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use super::messages::Messages;
 use super::shared::most_frequent;
-use super::stages::reached;
+use super::stage_reached::reached;
 use super::traits::{Numbers, Traits};
 use crate::results::row::{RequestRow, Status};
 use crate::units::{NS_PER_S, counted, grouped, grpc_code_name};

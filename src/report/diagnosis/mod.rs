@@ -25,6 +25,7 @@ mod pool;
 mod queueing;
 mod shared;
 mod slots;
+mod stage_reached;
 mod stages;
 mod stream_limit;
 #[cfg(test)]

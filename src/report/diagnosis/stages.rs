@@ -2,6 +2,7 @@
 
 use super::failures::Failures;
 use super::shared::most_frequent;
+use super::stage_reached::STAGES;
 use super::{Finding, Kind};
 use crate::report::latencies::expects_answer;
 use crate::results::row::{RequestRow, Status};
@@ -11,73 +12,6 @@ use crate::units::{NS_PER_S, counted, grouped, percent};
 const FEWEST: usize = 3;
 /// Streams that all break off within this time tell of that moment, not of a stage.
 const MOMENT_NS: i64 = NS_PER_S;
-
-/// A stage of an answer.
-struct Stage {
-    /// What comes.
-    name: &'static str,
-    has: fn(&RequestRow) -> bool,
-    /// Where to look when it does not come.
-    advice: &'static str,
-}
-
-/// In the order in which they come.
-const STAGES: [Stage; 7] = [
-    Stage {
-        name: "interim transcript",
-        has: |row| row.first_transcript_ns.is_some(),
-        advice: "Look at whether audio reaches the speech recogniser: its log and its queue, and \
-                 the sample rate and the language that it takes.",
-    },
-    Stage {
-        name: "final transcript",
-        has: |row| row.final_transcript_ns.is_some(),
-        advice: "Look at what ends an utterance: the detection of its end, and the speech \
-                 recogniser's log and queue.",
-    },
-    Stage {
-        name: "PROCESSING",
-        has: |row| row.processing_ns.is_some(),
-        advice: "Look at what takes up a finished utterance: the detection of the turn's end, and \
-                 the queue in front of the language model.",
-    },
-    Stage {
-        name: "text of the language model",
-        has: |row| row.first_llm_ns.is_some(),
-        advice: "Look at the language model: its log, its queue, its rate limits, and whether a \
-                 call to it that hangs is ever given up.",
-    },
-    Stage {
-        name: "SPEAKING",
-        has: |row| row.speaking_ns.is_some(),
-        advice: "Look at the speech synthesis: its log, its queue, and whether a call to it that \
-                 hangs is ever given up.",
-    },
-    Stage {
-        name: "audio",
-        has: |row| row.first_audio_ns.is_some(),
-        advice: "Look at the speech synthesis: its log, its queue, and whether a call to it that \
-                 hangs is ever given up.",
-    },
-    Stage {
-        name: "end of the turn",
-        has: |row| row.end_of_turn_ns.is_some(),
-        advice: "Look at what ends an answer: the last sentence of the speech synthesis, and the \
-                 message that the gateway listens again.",
-    },
-];
-
-/// How many stages came, counted to the last that did; the end of a turn of which nothing was heard
-/// is none.
-pub(super) fn reached(row: &RequestRow) -> usize {
-    let Some((end, others)) = STAGES.split_last() else {
-        return 0;
-    };
-    let came = others.iter().rposition(|stage| (stage.has)(row));
-    let came = came.map_or(0, |last| last + 1);
-    let is_whole = came == others.len() && (end.has)(row);
-    came + usize::from(is_whole)
-}
 
 /// What answers that came consist of.
 #[derive(Debug, Default)]

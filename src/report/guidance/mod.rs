@@ -1,13 +1,13 @@
 //! Rules of thumb for a voice gateway, and what makes the figures of a run worth less. They are shown
 //! and never enforced: what must hold is said by `--require`.
 
+pub mod advice;
 mod surroundings;
-
-use serde::{Deserialize, Serialize};
 
 use super::stats::Quantile;
 use super::summary::Summary;
 use crate::units::{Human, NS_PER_S, counted, share_percent};
+pub use advice::{Advice, Rule, Standing};
 pub use surroundings::{GpuUse, Surroundings};
 
 /// The 95th percentile of `e2e` is to be below this.
@@ -21,75 +21,6 @@ const FLAT: f64 = 1.2;
 const GPU_PERCENT: f64 = 90.0;
 /// A clip whose peak is lower is silence to a recogniser.
 const SILENT_DBFS: f64 = -60.0;
-
-/// What a piece of advice is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rule {
-    /// `e2e` p95 below 3 s.
-    E2e,
-    /// Errors below 1 %.
-    Errors,
-    /// Responses take no longer while more callers are there.
-    Flat,
-    /// GPU utilisation below 90 %.
-    Gpu,
-    /// Clips in which nothing is said.
-    SilentClips,
-    /// Clips of which only the timing is known.
-    SyntheticClips,
-    /// A run of one user to compare with.
-    Baseline,
-    /// How much runs differ by themselves.
-    Repeats,
-    /// Rest after a run that wears the gateway out.
-    CoolDown,
-}
-
-/// Whether a rule of thumb is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// It is.
-    Good,
-    /// It is not.
-    Warning,
-    /// The run does not tell.
-    NotJudged,
-}
-
-/// A rule of thumb, and how a run stands to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Advice {
-    /// The rule.
-    pub rule: Rule,
-    /// Whether it is kept.
-    pub standing: Standing,
-    /// For people, with the figure.
-    pub said: String,
-}
-
-impl Advice {
-    fn new(rule: Rule, is_good: bool, said: String) -> Advice {
-        let standing = match is_good {
-            true => Standing::Good,
-            false => Standing::Warning,
-        };
-        Advice {
-            rule,
-            standing,
-            said,
-        }
-    }
-
-    fn not_judged(rule: Rule, why: &str) -> Advice {
-        Advice {
-            rule,
-            standing: Standing::NotJudged,
-            said: why.to_owned(),
-        }
-    }
-}
 
 /// What is to be said of a run: the rules first, then the warnings that apply.
 #[must_use]

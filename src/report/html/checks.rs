@@ -1,7 +1,6 @@
 //! What was required, what is likely wrong, and rules of thumb.
 
 use super::markup::Markup;
-use super::run::heading;
 use crate::report::diagnosis::Finding;
 use crate::report::guidance::Standing;
 use crate::report::require::Judgement;
@@ -30,7 +29,7 @@ pub(super) fn requirements(html: &mut Markup, summary: &Summary) {
 
 /// What was found; said too where nothing was.
 pub(super) fn diagnosis(html: &mut Markup, findings: &[Finding]) {
-    heading(html, "Diagnosis");
+    html.heading("Diagnosis");
     if findings.is_empty() {
         html.element("p", "soft", "Nothing unusual shows.");
         return;
@@ -55,7 +54,7 @@ pub(super) fn guidance(html: &mut Markup, summary: &Summary) {
     if judged.peek().is_none() {
         return;
     }
-    heading(html, "Rules of thumb");
+    html.heading("Rules of thumb");
     html.open("ul", "guidance");
     for advice in judged {
         let class = match advice.standing {

@@ -4,7 +4,6 @@ use super::axis::Axis;
 use super::chart::{Chart, Ink, Layer};
 use super::figure::{Columns, Table, put};
 use super::markup::Markup;
-use super::run::heading;
 use super::{facts, page};
 use crate::report::compare::model::{
     Against, Change, Comparison, Difference, LoadCheck, Reading, Side, Unit,
@@ -39,7 +38,7 @@ pub fn of_comparison(comparison: &Comparison) -> String {
     html.text(&others.collect::<Vec<_>>().join(", "));
     html.close("h1");
     html.close("header");
-    heading(&mut html, "Base");
+    html.heading("Base");
     side(&mut html, &comparison.base);
     for (number, against) in comparison.against.iter().enumerate() {
         html.raw("<section>");
@@ -67,7 +66,7 @@ fn beside(html: &mut Markup, number: usize, against: &Against, comparison: &Comp
         1 => "Beside it".to_owned(),
         several => format!("Beside it, {} of {several}", number + 1),
     };
-    heading(html, &of);
+    html.heading(&of);
     side(html, &against.side);
     summing_up(html, &against.differences);
     let load_differs = (!against.load.equal).then_some(LOAD_DIFFERS);

@@ -39,6 +39,11 @@ impl Markup {
         self.close(tag);
     }
 
+    /// The heading of a part.
+    pub(super) fn heading(&mut self, words: &str) {
+        self.element("h2", "", words);
+    }
+
     /// `<tag class="…">`.
     pub(super) fn open(&mut self, tag: &'static str, class: &'static str) {
         self.0.push('<');

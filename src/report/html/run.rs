@@ -34,19 +34,19 @@ impl Section<'_> {
         tables::headline(html, summary);
         checks::diagnosis(html, &summary.diagnosis);
         checks::guidance(html, summary);
-        heading(html, "Latencies");
+        html.heading("Latencies");
         tables::latencies(html, summary);
         tables::recorded(html, summary);
         if let Some(wer) = &summary.wer {
             words::put(html, wer);
         }
-        heading(html, "Over time");
+        html.heading("Over time");
         self.charts(html, &collected);
         if !self.server.is_empty() {
-            heading(html, "Servers");
+            html.heading("Servers");
             server::charts(html, &self.prefix(), self.server, summary.run.elapsed_ns);
         }
-        heading(html, "Outcomes");
+        html.heading("Outcomes");
         tables::outcomes(html, summary);
         tables::errors(html, summary);
         tables::shares(html, "peer", &summary.peers);
@@ -54,7 +54,7 @@ impl Section<'_> {
         let prefix = self.prefix();
         let rows = collected.into_slowest();
         if !rows.is_empty() {
-            heading(html, "Slowest turns");
+            html.heading("Slowest turns");
             html.element(
                 "p",
                 "note",
@@ -63,7 +63,7 @@ impl Section<'_> {
             );
             slowest::put(html, &prefix, &rows, self.include_text);
         }
-        heading(html, "Run");
+        html.heading("Run");
         facts::run(html, self.run, summary);
         html.close("section");
     }
@@ -91,16 +91,11 @@ impl Section<'_> {
             over_time.lag(html);
         }
         html.close("div");
-        heading(html, "Distribution and load");
+        html.heading("Distribution and load");
         html.open("div", "charts");
         let response = self.summary.latencies.get("response");
         distribution::cumulative(html, &prefix, collected, response);
         distribution::by_load(html, &prefix, collected);
         html.close("div");
     }
-}
-
-/// The heading of a part.
-pub(super) fn heading(html: &mut Markup, words: &str) {
-    html.element("h2", "", words);
 }
