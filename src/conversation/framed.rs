@@ -1,12 +1,14 @@
 //! Encoded audio that many sessions send: made once, shared, each chunk found by its place in it.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 
 /// The chunks of one stretch of audio as a protocol writes them.
 #[derive(Debug, Clone)]
 pub struct FramedAudio {
     frames: Bytes,
-    chunks: std::sync::Arc<[Place]>,
+    chunks: Arc<[Place]>,
 }
 
 /// Where a chunk ends, and how much audio it is.

@@ -1,6 +1,6 @@
 //! Metrics over HTTP, for Prometheus to fetch: `GET /metrics` and nothing else.
 //!
-//! It is a thread of its own that gives way to all others, so that whoever asks, and however often,
+//! It is a thread of its own, of a low priority, so that whoever asks, and however often,
 //! does not disturb what is measured. A client that is slow is hung up on.
 
 use std::collections::VecDeque;

@@ -3,7 +3,7 @@
 /// Lets all other threads of the machine go before the calling one, where the system allows it.
 #[cfg(target_os = "linux")]
 pub fn give_way() {
-    /// Gives way, but is not starved.
+    /// Low, but not starved.
     const NICE: i32 = 10;
 
     // On Linux the "process" with a thread's id is that thread.

@@ -95,9 +95,8 @@ fn a_terminal_that_is_closed_ends_a_run_in_order() {
     assert!(desk.path("run/requests.parquet").exists());
 }
 
-#[test]
-fn a_second_signal_ends_calls_at_once_and_they_are_no_errors() {
-    // A call of two turns, half a minute each.
+/// A run of one call, of two turns of half a minute each, which two signals end in the first.
+pub(crate) fn run_ended_by_two_signals() -> Desk {
     let desk = Desk::with_trace("--synth speech-like:30s --turns 2 --sessions 1");
     let (_gateway, target) = desk.gateway("");
     let line = format!("replay calls.vtrace -t {target} -o run --no-live --allow-invalid");
@@ -107,6 +106,12 @@ fn a_second_signal_ends_calls_at_once_and_they_are_no_errors() {
     run.says("stopping: ", "\n");
     run.signal(Signal::INT);
     run.wait().exits(143);
+    desk
+}
+
+#[test]
+fn a_second_signal_ends_calls_at_once_and_they_are_no_errors() {
+    let desk = run_ended_by_two_signals();
     let rows = desk.requests("run");
     // The second turn had not begun, and is not told of.
     let told: Vec<_> = rows.iter().map(|row| (row.turn, row.status)).collect();

@@ -126,8 +126,8 @@ fn a_message_that_was_cut_does_not_hide_the_status() {
     );
 }
 
-#[test]
-fn a_call_that_was_opened_and_given_no_room_has_timed_out() {
+/// A run of one call, of two turns, on a server that opens it and gives no room.
+pub(super) fn run_without_room() -> Desk {
     let server = Odd::with_room(0, |_request, respond: SendResponse<Bytes>| async move {
         let _respond = respond;
         std::future::pending::<()>().await;
@@ -135,6 +135,12 @@ fn a_call_that_was_opened_and_given_no_room_has_timed_out() {
     let desk = Desk::with_trace("--synth speech-like:1s --turns 2 --sessions 1");
     let target = format!("http://127.0.0.1:{}", server.port);
     desk.voicelt(&(replay_into(&target, "run") + " --timeout 500ms"));
+    desk
+}
+
+#[test]
+fn a_call_that_was_opened_and_given_no_room_has_timed_out() {
+    let desk = run_without_room();
     let rows = desk.requests("run");
     let told: Vec<_> = rows
         .iter()

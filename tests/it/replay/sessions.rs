@@ -12,7 +12,9 @@ use voicelt::trace::model::EventKind;
 use voicelt::trace::stream::Bundle;
 use voicelt::units::NS_PER_MS;
 
+use super::odd_servers::run_without_room;
 use super::replay_into;
+use crate::killed::run_ended_by_two_signals;
 use crate::support::odd::Odd;
 use crate::support::{Desk, Output, until};
 
@@ -142,13 +144,7 @@ fn sessions_that_a_limit_kept_from_opening_say_which() {
 
 #[test]
 fn a_session_without_room_is_blocked_until_it_times_out() {
-    let server = Odd::with_room(0, |_request, respond: SendResponse<Bytes>| async move {
-        let _respond = respond;
-        std::future::pending::<()>().await;
-    });
-    let desk = Desk::with_trace("--synth speech-like:1s --turns 2 --sessions 1");
-    let target = format!("http://127.0.0.1:{}", server.port);
-    desk.voicelt(&(replay_into(&target, "run") + " --timeout 500ms"));
+    let desk = run_without_room();
     let row = &sessions(&desk, "run")[0];
     assert_eq!(row.end, SessionEnd::Timeout);
     assert!(row.opened_ns.is_some() && row.started_ns.is_none());
@@ -236,15 +232,7 @@ fn a_caller_who_is_recorded_to_hang_up_does_and_is_no_error() {
 
 #[test]
 fn a_session_that_we_were_told_to_end_is_interrupted() {
-    let desk = Desk::with_trace("--synth speech-like:30s --turns 2 --sessions 1");
-    let (_gateway, target) = desk.gateway("");
-    let line = format!("replay calls.vtrace -t {target} -o run --no-live --allow-invalid");
-    let mut run = desk.start(&line);
-    until(|| desk.names("run", "started-0").pop());
-    run.signal(Signal::HUP);
-    run.says("stopping: ", "\n");
-    run.signal(Signal::INT);
-    run.wait().exits(143);
+    let desk = run_ended_by_two_signals();
     let row = &sessions(&desk, "run")[0];
     assert_eq!((row.end, row.grpc_code), (SessionEnd::Interrupted, None));
     assert_eq!((row.turns_planned, row.turns_answered), (Some(2), Some(0)));
