@@ -5,6 +5,7 @@
 
 mod outside;
 mod share;
+pub mod terminal;
 
 use std::fmt;
 

@@ -1,18 +1,17 @@
 //! A run for people to watch: a full screen, or a line now and then. Pure: what was read from the
 //! gauges in, lines out.
 
-mod page;
+mod frame;
 mod spark;
 
 use super::gauges::{LATENCIES, STATUSES, is_success};
 use super::histogram::Counts;
 use super::snapshot::{Change, History, Snapshot};
+use crate::units::terminal::{LABEL, Tone};
 use crate::units::{Human, NS_PER_S, RunTime, percent};
-use page::{Page, Tone};
+use frame::Frame;
 use spark::sparkline;
 
-/// Width of the labels on the left.
-const LABEL: usize = 10;
 /// Width of a duration in the table of latencies.
 const CELL: usize = 9;
 /// The part after all others.
@@ -72,26 +71,26 @@ pub fn screen(
     size: Size,
     colour: bool,
 ) -> Vec<String> {
-    let mut page = Page::new(size, colour);
+    let mut frame = Frame::new(size, colour);
     let Some(now) = history.latest() else {
-        page.line(&[(&sheet.title, Tone::Strong)]);
-        return page.into_lines();
+        frame.line(&[(&sheet.title, Tone::Strong)]);
+        return frame.into_lines();
     };
     let recent = history.recent();
-    heading(&mut page, sheet, now);
-    page.gap();
-    load(&mut page, sheet, now, recent.as_ref());
-    requests(&mut page, now, recent.as_ref());
-    page.gap();
-    latencies(&mut page, now, recent.as_ref());
-    page.gap();
-    courses(&mut page, history, size);
-    page.gap();
-    schedule(&mut page, now);
+    heading(&mut frame, sheet, now);
+    frame.gap();
+    load(&mut frame, sheet, now, recent.as_ref());
+    requests(&mut frame, now, recent.as_ref());
+    frame.gap();
+    latencies(&mut frame, now, recent.as_ref());
+    frame.gap();
+    courses(&mut frame, history, size);
+    frame.gap();
+    schedule(&mut frame, now);
     if !notice.is_empty() {
-        page.line(&[(notice, Tone::Warning)]);
+        frame.line(&[(notice, Tone::Warning)]);
     }
-    page.into_lines()
+    frame.into_lines()
 }
 
 /// How the run goes, in one line.
@@ -147,12 +146,12 @@ fn offered(sheet: &Sheet, now: &Snapshot) -> String {
     }
 }
 
-fn heading(page: &mut Page, sheet: &Sheet, now: &Snapshot) {
+fn heading(frame: &mut Frame, sheet: &Sheet, now: &Snapshot) {
     let time = match sheet.ends.0 {
         0 => clock_text(now.at),
         _ => format!("{} of {}", clock_text(now.at), clock_text(sheet.ends)),
     };
-    page.apart((&sheet.title, Tone::Strong), (&time, Tone::Plain));
+    frame.apart((&sheet.title, Tone::Strong), (&time, Tone::Plain));
     let name = sheet.phase(now.at);
     let current = sheet.phases.iter().find(|phase| now.at < phase.ends);
     let next = match current {
@@ -163,13 +162,13 @@ fn heading(page: &mut Page, sheet: &Sheet, now: &Snapshot) {
         None => String::new(),
     };
     let share = now.at.0.max(0) as f64 / sheet.ends.0.max(1) as f64;
-    page.bar((name, Tone::Good), share.min(1.0), (&next, Tone::Faint));
+    frame.bar((name, Tone::Good), share.min(1.0), (&next, Tone::Faint));
 }
 
-fn load(page: &mut Page, sheet: &Sheet, now: &Snapshot, recent: Option<&Change>) {
+fn load(frame: &mut Frame, sheet: &Sheet, now: &Snapshot, recent: Option<&Change>) {
     if let Some(most) = sheet.users {
         let users = format!("{} of {most}", now.users);
-        page.labelled("users", &[(&users, Tone::Strong)]);
+        frame.labelled("users", &[(&users, Tone::Strong)]);
     }
     let active = format!("{} active", now.active_sessions);
     let awaiting = format!(", {} await an answer", now.awaiting_answer);
@@ -177,7 +176,7 @@ fn load(page: &mut Page, sheet: &Sheet, now: &Snapshot, recent: Option<&Change>)
         Some(planned) => format!(" · {planned} planned"),
         None => String::new(),
     };
-    page.labelled(
+    frame.labelled(
         "sessions",
         &[
             (&active, Tone::Strong),
@@ -200,10 +199,10 @@ fn load(page: &mut Page, sheet: &Sheet, now: &Snapshot, recent: Option<&Change>)
         true => Tone::Warning,
         false => Tone::Plain,
     };
-    page.labelled("", &[(&started, tone)]);
+    frame.labelled("", &[(&started, tone)]);
 }
 
-fn requests(page: &mut Page, now: &Snapshot, recent: Option<&Change>) {
+fn requests(frame: &mut Frame, now: &Snapshot, recent: Option<&Change>) {
     let mut parts = vec![(format!("{} ended", now.ended()), Tone::Strong)];
     // What is usual comes first.
     for (status, count) in STATUSES.iter().zip(now.requests).rev() {
@@ -220,7 +219,7 @@ fn requests(page: &mut Page, now: &Snapshot, recent: Option<&Change>) {
         .iter()
         .map(|(text, tone)| (text.as_str(), *tone))
         .collect();
-    page.labelled("requests", &parts);
+    frame.labelled("requests", &parts);
     let Some(recent) = recent else { return };
     let figures = &recent.figures;
     let rate = format!("{:.1}/s", recent.rate(figures.ended()));
@@ -238,10 +237,10 @@ fn requests(page: &mut Page, now: &Snapshot, recent: Option<&Change>) {
         .iter()
         .map(|(text, tone)| (text.as_str(), *tone))
         .collect();
-    page.labelled("", &parts);
+    frame.labelled("", &parts);
 }
 
-fn latencies(page: &mut Page, now: &Snapshot, recent: Option<&Change>) {
+fn latencies(frame: &mut Frame, now: &Snapshot, recent: Option<&Change>) {
     let none = Change {
         span_ns: 0,
         figures: Snapshot::default(),
@@ -257,9 +256,9 @@ fn latencies(page: &mut Page, now: &Snapshot, recent: Option<&Change>) {
         "whole run",
         width = 3 * CELL
     );
-    page.line(&[(&over, Tone::Faint)]);
+    frame.line(&[(&over, Tone::Faint)]);
     let header = format!("{:LABEL$}{names}   {names}", "");
-    page.line(&[(&header, Tone::Faint)]);
+    frame.line(&[(&header, Tone::Faint)]);
     let cells = |counts: &Counts| {
         [0.5, 0.95, 0.99]
             .map(|q| format!("{:>CELL$}", shown_ns(counts.quantile(q))))
@@ -268,7 +267,7 @@ fn latencies(page: &mut Page, now: &Snapshot, recent: Option<&Change>) {
     let mut row = |name: &str, recent: &Counts, whole: &Counts| {
         if whole.total() > 0 {
             let figures = format!("{}   {}", cells(recent), cells(whole));
-            page.labelled(name, &[(&figures, Tone::Plain)]);
+            frame.labelled(name, &[(&figures, Tone::Plain)]);
         }
     };
     for (k, name) in LATENCIES.into_iter().enumerate() {
@@ -278,7 +277,7 @@ fn latencies(page: &mut Page, now: &Snapshot, recent: Option<&Change>) {
 }
 
 /// How response times and throughput went, second by second.
-fn courses(page: &mut Page, history: &History, size: Size) {
+fn courses(frame: &mut Frame, history: &History, size: Size) {
     let room = size.columns.saturating_sub(LABEL + 24);
     let changes = history.changes(room.clamp(1, 120));
     let response = changes
@@ -287,7 +286,7 @@ fn courses(page: &mut Page, history: &History, size: Size) {
     let response: Vec<Option<f64>> = response.collect();
     if let Some((line, most)) = sparkline(&response) {
         let most = format!("  mean, up to {}", Human(most as i64));
-        page.labelled("response", &[(&line, Tone::Good), (&most, Tone::Faint)]);
+        frame.labelled("response", &[(&line, Tone::Good), (&most, Tone::Faint)]);
     }
     let ended = changes
         .iter()
@@ -295,12 +294,12 @@ fn courses(page: &mut Page, history: &History, size: Size) {
     let ended: Vec<Option<f64>> = ended.collect();
     if let Some((line, most)) = sparkline(&ended) {
         let most = format!("  ended, up to {most:.1}/s");
-        page.labelled("requests", &[(&line, Tone::Good), (&most, Tone::Faint)]);
+        frame.labelled("requests", &[(&line, Tone::Good), (&most, Tone::Faint)]);
     }
 }
 
 /// Whether the schedule is kept, so far.
-fn schedule(page: &mut Page, now: &Snapshot) {
+fn schedule(frame: &mut Frame, now: &Snapshot) {
     let Some(share) = share_of(now.late_chunks, now.judged_chunks) else {
         return;
     };
@@ -311,7 +310,7 @@ fn schedule(page: &mut Page, now: &Snapshot) {
         _ => ("kept", Tone::Good),
     };
     let figures = format!(": {share} of {} chunks were late", now.judged_chunks);
-    page.labelled("schedule", &[(said, tone), (&figures, Tone::Plain)]);
+    frame.labelled("schedule", &[(said, tone), (&figures, Tone::Plain)]);
 }
 
 fn share_of(part: u64, whole: u64) -> Option<String> {

@@ -12,7 +12,6 @@ pub mod guidance;
 pub mod html;
 pub mod lag;
 pub mod latencies;
-mod layout;
 pub mod machine;
 pub mod markdown;
 pub mod rates;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::{LABEL, Page, Tone};
 use crate::results::row::ServerRow;
+use crate::units::terminal::{LABEL, Page, Tone};
 
 /// Width of a figure.
 const CELL: usize = 11;

@@ -9,13 +9,13 @@ use super::breakdown::Share;
 use super::diagnosis;
 use super::lag::LagBasis;
 use super::latencies::{LATENCIES, Latency};
-use super::layout::{LABEL, Page, Tone};
 use super::server;
 use super::stats::{Level, Percentiles, Quantile};
 use super::summary::Summary;
 use super::{trust, wer, yardstick};
 use crate::results::manifest::{ExitReason, VerdictLevel};
 use crate::results::row::Status;
+use crate::units::terminal::{LABEL, Page, Tone};
 use crate::units::{Human, counted, grouped, percent};
 
 /// The summary as text of at most 80 columns, where names and addresses are not longer.

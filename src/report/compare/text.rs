@@ -2,7 +2,7 @@
 
 use super::model::{Against, Change, Comparison, Difference};
 use super::wording;
-use crate::report::layout::{LABEL, Page, Tone};
+use crate::units::terminal::{LABEL, Page, Tone};
 
 /// The comparison as text of at most 80 columns, where names and addresses are not longer.
 ///

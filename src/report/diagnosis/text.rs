@@ -1,7 +1,7 @@
 //! Findings in a terminal report.
 
 use super::Finding;
-use crate::report::layout::{LABEL, Page, Tone};
+use crate::units::terminal::{LABEL, Page, Tone};
 
 /// Shows what was found, after an empty line; nothing where nothing was.
 pub(in crate::report) fn show(page: &mut Page, findings: &[Finding]) {

@@ -1,9 +1,9 @@
 //! What was required and what became of it; rules of thumb, and what makes the figures worth less.
 
 use crate::report::guidance::Standing;
-use crate::report::layout::{LABEL, Page, Tone};
 use crate::report::require::Judgement;
 use crate::report::summary::Summary;
+use crate::units::terminal::{LABEL, Page, Tone};
 
 /// Columns of a judgement.
 const JUDGEMENT: usize = 12;

@@ -1,7 +1,7 @@
 //! Turns of which the messages do not tell whose answer they had.
 
-use crate::report::layout::{LABEL, Page, Tone};
 use crate::report::turns::Turns;
+use crate::units::terminal::{LABEL, Page, Tone};
 use crate::units::{counted, grouped};
 
 /// Says how many there are, where there are any.

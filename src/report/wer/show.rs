@@ -1,7 +1,7 @@
 //! The word error rate for people.
 
 use super::Wer;
-use crate::report::layout::{LABEL, Page, Tone};
+use crate::units::terminal::{LABEL, Page, Tone};
 use crate::units::{counted, grouped, percent, share_percent};
 
 /// Lines under the label `wer`.

@@ -1,7 +1,7 @@
 //! The receiver's testimony, for people.
 
 use super::{Quantiles, Witness};
-use crate::report::layout::{LABEL, Page, Tone};
+use crate::units::terminal::{LABEL, Page, Tone};
 use crate::units::{Human, counted, grouped};
 
 /// The testimony as text of at most 80 columns, where the run's name is not longer.

@@ -1,46 +1,35 @@
-//! Lines of a terminal report: a label column, items that wrap at 80 columns, and colour.
+//! Text for terminals: its colours, and pages of lines with a label column that wrap at 80 columns.
 
-use crate::units::plain;
+use super::plain;
 
-/// Columns of a report.
+/// Columns of a page.
 const WIDTH: usize = 80;
-/// Columns of the labels on the left.
-pub(super) const LABEL: usize = 10;
+/// Columns of the labels on the left, on pages and on the screen of a run.
+pub const LABEL: usize = 10;
 
 /// How a piece of text is shown where colour is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub enum Tone {
+    /// As the terminal shows text.
     Plain,
+    /// Bold.
     Strong,
+    /// Of less interest.
     Faint,
+    /// As it should be.
     Good,
+    /// To be looked at.
     Warning,
+    /// What fails.
     Bad,
 }
 
-/// Lines of text under construction.
-pub(super) struct Page {
-    text: String,
-    colour: bool,
-}
-
-impl Page {
-    /// An empty page; without `colour` it holds no escape codes.
-    pub(super) fn new(colour: bool) -> Page {
-        Page {
-            text: String::new(),
-            colour,
-        }
-    }
-
-    /// The finished text.
-    pub(super) fn into_text(self) -> String {
-        self.text
-    }
-
-    /// Appends `text` in `tone` to the current line.
-    pub(super) fn put(&mut self, text: &str, tone: Tone) {
-        let code = match tone {
+impl Tone {
+    /// `text` in this tone; without `colour` there are no escape codes. What the text itself has
+    /// of them is replaced: texts of gateways and traces are shown with this.
+    #[must_use]
+    pub fn paint(self, text: &str, colour: bool) -> String {
+        let code = match self {
             Tone::Plain => "",
             Tone::Strong => "1",
             Tone::Faint => "2",
@@ -48,26 +37,49 @@ impl Page {
             Tone::Warning => "1;33",
             Tone::Bad => "1;31",
         };
-        // What gateways send is shown here.
         let text = plain(text);
-        if self.colour && !code.is_empty() {
-            self.text.push_str("\x1b[");
-            self.text.push_str(code);
-            self.text.push('m');
-            self.text.push_str(&text);
-            self.text.push_str("\x1b[0m");
-        } else {
-            self.text.push_str(&text);
+        match colour && !code.is_empty() && !text.is_empty() {
+            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            false => text.into_owned(),
+        }
+    }
+}
+
+/// Lines of text under construction.
+#[derive(Debug)]
+pub struct Page {
+    text: String,
+    colour: bool,
+}
+
+impl Page {
+    /// An empty page; without `colour` it holds no escape codes.
+    #[must_use]
+    pub fn new(colour: bool) -> Page {
+        Page {
+            text: String::new(),
+            colour,
         }
     }
 
+    /// The finished text.
+    #[must_use]
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// Appends `text` in `tone` to the current line.
+    pub fn put(&mut self, text: &str, tone: Tone) {
+        self.text.push_str(&tone.paint(text, self.colour));
+    }
+
     /// Ends the current line.
-    pub(super) fn end_line(&mut self) {
+    pub fn end_line(&mut self) {
         self.text.push('\n');
     }
 
     /// A label and `items` after it, separated by dots; lines break between items.
-    pub(super) fn items(&mut self, label: &str, items: &[(String, Tone)]) {
+    pub fn items(&mut self, label: &str, items: &[(String, Tone)]) {
         self.put(&format!("{label:<LABEL$}"), Tone::Strong);
         let mut column = LABEL;
         for (i, (item, tone)) in items.iter().enumerate() {
@@ -87,18 +99,18 @@ impl Page {
     }
 
     /// A point of a list under a label: its lines break between words, beside the dash.
-    pub(super) fn point(&mut self, text: &str, tone: Tone) {
+    pub fn point(&mut self, text: &str, tone: Tone) {
         self.words(&format!("{:LABEL$}-", ""), text, LABEL + 2, tone);
     }
 
     /// A label and a text after it whose lines break between words and start at `indent`.
-    pub(super) fn words(&mut self, label: &str, text: &str, indent: usize, tone: Tone) {
+    pub fn words(&mut self, label: &str, text: &str, indent: usize, tone: Tone) {
         self.put(&format!("{label:<indent$}"), Tone::Strong);
         self.rest(text, indent, tone);
     }
 
     /// The rest of a line of which `indent` columns are taken; further lines start there.
-    pub(super) fn rest(&mut self, text: &str, indent: usize, tone: Tone) {
+    pub fn rest(&mut self, text: &str, indent: usize, tone: Tone) {
         let mut line = String::new();
         for word in text.split_whitespace() {
             let width = line.chars().count() + 1 + word.chars().count();

@@ -1,44 +1,19 @@
 //! Lines that fit a terminal: cut at its width, and at its height with what matters least gone
 //! first.
 
-use super::{LABEL, Size};
-use crate::units::plain;
-
-/// How a piece of text looks in colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
-    Plain,
-    Strong,
-    Faint,
-    Good,
-    Warning,
-    Bad,
-}
-
-impl Tone {
-    /// The numbers of its escape code.
-    fn code(self) -> &'static str {
-        match self {
-            Tone::Plain => "0",
-            Tone::Strong => "1",
-            Tone::Faint => "2",
-            Tone::Good => "32",
-            Tone::Warning => "33",
-            Tone::Bad => "31",
-        }
-    }
-}
+use super::Size;
+use crate::units::terminal::{LABEL, Tone};
 
 /// A screen that is being filled.
-pub(super) struct Page {
+pub(super) struct Frame {
     size: Size,
     colour: bool,
     lines: Vec<String>,
 }
 
-impl Page {
-    pub(super) fn new(size: Size, colour: bool) -> Page {
-        Page {
+impl Frame {
+    pub(super) fn new(size: Size, colour: bool) -> Frame {
+        Frame {
             size,
             colour,
             lines: Vec::new(),
@@ -55,13 +30,9 @@ impl Page {
         let mut line = String::new();
         let mut room = self.size.columns;
         for (text, tone) in pieces {
-            let shown: String = plain(text).chars().take(room).collect();
+            let shown: String = text.chars().take(room).collect();
             room -= shown.chars().count();
-            if self.colour && *tone != Tone::Plain && !shown.is_empty() {
-                line.push_str(&format!("\x1b[{}m{shown}\x1b[0m", tone.code()));
-            } else {
-                line.push_str(&shown);
-            }
+            line.push_str(&tone.paint(&shown, self.colour));
         }
         self.lines.push(line);
     }
