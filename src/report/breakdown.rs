@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::latencies::Place;
+use super::exclusion::Exclusion;
 use super::stats::{Percentiles, Sample};
 use crate::results::row::RequestRow;
 use crate::units::grpc_code_name;
@@ -49,14 +49,14 @@ pub struct Share {
 
 /// Counts the errors of turns.
 #[derive(Debug, Default)]
-pub struct ErrorTally {
+pub struct ErrorAccumulator {
     messages: BTreeMap<String, u64>,
     /// Turns with messages beyond those that are distinguished.
     others: u64,
     grpc_codes: BTreeMap<String, u64>,
 }
 
-impl ErrorTally {
+impl ErrorAccumulator {
     /// Takes in a turn.
     pub fn add(&mut self, row: &RequestRow) {
         if row.status.is_success() || row.status.is_in_flight() {
@@ -98,11 +98,11 @@ impl ErrorTally {
 
 /// Counts turns by the name of who took them.
 #[derive(Debug, Default)]
-pub struct ShareTally {
+pub struct ShareAccumulator {
     by_name: BTreeMap<String, (u64, u64, Sample)>,
 }
 
-impl ShareTally {
+impl ShareAccumulator {
     /// Takes in a turn of a cluster of turns that are alike, if it is known who took it.
     pub fn add(&mut self, name: Option<&str>, row: &RequestRow, cluster: u32) {
         let Some(name) = name.filter(|_| row.status.is_judged()) else {
@@ -114,7 +114,7 @@ impl ShareTally {
         if let Some((turns, successes, response)) = self.by_name.get_mut(name) {
             *turns += 1;
             *successes += u64::from(row.status.is_success());
-            if Place::of(row) == Place::Measured {
+            if Exclusion::of(row).is_none() {
                 response.push(row.response_ns, cluster);
             }
         }
@@ -160,9 +160,9 @@ mod tests {
             ..unanswered(turn, Status::Error)
         };
         let rows: Vec<_> = (0..28).map(failed).chain([row(28)]).collect();
-        let mut tally = ErrorTally::default();
-        rows.iter().for_each(|row| tally.add(row));
-        let errors = tally.finish();
+        let mut accumulator = ErrorAccumulator::default();
+        rows.iter().for_each(|row| accumulator.add(row));
+        let errors = accumulator.finish();
         let top: Vec<_> = errors.top.iter().map(|e| (&*e.message, e.turns)).collect();
         assert_eq!(top, [("m6", 7), ("m5", 6), ("m4", 5), ("m3", 4), ("m2", 3)]);
         assert_eq!(errors.others, 3);
@@ -182,11 +182,11 @@ mod tests {
             at("a", row(2)),
         ];
         let shares = |rows: &[RequestRow]| {
-            let mut tally = ShareTally::default();
+            let mut accumulator = ShareAccumulator::default();
             (0..)
                 .zip(rows)
-                .for_each(|(i, row)| tally.add(row.peer.as_deref(), row, i));
-            tally.finish()
+                .for_each(|(i, row)| accumulator.add(row.peer.as_deref(), row, i));
+            accumulator.finish()
         };
         assert_eq!(shares(&rows[..1]), []);
         let seen = shares(&rows);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::latencies::Place;
+use super::exclusion::Exclusion;
 use super::stats::{Percentiles, Quantile, Sample};
 use crate::results::row::{Phase, RequestRow};
 
@@ -44,17 +44,17 @@ impl Growth {
 
 /// Takes in requests with the load that they met.
 #[derive(Debug, Default)]
-pub(super) struct GrowthTally {
+pub(super) struct GrowthAccumulator {
     /// Sessions at once, response time, and cluster of requests that are alike.
     met: Vec<(u32, Option<i64>, u32)>,
 }
 
-impl GrowthTally {
+impl GrowthAccumulator {
     /// Takes in a request that would count in the headline, but that those while the load grows and
     /// falls count too: there the load is light.
     pub(super) fn add(&mut self, row: &RequestRow, cluster: u32) {
         let counts = matches!(row.phase, Phase::RampUp | Phase::Steady | Phase::RampDown)
-            && Place::in_steady(row) == Place::Measured;
+            && Exclusion::in_steady(row).is_none();
         if let Some(sessions) = row.concurrent_sessions.filter(|_| counts) {
             self.met.push((sessions, row.response_ns, cluster));
         }
@@ -115,9 +115,9 @@ mod tests {
     }
 
     fn growth(rows: &[RequestRow]) -> Option<Growth> {
-        let mut tally = GrowthTally::default();
-        rows.iter().for_each(|row| tally.add(row, row.turn));
-        tally.finish()
+        let mut accumulator = GrowthAccumulator::default();
+        rows.iter().for_each(|row| accumulator.add(row, row.turn));
+        accumulator.finish()
     }
 
     #[test]

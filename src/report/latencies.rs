@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::exclusion::Exclusion;
 use super::stats::{Percentiles, Sample};
-use crate::results::row::{Phase, RequestRow, Status};
+use crate::results::row::RequestRow;
 
 /// The requests that headline figures are over: the steady phase, less those left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,49 +86,6 @@ pub const LATENCIES: [Latency; 10] = [
     stage("total", "turn start → turn end", |r| r.total_ns),
 ];
 
-/// Where a request counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// In the headline figures.
-    Measured,
-    /// Left out: before the steady phase.
-    Warmup,
-    /// Left out: after the steady phase.
-    Drain,
-    /// Left out: stopped by us before the caller is known to have finished speaking.
-    Stopped,
-    /// Left out: the clip has no speech, so that no answer is expected.
-    NoSpeech,
-    /// Left out: the gateway began to answer before the end of speech.
-    CutOff,
-    /// Left out: the utterance began before the answer to the one before had ended.
-    Overlapped,
-}
-
-impl Place {
-    /// The place of a request, by the first reason that applies.
-    #[must_use]
-    pub fn of(row: &RequestRow) -> Place {
-        match row {
-            row if matches!(row.phase, Phase::Warmup | Phase::RampUp) => Place::Warmup,
-            row if row.phase != Phase::Steady => Place::Drain,
-            _ => Place::in_steady(row),
-        }
-    }
-
-    /// The place that a request would have in the steady phase.
-    #[must_use]
-    pub fn in_steady(row: &RequestRow) -> Place {
-        match row {
-            row if is_stopped(row) => Place::Stopped,
-            row if !expects_answer(row) => Place::NoSpeech,
-            row if row.early_endpoint => Place::CutOff,
-            row if row.overlapped => Place::Overlapped,
-            _ => Place::Measured,
-        }
-    }
-}
-
 /// The latencies of the requests that headline figures are over, and how many are not.
 #[derive(Debug, Default)]
 pub struct Selection {
@@ -153,8 +111,8 @@ pub struct Selection {
 impl Selection {
     /// Takes in a request of a cluster of requests that are alike.
     pub fn add(&mut self, row: &RequestRow, cluster: u32) {
-        let count = match Place::of(row) {
-            Place::Measured => {
+        let count = match Exclusion::of(row) {
+            None => {
                 for (latency, sample) in LATENCIES.iter().zip(&mut self.samples) {
                     let value = (latency.of)(row);
                     if latency.unanswered_counts || value.is_some() {
@@ -164,12 +122,12 @@ impl Selection {
                 self.answered += u64::from(row.response_ns.is_some());
                 &mut self.rows
             }
-            Place::Warmup => &mut self.warmup,
-            Place::Drain => &mut self.drain,
-            Place::Stopped => &mut self.stopped,
-            Place::NoSpeech => &mut self.no_speech,
-            Place::CutOff => &mut self.cut_off,
-            Place::Overlapped => &mut self.overlapped,
+            Some(Exclusion::Warmup) => &mut self.warmup,
+            Some(Exclusion::Drain) => &mut self.drain,
+            Some(Exclusion::Stopped) => &mut self.stopped,
+            Some(Exclusion::NoSpeech) => &mut self.no_speech,
+            Some(Exclusion::CutOff) => &mut self.cut_off,
+            Some(Exclusion::Overlapped) => &mut self.overlapped,
         };
         *count += 1;
     }
@@ -184,20 +142,10 @@ impl Selection {
     }
 }
 
-/// Whether an answer to the request is expected at all: its clip has speech.
-#[must_use]
-pub fn expects_answer(row: &RequestRow) -> bool {
-    row.intended_end_of_speech_ns.is_some()
-}
-
-fn is_stopped(row: &RequestRow) -> bool {
-    let is_cancelled = row.status == Status::Cancelled;
-    row.status.is_in_flight() || is_cancelled && row.end_of_speech_sent_ns.is_none()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::row::{Phase, Status};
     use crate::results::sample::{row, unanswered};
 
     fn select(rows: &[RequestRow]) -> Selection {
@@ -241,7 +189,7 @@ mod tests {
         ];
         let selection = select(&rows);
         assert_eq!((selection.rows, selection.answered), (2, 1));
-        let measured = rows.iter().filter(|row| Place::of(row) == Place::Measured);
+        let measured = rows.iter().filter(|row| Exclusion::of(row).is_none());
         assert!(measured.map(|row| row.turn).eq([0, 1]));
         let left_out = [
             selection.warmup,

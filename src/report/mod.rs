@@ -2,11 +2,13 @@
 //!
 //! Works on a run directory alone and never sees a trace or a gateway.
 
+mod accumulator;
 mod bins;
 pub mod breakdown;
 pub mod clusters;
 pub mod compare;
 pub mod diagnosis;
+pub mod exclusion;
 pub mod growth;
 pub mod guidance;
 pub mod html;
@@ -15,6 +17,7 @@ pub mod latencies;
 pub mod machine;
 pub mod markdown;
 pub mod rates;
+pub mod recorded_baseline;
 pub mod require;
 pub mod runs;
 pub mod server;
@@ -24,12 +27,10 @@ mod snapshots;
 pub mod stats;
 pub mod steady;
 pub mod summary;
-mod tally;
 pub mod text;
 mod trust;
 pub mod turns;
 pub mod wer;
 pub mod witness;
-pub mod yardstick;
 
 pub use summary::Summary;

@@ -79,17 +79,17 @@ impl Windows {
 
 /// Counts the steady phase, request by request.
 #[derive(Debug)]
-pub(super) struct SteadyTally {
+pub(super) struct SteadyAccumulator {
     windows: Windows,
     counts: Steady,
     /// When the first request was to begin: what lies before it is preparation.
     first_ns: Option<i64>,
 }
 
-impl SteadyTally {
+impl SteadyAccumulator {
     /// For the steady phase of `run`.
-    pub(super) fn of(run: &RunManifest) -> SteadyTally {
-        SteadyTally {
+    pub(super) fn of(run: &RunManifest) -> SteadyAccumulator {
+        SteadyAccumulator {
             windows: Windows::of(run),
             counts: Steady::default(),
             first_ns: None,
@@ -144,9 +144,9 @@ mod tests {
         rows[3].started_ns = None;
         rows[99].closed_ns = None;
         let count = |rows: &[RequestRow], last_ns: i64| {
-            let mut tally = SteadyTally::of(&run);
-            rows.iter().for_each(|row| tally.add(row));
-            tally.finish(last_ns)
+            let mut accumulator = SteadyAccumulator::of(&run);
+            rows.iter().for_each(|row| accumulator.add(row));
+            accumulator.finish(last_ns)
         };
         let steady = count(&rows, 11_600_000_000);
         assert_eq!(
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(short.ended_per_s(), None, "not 0");
         let early = count(&rows[..1], 1_000_000_000);
         assert_eq!((early.span_ns, early.ended_per_s()), (None, None));
-        assert_eq!(SteadyTally::of(&manifest()).finish(5).span_ns, None);
+        assert_eq!(SteadyAccumulator::of(&manifest()).finish(5).span_ns, None);
     }
 
     #[test]

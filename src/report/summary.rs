@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::accumulator::Accumulator;
 use super::breakdown::{Errors, Share};
 use super::diagnosis::{Case, Finding};
 use super::growth::Growth;
@@ -14,14 +15,13 @@ use super::guidance::advice::Advice;
 use super::lag::{self, LagBasis, ScheduleLag};
 use super::latencies::Measured;
 use super::rates::Rates;
+use super::recorded_baseline::Paired;
 use super::require::Judged;
 use super::server::{self, ServerSeries};
 use super::stats::{Percentiles, Quantile};
 use super::steady::Steady;
-use super::tally::Tally;
 use super::turns::Turns;
 use super::wer::Wer;
-use super::yardstick::Paired;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{
@@ -156,14 +156,14 @@ impl Summary {
         timeline: &[TimelineRow],
         lag: Option<LagSummary>,
     ) -> Summary {
-        let mut tally = Tally::of(run);
-        rows.iter().for_each(|row| tally.add(row));
-        Summary::of_tally(run, tally, timeline, lag)
+        let mut accumulator = Accumulator::of(run);
+        rows.iter().for_each(|row| accumulator.add(row));
+        Summary::of_accumulator(run, accumulator, timeline, lag)
     }
 
-    fn of_tally(
+    fn of_accumulator(
         run: &RunManifest,
-        tally: Tally,
+        accumulator: Accumulator,
         timeline: &[TimelineRow],
         lag: Option<LagSummary>,
     ) -> Summary {
@@ -171,19 +171,19 @@ impl Summary {
             basis: LagBasis::Measured,
             figures,
         });
-        let planned = planned(run, &tally, timeline);
-        let turns = tally.turns(planned.turns);
-        let counted = tally.measured();
-        let load = load(&planned, tally.sessions_started(), timeline);
-        let latencies = tally.selection.all();
+        let planned = planned(run, &accumulator, timeline);
+        let turns = accumulator.turns(planned.turns);
+        let counted = accumulator.measured();
+        let load = load(&planned, accumulator.sessions_started(), timeline);
+        let latencies = accumulator.selection.all();
         let case = Case {
             run,
             timeline,
             response: latencies.get("response").copied(),
         };
-        let diagnosis = tally.evidence.findings(case);
+        let diagnosis = accumulator.evidence.findings(case);
         let seconds = timeline.iter().map(|row| row.second_ns);
-        let last_ns = seconds.max().max(tally.last_ns).max(run.ended_ns);
+        let last_ns = seconds.max().max(accumulator.last_ns).max(run.ended_ns);
         let last_ns = last_ns.unwrap_or(0);
         Summary {
             schema_version: SUMMARY_SCHEMA.to_owned(),
@@ -193,16 +193,16 @@ impl Summary {
             measured: counted,
             load,
             lag: measured.or_else(|| lag::from_timeline(timeline)),
-            blocked_ns: tally.blocked_ns,
+            blocked_ns: accumulator.blocked_ns,
             latencies,
-            recorded: tally.yardstick.finish(),
-            steady: tally.steady.finish(last_ns),
-            growth: tally.growth.finish(),
+            recorded: accumulator.recorded_baseline.finish(),
+            steady: accumulator.steady.finish(last_ns),
+            growth: accumulator.growth.finish(),
             wer: None,
             server: Vec::new(),
-            error_breakdown: tally.errors.finish(),
-            peers: tally.peers.finish(),
-            replicas: tally.replicas.finish(),
+            error_breakdown: accumulator.errors.finish(),
+            peers: accumulator.peers.finish(),
+            replicas: accumulator.replicas.finish(),
             diagnosis,
             unreadable: Vec::new(),
             requirements: Vec::new(),
@@ -234,14 +234,14 @@ impl Summary {
         // They are read for their words elsewhere, but a report of a damaged run is none.
         run.clips()?;
         let server = run.server()?;
-        let mut tally = Tally::of(run.manifest());
+        let mut accumulator = Accumulator::of(run.manifest());
         let unreadable = run.for_each_request(|row| {
-            tally.add(&row);
+            accumulator.add(&row);
             each(&row);
         })?;
         let timeline = run.timeline()?;
         let lag = lag.or_else(|| kept_lag(run.manifest()));
-        let mut summary = Summary::of_tally(run.manifest(), tally, &timeline.rows, lag);
+        let mut summary = Summary::of_accumulator(run.manifest(), accumulator, &timeline.rows, lag);
         summary.unreadable = unreadable;
         summary.unreadable.extend(timeline.unreadable);
         summary.unreadable.extend(run.changed_tables());
@@ -306,12 +306,12 @@ fn run_facts(run: &RunManifest, last_ns: i64) -> RunFacts {
 }
 
 /// What the plan asked for; where there is none, what the users asked for as they went.
-fn planned(run: &RunManifest, tally: &Tally, timeline: &[TimelineRow]) -> Planned {
+fn planned(run: &RunManifest, accumulator: &Accumulator, timeline: &[TimelineRow]) -> Planned {
     match &run.closed_loop {
         None => run.planned.clone(),
         Some(users) => Planned {
-            sessions: tally.sessions_started(),
-            turns: tally.rows(),
+            sessions: accumulator.sessions_started(),
+            turns: accumulator.rows(),
             chunks: timeline.iter().map(|row| row.offered_chunks).sum(),
             peak_sessions: users.users.into(),
             ..Planned::default()

@@ -12,7 +12,7 @@ use super::latencies::{LATENCIES, Latency};
 use super::server;
 use super::stats::{Level, Percentiles, Quantile};
 use super::summary::Summary;
-use super::{trust, wer, yardstick};
+use super::{recorded_baseline, trust, wer};
 use crate::results::manifest::{ExitReason, VerdictLevel};
 use crate::results::row::Status;
 use crate::units::terminal::{LABEL, Page, Tone};
@@ -262,7 +262,7 @@ fn recorded(page: &mut Page, summary: &Summary) {
     let header = format!("{:26}{}", "beside the recorded calls", columns.concat());
     page.put(&header, Tone::Strong);
     page.end_line();
-    for name in yardstick::names() {
+    for name in recorded_baseline::names() {
         let Some(paired) = summary.recorded.get(name) else {
             continue;
         };

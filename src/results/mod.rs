@@ -1,11 +1,11 @@
 //! The run: what happened. Rows, their schema, and the files they are written to and read from.
 
-pub mod beside;
 pub mod error;
 pub mod lag;
 pub mod latency;
 pub mod manifest;
 mod merge;
+pub mod neighbours;
 mod parts;
 pub mod reader;
 pub mod row;

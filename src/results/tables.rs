@@ -5,8 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::ResultsError;
-use super::beside::ClipUsed;
 use super::manifest::{ExitReason, RunManifest};
+use super::neighbours::ClipUsed;
 use super::reader::RunDir;
 use super::row::{MessageRow, RequestRow, ServerRow, SessionRow, TimelineRow};
 use super::unfinished::{finished, parts};

@@ -4,7 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::model::Side;
 use crate::report::clusters::BlockKind;
-use crate::report::latencies::{LATENCIES, Latency, Place};
+use crate::report::exclusion::Exclusion;
+use crate::report::latencies::{LATENCIES, Latency};
 use crate::report::stats::Level;
 use crate::report::steady::Windows;
 use crate::report::summary::{Load, Summary};
@@ -116,7 +117,7 @@ impl Sieve {
         self.turns.push(Turn {
             key: key(row),
             block: self.kind.key(row),
-            measured: Place::of(row) == Place::Measured,
+            measured: Exclusion::of(row).is_none(),
             failed: counts.then_some(!row.status.is_success()),
             ended: closed_ns.is_some_and(|ns| self.steady.contain(ns)),
             values: self.latencies.map(value),

@@ -1,7 +1,7 @@
 //! Callers whom the gateway often cuts off: it begins to answer before they have spoken.
 
 use super::{Finding, Kind};
-use crate::report::latencies::expects_answer;
+use crate::report::exclusion::expects_answer;
 use crate::results::row::RequestRow;
 use crate::units::{counted, grouped, percent};
 

@@ -8,7 +8,7 @@ use super::errors_at_load::Turns;
 use super::failures::clock;
 use super::shared::{Values, is_remarkable};
 use super::{Case, Finding, Kind};
-use crate::report::latencies::Place;
+use crate::report::exclusion::Exclusion;
 use crate::report::sketch::Sketch;
 use crate::results::row::RequestRow;
 use crate::units::{Human, NS_PER_MS, counted, grouped, percent, share_percent};
@@ -65,10 +65,7 @@ pub(super) struct Slowest {
 impl Slowest {
     /// Takes in a turn.
     pub(super) fn add(&mut self, row: &RequestRow) {
-        let Some(response_ns) = row
-            .response_ns
-            .filter(|_| Place::of(row) == Place::Measured)
-        else {
+        let Some(response_ns) = row.response_ns.filter(|_| Exclusion::of(row).is_none()) else {
             return;
         };
         self.responses.add(response_ns);

@@ -1,7 +1,7 @@
 //! Answers of which the messages do not tell whose they are, in more than a few turns.
 
 use super::{Finding, Kind};
-use crate::report::latencies::Place;
+use crate::report::exclusion::Exclusion;
 use crate::results::row::RequestRow;
 use crate::units::{counted, grouped, percent};
 
@@ -20,7 +20,7 @@ pub(super) struct Owners {
 impl Owners {
     /// Takes in a turn.
     pub(super) fn add(&mut self, row: &RequestRow) {
-        if Place::of(row) == Place::Measured {
+        if Exclusion::of(row).is_none() {
             self.turns += 1;
             self.uncertain += u64::from(row.owner_uncertain == Some(true));
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::count::{Count, split};
 use super::failures::{Failure, Failures};
 use super::{Finding, Kind};
-use crate::report::latencies::expects_answer;
+use crate::report::exclusion::expects_answer;
 use crate::results::row::{RequestRow, Status};
 use crate::units::{counted, grouped, percent};
 

@@ -2,7 +2,7 @@
 
 use super::{Finding, Kind};
 use crate::report::bins::{Bins, Merge};
-use crate::report::latencies::expects_answer;
+use crate::report::exclusion::expects_answer;
 use crate::report::sketch::Sketch;
 use crate::results::row::RequestRow;
 use crate::units::{Human, NS_PER_MS, grouped};

@@ -4,7 +4,7 @@ use super::failures::Failures;
 use super::shared::most_frequent;
 use super::stage_reached::STAGES;
 use super::{Finding, Kind};
-use crate::report::latencies::expects_answer;
+use crate::report::exclusion::expects_answer;
 use crate::results::row::{RequestRow, Status};
 use crate::units::{NS_PER_S, counted, grouped, percent};
 

@@ -176,7 +176,7 @@ fn cool_down(too_close: &[String]) -> Option<Advice> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::beside::ClipUsed;
+    use crate::results::neighbours::ClipUsed;
     use crate::results::row::{RequestRow, Status};
     use crate::results::sample::{manifest, row, unanswered};
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::report::steady::Windows;
-use crate::results::beside::ClipUsed;
 use crate::results::manifest::{ExitReason, RunManifest};
+use crate::results::neighbours::ClipUsed;
 use crate::results::reader::RunDir;
 use crate::results::row::ServerRow;
 

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use crate::report::bins::{Bins, Merge};
-use crate::report::latencies::{LATENCIES, Place};
+use crate::report::exclusion::Exclusion;
+use crate::report::latencies::LATENCIES;
 use crate::report::sketch::Sketch;
 use crate::results::row::{Phase, RequestRow};
 use crate::units::NS_PER_S;
@@ -147,10 +148,10 @@ impl Collected {
             }
             _ => self.has_other_phases = true,
         }
-        let is_measured = Place::of(&row) == Place::Measured;
+        let is_measured = Exclusion::of(&row).is_none();
         // What is left out of the figures for its phase alone is shown over time and load too.
         row.phase = Phase::Steady;
-        if Place::of(&row) != Place::Measured {
+        if Exclusion::of(&row).is_some() {
             return;
         }
         let at_ns = row

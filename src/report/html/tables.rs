@@ -4,10 +4,10 @@ use super::figure::{Columns, Table};
 use super::markup::Markup;
 use crate::report::breakdown::Share;
 use crate::report::latencies::{LATENCIES, Latency};
+use crate::report::recorded_baseline;
 use crate::report::stats::Percentiles;
 use crate::report::summary::Summary;
 use crate::report::text::{cell, footnotes, outcome, shown};
-use crate::report::yardstick;
 use crate::results::row::Status;
 use crate::units::{Human, grouped, percent};
 
@@ -140,7 +140,7 @@ pub(super) fn latencies(html: &mut Markup, summary: &Summary) {
 
 /// The answers that were recorded beside those of the run, for a recorded trace.
 pub(super) fn recorded(html: &mut Markup, summary: &Summary) {
-    let rows = yardstick::names().filter_map(|name| {
+    let rows = recorded_baseline::names().filter_map(|name| {
         let paired = summary.recorded.get(name)?;
         let p50_p95 = |figures: &Percentiles| {
             let [p50, _, p95, ..] = figures.quantiles();

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::seconds::seconds;
-use crate::results::beside::ClipUsed;
 use crate::results::manifest::{ClosedLoop, RunManifest, Stage};
+use crate::results::neighbours::ClipUsed;
 use crate::results::settings::Setting;
 
 /// The settings of `run.json` as they were resolved, and beside them those of the Python load test,

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::config::config;
-use super::original::{Figures, OriginalTally, Totals};
+use super::original::{Figures, OriginalAccumulator, Totals};
 use crate::report::guidance::{Surroundings, advise};
 use crate::report::require::{Metric, Requirement, RequirementError, judge, merged};
 use crate::report::summary::Summary;
-use crate::report::wer::{WerAsked, WerTally};
+use crate::report::wer::{WerAccumulator, WerAsked};
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::RunManifest;
@@ -76,10 +76,10 @@ impl Document {
         let compared = wer.compared
             || manifest.spec.wer.is_set()
             || requirements.iter().any(|r| r.metric == Metric::Wer);
-        let mut words = compared.then(|| WerTally::of(manifest, &around.clips));
-        let mut tally = OriginalTally::default();
+        let mut words = compared.then(|| WerAccumulator::of(manifest, &around.clips));
+        let mut accumulator = OriginalAccumulator::default();
         let mut ours = Summary::of_run_with(run, lag, |row| {
-            tally.add(row);
+            accumulator.add(row);
             if let Some(words) = &mut words {
                 words.add(row);
             }
@@ -87,13 +87,13 @@ impl Document {
         ours.wer = words.map(|words| words.finish(wer.texts));
         ours.requirements = judge(&requirements, &ours, held);
         ours.guidance = advise(&ours, &around);
-        let config = config(manifest, &around.clips, &tally.languages);
+        let config = config(manifest, &around.clips, &accumulator.languages);
         let elapsed_ns = ours.run.elapsed_ns;
         let ended_ns = manifest.epoch.realtime_ns.saturating_add(elapsed_ns);
         let ended = Timestamp::from_nanosecond(ended_ns.into()).unwrap_or_default();
         Ok(Document {
-            summary: tally.totals(ended, zone, elapsed_ns),
-            figures: tally.finish(),
+            summary: accumulator.totals(ended, zone, elapsed_ns),
+            figures: accumulator.finish(),
             config,
             ours,
         })
@@ -118,8 +118,8 @@ mod tests {
     use super::*;
     use crate::report::diagnosis::{Finding, Kind};
     use crate::report::stats::Sample;
-    use crate::results::beside::ClipUsed;
     use crate::results::manifest::{ClosedLoop, Stage};
+    use crate::results::neighbours::ClipUsed;
     use crate::results::row::{RequestRow, ServerRow, Status};
     use crate::results::sample::{manifest, row, second, unanswered};
     use crate::table::write_all;

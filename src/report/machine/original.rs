@@ -97,7 +97,7 @@ pub struct Figures {
 
 /// The figures under construction, request by request.
 #[derive(Debug, Default)]
-pub(super) struct OriginalTally {
+pub(super) struct OriginalAccumulator {
     successes: u64,
     timeouts: u64,
     others: u64,
@@ -110,7 +110,7 @@ pub(super) struct OriginalTally {
     pub(super) languages: BTreeSet<String>,
 }
 
-impl OriginalTally {
+impl OriginalAccumulator {
     /// Takes in a request.
     pub(super) fn add(&mut self, row: &RequestRow) {
         match outcome(row.status) {
@@ -195,10 +195,10 @@ mod tests {
     use crate::results::row::Phase;
     use crate::results::sample::{row, unanswered};
 
-    fn tally(rows: &[RequestRow]) -> OriginalTally {
-        let mut tally = OriginalTally::default();
-        rows.iter().for_each(|row| tally.add(row));
-        tally
+    fn accumulator(rows: &[RequestRow]) -> OriginalAccumulator {
+        let mut accumulator = OriginalAccumulator::default();
+        rows.iter().for_each(|row| accumulator.add(row));
+        accumulator
     }
 
     #[test]
@@ -215,10 +215,10 @@ mod tests {
         let silent = unanswered(2, Status::NoAnswer);
         let late = unanswered(3, Status::Timeout);
         let rows = [row(0), warm_up, failed.clone(), failed, silent, late];
-        let tally = tally(&rows);
+        let accumulator = accumulator(&rows);
         let ended = "2026-09-21T14:13:20.0123456Z".parse().unwrap();
         let berlin = TimeZone::fixed(jiff::tz::offset(2));
-        let totals = tally.totals(ended, &berlin, 3_000_000_000);
+        let totals = accumulator.totals(ended, &berlin, 3_000_000_000);
         assert_eq!(
             totals,
             Totals {
@@ -232,7 +232,7 @@ mod tests {
                 requests_per_second: 2.0,
             }
         );
-        let figures = tally.finish();
+        let figures = accumulator.finish();
         let failure = |message: &str, count| Failure {
             message: message.to_owned(),
             count,
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_latency_that_no_success_has_is_left_out_as_before() {
-        let figures = tally(&[unanswered(0, Status::Timeout)]).finish();
+        let figures = accumulator(&[unanswered(0, Status::Timeout)]).finish();
         assert!(figures.latency.is_empty() && figures.errors.is_empty());
         assert_eq!(figures.latency_all["total_duration"].count, 1);
         assert_eq!(figures.latency_all["e2e"], LatencySummary::default());
@@ -259,13 +259,13 @@ mod tests {
 
     #[test]
     fn a_gateway_that_never_says_the_same_thing_twice_does_not_fill_the_memory() {
-        let mut tally = OriginalTally::default();
+        let mut accumulator = OriginalAccumulator::default();
         for n in 0..MOST_MESSAGES + 5 {
             let mut failed = unanswered(0, Status::Error);
             failed.error = Some(format!("request {n} failed"));
-            tally.add(&failed);
+            accumulator.add(&failed);
         }
-        let figures = tally.finish();
+        let figures = accumulator.finish();
         let messages = figures.errors_all;
         assert_eq!((messages.len(), messages[OTHERS]), (MOST_MESSAGES + 1, 5));
         assert_eq!(figures.errors.len(), MOST_MESSAGES + 1);
@@ -273,7 +273,8 @@ mod tests {
 
     #[test]
     fn no_request_gives_zeros_and_no_division() {
-        let totals = OriginalTally::default().totals(Timestamp::UNIX_EPOCH, &TimeZone::UTC, 0);
+        let totals =
+            OriginalAccumulator::default().totals(Timestamp::UNIX_EPOCH, &TimeZone::UTC, 0);
         assert_eq!(
             (totals.success_rate, totals.requests_per_second),
             (0.0, 0.0)

@@ -128,7 +128,7 @@ pub fn write<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::beside::ClipUsed;
+    use crate::results::neighbours::ClipUsed;
     use crate::results::row::Status;
     use crate::results::sample::{manifest, row, unanswered};
     use crate::table::write_all;

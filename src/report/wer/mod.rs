@@ -6,14 +6,14 @@
 //! without punctuation (`align`); numbers are not spelt out, and in languages that are written without
 //! spaces a clause counts as a word.
 
+mod accumulator;
 mod align;
 mod show;
-mod tally;
 
 use serde::{Deserialize, Serialize};
 
+pub(in crate::report) use accumulator::WerAccumulator;
 pub(in crate::report) use show::{over, share, text};
-pub(in crate::report) use tally::WerTally;
 
 /// What is asked of the words.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::latencies::Place;
+use super::exclusion::Exclusion;
 use super::stats::{Percentiles, Sample};
 use crate::results::row::RequestRow;
 
@@ -25,30 +25,30 @@ pub struct Paired {
 }
 
 /// A latency that recordings have too.
-struct Yard {
+struct PairedLatency {
     name: &'static str,
     recorded: fn(&RequestRow) -> Option<i64>,
     replayed: fn(&RequestRow) -> Option<i64>,
 }
 
 /// Their order is that of reports.
-const YARDS: [Yard; 4] = [
-    Yard {
+const PAIRED: [PairedLatency; 4] = [
+    PairedLatency {
         name: "response",
         recorded: |r| r.recorded_response_ns,
         replayed: |r| r.response_ns,
     },
-    Yard {
+    PairedLatency {
         name: "asr",
         recorded: |r| r.recorded_asr_ns,
         replayed: |r| r.asr_ns,
     },
-    Yard {
+    PairedLatency {
         name: "e2e",
         recorded: |r| r.recorded_e2e_ns,
         replayed: |r| r.e2e_ns,
     },
-    Yard {
+    PairedLatency {
         name: "total",
         recorded: |r| r.recorded_total_ns,
         replayed: |r| r.total_ns,
@@ -57,7 +57,7 @@ const YARDS: [Yard; 4] = [
 
 /// The names of the latencies that are compared, in the order of reports.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    YARDS.iter().map(|yard| yard.name)
+    PAIRED.iter().map(|latency| latency.name)
 }
 
 /// The pairs of one latency.
@@ -72,18 +72,20 @@ struct Pairs {
 
 /// The pairs of a run, counted turn by turn.
 #[derive(Debug, Default)]
-pub(super) struct Yardstick([Pairs; YARDS.len()]);
+pub(super) struct RecordedBaseline([Pairs; PAIRED.len()]);
 
-impl Yardstick {
+impl RecordedBaseline {
     /// Takes in a turn of a cluster of turns that are alike, if it was recorded and counts in the
     /// headline figures.
     pub(super) fn add(&mut self, row: &RequestRow, cluster: u32) {
-        let was_recorded = YARDS.iter().any(|yard| (yard.recorded)(row).is_some());
-        if !was_recorded || Place::of(row) != Place::Measured {
+        let was_recorded = PAIRED
+            .iter()
+            .any(|latency| (latency.recorded)(row).is_some());
+        if !was_recorded || Exclusion::of(row).is_some() {
             return;
         }
-        for (yard, pairs) in YARDS.iter().zip(&mut self.0) {
-            match ((yard.recorded)(row), (yard.replayed)(row)) {
+        for (latency, pairs) in PAIRED.iter().zip(&mut self.0) {
+            match ((latency.recorded)(row), (latency.replayed)(row)) {
                 (Some(recorded), Some(replayed)) => {
                     pairs.recorded.push(Some(recorded), cluster);
                     pairs.replayed.push(Some(replayed), cluster);
@@ -110,9 +112,9 @@ impl Yardstick {
         if !paired.iter().any(known) {
             return BTreeMap::new();
         }
-        let named = YARDS.iter().zip(paired);
+        let named = PAIRED.iter().zip(paired);
         named
-            .map(|(yard, paired)| (yard.name.to_owned(), paired))
+            .map(|(latency, paired)| (latency.name.to_owned(), paired))
             .collect()
     }
 }
@@ -131,10 +133,12 @@ mod tests {
         }
     }
 
-    fn yardstick(rows: &[RequestRow]) -> BTreeMap<String, Paired> {
-        let mut yardstick = Yardstick::default();
-        (0..).zip(rows).for_each(|(i, row)| yardstick.add(row, i));
-        yardstick.finish()
+    fn recorded_baseline(rows: &[RequestRow]) -> BTreeMap<String, Paired> {
+        let mut recorded_baseline = RecordedBaseline::default();
+        (0..)
+            .zip(rows)
+            .for_each(|(i, row)| recorded_baseline.add(row, i));
+        recorded_baseline.finish()
     }
 
     #[test]
@@ -145,7 +149,7 @@ mod tests {
             phase: Phase::Warmup,
             ..recorded(row(0), Some(1))
         };
-        let found = yardstick(&[
+        let found = recorded_baseline(&[
             recorded(row(0), Some(900 * ms)),
             recorded(row(1), Some(100 * ms)),
             recorded(row(2), Some(300 * ms)),
@@ -168,6 +172,6 @@ mod tests {
 
     #[test]
     fn a_run_of_another_trace_has_no_yardstick() {
-        assert_eq!(yardstick(&[row(0), row(1)]), BTreeMap::new());
+        assert_eq!(recorded_baseline(&[row(0), row(1)]), BTreeMap::new());
     }
 }

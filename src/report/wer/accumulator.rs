@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use super::align::{Edits, edits, words};
 use super::{Misheard, Wer};
-use crate::report::latencies::Place;
+use crate::report::exclusion::Exclusion;
 use crate::report::stats::special::t_limit;
-use crate::results::beside::ClipUsed;
 use crate::results::manifest::RunManifest;
+use crate::results::neighbours::ClipUsed;
 use crate::results::row::{RequestRow, Status};
 
 /// Turns that are shown.
@@ -30,7 +30,7 @@ struct Spoken {
 }
 
 /// The turns compared so far.
-pub(in crate::report) struct WerTally {
+pub(in crate::report) struct WerAccumulator {
     clips: Vec<Spoken>,
     places: HashMap<String, usize>,
     /// Whether the run kept transcripts.
@@ -45,9 +45,9 @@ pub(in crate::report) struct WerTally {
     too_long: u64,
 }
 
-impl WerTally {
+impl WerAccumulator {
     /// Nothing compared yet of `run`, which speaks `clips`.
-    pub(in crate::report) fn of(run: &RunManifest, clips: &[ClipUsed]) -> WerTally {
+    pub(in crate::report) fn of(run: &RunManifest, clips: &[ClipUsed]) -> WerAccumulator {
         let spoken = clips.iter().filter_map(|clip| {
             let text = clip.transcript.clone()?;
             let words = words(&text);
@@ -62,7 +62,7 @@ impl WerTally {
         });
         let clips: Vec<Spoken> = spoken.collect();
         let places = (0..).zip(&clips);
-        WerTally {
+        WerAccumulator {
             places: places
                 .map(|(place, clip)| (clip.clip_id.clone(), place))
                 .collect(),
@@ -84,7 +84,7 @@ impl WerTally {
     /// missing. Else a gateway that fails where it does not understand would look the better for it.
     /// One that failed before its speech was sent says nothing of how the gateway hears.
     pub(in crate::report) fn add(&mut self, row: &RequestRow) {
-        if !self.keeps_text || Place::of(row) != Place::Measured {
+        if !self.keeps_text || Exclusion::of(row).is_some() {
             return;
         }
         let place = row.clip_id.as_ref().and_then(|id| self.places.get(id));
@@ -242,9 +242,9 @@ mod tests {
     }
 
     fn told(run: &RunManifest, clips: &[ClipUsed], rows: &[RequestRow], texts: bool) -> Wer {
-        let mut tally = WerTally::of(run, clips);
-        rows.iter().for_each(|row| tally.add(row));
-        tally.finish(texts)
+        let mut accumulator = WerAccumulator::of(run, clips);
+        rows.iter().for_each(|row| accumulator.add(row));
+        accumulator.finish(texts)
     }
 
     #[test]

@@ -3,28 +3,29 @@
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::breakdown::{ErrorTally, ShareTally};
+use super::breakdown::{ErrorAccumulator, ShareAccumulator};
 use super::clusters::Clusters;
 use super::diagnosis::Evidence;
-use super::growth::GrowthTally;
-use super::latencies::{Measured, Selection, expects_answer};
-use super::steady::SteadyTally;
+use super::exclusion::expects_answer;
+use super::growth::GrowthAccumulator;
+use super::latencies::{Measured, Selection};
+use super::recorded_baseline::RecordedBaseline;
+use super::steady::SteadyAccumulator;
 use super::turns::Turns;
-use super::yardstick::Yardstick;
 use crate::results::manifest::RunManifest;
 use crate::results::row::{RequestRow, Status};
 
 /// Counts of turns.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct Accumulator {
     clusters: Clusters,
     pub(super) selection: Selection,
-    pub(super) steady: SteadyTally,
-    pub(super) growth: GrowthTally,
-    pub(super) yardstick: Yardstick,
-    pub(super) errors: ErrorTally,
-    pub(super) peers: ShareTally,
-    pub(super) replicas: ShareTally,
+    pub(super) steady: SteadyAccumulator,
+    pub(super) growth: GrowthAccumulator,
+    pub(super) recorded_baseline: RecordedBaseline,
+    pub(super) errors: ErrorAccumulator,
+    pub(super) peers: ShareAccumulator,
+    pub(super) replicas: ShareAccumulator,
     pub(super) evidence: Evidence,
     pub(super) blocked_ns: i64,
     /// Hashes of the sessions of which a turn started: a million of them take little memory.
@@ -41,19 +42,19 @@ pub(super) struct Tally {
     owner_uncertain: u64,
 }
 
-impl Tally {
+impl Accumulator {
     /// Nothing counted yet of `run`.
-    pub(super) fn of(run: &RunManifest) -> Tally {
-        Tally {
+    pub(super) fn of(run: &RunManifest) -> Accumulator {
+        Accumulator {
             clusters: Clusters::of(run),
             selection: Selection::default(),
-            steady: SteadyTally::of(run),
-            growth: GrowthTally::default(),
-            yardstick: Yardstick::default(),
+            steady: SteadyAccumulator::of(run),
+            growth: GrowthAccumulator::default(),
+            recorded_baseline: RecordedBaseline::default(),
             evidence: Evidence::default(),
-            errors: ErrorTally::default(),
-            peers: ShareTally::default(),
-            replicas: ShareTally::default(),
+            errors: ErrorAccumulator::default(),
+            peers: ShareAccumulator::default(),
+            replicas: ShareAccumulator::default(),
             blocked_ns: 0,
             sessions: HashSet::new(),
             last_ns: None,
@@ -74,7 +75,7 @@ impl Tally {
         self.selection.add(row, cluster);
         self.steady.add(row);
         self.growth.add(row, cluster);
-        self.yardstick.add(row, cluster);
+        self.recorded_baseline.add(row, cluster);
         self.evidence.add(row);
         self.errors.add(row);
         self.peers.add(row.peer.as_deref(), row, cluster);
