@@ -9,7 +9,7 @@ pub mod terminal;
 
 use std::fmt;
 
-pub use outside::{plain, plain_json, plain_lines, spreadsheet_cell};
+pub use outside::{html_text, plain, plain_json, plain_lines, spreadsheet_cell};
 pub use share::{percent, share_percent};
 
 /// Nanoseconds in one second.

@@ -11,8 +11,8 @@ use super::report::RUNS_DIR;
 use super::share::share;
 use super::stderr::say;
 use super::stdout;
-use crate::report::compare::{CompareError, Comparison, Input, Leniency, compare, markdown, text};
-use crate::report::html;
+use crate::report::compare::{CompareError, Comparison, Input, Leniency, compare};
+use crate::report::render;
 use crate::results::reader::{RunDir, resolve};
 
 /// Compare runs with a base: which differences are more than chance.
@@ -76,13 +76,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         outputs::write_json(file, &comparison)?;
     }
     if let Some(file) = &args.markdown {
-        outputs::write_text(file, &markdown::render(&comparison))?;
+        outputs::write_text(file, &render::comparison_markdown(&comparison))?;
     }
     if let Some(file) = &args.html {
-        outputs::write_text(file, &html::of_comparison(&comparison))?;
+        outputs::write_text(file, &render::comparison_html(&comparison))?;
     }
     let shown = match args.format {
-        Format::Text => text::render(&comparison, stdout::colour()),
+        Format::Text => render::comparison_text(&comparison, stdout::colour()),
         Format::Json => serde_json::to_string_pretty(&comparison)? + "\n",
     };
     stdout::print(&shown).context("could not write to standard output")?;

@@ -13,7 +13,7 @@ use crate::report::machine::document::DocumentError;
 use crate::report::machine::{Document, csv, junit, raw};
 use crate::report::require::Requirement;
 use crate::report::wer::WerAsked;
-use crate::report::{Summary, html, markdown, text};
+use crate::report::{Summary, render};
 use crate::results::reader::RunDir;
 
 /// The variable that names the file which GitHub shows as the summary of a step.
@@ -178,7 +178,7 @@ impl OutputArgs {
         let shown = match self.format {
             Format::Text => {
                 let summaries = runs.iter().map(Told::summary);
-                let texts = summaries.map(|summary| text::render(summary, stdout::colour()));
+                let texts = summaries.map(|summary| render::run_text(summary, stdout::colour()));
                 texts.collect::<Vec<_>>().join("\n")
             }
             Format::Json => json(runs)?,
@@ -204,7 +204,7 @@ impl OutputArgs {
         }
         if let Some(file) = &self.html {
             let runs = runs.iter().map(|told| (&told.run, &told.document.ours));
-            let page = html::of_runs(&runs.collect::<Vec<_>>(), self.include_text)?;
+            let page = render::runs_html(&runs.collect::<Vec<_>>(), self.include_text)?;
             write(file, |out| Ok(out.write_all(page.as_bytes())?))?;
         }
         if let Some(file) = &self.junit {
@@ -215,7 +215,7 @@ impl OutputArgs {
             let summaries = runs.iter().map(Told::summary);
             append(
                 Path::new(&file),
-                &summaries.map(markdown::render).collect::<String>(),
+                &summaries.map(render::run_markdown).collect::<String>(),
             )?;
         }
         Ok(())

@@ -1,143 +1,109 @@
-//! The summary as a few lines of Markdown, for the pages of continuous integration.
+//! Blocks as Markdown, for the pages of continuous integration, a pull request or a wiki.
 
-use super::guidance::Standing;
-use super::latencies::LATENCIES;
-use super::require::Judgement;
-use super::stats::Quantile;
-use super::summary::Summary;
-use crate::results::manifest::{ExitReason, VerdictLevel};
-use crate::units::{self, Human, grouped, percent};
+use super::document::{Block, Column, Table, Words};
+use crate::units;
+use crate::units::terminal::Tone;
 
-/// A short report of a run.
+/// The blocks as Markdown; pictures are left out.
 #[must_use]
-pub fn render(summary: &Summary) -> String {
+pub(super) fn write(blocks: &[Block]) -> String {
     let mut page = String::new();
-    for part in [
-        heading(summary),
-        verdict(summary),
-        requirements(summary),
-        latencies(summary),
-        turns(summary),
-        warnings(summary),
-    ] {
-        if !part.is_empty() {
-            page.push_str(&part);
-            page.push('\n');
-        }
-    }
+    blocks.iter().for_each(|block| put(&mut page, block));
     page
 }
 
-fn heading(summary: &Summary) -> String {
-    let run = &summary.run;
-    let target = run.target.as_deref().unwrap_or("target not known");
-    let ended = match run.exit_reason {
-        ExitReason::Finished => "",
-        ExitReason::Running => ", still running",
-        ExitReason::Killed => ", killed",
-        ExitReason::Unknown => ", killed or still running elsewhere",
-        ExitReason::Interrupted => ", interrupted",
-        ExitReason::Failed => ", failed",
-    };
-    format!(
-        "### voicelt: {}\n\nTrace {} → {}, ran {}{ended}\n",
-        plain(&run.name),
-        plain(&run.trace),
-        plain(target),
-        Human(run.elapsed_ns)
-    )
-}
-
-fn verdict(summary: &Summary) -> String {
-    let Some(verdict) = &summary.verdict else {
-        return "**Verdict** none: it is given when a run ends\n".to_owned();
-    };
-    let text = match verdict.level {
-        VerdictLevel::Valid => "✅ valid: the load kept its schedule",
-        VerdictLevel::Degraded => "⚠️ degraded: the figures stand, with a warning",
-        VerdictLevel::Invalid => "❌ invalid: do not trust the figures",
-    };
-    let mut part = format!("**Verdict** {text}\n");
-    for reason in &verdict.reasons {
-        part.push_str(&format!("- {}\n", plain(reason)));
-    }
-    part
-}
-
-fn requirements(summary: &Summary) -> String {
-    let mut part = String::new();
-    for judged in &summary.requirements {
-        if part.is_empty() {
-            part.push_str("| requirement | | observed |\n| --- | --- | --- |\n");
+fn put(page: &mut String, block: &Block) {
+    match block {
+        Block::Title {
+            kind,
+            name,
+            facts,
+            labels,
+        } => {
+            page.push_str(&format!("### voicelt {kind}: {}\n\n", plain(name)));
+            let facts = facts.iter().chain(labels).map(|fact| plain(fact));
+            page.push_str(&facts.collect::<Vec<_>>().join(" · "));
+            page.push_str("\n\n");
         }
-        let judgement = match judged.judgement {
-            Judgement::Met => "✅ met",
-            Judgement::NotMet => "❌ not met",
-            Judgement::NotJudged => "❔ not judged",
-        };
-        let (requirement, said) = (plain(&judged.requirement), plain(&judged.said));
-        part.push_str(&format!("| {requirement} | {judgement} | {said} |\n"));
+        Block::Heading(words) => page.push_str(&format!("#### {words}\n\n")),
+        Block::Line {
+            label,
+            items,
+            points,
+        } => {
+            let said: Vec<String> = items.iter().map(shown).collect();
+            let name = match label.is_empty() {
+                true => String::new(),
+                false => format!("**{label}** "),
+            };
+            if !said.is_empty() {
+                page.push_str(&format!("{name}{}\n", said.join(" · ")));
+            }
+            for point in points {
+                page.push_str(&format!("- {}\n", shown(point)));
+            }
+            page.push('\n');
+        }
+        Block::Note(words) => page.push_str(&format!("{}\n\n", shown(words))),
+        Block::Finding {
+            title,
+            evidence,
+            advice,
+        } => {
+            let [title, evidence, advice] = [title, evidence, advice].map(|text| plain(text));
+            page.push_str(&format!("- **{title}** {evidence}\n  → {advice}\n\n"));
+        }
+        Block::Table(table) => rows(page, table),
+        Block::Details(name, blocks) => {
+            page.push_str(&format!("<details><summary>{name}</summary>\n\n"));
+            blocks.iter().for_each(|block| put(page, block));
+            page.push_str("</details>\n\n");
+        }
+        Block::Articles(articles) => {
+            for (name, blocks) in articles {
+                page.push_str(&format!("**{}**\n\n", plain(name)));
+                blocks.iter().for_each(|block| put(page, block));
+            }
+        }
+        Block::Cards(_) | Block::Figures(_) => {}
     }
-    part
 }
 
-fn latencies(summary: &Summary) -> String {
-    let mut part =
-        String::from("| latency | p50 | p95 | p99 | max |\n| --- | ---: | ---: | ---: | ---: |\n");
-    let known = LATENCIES
+fn rows(page: &mut String, table: &Table) {
+    let mut row = |cells: Vec<String>| page.push_str(&format!("| {} |\n", cells.join(" | ")));
+    row(table
+        .columns
         .iter()
-        .filter_map(|latency| Some((latency, summary.latencies.get(latency.name)?)))
-        .filter(|(latency, figures)| latency.unanswered_counts || figures.n > 0);
-    for (latency, figures) in known {
-        let [p50, _, p95, p99, max] = figures.quantiles().map(cell);
-        let name = latency.name;
-        part.push_str(&format!("| {name} | {p50} | {p95} | {p99} | {max} |\n"));
-    }
-    part
+        .map(|column| column.head().to_owned())
+        .collect());
+    let rules = table.columns.iter().map(|column| match column {
+        Column::Figure(_) => "---:".to_owned(),
+        Column::Name(_) | Column::Sentence(_) => "---".to_owned(),
+    });
+    row(rules.collect());
+    table
+        .rows
+        .iter()
+        .for_each(|cells| row(cells.iter().map(shown).collect()));
+    page.push('\n');
 }
 
-fn cell(quantile: Quantile) -> String {
-    match quantile {
-        Quantile::Value(ns) => Human(ns).to_string(),
-        Quantile::NoAnswer => "∞".to_owned(),
-        Quantile::NotEnough => "–".to_owned(),
+/// Words with a sign for how they are meant, since Markdown has no colours.
+fn shown(words: &Words) -> String {
+    let text = plain(&words.text);
+    match words.tone {
+        _ if text.is_empty() => text,
+        Tone::Plain | Tone::Faint => text,
+        Tone::Strong => format!("**{text}**"),
+        Tone::Good => format!("✅ {text}"),
+        Tone::Warning => format!("⚠️ {text}"),
+        Tone::Bad => format!("❌ {text}"),
     }
-}
-
-fn turns(summary: &Summary) -> String {
-    let turns = &summary.turns;
-    let in_flight = match turns.in_flight {
-        0 => String::new(),
-        turns => format!(", {} in flight", grouped(turns)),
-    };
-    let mut part = format!(
-        "{} of {} turns started, {} succeeded ({}){in_flight}\n",
-        grouped(turns.started),
-        grouped(turns.planned),
-        grouped(turns.successes),
-        percent(turns.successes, turns.judged())
-    );
-    for error in &summary.error_breakdown.top {
-        part.push_str(&format!(
-            "- {} × {}\n",
-            grouped(error.turns),
-            plain(&error.message)
-        ));
-    }
-    part
-}
-
-fn warnings(summary: &Summary) -> String {
-    let warnings = summary.guidance.iter();
-    let warnings = warnings.filter(|advice| advice.standing == Standing::Warning);
-    warnings
-        .map(|advice| format!("- ⚠️ {}\n", plain(&advice.said)))
-        .collect()
 }
 
 /// `text` with what means something in Markdown or HTML made harmless, on one line: messages come
 /// from gateways.
-pub(super) fn plain(text: &str) -> String {
+fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in units::plain(text).chars() {
         match c {
@@ -152,26 +118,4 @@ pub(super) fn plain(text: &str) -> String {
         }
     }
     plain
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::require::judge;
-    use crate::results::row::{RequestRow, Status};
-    use crate::results::sample::{manifest, row, unanswered};
-
-    #[test]
-    fn a_run_on_a_page() {
-        let failed = |turn| RequestRow {
-            error: Some("upstream | <b>reset</b>\nagain".to_owned()),
-            ..unanswered(turn, Status::Error)
-        };
-        let rows: Vec<_> = (0..98).map(row).chain([failed(98), failed(99)]).collect();
-        let mut summary = Summary::of(&manifest(), &rows, &[], None);
-        let requirements = ["response.p50 < 300ms", "errors < 1%", "e2e.p99 < 1s"];
-        let requirements = requirements.map(|text| text.parse().unwrap());
-        summary.requirements = judge(&requirements, &summary, true);
-        insta::assert_snapshot!(render(&summary));
-    }
 }

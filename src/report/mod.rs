@@ -3,23 +3,28 @@
 //! Works on a run directory alone and never sees a trace or a gateway.
 
 mod accumulator;
+mod axis;
 mod bins;
 pub mod breakdown;
+mod chart;
 pub mod clusters;
 pub mod compare;
 pub mod diagnosis;
+mod document;
 pub mod exclusion;
 pub mod growth;
 pub mod guidance;
-pub mod html;
+mod html;
 pub mod lag;
 pub mod latencies;
 pub mod machine;
-pub mod markdown;
+mod markdown;
 pub mod rates;
 pub mod recorded_baseline;
+pub mod render;
 pub mod require;
 pub mod runs;
+mod sections;
 pub mod server;
 mod sketch;
 #[cfg(test)]
@@ -27,8 +32,7 @@ mod snapshots;
 pub mod stats;
 pub mod steady;
 pub mod summary;
-pub mod text;
-mod trust;
+mod text;
 pub mod turns;
 pub mod wer;
 pub mod witness;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::summary::Summary;
+use super::summary::{Asked, Summary};
 use crate::results::ResultsError;
 use crate::results::manifest::{RunManifest, VerdictLevel};
 use crate::results::reader::RunDir;
@@ -93,7 +93,7 @@ impl RunRow {
         let kept = kept.and_then(|summary| serde_json::from_value(summary).ok());
         let summary: Summary = match kept {
             Some(summary) => summary,
-            None => Summary::of_run(run, None)?,
+            None => Summary::of_run(run, &Asked::default(), |_| {})?,
         };
         Ok(RunRow::from_summary(manifest, &summary))
     }

@@ -5,12 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::results::row::ServerRow;
-use crate::units::terminal::{LABEL, Page, Tone};
-
-/// Width of a figure.
-const CELL: usize = 11;
-/// Series that are shown as text.
-const MOST_SHOWN: usize = 16;
 
 /// A series that was fetched from a Prometheus server, over the whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,48 +50,6 @@ pub fn series(rows: &[ServerRow]) -> Vec<ServerSeries> {
     found
 }
 
-/// A line a series.
-pub(super) fn render(page: &mut Page, series: &[ServerSeries]) {
-    if series.is_empty() {
-        return;
-    }
-    let columns = ["min", "mean", "max"].map(|name| format!("{name:>CELL$}"));
-    let header = format!("{:44}{}", "server (whole run)", columns.concat());
-    page.put(&header, Tone::Strong);
-    page.end_line();
-    for of in series.iter().take(MOST_SHOWN) {
-        let name = match labels(&of.labels) {
-            labels if labels.is_empty() => of.series.clone(),
-            labels => format!("{} {labels}", of.series),
-        };
-        let name: String = name.chars().take(41).collect();
-        let figures = [of.min, of.mean, of.max].map(|value| format!("{:>CELL$}", figure(value)));
-        page.put(&format!("  {name:<42}{}", figures.concat()), Tone::Plain);
-        page.end_line();
-    }
-    let more = series.len().saturating_sub(MOST_SHOWN);
-    if more > 0 {
-        let more = format!("{more} more series are in server.parquet");
-        page.words("", &more, LABEL, Tone::Faint);
-    }
-}
-
-/// The values of the labels, in the order of their names.
-fn labels(json: &str) -> String {
-    let labels: BTreeMap<String, String> = serde_json::from_str(json).unwrap_or_default();
-    let values: Vec<_> = labels.into_values().collect();
-    values.join(" ")
-}
-
-/// A number with about four digits.
-fn figure(value: f64) -> String {
-    match value.abs() {
-        size if size >= 1_000.0 || value == value.trunc() => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn each_series_is_summed_up_and_shown() {
+    fn each_series_is_summed_up() {
         let (one, two) = (r#"{"gpu":"0"}"#, r#"{"gpu":"1"}"#);
         let rows = [
             row("gpu_memory_used_mib", one, 61_000.0),
@@ -125,29 +77,6 @@ mod tests {
         assert_eq!(
             (found[0].min, found[0].mean, found[0].max),
             (61_000.0, 61_500.5, 62_001.0)
-        );
-        let mut page = Page::new(false);
-        render(&mut page, &found);
-        insta::assert_snapshot!(page.into_text(), @r"
-        server (whole run)                                  min       mean        max
-          gpu_memory_used_mib 0                           61000      61500      62001
-          gpu_memory_used_mib 1                               7          7          7
-          gateway_e2e_p95_s                               0.457      0.457      0.457
-        ");
-    }
-
-    #[test]
-    fn nothing_is_shown_of_nothing_and_not_everything_of_much() {
-        let mut page = Page::new(false);
-        render(&mut page, &[]);
-        assert_eq!(page.into_text(), "");
-        let rows: Vec<_> = (0..40).map(|n| row(&format!("s{n}"), "{}", 1.0)).collect();
-        let mut page = Page::new(false);
-        render(&mut page, &series(&rows));
-        let text = page.into_text();
-        assert!(
-            text.ends_with("24 more series are in server.parquet\n"),
-            "{text}"
         );
     }
 }

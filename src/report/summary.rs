@@ -12,16 +12,17 @@ use super::breakdown::{Errors, Share};
 use super::diagnosis::{Case, Finding};
 use super::growth::Growth;
 use super::guidance::advice::Advice;
+use super::guidance::{Surroundings, advise};
 use super::lag::{self, LagBasis, ScheduleLag};
 use super::latencies::Measured;
 use super::rates::Rates;
 use super::recorded_baseline::Paired;
-use super::require::Judged;
+use super::require::{Judged, Requirement, judge};
 use super::server::{self, ServerSeries};
 use super::stats::{Percentiles, Quantile};
 use super::steady::Steady;
 use super::turns::Turns;
-use super::wer::Wer;
+use super::wer::{Wer, WerAccumulator, WerAsked};
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{
@@ -144,11 +145,34 @@ pub struct Load {
     pub rates: Option<Rates>,
 }
 
+/// What a summary is made of besides the turns, and what is asked of it; of what is left out, it says
+/// nothing.
+#[derive(Debug, Default)]
+pub struct Asked<'a> {
+    /// The lag over all chunks; where it is null, that of the summary in `run.json`, since rows do not have
+    /// it, else upper bounds by the timeline.
+    pub lag: Option<LagSummary>,
+    /// What must hold.
+    pub requirements: &'a [Requirement],
+    /// Whether what must hold is not judged where the verdict is invalid.
+    pub held: bool,
+    /// What lies around the run, for rules of thumb.
+    pub around: Option<&'a Surroundings>,
+    /// What is asked of the words.
+    pub wer: WerAsked,
+}
+
+/// What is read of a run besides its turns.
+#[derive(Debug, Default)]
+struct Read<'a> {
+    timeline: &'a [TimelineRow],
+    server: Vec<ServerSeries>,
+    wer: Option<Wer>,
+    unreadable: Vec<String>,
+}
+
 impl Summary {
-    /// The summary of a run's rows.
-    ///
-    /// `lag` is over all chunks of the run, where it is known; otherwise upper bounds are derived
-    /// from the timeline.
+    /// The summary of a run's rows, with the lag over all chunks where it is known.
     #[must_use]
     pub fn of(
         run: &RunManifest,
@@ -156,97 +180,109 @@ impl Summary {
         timeline: &[TimelineRow],
         lag: Option<LagSummary>,
     ) -> Summary {
-        let mut accumulator = Accumulator::of(run);
-        rows.iter().for_each(|row| accumulator.add(row));
-        Summary::of_accumulator(run, accumulator, timeline, lag)
+        let mut counts = Accumulator::of(run);
+        rows.iter().for_each(|row| counts.add(row));
+        let asked = Asked {
+            lag,
+            ..Asked::default()
+        };
+        let read = Read {
+            timeline,
+            ..Read::default()
+        };
+        Summary::complete(run, counts, read, &asked)
     }
 
-    fn of_accumulator(
+    /// The summary of a run directory, from its rows as they are now; each request is also handed to
+    /// `each`, so that it is read once.
+    ///
+    /// # Errors
+    /// Tables that are missing or cannot be read; damaged parts of an unfinished run are listed instead.
+    pub fn of_run(
+        run: &RunDir,
+        asked: &Asked<'_>,
+        mut each: impl FnMut(&RequestRow),
+    ) -> Result<Summary, ResultsError> {
+        run.check_tables()?;
+        // A report of a damaged run is none, whether or not its clips are asked for.
+        let clips = run.clips()?;
+        let server = server::series(&run.server()?);
+        let mut counts = Accumulator::of(run.manifest());
+        let compared = asked.wer.compared;
+        let mut words = compared.then(|| WerAccumulator::of(run.manifest(), &clips));
+        let mut unreadable = run.for_each_request(|row| {
+            counts.add(&row);
+            words.iter_mut().for_each(|words| words.add(&row));
+            each(&row);
+        })?;
+        let timeline = run.timeline()?;
+        unreadable.extend(timeline.unreadable);
+        unreadable.extend(run.changed_tables());
+        let read = Read {
+            timeline: &timeline.rows,
+            server,
+            wer: words.map(|words| words.finish(asked.wer.texts)),
+            unreadable,
+        };
+        Ok(Summary::complete(run.manifest(), counts, read, asked))
+    }
+
+    fn complete(
         run: &RunManifest,
-        accumulator: Accumulator,
-        timeline: &[TimelineRow],
-        lag: Option<LagSummary>,
+        counts: Accumulator,
+        read: Read<'_>,
+        asked: &Asked<'_>,
     ) -> Summary {
-        let measured = lag.map(|figures| ScheduleLag {
+        let timeline = read.timeline;
+        let lag = asked.lag.or_else(|| kept_lag(run));
+        let lag = lag.map(|figures| ScheduleLag {
             basis: LagBasis::Measured,
             figures,
         });
-        let planned = planned(run, &accumulator, timeline);
-        let turns = accumulator.turns(planned.turns);
-        let counted = accumulator.measured();
-        let load = load(&planned, accumulator.sessions_started(), timeline);
-        let latencies = accumulator.selection.all();
+        let planned = planned(run, &counts, timeline);
+        let turns = counts.turns(planned.turns);
+        let measured = counts.measured();
+        let load = load(&planned, counts.sessions_started(), timeline);
+        let latencies = counts.selection.all();
         let case = Case {
             run,
             timeline,
             response: latencies.get("response").copied(),
         };
-        let diagnosis = accumulator.evidence.findings(case);
+        let diagnosis = counts.evidence.findings(case);
         let seconds = timeline.iter().map(|row| row.second_ns);
-        let last_ns = seconds.max().max(accumulator.last_ns).max(run.ended_ns);
+        let last_ns = seconds.max().max(counts.last_ns).max(run.ended_ns);
         let last_ns = last_ns.unwrap_or(0);
-        Summary {
+        let figures = Summary {
             schema_version: SUMMARY_SCHEMA.to_owned(),
             run: run_facts(run, last_ns),
             verdict: run.verdict.clone(),
             turns,
-            measured: counted,
+            measured,
             load,
-            lag: measured.or_else(|| lag::from_timeline(timeline)),
-            blocked_ns: accumulator.blocked_ns,
+            lag: lag.or_else(|| lag::from_timeline(timeline)),
+            blocked_ns: counts.blocked_ns,
             latencies,
-            recorded: accumulator.recorded_baseline.finish(),
-            steady: accumulator.steady.finish(last_ns),
-            growth: accumulator.growth.finish(),
-            wer: None,
-            server: Vec::new(),
-            error_breakdown: accumulator.errors.finish(),
-            peers: accumulator.peers.finish(),
-            replicas: accumulator.replicas.finish(),
+            recorded: counts.recorded_baseline.finish(),
+            steady: counts.steady.finish(last_ns),
+            growth: counts.growth.finish(),
+            wer: read.wer,
+            server: read.server,
+            error_breakdown: counts.errors.finish(),
+            peers: counts.peers.finish(),
+            replicas: counts.replicas.finish(),
             diagnosis,
-            unreadable: Vec::new(),
+            unreadable: read.unreadable,
             requirements: Vec::new(),
             guidance: Vec::new(),
+        };
+        Summary {
+            requirements: judge(asked.requirements, &figures, asked.held),
+            guidance: asked
+                .around
+                .map_or_else(Vec::new, |around| advise(&figures, around)),
+            ..figures
         }
-    }
-
-    /// The summary of a run directory, from its rows as they are now.
-    ///
-    /// The lag over all chunks is `lag`, else that of the summary in `run.json`, since rows do not
-    /// have it.
-    ///
-    /// # Errors
-    /// Tables that are missing or cannot be read; damaged parts of an unfinished run are listed instead.
-    pub fn of_run(run: &RunDir, lag: Option<LagSummary>) -> Result<Summary, ResultsError> {
-        Summary::of_run_with(run, lag, |_| {})
-    }
-
-    /// As [`Summary::of_run`]; each request is also handed to `each`, so that it is read once.
-    ///
-    /// # Errors
-    /// As for [`Summary::of_run`].
-    pub fn of_run_with(
-        run: &RunDir,
-        lag: Option<LagSummary>,
-        mut each: impl FnMut(&RequestRow),
-    ) -> Result<Summary, ResultsError> {
-        run.check_tables()?;
-        // They are read for their words elsewhere, but a report of a damaged run is none.
-        run.clips()?;
-        let server = run.server()?;
-        let mut accumulator = Accumulator::of(run.manifest());
-        let unreadable = run.for_each_request(|row| {
-            accumulator.add(&row);
-            each(&row);
-        })?;
-        let timeline = run.timeline()?;
-        let lag = lag.or_else(|| kept_lag(run.manifest()));
-        let mut summary = Summary::of_accumulator(run.manifest(), accumulator, &timeline.rows, lag);
-        summary.unreadable = unreadable;
-        summary.unreadable.extend(timeline.unreadable);
-        summary.unreadable.extend(run.changed_tables());
-        summary.server = server::series(&server);
-        Ok(summary)
     }
 
     /// Whether the verdict is that the figures are not to be trusted.

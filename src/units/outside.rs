@@ -54,6 +54,24 @@ pub fn plain_json(text: &str) -> Cow<'_, str> {
     escaped.into()
 }
 
+/// `text` as text of an element and of a quoted attribute of HTML or SVG alike: as [`plain_lines`], since
+/// marks that turn the direction of what follows would turn the page's own words.
+#[must_use]
+pub fn html_text(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in plain_lines(text).chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
 /// `text` as a cell of a spreadsheet: as [`plain_lines`], and behind an apostrophe where a
 /// spreadsheet would take it for a formula.
 ///

@@ -3,7 +3,7 @@
 use super::plain;
 
 /// Columns of a page.
-const WIDTH: usize = 80;
+pub const WIDTH: usize = 80;
 /// Columns of the labels on the left, on pages and on the screen of a run.
 pub const LABEL: usize = 10;
 

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use voicelt::report::Summary;
+use voicelt::report::summary::{Asked, Summary};
 
 use crate::support::front::Front;
 use crate::support::{Desk, Output, Running, until};
@@ -276,7 +276,7 @@ fn what_the_servers_measured_is_kept_with_the_run() {
             ("gpu_utilisation_percent", 60.0)
         ]
     );
-    let summary = Summary::of_run(&dir, None).unwrap();
+    let summary = Summary::of_run(&dir, &Asked::default(), |_| {}).unwrap();
     assert_eq!((summary.server.len(), summary.server[0].mean), (1, 50.0));
 }
 

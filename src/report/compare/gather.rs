@@ -8,7 +8,7 @@ use crate::report::exclusion::Exclusion;
 use crate::report::latencies::{LATENCIES, Latency};
 use crate::report::stats::Level;
 use crate::report::steady::Windows;
-use crate::report::summary::{Load, Summary};
+use crate::report::summary::{Asked, Load, Summary};
 use crate::results::ResultsError;
 use crate::results::manifest::RunManifest;
 use crate::results::reader::RunDir;
@@ -77,7 +77,7 @@ impl Input {
     /// Tables that cannot be read.
     pub fn of_run(run: &RunDir) -> Result<Input, ResultsError> {
         let mut sieve = Sieve::of(run.manifest());
-        let summary = Summary::of_run_with(run, None, |row| sieve.add(row))?;
+        let summary = Summary::of_run(run, &Asked::default(), |row| sieve.add(row))?;
         Ok(sieve.finish(run.manifest(), summary))
     }
 

@@ -7,20 +7,20 @@
 //! shares and rates, by formula. What chance *between* two runs of one system does cannot be known
 //! from one run of each.
 
+mod blocks;
 mod columns;
 mod contest;
 mod events;
 mod gather;
 mod load;
-pub mod markdown;
 pub mod model;
 mod resample;
 mod significance;
 #[cfg(test)]
 mod tests;
-pub mod text;
-pub(super) mod wording;
+mod wording;
 
+pub(super) use blocks::blocks;
 pub use contest::{CompareError, Leniency, compare};
 pub use gather::Input;
 pub use model::Comparison;

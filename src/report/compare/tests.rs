@@ -5,7 +5,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::model::{Change, Comparison, Difference, Reading};
-use super::{CompareError, Input, Leniency, compare, markdown, text};
+use super::{CompareError, Input, Leniency, compare};
+use crate::report::render::{comparison_markdown, comparison_text};
 use crate::results::manifest::{ClosedLoop, RunManifest, Stage, Verdict, VerdictLevel};
 use crate::results::row::{RequestRow, Status};
 use crate::results::sample::{manifest, row, unanswered};
@@ -83,27 +84,32 @@ fn replays_of_one_trace_are_paired() {
         slow[turn * 30] = unanswered(turn as u32 * 30, Status::Timeout);
     }
     let comparison = compare(&base, &[of(&named("tuesday"), &slow)], STRICT).unwrap();
-    insta::assert_snapshot!(text::render(&comparison, false), @r"
-    base      monday · build=abc · trace calls · http://gateway:50051
-    run       tuesday · build=abc · trace calls · http://gateway:50051
+    insta::assert_snapshot!(comparison_text(&comparison, false), @r"
+    base      monday · trace calls · http://gateway:50051
+    labels    build=abc
+              valid · answered 1,000 of 1,000 turns of its headline figures
+
+    run       tuesday · trace calls · http://gateway:50051
+    labels    build=abc
+              valid · answered 969 of 999 turns of its headline figures
     rows      paired, since both are replays of trace calls: 999 turns of 100
               sessions; left out 1, in one run only
     load      the same: audio calls, sessions 100, turns 1,000, chunks 50,000, at
               once 12, length 102 s, callers keep to the trace
-
-    metric             base      run   change          95 % interval       p
-    response p50     299 ms   325 ms   +8.8 %     +14.0 ms..+38.6 ms  <0.001 WORSE
-    response p95     498 ms   639 ms  +28.4 %           +53.7 ms..+∞   0.013 WORSE
-    audible p50      309 ms   335 ms   +8.6 %     +14.0 ms..+38.6 ms  <0.001 WORSE
-    audible p95      508 ms   649 ms  +27.8 %           +53.7 ms..+∞   0.013 WORSE
-    e2e p50          250 ms   272 ms   +9.0 %     +11.0 ms..+33.8 ms   0.002 WORSE
-    e2e p95          449 ms   498 ms  +10.8 %     +11.5 ms..+88.7 ms   0.053
-    asr p50          1.25 s   1.25 s    0.0 %           +0 ns..+0 ns   1.000
-    llm_ttft p50    50.0 ms  50.0 ms    0.0 %           +0 ns..+0 ns   1.000
-    tts p50          200 ms   222 ms  +11.3 %     +11.0 ms..+33.8 ms   0.002 WORSE
-    total p50        1.62 s   1.62 s    0.0 %           +0 ns..+0 ns   1.000
-    errors           0.00 %   3.00 % +3.00 pp     -0.24 pp..+6.24 pp   0.277
     result    6 metrics worse, 0 better.
+
+    metric           base      run    change       95 % interval       p
+    response p50   299 ms   325 ms    +8.8 %  +14.0 ms..+38.6 ms  <0.001  WORSE
+    response p95   498 ms   639 ms   +28.4 %        +53.7 ms..+∞   0.013  WORSE
+    audible p50    309 ms   335 ms    +8.6 %  +14.0 ms..+38.6 ms  <0.001  WORSE
+    audible p95    508 ms   649 ms   +27.8 %        +53.7 ms..+∞   0.013  WORSE
+    e2e p50        250 ms   272 ms    +9.0 %  +11.0 ms..+33.8 ms   0.002  WORSE
+    e2e p95        449 ms   498 ms   +10.8 %  +11.5 ms..+88.7 ms   0.053
+    asr p50        1.25 s   1.25 s     0.0 %        +0 ns..+0 ns   1.000
+    llm_ttft p50  50.0 ms  50.0 ms     0.0 %        +0 ns..+0 ns   1.000
+    tts p50        200 ms   222 ms   +11.3 %  +11.0 ms..+33.8 ms   0.002  WORSE
+    total p50      1.62 s   1.62 s     0.0 %        +0 ns..+0 ns   1.000
+    errors         0.00 %   3.00 %  +3.00 pp  -0.24 pp..+6.24 pp   0.277
     left out  response p99: not enough data (effective n 122 of 368 needed)
 
               95 % intervals of run less base from 2,000 draws of whole sessions or
@@ -111,38 +117,69 @@ fn replays_of_one_trace_are_paired() {
               said to be more than chance. Chance between runs is not in it: repeat
               runs to see that.
     ");
-    insta::assert_snapshot!(markdown::render(&comparison), @r"
-    # Comparison with monday
+    insta::assert_snapshot!(comparison_markdown(&comparison), @r"
+    ### voicelt base: monday
 
-    - base: monday · build=abc · trace calls · http://gateway:50051
+    trace calls · http://gateway:50051 · build=abc
 
-    ## tuesday
+    ✅ valid · answered 1,000 of 1,000 turns of its headline figures
 
-    - run: tuesday · build=abc · trace calls · http://gateway:50051
-    - rows: paired, since both are replays of trace calls: 999 turns of 100 sessions; left out 1, in one run only
-    - load: the same: audio calls, sessions 100, turns 1,000, chunks 50,000, at once 12, length 102 s, callers keep to the trace
+    #### Compared
 
-    | metric | base | run | change | 95 % interval | p | |
+    ### voicelt run: tuesday
+
+    trace calls · http://gateway:50051 · build=abc
+
+    ✅ valid · answered 969 of 999 turns of its headline figures
+
+    **rows** paired, since both are replays of trace calls: 999 turns of 100 sessions; left out 1, in one run only
+
+    **load** the same: audio calls, sessions 100, turns 1,000, chunks 50,000, at once 12, length 102 s, callers keep to the trace
+
+    **result** ❌ 6 metrics worse, 0 better.
+
+    #### Differences
+
+    | metric | base | run | change | 95 % interval | p |  |
     | --- | ---: | ---: | ---: | ---: | ---: | --- |
-    | response p50 | 299 ms | 325 ms | +8.8 % | +14.0 ms..+38.6 ms | <0.001 | **WORSE** |
-    | response p95 | 498 ms | 639 ms | +28.4 % | +53.7 ms..+∞ | 0.013 | **WORSE** |
-    | audible p50 | 309 ms | 335 ms | +8.6 % | +14.0 ms..+38.6 ms | <0.001 | **WORSE** |
-    | audible p95 | 508 ms | 649 ms | +27.8 % | +53.7 ms..+∞ | 0.013 | **WORSE** |
-    | e2e p50 | 250 ms | 272 ms | +9.0 % | +11.0 ms..+33.8 ms | 0.002 | **WORSE** |
+    | response p50 | 299 ms | 325 ms | +8.8 % | +14.0 ms..+38.6 ms | &lt;0.001 | ❌ WORSE |
+    | response p95 | 498 ms | 639 ms | +28.4 % | +53.7 ms..+∞ | 0.013 | ❌ WORSE |
+    | audible p50 | 309 ms | 335 ms | +8.6 % | +14.0 ms..+38.6 ms | &lt;0.001 | ❌ WORSE |
+    | audible p95 | 508 ms | 649 ms | +27.8 % | +53.7 ms..+∞ | 0.013 | ❌ WORSE |
+    | e2e p50 | 250 ms | 272 ms | +9.0 % | +11.0 ms..+33.8 ms | 0.002 | ❌ WORSE |
     | e2e p95 | 449 ms | 498 ms | +10.8 % | +11.5 ms..+88.7 ms | 0.053 |  |
     | asr p50 | 1.25 s | 1.25 s | 0.0 % | +0 ns..+0 ns | 1.000 |  |
-    | llm_ttft p50 | 50.0 ms | 50.0 ms | 0.0 % | +0 ns..+0 ns | 1.000 |  |
-    | tts p50 | 200 ms | 222 ms | +11.3 % | +11.0 ms..+33.8 ms | 0.002 | **WORSE** |
+    | llm\_ttft p50 | 50.0 ms | 50.0 ms | 0.0 % | +0 ns..+0 ns | 1.000 |  |
+    | tts p50 | 200 ms | 222 ms | +11.3 % | +11.0 ms..+33.8 ms | 0.002 | ❌ WORSE |
     | total p50 | 1.62 s | 1.62 s | 0.0 % | +0 ns..+0 ns | 1.000 |  |
     | errors | 0.00 % | 3.00 % | +3.00 pp | -0.24 pp..+6.24 pp | 0.277 |  |
 
-    Left out: response p99: not enough data (effective n 122 of 368 needed)
+    <details><summary>Load</summary>
+
+    | asked for | base | run |  |
+    | --- | ---: | ---: | ---: |
+    | audio | calls | calls | same |
+    | sessions | 100 | 100 | same |
+    | turns | 1,000 | 1,000 | same |
+    | chunks | 50,000 | 50,000 | same |
+    | at once | 12 | 12 | same |
+    | length | 102 s | 102 s | same |
+    | callers | keep to the trace | keep to the trace | same |
+
+    </details>
+
+    **left out** response p99: not enough data (effective n 122 of 368 needed)
+
+    #### Method
 
     95 % intervals of run less base from 2,000 draws of whole sessions or users; p is adjusted over 11 differences (Holm), and below 0.05 is said to be more than chance. Chance between runs is not in it: repeat runs to see that.
     ");
     let json = serde_json::to_string(&comparison).unwrap();
     let read: Comparison = serde_json::from_str(&json).unwrap();
-    assert_eq!(text::render(&read, false), text::render(&comparison, false));
+    assert_eq!(
+        comparison_text(&read, false),
+        comparison_text(&comparison, false)
+    );
 }
 
 #[test]
@@ -156,50 +193,57 @@ fn users_are_not_paired_and_differences_of_the_load_are_said() {
     let same = of(&users("same", "realtime"), &turns(780, 3, 0.7));
     let runs = [of(&more, &turns(900, 2, 1.0)), same];
     let comparison = compare(&base, &runs, STRICT).unwrap();
-    insta::assert_snapshot!(text::render(&comparison, false), @r"
-    base      before · build=abc · scenario medium · trace calls
-    run       after · build=abc · scenario medium · trace calls
+    insta::assert_snapshot!(comparison_text(&comparison, false), @r"
+    base      before · scenario medium · trace calls
+    labels    build=abc
+              valid · answered 800 of 800 turns of its headline figures
+
+    run       after · scenario medium · trace calls
+    labels    build=abc
+              valid · answered 900 of 900 turns of its headline figures
     rows      unpaired, since users of a closed loop say what they say at their own
               times: 800 requests of 20 users beside 900 of 20 users
     load      DIFFERS: users 20 → 50, stages 20 in 30s for 5m → 50 in 30s for 5m
-
-    metric             base      run   change          95 % interval       p
-    response p50     297 ms   293 ms   -1.2 %     -15.3 ms..+9.26 ms   1.000
-    response p95     500 ms   493 ms   -1.4 %     -50.1 ms..+41.0 ms   1.000
-    response p99     653 ms   628 ms   -3.8 %     -80.8 ms..+57.3 ms   1.000
-    audible p50      307 ms   303 ms   -1.1 %     -15.3 ms..+9.26 ms   1.000
-    audible p95      510 ms   503 ms   -1.4 %     -50.1 ms..+41.0 ms   1.000
-    e2e p50          247 ms   243 ms   -1.4 %     -15.3 ms..+9.26 ms   1.000
-    e2e p95          450 ms   443 ms   -1.6 %     -50.1 ms..+41.0 ms   1.000
-    asr p50          1.25 s   1.25 s    0.0 %           +0 ns..+0 ns   1.000
-    llm_ttft p50    50.0 ms  50.0 ms    0.0 %           +0 ns..+0 ns   1.000
-    tts p50          197 ms   193 ms   -1.7 %     -15.3 ms..+9.26 ms   1.000
-    total p50        1.62 s   1.62 s    0.0 %           +0 ns..+0 ns   1.000
-    errors           0.00 %   0.00 %  0.00 pp     -0.35 pp..+0.35 pp   1.000
-    throughput       9.81/s   9.83/s   +0.2 %       -0.06/s..+0.10/s   1.000
     result    No difference is more than chance explains.
 
-    run       same · build=abc · scenario medium · trace calls
+    metric           base      run   change       95 % interval      p
+    response p50   297 ms   293 ms   -1.2 %  -15.3 ms..+9.26 ms  1.000
+    response p95   500 ms   493 ms   -1.4 %  -50.1 ms..+41.0 ms  1.000
+    response p99   653 ms   628 ms   -3.8 %  -80.8 ms..+57.3 ms  1.000
+    audible p50    307 ms   303 ms   -1.1 %  -15.3 ms..+9.26 ms  1.000
+    audible p95    510 ms   503 ms   -1.4 %  -50.1 ms..+41.0 ms  1.000
+    e2e p50        247 ms   243 ms   -1.4 %  -15.3 ms..+9.26 ms  1.000
+    e2e p95        450 ms   443 ms   -1.6 %  -50.1 ms..+41.0 ms  1.000
+    asr p50        1.25 s   1.25 s    0.0 %        +0 ns..+0 ns  1.000
+    llm_ttft p50  50.0 ms  50.0 ms    0.0 %        +0 ns..+0 ns  1.000
+    tts p50        197 ms   193 ms   -1.7 %  -15.3 ms..+9.26 ms  1.000
+    total p50      1.62 s   1.62 s    0.0 %        +0 ns..+0 ns  1.000
+    errors         0.00 %   0.00 %  0.00 pp  -0.35 pp..+0.35 pp  1.000
+    throughput     9.81/s   9.83/s   +0.2 %    -0.06/s..+0.10/s  1.000
+
+    run       same · scenario medium · trace calls
+    labels    build=abc
+              valid · answered 780 of 780 turns of its headline figures
     rows      unpaired, since users of a closed loop say what they say at their own
               times: 800 requests of 20 users beside 780 of 20 users
     load      the same: audio calls, users 20, stages 20 in 30s for 5m, thinking
               1s..2s, requests without limit, turns 1 a session, pace realtime
-
-    metric             base      run   change          95 % interval       p
-    response p50     297 ms   210 ms  -29.3 %      -100 ms..-76.1 ms  <0.001 better
-    response p95     500 ms   340 ms  -32.0 %       -197 ms..-114 ms  <0.001 better
-    response p99     653 ms   445 ms  -31.8 %       -277 ms..-134 ms  <0.001 better
-    audible p50      307 ms   220 ms  -28.4 %      -100 ms..-76.1 ms  <0.001 better
-    audible p95      510 ms   350 ms  -31.4 %       -197 ms..-114 ms  <0.001 better
-    e2e p50          247 ms   160 ms  -35.3 %      -100 ms..-76.1 ms  <0.001 better
-    e2e p95          450 ms   290 ms  -35.6 %       -197 ms..-114 ms  <0.001 better
-    asr p50          1.25 s   1.25 s    0.0 %           +0 ns..+0 ns   1.000
-    llm_ttft p50    50.0 ms  50.0 ms    0.0 %           +0 ns..+0 ns   1.000
-    tts p50          197 ms   110 ms  -44.3 %      -100 ms..-76.1 ms  <0.001 better
-    total p50        1.62 s   1.62 s    0.0 %           +0 ns..+0 ns   1.000
-    errors           0.00 %   0.00 %  0.00 pp     -0.37 pp..+0.37 pp   1.000
-    throughput       9.81/s   9.81/s    0.0 %       -0.09/s..+0.08/s   1.000
     result    8 metrics better, none worse.
+
+    metric           base      run   change       95 % interval       p
+    response p50   297 ms   210 ms  -29.3 %   -100 ms..-76.1 ms  <0.001  better
+    response p95   500 ms   340 ms  -32.0 %    -197 ms..-114 ms  <0.001  better
+    response p99   653 ms   445 ms  -31.8 %    -277 ms..-134 ms  <0.001  better
+    audible p50    307 ms   220 ms  -28.4 %   -100 ms..-76.1 ms  <0.001  better
+    audible p95    510 ms   350 ms  -31.4 %    -197 ms..-114 ms  <0.001  better
+    e2e p50        247 ms   160 ms  -35.3 %   -100 ms..-76.1 ms  <0.001  better
+    e2e p95        450 ms   290 ms  -35.6 %    -197 ms..-114 ms  <0.001  better
+    asr p50        1.25 s   1.25 s    0.0 %        +0 ns..+0 ns   1.000
+    llm_ttft p50  50.0 ms  50.0 ms    0.0 %        +0 ns..+0 ns   1.000
+    tts p50        197 ms   110 ms  -44.3 %   -100 ms..-76.1 ms  <0.001  better
+    total p50      1.62 s   1.62 s    0.0 %        +0 ns..+0 ns   1.000
+    errors         0.00 %   0.00 %  0.00 pp  -0.37 pp..+0.37 pp   1.000
+    throughput     9.81/s   9.81/s    0.0 %    -0.09/s..+0.08/s   1.000
 
               95 % intervals of run less base from 2,000 draws of whole sessions or
               users; p is adjusted over 26 differences (Holm), and below 0.05 is

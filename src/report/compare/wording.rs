@@ -1,10 +1,11 @@
 //! The figures of a comparison in words, as text and Markdown show them.
 
-use super::model::{Against, BlockKind, Change, Difference, LoadCheck, Reading, Side, Unit};
+use super::model::{Against, BlockKind, Change, Difference, LoadCheck, Reading, Unit};
+use crate::report::summary::RunFacts;
 use crate::units::{Human, counted, grouped, share_percent};
 
 /// A difference, cell by cell.
-pub(in crate::report) struct Cells {
+pub(super) struct Cells {
     pub base: String,
     pub run: String,
     pub change: String,
@@ -14,7 +15,7 @@ pub(in crate::report) struct Cells {
 }
 
 /// The cells of a difference.
-pub(in crate::report) fn cells(difference: &Difference) -> Cells {
+pub(super) fn cells(difference: &Difference) -> Cells {
     let unit = difference.unit;
     Cells {
         base: reading(difference.base, unit),
@@ -93,29 +94,21 @@ fn p_value(p: f64) -> String {
     }
 }
 
-/// A run in a line: its name, its labels, what it called.
-pub(in crate::report) fn side(side: &Side) -> String {
-    let run = &side.run;
-    let mut items = vec![run.name.clone()];
-    items.extend(
-        run.labels
-            .iter()
-            .map(|(key, value)| format!("{key}={value}")),
-    );
-    if let Some(scenario) = run
-        .closed_loop
-        .as_ref()
-        .and_then(|users| users.scenario.as_ref())
-    {
-        items.push(format!("scenario {scenario}"));
-    }
-    items.push(format!("trace {}", run.trace));
-    items.extend(run.target.clone());
-    items.join(" · ")
+/// What a run was, and what it called.
+pub(super) fn facts(run: &RunFacts) -> Vec<String> {
+    let users = run.closed_loop.as_ref();
+    let scenario = users.and_then(|users| users.scenario.as_ref());
+    let scenario = scenario.map(|scenario| format!("scenario {scenario}"));
+    let trace = format!("trace {}", run.trace);
+    scenario
+        .into_iter()
+        .chain([trace])
+        .chain(run.target.clone())
+        .collect()
 }
 
 /// Which rows were compared.
-pub(in crate::report) fn rows(against: &Against) -> String {
+pub(super) fn rows(against: &Against) -> String {
     let pairing = &against.pairing;
     let (base, run) = (pairing.base_blocks, pairing.run_blocks);
     match pairing.paired {
@@ -152,7 +145,7 @@ pub(super) fn blocks(by: BlockKind, count: u64) -> String {
 }
 
 /// Whether the load was the same, and where it differed.
-pub(in crate::report) fn load(load: &LoadCheck) -> String {
+pub(super) fn load(load: &LoadCheck) -> String {
     let told = |equal: bool| {
         let items = load.items.iter().filter(move |item| item.equal == equal);
         let text = items.map(move |item| match equal {
@@ -168,7 +161,7 @@ pub(in crate::report) fn load(load: &LoadCheck) -> String {
 }
 
 /// Whether anything is worse, and how many differences are no chance.
-pub(in crate::report) fn conclusion(differences: &[Difference]) -> (bool, String) {
+pub(super) fn conclusion(differences: &[Difference]) -> (bool, String) {
     let count = |change| {
         let such = differences.iter().filter(|one| one.change == change);
         such.count() as u64
@@ -187,7 +180,7 @@ pub(in crate::report) fn conclusion(differences: &[Difference]) -> (bool, String
 }
 
 /// What the p-values are.
-pub(in crate::report) fn method(tested: u64, resamples: u32) -> String {
+pub(super) fn method(tested: u64, resamples: u32) -> String {
     format!(
         "95 % intervals of run less base from {} draws of whole sessions or users; p is adjusted \
          over {} (Holm), and below 0.05 is said to be more than chance. Chance between runs is not \

@@ -30,7 +30,6 @@ mod stages;
 mod stream_limit;
 #[cfg(test)]
 mod tests;
-mod text;
 mod traits;
 
 use serde::{Deserialize, Serialize};
@@ -40,7 +39,6 @@ use crate::results::manifest::RunManifest;
 use crate::results::row::{RequestRow, TimelineRow};
 
 pub(super) use failures::clock;
-pub(super) use text::show;
 
 /// What a finding is about, in the order in which findings are shown: those before may explain
 /// those after.

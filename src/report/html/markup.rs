@@ -1,15 +1,12 @@
 //! HTML that cannot be broken by what it shows: text and attributes are escaped, and only words of
 //! this program are put in as they are.
 
-use crate::units::plain_lines;
+use crate::report::chart::Svg;
+use crate::units::html_text;
 
 /// HTML under construction.
 #[derive(Debug, Default)]
 pub(super) struct Markup(String);
-
-/// A picture that `chart` made: well-formed, and with all text escaped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Svg(pub(super) String);
 
 impl Markup {
     /// The finished HTML.
@@ -24,7 +21,7 @@ impl Markup {
 
     /// Text, whatever it holds.
     pub(super) fn text(&mut self, text: &str) {
-        escape(&mut self.0, text);
+        self.0.push_str(&html_text(text));
     }
 
     /// A picture.
@@ -37,11 +34,6 @@ impl Markup {
         self.open(tag, class);
         self.text(text);
         self.close(tag);
-    }
-
-    /// The heading of a part.
-    pub(super) fn heading(&mut self, words: &str) {
-        self.element("h2", "", words);
     }
 
     /// `<tag class="…">`.
@@ -73,24 +65,8 @@ impl Markup {
         self.0.push(' ');
         self.0.push_str(name);
         self.0.push_str("=\"");
-        escape(&mut self.0, value);
+        self.0.push_str(&html_text(value));
         self.0.push('"');
-    }
-}
-
-/// Appends `text` so that it is text in an element and in a quoted attribute alike. Control
-/// characters, which HTML has none of, become spaces, and so do marks that turn the direction of what
-/// follows, which would turn the page's own words.
-pub(super) fn escape(out: &mut String, text: &str) {
-    for c in plain_lines(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
     }
 }
 

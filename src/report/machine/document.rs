@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 use super::config::config;
 use super::original::{Figures, OriginalAccumulator, Totals};
-use crate::report::guidance::{Surroundings, advise};
-use crate::report::require::{Metric, Requirement, RequirementError, judge, merged};
-use crate::report::summary::Summary;
-use crate::report::wer::{WerAccumulator, WerAsked};
+use crate::report::guidance::Surroundings;
+use crate::report::require::{Metric, Requirement, RequirementError, merged};
+use crate::report::summary::{Asked, Summary};
+use crate::report::wer::WerAsked;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::RunManifest;
@@ -55,7 +55,7 @@ pub struct Document {
 impl Document {
     /// The document of a run directory, from its rows as they are now.
     ///
-    /// `lag` is as for [`Summary::of_run`]. What was required of the run when it was made must hold,
+    /// `lag` is as for [`Asked`]. What was required of the run when it was made must hold,
     /// and what is `asked` now; a run that is `held` to its verdict is not judged when that is invalid.
     /// Words are compared where that is asked now, was when the run was made, or is required. `zone`
     /// is of the local time in which the Python load test said when it had ended.
@@ -76,24 +76,22 @@ impl Document {
         let compared = wer.compared
             || manifest.spec.wer.is_set()
             || requirements.iter().any(|r| r.metric == Metric::Wer);
-        let mut words = compared.then(|| WerAccumulator::of(manifest, &around.clips));
-        let mut accumulator = OriginalAccumulator::default();
-        let mut ours = Summary::of_run_with(run, lag, |row| {
-            accumulator.add(row);
-            if let Some(words) = &mut words {
-                words.add(row);
-            }
-        })?;
-        ours.wer = words.map(|words| words.finish(wer.texts));
-        ours.requirements = judge(&requirements, &ours, held);
-        ours.guidance = advise(&ours, &around);
-        let config = config(manifest, &around.clips, &accumulator.languages);
+        let asked = Asked {
+            lag,
+            requirements: &requirements,
+            held,
+            around: Some(&around),
+            wer: WerAsked { compared, ..wer },
+        };
+        let mut original = OriginalAccumulator::default();
+        let ours = Summary::of_run(run, &asked, |row| original.add(row))?;
+        let config = config(manifest, &around.clips, &original.languages);
         let elapsed_ns = ours.run.elapsed_ns;
         let ended_ns = manifest.epoch.realtime_ns.saturating_add(elapsed_ns);
         let ended = Timestamp::from_nanosecond(ended_ns.into()).unwrap_or_default();
         Ok(Document {
-            summary: accumulator.totals(ended, zone, elapsed_ns),
-            figures: accumulator.finish(),
+            summary: original.totals(ended, zone, elapsed_ns),
+            figures: original.finish(),
             config,
             ours,
         })

@@ -8,12 +8,10 @@
 
 mod accumulator;
 mod align;
-mod show;
 
 use serde::{Deserialize, Serialize};
 
 pub(in crate::report) use accumulator::WerAccumulator;
-pub(in crate::report) use show::{over, share, text};
 
 /// What is asked of the words.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -91,4 +89,9 @@ pub struct Misheard {
     pub said: String,
     /// What was heard.
     pub heard: String,
+}
+
+/// A rate, in percent.
+pub(in crate::report) fn share(rate: f64) -> String {
+    crate::units::share_percent(rate, 1)
 }

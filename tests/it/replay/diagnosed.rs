@@ -1,8 +1,8 @@
 //! A limit on streams, planted in the gateway: the report names it, and says nothing where there is
 //! none.
 
-use voicelt::report::Summary;
 use voicelt::report::diagnosis::{Finding, Kind};
+use voicelt::report::summary::{Asked, Summary};
 
 use super::replay_into;
 use crate::support::Desk;
@@ -18,7 +18,7 @@ fn diagnose(gateway: &str) -> (Vec<Finding>, String) {
     let replay = replay_into(&target, "run");
     let output = desk.voicelt(&format!("{replay} --html page.html"));
     assert!(matches!(output.code, Some(0 | 99)), "{}", output.said());
-    let summary = Summary::of_run(&desk.run("run"), None).unwrap();
+    let summary = Summary::of_run(&desk.run("run"), &Asked::default(), |_| {}).unwrap();
     // How busy the machine is that runs the tests is not what is asked.
     let findings = summary.diagnosis.into_iter();
     let findings: Vec<_> = findings

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
-use voicelt::report::Summary;
+use voicelt::report::summary::{Asked, Summary};
 use voicelt::results::manifest::{Verdict, VerdictLevel};
 use voicelt::units::NS_PER_S;
 
@@ -49,7 +49,9 @@ fn a_sender_that_was_stopped_for_seconds_is_not_to_be_trusted() {
     assert_eq!(verdict(&desk).level, VerdictLevel::Invalid);
     assert_eq!(code, Some(4));
     // Every chunk was sent all the same, none skipped.
-    let load = Summary::of_run(&desk.run("run"), None).unwrap().load;
+    let load = Summary::of_run(&desk.run("run"), &Asked::default(), |_| {})
+        .unwrap()
+        .load;
     assert_eq!(load.chunks_sent, Some(load.chunks_planned));
 }
 

@@ -313,7 +313,7 @@ fn a_flood_is_named_by_its_goaway() {
 #[test]
 fn findings_fit_a_terminal_and_survive_json() {
     let run = Summary::of(&manifest(), &limited(15_000), &timeline(90, |_| 20), None);
-    let text = crate::report::text::render(&run, false);
+    let text = crate::report::render::run_text(&run, false);
     assert!(
         text.contains("\ndiagnosis Streams are cut off 15.0 s after they were opened\n"),
         "{text}"

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::of_runs;
-use crate::report::Summary;
+use crate::report::render::runs_html;
+use crate::report::summary::{Asked, Summary};
 use crate::results::manifest::{RunManifest, Verdict, VerdictLevel};
 use crate::results::reader::RunDir;
 use crate::results::row::{Phase, RequestRow, ServerRow, Status, TimelineRow};
@@ -26,8 +26,8 @@ fn page_of(run: &RunManifest, rows: &[RequestRow], timeline: &[TimelineRow], tex
     let dir = tempfile::tempdir().unwrap();
     put(dir.path(), run, rows, timeline);
     let run = RunDir::open(dir.path()).unwrap();
-    let summary = Summary::of_run(&run, None).unwrap();
-    of_runs(&[(&run, &summary)], text).unwrap()
+    let summary = Summary::of_run(&run, &Asked::default(), |_| {}).unwrap();
+    runs_html(&[(&run, &summary)], text).unwrap()
 }
 
 /// Fails unless every element is closed in its turn and every attribute quoted.
@@ -190,12 +190,12 @@ fn several_runs_are_listed_and_follow_each_other() {
     let runs = dirs.iter().map(|dir| {
         put(dir.path(), &manifest(), &rows, &timeline(6));
         let run = RunDir::open(dir.path()).unwrap();
-        let summary = Summary::of_run(&run, None).unwrap();
+        let summary = Summary::of_run(&run, &Asked::default(), |_| {}).unwrap();
         (run, summary)
     });
     let runs: Vec<_> = runs.collect();
     let runs: Vec<_> = runs.iter().map(|(run, summary)| (run, summary)).collect();
-    let page = of_runs(&runs, false).unwrap();
+    let page = runs_html(&runs, false).unwrap();
     for name in [
         "href=\"#run1\"",
         "id=\"run1\"",
@@ -227,8 +227,8 @@ fn what_servers_measured_has_charts_of_bounded_size() {
         .collect();
     write_all(&dir.path().join("server.parquet"), 1024, &[], &values).unwrap();
     let run = RunDir::open(dir.path()).unwrap();
-    let summary = Summary::of_run(&run, None).unwrap();
-    let page = of_runs(&[(&run, &summary)], false).unwrap();
+    let summary = Summary::of_run(&run, &Asked::default(), |_| {}).unwrap();
+    let page = runs_html(&[(&run, &summary)], false).unwrap();
     assert!(page.len() < MOST_BYTES, "{} bytes", page.len());
     assert!(!page.contains("<script") && !page.contains("NaN"));
     assert_eq!(

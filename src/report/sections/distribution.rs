@@ -1,21 +1,42 @@
 //! Charts of distributions: of the response time and its stages, and of the response time by load.
 
-use super::axis::Axis;
-use super::chart::{Chart, Ink, LEFT, Layer, stretches};
-use super::collect::{Collected, Distribution};
-use super::figure::{Table, put};
-use super::markup::Markup;
+use super::collect::Distribution;
+use super::line_chart::{LineChart, highest, human};
+use super::{Collected, Report};
+use crate::report::axis::Axis;
+use crate::report::chart::{Ink, Layer, stretches};
+use crate::report::document::{Block, Figure, Table};
 use crate::report::latencies::LATENCIES;
-use crate::report::sketch::Sketch;
 use crate::report::stats::Percentiles;
-use crate::units::{Human, counted, grouped};
+use crate::units::{counted, grouped};
 
 /// Points of a curve.
 const MOST_POINTS: usize = 200;
+/// Rows of a chart's table.
+const MOST_ROWS: usize = 24;
 /// Curves are cut where all but so many of the values lie to the left.
 const CUT: f64 = 0.995;
-/// The headline and, where it is another, the response time; then stages that are its parts.
+/// The latencies that are drawn.
 const CURVES: [(&str, Ink); 2] = [("response", Ink::Accent), ("e2e", Ink::Second)];
+
+pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
+    let Some(pictures) = &report.pictures else {
+        return Vec::new();
+    };
+    let response = report.summary.latencies.get("response");
+    let figures = [
+        cumulative(&pictures.collected, response),
+        by_load(&pictures.collected),
+    ];
+    let figures: Vec<Figure> = figures.into_iter().flatten().collect();
+    match figures.is_empty() {
+        true => Vec::new(),
+        false => vec![
+            Block::Heading("Distribution and load"),
+            Block::Figures(figures),
+        ],
+    }
+}
 
 /// Half the width of the band around a distribution function that lies within it as a whole with a
 /// probability of 95 %, by the inequality of Dvoretzky, Kiefer and Wolfowitz with Massart's constant;
@@ -32,112 +53,89 @@ fn independent(response: &Percentiles) -> Option<u64> {
     levels.into_iter().min()
 }
 
-/// Cumulative distributions with their bands.
-pub(super) fn cumulative(
-    html: &mut Markup,
-    prefix: &str,
-    collected: &Collected,
-    response: Option<&Percentiles>,
-) {
+/// Cumulative distributions with the band of the first.
+fn cumulative(collected: &Collected, response: Option<&Percentiles>) -> Option<Figure> {
     let find = |name: &str| LATENCIES.iter().position(|latency| latency.name == name);
     let curves = CURVES.iter().filter_map(|(name, ink)| {
         let distribution = &collected.distributions[find(name)?];
         (distribution.values.n() > 0).then_some((*name, *ink, distribution))
     });
     let curves: Vec<_> = curves.collect();
-    let end = curves
+    let ends = curves
         .iter()
-        .filter_map(|(_, _, one)| one.values.quantile(CUT))
-        .max();
-    let Some(end) = end.map(|end| end as f64) else {
-        return;
-    };
-    let x = Axis::lengths(end);
+        .filter_map(|(.., one)| one.values.quantile(CUT));
+    let end = ends.max()? as f64;
     let independent = response.and_then(independent);
-    let mut layers = Vec::new();
+    let mut lines = Vec::new();
+    let mut under = Vec::new();
     for (name, ink, distribution) in &curves {
         let points = curve(distribution, end);
-        let shifted = |by: f64| -> Vec<_> {
-            points
-                .iter()
-                .map(|(x, y)| (*x, (y + by).clamp(0.0, 1.0)))
-                .collect()
-        };
         if let Some(half) = independent.map(band).filter(|_| *name == "response") {
-            layers.push(Layer::Band(shifted(-half), shifted(half), Ink::Area));
+            let shifted = |by: f64| {
+                let points = points.iter().map(|(x, y)| (*x, (y + by).clamp(0.0, 1.0)));
+                points.collect()
+            };
+            under.push(Layer::Band(shifted(-half), shifted(half), Ink::Area));
         }
-        layers.push(Layer::Lines(vec![points], *ink));
+        lines.push((*ink, (*name).to_owned(), vec![points]));
     }
-    layers.sort_by_key(|layer| !matches!(layer, Layer::Band(..)));
     let description = curves.iter().map(|(name, _, one)| {
-        let at = |q| {
-            one.values
-                .quantile(q)
-                .map_or_else(String::new, |ns| Human(ns).to_string())
-        };
-        format!(
-            "Half of {name} is within {}, nine tenths within {}. ",
-            at(0.5),
-            at(0.9)
-        )
+        let [half, most] = [0.5, 0.9].map(|q| human(one.values.quantile(q)));
+        format!("Half of {name} is within {half}, nine tenths within {most}.")
     });
-    let description = description.collect::<String>();
-    let id = format!("{prefix}cdf");
-    let chart = Chart {
-        id: &id,
-        title: "Share of turns answered within a time",
-        description: description.trim_end(),
-        x,
-        y: Axis::shares(),
-        height: 240,
-        left: LEFT,
-        layers,
-    };
-    let mut legend: Vec<_> = curves.iter().map(|(name, ink, _)| (*ink, *name)).collect();
-    legend.extend(independent.map(|_| (Ink::Area, "95 % band of response")));
-    let beyond = curves
-        .first()
-        .map_or(0, |(_, _, one)| one.values.above(end as i64));
+    let description = description.collect::<Vec<_>>().join(" ");
     let mut note = match independent {
         Some(n) => format!(
-            "Band of Dvoretzky, Kiefer and Wolfowitz: the true curve lies in it as a whole with 95 % confidence, \
-             where the turns say as much as {} that have nothing to do with each other.",
+            "Band of Dvoretzky, Kiefer and Wolfowitz: the true curve lies in it as a whole with 95 % \
+             confidence, where the turns say as much as {} that have nothing to do with each other.",
             grouped(n)
         ),
         None => "No band: all turns are of one session or user, so that there is nothing to tell them from."
             .to_owned(),
     };
+    let beyond = curves
+        .first()
+        .map_or(0, |(.., one)| one.values.above(end as i64));
     if beyond > 0 {
         note += &format!(" {} beyond the right edge.", counted(beyond, "answer"));
     }
     let levels = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99];
-    let mut head = vec!["share of answers"];
-    head.extend(curves.iter().map(|(name, _, _)| *name));
-    let rows = levels.map(|q| {
-        let values = curves.iter().map(|(_, _, one)| quantile(&one.values, q));
+    let rows = levels.into_iter().map(|q| {
+        let values = curves.iter().map(|(.., one)| human(one.values.quantile(q)));
         [format!("{:.0} %", q * 100.0)]
             .into_iter()
             .chain(values)
             .collect()
     });
-    put(html, &chart, &legend, &note, &Table::of(head, rows.into()));
+    let names = curves.iter().map(|(name, ..)| *name);
+    let table = Table::figures(["share of answers"].into_iter().chain(names), rows);
+    let mut figure = LineChart {
+        id: "cdf".to_owned(),
+        title: "Share of turns answered within a time",
+        description,
+        x: Axis::lengths(end),
+        y: Axis::shares(),
+        lines,
+        under,
+        note,
+        table,
+    }
+    .figure();
+    let band = independent.map(|_| (Ink::Area, "95 % band of response".to_owned()));
+    figure.legend.extend(band);
+    Some(figure)
 }
 
 /// The cumulative share at each of few points, up to `end`; rows without a value lie beyond all.
 fn curve(distribution: &Distribution, end: f64) -> Vec<(f64, f64)> {
     let rows = distribution.rows.max(1) as f64;
-    let steps: Vec<_> = distribution
-        .values
-        .steps()
-        .map(|(ns, n)| (ns as f64, n as f64 / rows))
-        .collect();
+    let steps = distribution.values.steps();
+    let steps: Vec<_> = steps.map(|(ns, n)| (ns as f64, n as f64 / rows)).collect();
     let inside = steps.partition_point(|(ns, _)| *ns <= end);
     let every = inside.div_ceil(MOST_POINTS).max(1);
     let last = inside.saturating_sub(1);
-    let kept = steps[..inside]
-        .iter()
-        .enumerate()
-        .filter(|(i, _)| i % every == 0 || *i == last);
+    let kept = steps[..inside].iter().enumerate();
+    let kept = kept.filter(|(i, _)| i % every == 0 || *i == last);
     // Nothing is answered before the first answer.
     let first = steps.first().map_or(0.0, |(ns, _)| ns.min(end));
     let mut points = vec![(0.0, 0.0), (first, 0.0)];
@@ -146,92 +144,60 @@ fn curve(distribution: &Distribution, end: f64) -> Vec<(f64, f64)> {
 }
 
 /// Response time by the sessions open at the end of speech.
-pub(super) fn by_load(html: &mut Markup, prefix: &str, collected: &Collected) {
+fn by_load(collected: &Collected) -> Option<Figure> {
     let bins = &collected.by_load;
     let width = bins.width();
-    let middle = |start: i64| start as f64 + (width - 1) as f64 / 2.0;
+    // Loads that nobody met are no gap.
+    let met: Vec<_> = bins.iter().filter(|(_, at)| at.turns() > 0).collect();
     let line = |q: f64| {
-        let points = bins
-            .iter()
-            .map(|(start, at)| (middle(start), at.quantile(q).map(|ns| ns as f64)));
-        // Loads that nobody met are no gap.
-        let met: Vec<_> = points
-            .zip(bins.iter())
-            .filter(|(_, (_, at))| at.turns() > 0)
-            .map(|(point, _)| point)
-            .collect();
-        stretches(met)
+        let middle = |start: i64| start as f64 + (width - 1) as f64 / 2.0;
+        let value = |ns: i64| ns as f64;
+        stretches(
+            met.iter()
+                .map(|(start, at)| (middle(*start), at.quantile(q).map(value))),
+        )
     };
     let (median, p95) = (line(0.5), line(0.95));
-    let most = p95
-        .iter()
-        .chain(&median)
-        .flatten()
-        .map(|point| point.1)
-        .fold(0.0, f64::max);
-    if most <= 0.0 {
-        return;
-    }
-    let loads = bins
-        .iter()
-        .filter(|(_, at)| at.turns() > 0)
-        .map(|(start, _)| start + width - 1);
-    let most_sessions = loads.max().unwrap_or(0);
-    let y = Axis::lengths(most * 1.1);
-    let dots = collected.dots().filter(|(_, ns)| *ns as f64 <= most * 1.1);
-    let dots = dots
-        .map(|(load, ns)| (f64::from(load), ns as f64))
-        .collect();
-    let description = format!(
-        "Median and p95 of the response time for up to {} at once.",
-        counted(most_sessions.unsigned_abs(), "session")
-    );
-    let id = format!("{prefix}by-load");
-    let chart = Chart {
-        id: &id,
-        title: "Response time by sessions open",
-        description: &description,
-        x: Axis::counts(most_sessions as f64),
-        y,
-        height: 240,
-        left: LEFT,
-        layers: vec![
-            Layer::Dots(dots, Ink::Soft, 1.5),
-            Layer::Lines(p95, Ink::Second),
-            Layer::Lines(median, Ink::Accent),
-        ],
-    };
-    let legend = [
-        (Ink::Accent, "p50"),
-        (Ink::Second, "p95"),
-        (Ink::Soft, "some turns"),
-    ];
+    let most = highest([&median, &p95]);
+    let (last, _) = met.last().filter(|_| most > 0.0)?;
+    let most_sessions = last + width - 1;
+    let dots = collected
+        .dots()
+        .map(|(load, ns)| (f64::from(load), ns as f64));
+    let dots = dots.filter(|(_, ns)| *ns <= most * 1.1).collect();
     let note = match width {
         1 => "Sessions open when the end of speech was sent.".to_owned(),
         width => format!("Sessions open when the end of speech was sent, {width} loads together."),
     };
-    let shown: Vec<_> = bins.iter().filter(|(_, at)| at.turns() > 0).collect();
-    let every = shown.len().div_ceil(24).max(1);
-    let rows = shown.iter().step_by(every).map(|(start, at)| {
+    let every = met.len().div_ceil(MOST_ROWS).max(1);
+    let rows = met.iter().step_by(every).map(|(start, at)| {
         let loads = match width {
             1 => start.to_string(),
             width => format!("{start} to {}", start + width - 1),
         };
-        let at_level = |q| {
-            at.quantile(q)
-                .map_or_else(|| "–".to_owned(), |ns| Human(ns).to_string())
-        };
-        vec![loads, grouped(at.turns()), at_level(0.5), at_level(0.95)]
+        let [p50, p95] = [0.5, 0.95].map(|q| human(at.quantile(q)));
+        vec![loads, grouped(at.turns()), p50, p95]
     });
-    let head = vec!["sessions", "turns", "p50", "p95"];
-    let table = Table::of(head, rows.collect());
-    put(html, &chart, &legend, &note, &table);
-}
-
-fn quantile(values: &Sketch, q: f64) -> String {
-    values
-        .quantile(q)
-        .map_or_else(|| "–".to_owned(), |ns| Human(ns).to_string())
+    let mut figure = LineChart {
+        id: "by-load".to_owned(),
+        title: "Response time by sessions open",
+        description: format!(
+            "Median and p95 of the response time for up to {} at once.",
+            counted(most_sessions.unsigned_abs(), "session")
+        ),
+        x: Axis::counts(most_sessions as f64),
+        y: Axis::lengths(most * 1.1),
+        lines: vec![
+            (Ink::Accent, "p50".to_owned(), median),
+            (Ink::Second, "p95".to_owned(), p95),
+        ],
+        under: vec![Layer::Dots(dots, Ink::Soft, 1.5)],
+        note,
+        table: Table::figures(["sessions", "turns", "p50", "p95"], rows),
+    }
+    .figure();
+    figure.legend.push((Ink::Soft, "some turns".to_owned()));
+    Some(figure)
 }
 
 #[cfg(test)]

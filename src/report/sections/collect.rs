@@ -71,7 +71,7 @@ pub(super) struct Distribution {
 
 /// What is kept of a run's turns for its charts.
 #[derive(Debug)]
-pub(super) struct Collected {
+pub(in crate::report) struct Collected {
     /// Answers by the instant of the end of speech, for turns of all phases that expect one.
     pub(super) over_time: Bins<Answers>,
     /// The same by the sessions open at the end of speech.
@@ -139,7 +139,7 @@ impl Default for Collected {
 
 impl Collected {
     /// Takes in a turn.
-    pub(super) fn add(&mut self, mut row: RequestRow) {
+    pub(in crate::report) fn add(&mut self, mut row: RequestRow) {
         match row.phase {
             Phase::Steady => {
                 let start = row.intended_start_ns;
@@ -193,7 +193,7 @@ impl Collected {
     }
 
     /// All turns are in: joins bins that hold too few for quantiles that mean something.
-    pub(super) fn settle(&mut self) {
+    pub(in crate::report) fn settle(&mut self) {
         for (bins, fewest) in [(&mut self.over_time, 20), (&mut self.by_load, 8)] {
             let turns: u64 = bins.iter().map(|(_, at)| at.turns()).sum();
             let most = usize::try_from(turns / TURNS_A_BIN).unwrap_or(usize::MAX);
@@ -210,9 +210,10 @@ impl Collected {
     }
 
     /// The slowest answered requests of the headline figures, the slowest first.
-    pub(super) fn into_slowest(self) -> Vec<RequestRow> {
-        let sorted = self.slowest.into_sorted_vec().into_iter();
-        sorted.map(|Reverse(Slow(row))| row).collect()
+    pub(super) fn slowest(&self) -> Vec<&RequestRow> {
+        let mut slowest: Vec<&Slow> = self.slowest.iter().map(|Reverse(slow)| slow).collect();
+        slowest.sort_by(|a, b| b.cmp(a));
+        slowest.into_iter().map(|Slow(row)| row).collect()
     }
 }
 

@@ -1,0 +1,25 @@
+//! Turns by who answered them, where there were several.
+
+use super::Report;
+use super::latencies::p50_p95;
+use crate::report::breakdown::Share;
+use crate::report::document::{Block, Table};
+use crate::units::{grouped, percent};
+
+pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
+    let summary = report.summary;
+    let named = [("peer", &summary.peers), ("replica", &summary.replicas)];
+    named
+        .into_iter()
+        .filter_map(|(who, shares)| table(who, shares))
+        .collect()
+}
+
+fn table(who: &'static str, shares: &[Share]) -> Option<Block> {
+    let rows = shares.iter().map(|share| {
+        let success = percent(share.successes, share.turns);
+        let [p50, p95] = p50_p95(&share.response);
+        vec![share.name.clone(), grouped(share.turns), success, p50, p95]
+    });
+    Table::figures([who, "turns", "success", "response p50", "p95"], rows).block()
+}

@@ -1,0 +1,42 @@
+//! Where to look when no turn was answered.
+
+use super::Report;
+use crate::report::document::{Block, Words};
+use crate::results::manifest::ExitReason;
+use crate::units::terminal::Tone;
+
+pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
+    let summary = report.summary;
+    if !summary.nothing_answered() {
+        return Vec::new();
+    }
+    let block = match (summary.turns.rows, summary.run.exit_reason) {
+        (0, ExitReason::Running) => {
+            only("No turn is on record yet; they are written every second.")
+        }
+        (0, ExitReason::Killed | ExitReason::Unknown) => {
+            only("No turn is on record: none had started a second before the end.")
+        }
+        (0, _) => only("No turn is on record: the run was stopped before its first turn."),
+        _ => where_to_look(summary.run.target.as_deref().unwrap_or("the target")),
+    };
+    vec![Block::Heading("What to check"), block]
+}
+
+fn only(words: &str) -> Block {
+    Block::line("check", vec![words.into()])
+}
+
+fn where_to_look(target: &str) -> Block {
+    let steps = [
+        &format!(
+            "whether {target} is the voice gateway (service voice_workflow.VoiceGateway), and wants TLS \
+             (https://) or not (http://)"
+        ),
+        "the gateway's log, and those of its speech and language models; a recogniser that fails gives \
+         no error, only an empty stream that ends well",
+        "whether it takes the language and the sample rate of the trace",
+    ];
+    let title = Words::new(Tone::Bad, "No turn was answered. See");
+    Block::points("check", vec![title], steps.map(Words::from).into())
+}

@@ -1,0 +1,68 @@
+//! The load that was planned and the load that was made, and how well the schedule was kept.
+
+use super::Report;
+use crate::report::document::{Block, Words};
+use crate::report::lag::LagBasis;
+use crate::report::summary::Summary;
+use crate::units::{Human, grouped};
+
+pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
+    let summary = report.summary;
+    let load = &summary.load;
+    let of = |done: u64, planned: u64| format!("{} of {}", grouped(done), grouped(planned));
+    let sessions = of(load.sessions_started, load.sessions_planned);
+    let mut items = vec![Words::from(format!("{sessions} sessions"))];
+    items.extend(load.peak_sessions.map(|peak| {
+        let planned = grouped(load.peak_sessions_planned);
+        Words::from(format!("{} at once ({planned} planned)", grouped(peak)))
+    }));
+    items.extend(
+        load.chunks_sent
+            .map(|sent| Words::from(format!("{} chunks", of(sent, load.chunks_planned)))),
+    );
+    let mut blocks = vec![Block::line("load", items)];
+    if let Some(rates) = &load.rates {
+        let line = |label, sessions: f64, chunks: f64| {
+            let rates = [
+                format!("{sessions:.2} sessions/s"),
+                format!("{chunks:.1} chunks/s"),
+            ];
+            Block::line(label, rates.map(Words::from).into())
+        };
+        blocks.extend([
+            line(
+                "offered",
+                rates.offered_sessions_per_s,
+                rates.offered_chunks_per_s,
+            ),
+            line(
+                "achieved",
+                rates.achieved_sessions_per_s,
+                rates.achieved_chunks_per_s,
+            ),
+        ]);
+    }
+    blocks.push(Block::line("lag", lag(summary)));
+    blocks
+}
+
+fn lag(summary: &Summary) -> Vec<Words> {
+    let Some(lag) = &summary.lag else {
+        return vec!["not known".into()];
+    };
+    let at_most = match lag.basis {
+        LagBasis::Measured => "",
+        LagBasis::UpperBound => "≤ ",
+    };
+    let figures = &lag.figures;
+    let (late, all) = (grouped(figures.late_chunks), grouped(figures.chunks));
+    let items = [
+        format!("p50 {at_most}{}", Human(figures.p50_ns)),
+        format!("p99 {at_most}{}", Human(figures.p99_ns)),
+        format!("p99.9 {at_most}{}", Human(figures.p999_ns)),
+        format!("max {}", Human(figures.max_ns)),
+        format!("{late} of {all} chunks late"),
+        format!("{} blocked by the peer", Human(summary.blocked_ns)),
+    ];
+    items.map(Words::from).into()
+}
