@@ -80,7 +80,7 @@ fn empty() -> Summary {
 fn a_good_run() {
     insta::assert_snapshot!(render(&good(), false), @r"
     run       calls-20260921-141320 · ran 102 s · trace calls → http://gateway:50051
-              2026-09-21T14:13:20Z
+              at 2026-09-21T14:13:20Z
     labels    build=abc
     verdict   VALID: the load kept its schedule
 
@@ -104,8 +104,8 @@ fn a_good_run() {
     turns     success 100 % · 1,000 of 1,000 started · 999 ok · 1 barged_in
     load      100 of 100 sessions · 12 at once (12 planned)
               50,000 of 50,000 chunks
-              offered 1.00 sessions/s, 500.0 chunks/s
-              achieved 1.00 sessions/s, 500.0 chunks/s
+    offered   1.00 sessions/s · 500.0 chunks/s
+    achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 12.0 µs · p99 88.0 µs · p99.9 190 µs · max 210 µs
               0 of 50,000 chunks late · 0 ns blocked by the peer
 
@@ -133,20 +133,20 @@ fn a_run_with_errors_timeouts_and_missing_answers() {
     let summary = Summary::of(&plan_of(400), &rows, &timeline(40), None);
     insta::assert_snapshot!(render(&summary, false), @r"
     run       calls-20260921-141320 · ran 41.5 s
-              trace calls → http://gateway:50051 · 2026-09-21T14:13:20Z
+              trace calls → http://gateway:50051 · at 2026-09-21T14:13:20Z
     labels    build=abc
     verdict   VALID: the load kept its schedule
 
-    latency                                  p50      p90      p95     p99      max
-    response   end of speech → audio      260 ms        ∞        ∞       –        ∞
-    audible    end of speech → sound      270 ms        ∞        ∞       –        ∞
-    asr        turn start → transcript    1.25 s   1.25 s   1.25 s       –   1.25 s
-    endpoint   speech sent → processing  50.0 ms  50.0 ms  50.0 ms       –  50.0 ms
-    llm_ttft   transcript → first text   50.0 ms  50.0 ms  50.0 ms       –  50.0 ms
-    llm_total  transcript → last text     100 ms   100 ms   100 ms       –   100 ms
-    tts        first text → audio         150 ms   190 ms   195 ms       –   199 ms
-    e2e        transcript → audio         200 ms   240 ms   245 ms       –   249 ms
-    total      turn start → turn end      1.62 s   1.62 s   1.62 s  1.62 s   1.62 s
+    latency                                  p50      p90      p95      p99      max
+    response   end of speech → audio      260 ms        ∞        ∞        –        ∞
+    audible    end of speech → sound      270 ms        ∞        ∞        –        ∞
+    asr        turn start → transcript    1.25 s   1.25 s   1.25 s        –   1.25 s
+    endpoint   speech sent → processing  50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
+    llm_ttft   transcript → first text   50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
+    llm_total  transcript → last text     100 ms   100 ms   100 ms        –   100 ms
+    tts        first text → audio         150 ms   190 ms   195 ms        –   199 ms
+    e2e        transcript → audio         200 ms   240 ms   245 ms        –   249 ms
+    total      turn start → turn end      1.62 s   1.62 s   1.62 s   1.62 s   1.62 s
               answered 330 of 400 turns
               95 % interval p50 254 ms..269 ms · p95 ∞ · effective n 234
               – not enough data (n below): p90 needs 36 effective, p95 72, p99 368
@@ -157,19 +157,19 @@ fn a_run_with_errors_timeouts_and_missing_answers() {
               10 timeout
     load      100 of 100 sessions · 12 at once (12 planned)
               20,000 of 20,000 chunks
-              offered 1.00 sessions/s, 500.0 chunks/s
-              achieved 1.00 sessions/s, 500.0 chunks/s
+    offered   1.00 sessions/s · 500.0 chunks/s
+    achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
               0 of 20,000 chunks late · 0 ns blocked by the peer
-      errors
+    errors    
     20 turns  ASR failed
     20 turns  upstream connect error or disconnect/reset before headers. reset
               reason: connection failure
     10 turns  no audio within 30 s
     grpc      CANCELLED 10 turns · OK 40 turns · UNAVAILABLE 20 turns
-    peer            turns  success  response p50  p95
-    10.0.0.0:50051    200   90.0 %        254 ms    ∞
-    10.0.0.1:50051    200   75.0 %        269 ms    ∞
+    peer              turns  success  response p50      p95
+    10.0.0.0:50051      200   90.0 %        254 ms        ∞
+    10.0.0.1:50051      200   75.0 %        269 ms        ∞
 
     diagnosis Turns fail with “ASR failed”
               70 of 400 turns failed (17.5 %); 20 with “ASR failed”, from 0m01s to
@@ -188,14 +188,14 @@ fn a_run_in_which_nothing_was_answered() {
     let summary = Summary::of(&plan_of(20), &rows, &timeline(2), None);
     insta::assert_snapshot!(render(&summary, false), @r"
     run       calls-20260921-141320 · ran 3.52 s
-              trace calls → http://gateway:50051 · 2026-09-21T14:13:20Z
+              trace calls → http://gateway:50051 · at 2026-09-21T14:13:20Z
     labels    build=abc
     verdict   VALID: the load kept its schedule
 
-    latency                             p50  p90  p95  p99     max
-    response  end of speech → audio       ∞    –    –    –       ∞
-    audible   end of speech → sound       ∞    –    –    –       ∞
-    total     turn start → turn end  1.62 s    –    –    –  1.62 s
+    latency                              p50      p90      p95      p99      max
+    response  end of speech → audio        ∞        –        –        –        ∞
+    audible   end of speech → sound        ∞        –        –        –        ∞
+    total     turn start → turn end   1.62 s        –        –        –   1.62 s
               answered 0 of 20 turns
               95 % interval p50 ∞ · effective n 20
               – not enough data (n=20): p90 needs 36 effective, p95 72, p99 368
@@ -203,8 +203,8 @@ fn a_run_in_which_nothing_was_answered() {
 
     turns     success 0.0 % · 20 of 20 started · 20 no_answer
     load      20 of 20 sessions · 12 at once (12 planned) · 1,000 of 1,000 chunks
-              offered 1.00 sessions/s, 500.0 chunks/s
-              achieved 1.00 sessions/s, 500.0 chunks/s
+    offered   1.00 sessions/s · 500.0 chunks/s
+    achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
               0 of 1,000 chunks late · 0 ns blocked by the peer
     grpc      OK 20 turns
@@ -231,29 +231,29 @@ fn a_run_in_which_nothing_was_answered() {
 fn a_killed_run() {
     insta::assert_snapshot!(render(&killed(), false), @r"
     run       calls-20260921-141320 · ran 9.22 s
-              trace calls → http://gateway:50051 · 2026-09-21T14:13:20Z
+              trace calls → http://gateway:50051 · at 2026-09-21T14:13:20Z
     labels    build=abc
     ended     KILLED: 3 turns were in flight
     verdict   NONE: it is given when a run ends
 
-    latency                                  p50      p90      p95  p99      max
-    response   end of speech → audio      238 ms   269 ms   273 ms    –   276 ms
-    audible    end of speech → sound      248 ms   279 ms   283 ms    –   286 ms
-    asr        turn start → transcript    1.25 s   1.25 s   1.25 s    –   1.25 s
-    endpoint   speech sent → processing  50.0 ms  50.0 ms  50.0 ms    –  50.0 ms
-    llm_ttft   transcript → first text   50.0 ms  50.0 ms  50.0 ms    –  50.0 ms
-    llm_total  transcript → last text     100 ms   100 ms   100 ms    –   100 ms
-    tts        first text → audio         138 ms   169 ms   173 ms    –   176 ms
-    e2e        transcript → audio         188 ms   219 ms   223 ms    –   226 ms
-    total      turn start → turn end      1.62 s   1.62 s   1.62 s    –   1.62 s
+    latency                                  p50      p90      p95      p99      max
+    response   end of speech → audio      238 ms   269 ms   273 ms        –   276 ms
+    audible    end of speech → sound      248 ms   279 ms   283 ms        –   286 ms
+    asr        turn start → transcript    1.25 s   1.25 s   1.25 s        –   1.25 s
+    endpoint   speech sent → processing  50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
+    llm_ttft   transcript → first text   50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
+    llm_total  transcript → last text     100 ms   100 ms   100 ms        –   100 ms
+    tts        first text → audio         138 ms   169 ms   173 ms        –   176 ms
+    e2e        transcript → audio         188 ms   219 ms   223 ms        –   226 ms
+    total      turn start → turn end      1.62 s   1.62 s   1.62 s        –   1.62 s
               answered 77 of 77 turns; left out: 3 stopped early
               95 % interval p50 229 ms..247 ms · p95 268 ms..276 ms · effective n 77
               – not enough data (n=77): p90 needs 36 effective, p95 72, p99 368
 
     turns     success 100 % · 80 of 1,000 started · 77 ok · 3 in flight
     load      80 of 100 sessions · 12 at once (12 planned) · 4,000 of 50,000 chunks
-              offered 1.00 sessions/s, 500.0 chunks/s
-              achieved 1.00 sessions/s, 500.0 chunks/s
+    offered   1.00 sessions/s · 500.0 chunks/s
+    achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
               0 of 4,000 chunks late · 0 ns blocked by the peer
     unread    runs/calls/requests-00002.parquet: not a readable Parquet file (EOF)
@@ -289,7 +289,7 @@ fn an_invalid_run() {
     let summary = Summary::of(&run, &rows, &timeline, None);
     insta::assert_snapshot!(render(&summary, false), @r"
     run       calls-20260921-141320 · ran 41.5 s
-              trace calls → http://gateway:50051 · 2026-09-21T14:13:20Z
+              trace calls → http://gateway:50051 · at 2026-09-21T14:13:20Z
     labels    build=abc
     verdict   INVALID: the load did not keep its schedule; do not trust the figures
               - 3.2 % of the chunks of the steady phase were sent late (limit 1 %)
@@ -312,8 +312,8 @@ fn an_invalid_run() {
     turns     success 100 % · 400 of 400 started · 400 ok
     load      100 of 100 sessions · 12 at once (12 planned)
               20,000 of 20,000 chunks
-              offered 1.00 sessions/s, 500.0 chunks/s
-              achieved 1.00 sessions/s, 500.0 chunks/s
+    offered   1.00 sessions/s · 500.0 chunks/s
+    achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 80.0 ms · p99.9 ≤ 140 ms · max 140 ms
               640 of 20,000 chunks late · 0 ns blocked by the peer
 
@@ -330,13 +330,13 @@ fn an_invalid_run() {
 fn an_empty_run() {
     insta::assert_snapshot!(render(&empty(), false), @r"
     run       calls-20260921-141320 · trace calls → http://gateway:50051
-              2026-09-21T14:13:20Z
+              at 2026-09-21T14:13:20Z
     ended     INTERRUPTED by a signal: 0 turns were in flight
     verdict   NONE: it is given when a run ends
 
-    latency                          p50  p90  p95  p99  max
-    response  end of speech → audio    –    –    –    –    –
-    audible   end of speech → sound    –    –    –    –    –
+    latency                              p50      p90      p95      p99      max
+    response  end of speech → audio        –        –        –        –        –
+    audible   end of speech → sound        –        –        –        –        –
               answered 0 of 0 turns
               – not enough data (n=0): p90 needs 36 effective, p95 72, p99 368
 
@@ -356,28 +356,28 @@ fn a_run_of_too_few_turns_for_high_percentiles() {
     let summary = Summary::of(&plan_of(40), &rows, &timeline(4), None);
     insta::assert_snapshot!(render(&summary, false), @r"
     run       calls-20260921-141320 · ran 5.52 s
-              trace calls → http://gateway:50051 · 2026-09-21T14:13:20Z
+              trace calls → http://gateway:50051 · at 2026-09-21T14:13:20Z
     labels    build=abc
     verdict   VALID: the load kept its schedule
 
-    latency                                  p50      p90  p95  p99      max
-    response   end of speech → audio      219 ms   235 ms    –    –   239 ms
-    audible    end of speech → sound      229 ms   245 ms    –    –   249 ms
-    asr        turn start → transcript    1.25 s   1.25 s    –    –   1.25 s
-    endpoint   speech sent → processing  50.0 ms  50.0 ms    –    –  50.0 ms
-    llm_ttft   transcript → first text   50.0 ms  50.0 ms    –    –  50.0 ms
-    llm_total  transcript → last text     100 ms   100 ms    –    –   100 ms
-    tts        first text → audio         119 ms   135 ms    –    –   139 ms
-    e2e        transcript → audio         169 ms   185 ms    –    –   189 ms
-    total      turn start → turn end      1.62 s   1.62 s    –    –   1.62 s
+    latency                                  p50      p90      p95      p99      max
+    response   end of speech → audio      219 ms   235 ms        –        –   239 ms
+    audible    end of speech → sound      229 ms   245 ms        –        –   249 ms
+    asr        turn start → transcript    1.25 s   1.25 s        –        –   1.25 s
+    endpoint   speech sent → processing  50.0 ms  50.0 ms        –        –  50.0 ms
+    llm_ttft   transcript → first text   50.0 ms  50.0 ms        –        –  50.0 ms
+    llm_total  transcript → last text     100 ms   100 ms        –        –   100 ms
+    tts        first text → audio         119 ms   135 ms        –        –   139 ms
+    e2e        transcript → audio         169 ms   185 ms        –        –   189 ms
+    total      turn start → turn end      1.62 s   1.62 s        –        –   1.62 s
               answered 40 of 40 turns
               95 % interval p50 213 ms..226 ms · effective n 40
               – not enough data (n=40): p90 needs 36 effective, p95 72, p99 368
 
     turns     success 100 % · 40 of 40 started · 40 ok
     load      40 of 40 sessions · 12 at once (12 planned) · 2,000 of 2,000 chunks
-              offered 1.00 sessions/s, 500.0 chunks/s
-              achieved 1.00 sessions/s, 500.0 chunks/s
+    offered   1.00 sessions/s · 500.0 chunks/s
+    achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
               0 of 2,000 chunks late · 0 ns blocked by the peer
 
@@ -476,11 +476,11 @@ fn a_replay_of_recorded_calls() {
     let told = text.lines().skip_while(|line| !line.starts_with("beside"));
     let told: Vec<&str> = told.take_while(|line| !line.starts_with("turns")).collect();
     insta::assert_snapshot!(told.join("\n"), @r"
-    beside the recorded calls  turns  recorded     p95  replayed     p95    paired
-    response                     388    400 ms  400 ms    250 ms  295 ms   -150 ms
-    asr                          396    1.20 s  1.20 s    1.25 s  1.25 s  +50.0 ms
-    e2e                           59    250 ms       –    180 ms       –  -70.0 ms
-    total                        400    1.62 s  1.62 s    1.62 s  1.62 s      0 ns
+    beside the recorded calls   turns recorded     p95 replayed     p95   paired
+    response                      388   400 ms  400 ms   250 ms  295 ms  -150 ms
+    asr                           396   1.20 s  1.20 s   1.25 s  1.25 s +50.0 ms
+    e2e                            59   250 ms       –   180 ms       – -70.0 ms
+    total                         400   1.62 s  1.62 s   1.62 s  1.62 s     0 ns
               p50 and p95 of turns that have both; paired is the median of replayed
               less recorded, turn by turn
               answered only when it was recorded: 4 turns; only now: 8 turns

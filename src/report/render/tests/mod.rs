@@ -45,7 +45,7 @@ fn requirements_stand_below_the_verdict_and_guidance_at_the_end() {
     let (_, bottom) = rest.split_once("\n\nguidance").unwrap();
     insta::assert_snapshot!(format!("{top}\nguidance{bottom}"), @r"
     run       calls-20260921-141320 · ran 102 s · trace calls → http://gateway:50051
-              2026-09-21T14:13:20Z
+              at 2026-09-21T14:13:20Z
     labels    build=abc
     verdict   VALID: the load kept its schedule
     required                               observed
@@ -264,10 +264,10 @@ fn each_series_of_a_server_is_shown_and_not_everything_of_much() {
     let text = run_text(&summary, false);
     let shown = text.split_once("server (").unwrap().1.lines().take(4);
     insta::assert_snapshot!(shown.collect::<Vec<_>>().join("\n"), @r"
-    whole run)           min    mean    max
-    gpu_memory_used_mib gpu=0   61 k  61.5 k   62 k
-    gpu_memory_used_mib gpu=1      7       7      7
-    gateway_e2e_p95_s          0.457   0.457  0.457
+    whole run)             min     mean      max
+    gpu_memory_used_mib gpu=0     61 k   61.5 k     62 k
+    gpu_memory_used_mib gpu=1        7        7        7
+    gateway_e2e_p95_s            0.457    0.457    0.457
     ");
     let rows: Vec<_> = (0..40).map(|n| row(&format!("s{n}"), "{}", 1.0)).collect();
     summary.server = series(&rows);
