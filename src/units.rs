@@ -3,12 +3,14 @@
 //! Everything is integer nanoseconds or whole samples. Conversion between trace and run time
 //! (offset, speed) happens in `replay::plan` and nowhere else.
 
+mod columns;
 mod outside;
 mod share;
 pub mod terminal;
 
 use std::fmt;
 
+pub use columns::columns;
 pub use outside::{html_text, plain, plain_json, plain_lines, spreadsheet_cell};
 pub use share::{percent, share_percent};
 

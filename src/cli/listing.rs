@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::audio::list::{ListAudio, ListRow};
-use crate::units::{Human, plain};
+use crate::units::{Human, columns};
 
 const HEADER: [&str; 6] = ["NAME", "LENGTH", "CODEC", "RATE", "CHANNELS", "LEVEL"];
 
@@ -11,33 +11,18 @@ const HEADER: [&str; 6] = ["NAME", "LENGTH", "CODEC", "RATE", "CHANNELS", "LEVEL
 pub(crate) fn table(rows: &[ListRow]) -> String {
     let mut lines = vec![HEADER.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(|row| {
-        let name = plain(&row.name).into_owned();
+        let mut line = vec![row.name.clone()];
         match &row.audio {
-            Ok(audio) => [vec![name], properties(audio)].concat(),
-            Err(reason) => vec![name, format!("cannot be read: {}", plain(reason))],
+            Ok(audio) => line.extend(properties(audio)),
+            Err(reason) => line.push(format!("cannot be read: {reason}")),
         }
+        line
     }));
-    let width = |column: usize| {
-        let whole = lines.iter().filter(|line| line.len() == HEADER.len());
-        let names = lines.iter().filter(|_| column == 0);
-        let cells = whole.chain(names).map(|line| line[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..HEADER.len()).map(width).collect();
-    let mut text = String::new();
-    for line in &lines {
-        let cells = line.iter().zip(&widths);
-        let padded: Vec<_> = cells
-            .map(|(cell, &width)| format!("{cell:width$}"))
-            .collect();
-        text.push_str(padded.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    columns(&lines, &[])
 }
 
-fn properties(audio: &ListAudio) -> Vec<String> {
-    vec![
+fn properties(audio: &ListAudio) -> [String; 5] {
+    [
         Human(audio.duration_ns).to_string(),
         audio.codec.clone(),
         format!("{} Hz", audio.rate_hz),
@@ -49,7 +34,7 @@ fn properties(audio: &ListAudio) -> Vec<String> {
             audio
                 .note
                 .as_deref()
-                .map_or(String::new(), |note| format!("; {}", plain(note)))
+                .map_or(String::new(), |note| format!("; {note}"))
         ),
     ]
 }

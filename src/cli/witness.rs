@@ -9,7 +9,7 @@ use super::exit::{BadInput, Outcome};
 use super::outputs::Format;
 use super::report::RUNS_DIR;
 use super::stdout;
-use crate::report::witness::{Witness, text};
+use crate::report::receiver_check::{ReceiverCheck, text};
 use crate::results::reader::{RunDir, resolve};
 
 /// Compare a run with the receiver's log of arrivals: was the schedule kept there too?
@@ -44,18 +44,18 @@ Examples:
 /// [`BadInput`] for a run or a log that cannot be read; otherwise a failure to write.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let run = resolve(&args.run, Path::new(RUNS_DIR));
-    let witness = RunDir::open(&run).and_then(|run| Witness::of(&run, &args.log));
-    let witness = witness.map_err(|error| BadInput(error.into()))?;
-    let json = serde_json::to_string_pretty(&witness)? + "\n";
+    let check = RunDir::open(&run).and_then(|run| ReceiverCheck::of(&run, &args.log));
+    let check = check.map_err(|error| BadInput(error.into()))?;
+    let json = serde_json::to_string_pretty(&check)? + "\n";
     if let Some(file) = &args.json {
         std::fs::write(file, &json)
             .with_context(|| format!("could not write {}", file.display()))?;
     }
     match args.format {
-        Format::Text => stdout::print(&text::render(&witness, stdout::colour()))?,
+        Format::Text => stdout::print(&text::render(&check, stdout::colour()))?,
         Format::Json => stdout::print(&json)?,
     }
-    let outcome = match witness.failures.is_empty() {
+    let outcome = match check.failures.is_empty() {
         true => Outcome::Ok,
         false => Outcome::Untrusted,
     };

@@ -12,9 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::units::SampleRate;
-
-/// RMS of every signal: −20 dBFS.
-const RMS: f64 = 3_276.8;
+use voice::RMS;
 
 /// Frequency of [`Signal::Tone`]; a quarter of the rate where that is lower.
 const TONE_HZ: f64 = 1_000.0;

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::Reading;
 use super::audio_cache::AudioCache;
 use super::plan::Plan;
 use super::script::Script;
@@ -29,6 +28,15 @@ const MOST_READY: u64 = 32 * 1024;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Time between looks while there is no room for more audio.
 const WAIT_FOR_ROOM: Duration = Duration::from_millis(2);
+
+/// What the loader still has to read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    /// Sessions that have not started.
+    pub(super) starts: bool,
+    /// The audio of those that have.
+    pub(super) audio: bool,
+}
 
 /// The audio that a script will need next: when, and of which of its stretches.
 struct Need {

@@ -45,6 +45,7 @@ pub mod session_index;
 mod shared;
 mod spec;
 mod starts;
+mod stop;
 mod stream;
 pub mod timers;
 mod users;
@@ -56,8 +57,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
-
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, RunClock, epoch_now};
 use crate::live::gauges::Gauges;
@@ -74,10 +73,10 @@ use crate::units::{NS_PER_MS, NS_PER_S};
 
 use accumulator::lag_histogram;
 use connections::Connections;
-use loader::Loader;
+use loader::{Loader, Reading};
 use pacer::Pacer;
 use plan::Plan;
-use progress::{End, RunFacts};
+use progress::RunFacts;
 use request_producer::{ClosedLoopSpec, RequestProducer};
 use result_sink::{Books, MOST_WAITING};
 use shared::Account;
@@ -86,6 +85,7 @@ use verdict::Totals;
 use worker::Assignment;
 
 pub use spec::{ReplaySpec, TurnTiming, default_workers};
+pub use stop::Stop;
 
 /// What can keep a replay from its end.
 #[derive(Debug, thiserror::Error)]
@@ -110,41 +110,6 @@ pub enum ReplayError {
     /// A worker panicked.
     #[error("a worker thread failed; this is a fault of voicelt")]
     Worker,
-}
-
-/// Stops a replay: first its arrivals, then its calls.
-#[derive(Debug, Clone, Default)]
-pub struct Stop {
-    arrivals: CancellationToken,
-    calls: CancellationToken,
-    by_user: Arc<AtomicBool>,
-}
-
-impl Stop {
-    /// No further session starts; those under way go on.
-    pub fn stop_arrivals(&self) {
-        self.by_user.store(true, Ordering::SeqCst);
-        self.arrivals.cancel();
-    }
-
-    /// Sessions under way are ended, and their rows written.
-    pub fn stop_calls(&self) {
-        self.arrivals.cancel();
-        self.calls.cancel();
-    }
-
-    /// Whether its arrivals were stopped from outside.
-    #[must_use]
-    pub fn is_by_user(&self) -> bool {
-        self.by_user.load(Ordering::SeqCst)
-    }
-
-    fn end(&self) -> End {
-        match self.is_by_user() {
-            true => End::Interrupted,
-            false => End::Cancelled,
-        }
-    }
 }
 
 /// How `run.json` refers to a trace.
@@ -361,15 +326,6 @@ impl Replay {
             })
         })
     }
-}
-
-/// What the loader still has to read.
-#[derive(Debug, Clone, Copy)]
-struct Reading {
-    /// Sessions that have not started.
-    starts: bool,
-    /// The audio of those that have.
-    audio: bool,
 }
 
 /// How the gateway's name moved in the run that began at `epoch_ns`.

@@ -20,6 +20,7 @@ pub mod latencies;
 pub mod machine;
 mod markdown;
 pub mod rates;
+pub mod receiver_check;
 pub mod recorded_baseline;
 pub mod render;
 pub mod require;
@@ -35,6 +36,5 @@ pub mod summary;
 mod text;
 pub mod turns;
 pub mod wer;
-pub mod witness;
 
 pub use summary::Summary;

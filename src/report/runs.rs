@@ -7,14 +7,16 @@ use serde::Serialize;
 
 use super::summary::{Asked, Summary};
 use crate::results::ResultsError;
-use crate::results::manifest::{RunManifest, VerdictLevel};
+use crate::results::manifest::RunManifest;
 use crate::results::reader::RunDir;
-use crate::units::{Human, grouped, plain, share_percent};
+use crate::units::{Human, columns, grouped, share_percent};
 
 /// Columns of the text, from left to right.
 const HEADER: [&str; 9] = [
     "started", "run", "load", "turns", "p50", "p95", "errors", "verdict", "labels",
 ];
+/// Those of them that are numbers.
+const NUMBERS: [usize; 4] = [3, 4, 5, 6];
 
 crate::table! {
     /// One row per run.
@@ -116,14 +118,7 @@ impl RunRow {
     /// What `run.json` says of a run.
     fn without_figures(manifest: &RunManifest) -> RunRow {
         let closed_loop = manifest.closed_loop.as_ref();
-        let verdict = manifest
-            .verdict
-            .as_ref()
-            .map(|verdict| match verdict.level {
-                VerdictLevel::Valid => "valid",
-                VerdictLevel::Degraded => "degraded",
-                VerdictLevel::Invalid => "invalid",
-            });
+        let verdict = manifest.verdict.as_ref();
         RunRow {
             name: manifest.name.clone(),
             run_id: manifest.run_id.clone(),
@@ -135,7 +130,7 @@ impl RunRow {
             users: closed_loop.map(|of| of.users),
             pace: closed_loop.map(|of| of.pace.clone()),
             labels: labels(&manifest.labels),
-            verdict: verdict.map(str::to_owned),
+            verdict: verdict.map(|verdict| verdict.level.name().to_owned()),
             ..RunRow::default()
         }
     }
@@ -183,24 +178,9 @@ fn labels(labels: &BTreeMap<String, String>) -> String {
 /// The runs as a table for people, in the order given.
 #[must_use]
 pub fn table(rows: &[RunRow]) -> String {
-    let mut lines = vec![HEADER.map(str::to_owned)];
-    lines.extend(rows.iter().map(RunRow::cells));
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
-    let widths: Vec<usize> = (0..HEADER.len()).map(|n| width(n).unwrap_or(0)).collect();
-    let is_number = |column: usize| (3..=6).contains(&column);
-    let mut text = String::new();
-    for line in &lines {
-        let cells = line.iter().zip(&widths).enumerate();
-        let padded = cells.map(|(column, (cell, width))| match is_number(column) {
-            true => format!("{cell:>width$}"),
-            false => format!("{cell:<width$}"),
-        });
-        let padded = padded.collect::<Vec<_>>().join("  ");
-        // Names and labels are anybody's.
-        text.push_str(&plain(padded.trim_end()));
-        text.push('\n');
-    }
-    text
+    let mut lines = vec![HEADER.map(str::to_owned).to_vec()];
+    lines.extend(rows.iter().map(|row| row.cells().to_vec()));
+    columns(&lines, &NUMBERS)
 }
 
 #[cfg(test)]

@@ -1,76 +1,68 @@
 //! A distribution of lengths of time in little memory, for charts and findings; the exact quantiles
 //! of a report come from the rows (`stats`).
 
-use std::collections::BTreeMap;
+use hdrhistogram::Histogram;
 
 use super::bins::Merge;
 
-/// Bits of a value that are kept: a value is known to within 1/256 of itself.
-const BITS: u32 = 7;
+/// Decimal digits of a value that are kept: it is known to within 1/256 of itself.
+const DIGITS: u8 = 2;
 
-/// Counts of values in buckets that are less than 0.8 % wide; negative values count as 0.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Sketch {
-    counts: BTreeMap<u16, u64>,
-    n: u64,
+/// Counts of values in buckets that are less than 0.8 % wide, at most 30 KB; negative values count as 0.
+#[derive(Debug, Clone)]
+pub(super) struct Sketch(Histogram<u32>);
+
+#[expect(clippy::expect_used, reason = "the digits are valid")]
+impl Default for Sketch {
+    fn default() -> Sketch {
+        Sketch(Histogram::new(DIGITS).expect("valid digits"))
+    }
 }
 
 impl Sketch {
     /// Takes in a value.
+    #[expect(clippy::expect_used, reason = "a histogram that grows takes any value")]
     pub(super) fn add(&mut self, value: i64) {
-        *self.counts.entry(bucket(value)).or_default() += 1;
-        self.n += 1;
+        self.0.record(own(value)).expect("room for any value");
     }
 
     /// Values taken in.
     pub(super) fn n(&self) -> u64 {
-        self.n
+        self.0.len()
     }
 
     /// The value at rank ⌈q·n⌉, to within its bucket; `None` without values.
     pub(super) fn quantile(&self, q: f64) -> Option<i64> {
-        let rank = ((self.n as f64 * q).ceil() as u64).clamp(1, self.n.max(1));
-        let found = self.steps().find(|(_, at_or_below)| *at_or_below >= rank)?;
-        Some(found.0)
+        (self.n() > 0).then(|| self.middle(self.0.value_at_quantile(q)))
     }
 
     /// How many values are larger than `limit`, to within its bucket.
     pub(super) fn above(&self, limit: i64) -> u64 {
-        let above = self.counts.range(bucket(limit).saturating_add(1)..);
-        above.map(|(_, count)| count).sum()
+        self.n() - self.0.count_between(0, own(limit))
     }
 
     /// Each value that occurs, to within its bucket, and how many lie at or below it.
     pub(super) fn steps(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
-        self.counts.iter().scan(0, |total, (bucket, count)| {
-            *total += count;
-            Some((middle(*bucket), *total))
+        self.0.iter_recorded().scan(0, |total, step| {
+            *total += step.count_since_last_iteration();
+            Some((self.middle(step.value_iterated_to()), *total))
         })
+    }
+
+    fn middle(&self, value: u64) -> i64 {
+        i64::try_from(self.0.median_equivalent(value)).unwrap_or(i64::MAX)
     }
 }
 
 impl Merge for Sketch {
+    #[expect(clippy::expect_used, reason = "a histogram that grows takes any value")]
     fn merge(&mut self, other: Sketch) {
-        for (bucket, count) in other.counts {
-            *self.counts.entry(bucket).or_default() += count;
-        }
-        self.n += other.n;
+        self.0.add(other.0).expect("room for any value");
     }
 }
 
-fn bucket(value: i64) -> u16 {
-    let value = value.max(0).unsigned_abs();
-    let shift = (u64::BITS - value.leading_zeros()).saturating_sub(BITS + 1);
-    // At most 56 · 128 + 255.
-    ((u64::from(shift) << BITS) + (value >> shift)) as u16
-}
-
-/// The middle of a bucket.
-fn middle(bucket: u16) -> i64 {
-    let shift = (u32::from(bucket) >> BITS).saturating_sub(1);
-    let first = (u64::from(bucket) - (u64::from(shift) << BITS)) << shift;
-    let middle = first + ((1_u64 << shift) - 1) / 2;
-    i64::try_from(middle).unwrap_or(i64::MAX)
+fn own(value: i64) -> u64 {
+    value.max(0).unsigned_abs()
 }
 
 #[cfg(test)]
@@ -109,6 +101,16 @@ mod tests {
             let above = sketch.above(values[rank - 1]);
             prop_assert!(above as usize <= values.len() - rank);
         }
+    }
+
+    #[test]
+    fn memory_stays_small_whatever_is_taken_in() {
+        let mut sketch = Sketch::default();
+        for value in [0, i64::MAX, 7_200_000_000_000] {
+            sketch.add(value);
+        }
+        assert!(sketch.0.distinct_values() * size_of::<u32>() <= 30_000);
+        assert!(Sketch::default().0.distinct_values() * size_of::<u32>() <= 1_100);
     }
 
     #[test]

@@ -14,36 +14,21 @@ pub const RUN_FORMAT: &str = "1.0";
 /// What makes runs and traces: `voicelt` and its version.
 pub const TOOL: &str = concat!("voicelt ", env!("CARGO_PKG_VERSION"));
 
-/// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExitReason {
-    /// Under way.
-    Running,
-    /// Ran to its end.
-    Finished,
-    /// Stopped by a signal; what had happened by then is written.
-    Interrupted,
-    /// Stopped by a failure of our own.
-    Failed,
-    /// Killed before it could say so; `run.json` never says it, a reader finds out.
-    Killed,
-    /// Under way or killed: it was made elsewhere, or by an earlier version; `run.json` never says it.
-    Unknown,
-}
-
-impl ExitReason {
-    /// Its name, as in `run.json`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            ExitReason::Running => "running",
-            ExitReason::Finished => "finished",
-            ExitReason::Interrupted => "interrupted",
-            ExitReason::Failed => "failed",
-            ExitReason::Killed => "killed",
-            ExitReason::Unknown => "unknown",
-        }
+crate::names! {
+    /// How a run stands.
+    pub enum ExitReason {
+        /// Under way.
+        Running = "running",
+        /// Ran to its end.
+        Finished = "finished",
+        /// Stopped by a signal; what had happened by then is written.
+        Interrupted = "interrupted",
+        /// Stopped by a failure of our own.
+        Failed = "failed",
+        /// Killed before it could say so; `run.json` never says it, a reader finds out.
+        Killed = "killed",
+        /// Under way or killed: it was made elsewhere, or by an earlier version; `run.json` never says it.
+        Unknown = "unknown",
     }
 }
 
@@ -59,18 +44,16 @@ pub struct Process {
     pub pid_namespace: String,
 }
 
-/// Whether the generator kept the schedule.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum VerdictLevel {
-    /// The schedule was kept.
-    Valid,
-    /// The schedule was kept with minor violations; figures stand, with a warning.
-    Degraded,
-    /// The schedule was not kept; the figures are not to be trusted.
-    Invalid,
+crate::names! {
+    /// Whether the generator kept the schedule.
+    pub enum VerdictLevel {
+        /// The schedule was kept.
+        Valid = "valid",
+        /// The schedule was kept with minor violations; figures stand, with a warning.
+        Degraded = "degraded",
+        /// The schedule was not kept; the figures are not to be trusted.
+        Invalid = "invalid",
+    }
 }
 
 /// The verdict on our own part of a run.

@@ -8,6 +8,8 @@
 
 mod batches;
 mod cell;
+mod column;
+mod error;
 mod failure;
 mod file;
 mod pages;
@@ -15,9 +17,11 @@ mod text;
 mod values;
 
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::SchemaRef;
 
 pub use cell::{Cell, UtcInstant, read_column};
+pub use column::Column;
+pub use error::TableError;
 pub use file::{Reader, Writer, blake3_of, read_all, write_all};
 pub use text::{TextBatch, TextReader, TextRows, texts};
 
@@ -26,42 +30,6 @@ pub const ROW_GROUP_ROWS: usize = 128 * 1024;
 
 /// Most bytes that the rows of a table take which is read whole: those of a million clips with names of usual length.
 pub const MAX_TABLE_BYTES: u64 = 480 * 1024 * 1024;
-
-/// What one column holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// Its name in the file.
-    pub name: &'static str,
-    /// Its Arrow type.
-    pub data_type: DataType,
-    /// Whether a row may lack it.
-    pub nullable: bool,
-    /// The unit of its values, empty where there is none.
-    pub unit: &'static str,
-    /// Its definition; that of a nullable column ends in `; null when …`.
-    pub description: &'static str,
-    /// The names that it may hold; empty where it holds anything else.
-    pub names: &'static [&'static str],
-}
-
-impl Column {
-    /// What the column holds.
-    #[must_use]
-    pub fn definition(&self) -> &'static str {
-        let split = self.description.split_once(NULL_CLAUSE);
-        split.map_or(self.description.trim_end_matches('.'), |(what, _)| what)
-    }
-
-    /// When a row lacks it, such as `when none came`; `None` for a column that every row has.
-    #[must_use]
-    pub fn null_meaning(&self) -> Option<&'static str> {
-        let split = self.description.split_once(NULL_CLAUSE);
-        split.map(|(_, when)| when.trim_end_matches('.'))
-    }
-}
-
-/// What begins the clause of a description that says when a row lacks the column.
-const NULL_CLAUSE: &str = "; null ";
 
 /// A row of a table declared with [`table!`](crate::table!).
 pub trait Row: Sized + Clone + Send + 'static {
@@ -88,89 +56,6 @@ pub trait Row: Sized + Clone + Send + 'static {
     fn schema() -> SchemaRef {
         cell::schema_of(&Self::columns())
     }
-}
-
-/// What can be wrong with a table's file.
-#[derive(Debug, thiserror::Error)]
-pub enum TableError {
-    /// The system refused.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: String,
-        /// The system's reason.
-        source: std::io::Error,
-    },
-    /// The file is not readable Parquet, or could not be written as such.
-    #[error(
-        "{path}: not a readable Parquet file ({reason}); if it was cut off or edited, restore it or make it again"
-    )]
-    Parquet {
-        /// The file.
-        path: String,
-        /// The Parquet library's reason.
-        reason: String,
-    },
-    /// The file unpacks to more than may be read.
-    #[error(
-        "{path}: its {what} take {bytes} bytes of memory, and at most {limit} are read; if it is damaged, restore it or make it again, else split it"
-    )]
-    TooLarge {
-        /// The file.
-        path: String,
-        /// What is too large.
-        what: &'static str,
-        /// How much memory it would take, or took so far.
-        bytes: u64,
-        /// How much it may take.
-        limit: u64,
-    },
-    /// A column that every row needs is not there.
-    #[error("column `{column}` is missing; it must hold {expected}")]
-    MissingColumn {
-        /// The column.
-        column: &'static str,
-        /// The type it should have.
-        expected: DataType,
-    },
-    /// A column that every row needs holds a null.
-    #[error("column `{column}` is null in row {row}; every row needs a value")]
-    Null {
-        /// The column.
-        column: &'static str,
-        /// The row, from 0, within its batch.
-        row: usize,
-    },
-    /// A column has a type whose values do not fit.
-    #[error("column `{column}` holds {found}, which does not fit {expected} without loss")]
-    Type {
-        /// The column.
-        column: &'static str,
-        /// The type found.
-        found: DataType,
-        /// The type it should have.
-        expected: DataType,
-    },
-    /// A column of names holds one that is not known.
-    #[error("column `{column}` holds `{value}` in row {row}; known are {known}")]
-    Name {
-        /// The column.
-        column: &'static str,
-        /// The value found.
-        value: String,
-        /// The row, from 0, within its batch.
-        row: usize,
-        /// The names that are known.
-        known: String,
-    },
-    /// A column error, with the file it was found in.
-    #[error("{path}: {source}")]
-    InFile {
-        /// The file.
-        path: String,
-        /// What was wrong in it.
-        source: Box<TableError>,
-    },
 }
 
 /// Declares a row struct and implements [`Row`] for it.

@@ -1,6 +1,9 @@
 //! The rules of the house that clippy cannot say (`clippy.toml` has the others), checked on the source:
 //! which room may import which, which rooms know neither a clock nor a runtime, how long a file may be.
 
+mod circles;
+mod modules;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;

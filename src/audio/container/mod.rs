@@ -5,18 +5,17 @@
 
 mod caf;
 mod codec;
+mod demuxed;
 mod descriptor;
 mod matroska;
 mod media;
 mod mp4;
 mod play;
+mod scale;
 #[cfg(test)]
 mod tests;
 
-use symphonia::core::errors::Error;
-use symphonia::core::formats::Track;
-use symphonia::core::packet::Packet;
-
+pub(super) use self::demuxed::{Demuxed, Packets};
 pub(super) use self::media::Source;
 use super::error::DecodeError;
 
@@ -31,32 +30,6 @@ pub(super) enum Container {
     Caf,
 }
 
-/// The packets of one audio track, one after the other.
-///
-/// Of a packet, `trim_start` and `trim_end` are samples that are cut off what it decodes to, and `dur`
-/// is how many are kept at most. A packet without data is a pause of `dur` samples.
-pub(super) trait Packets: Send + Sync {
-    /// The track under way.
-    fn track(&self) -> &Track;
-
-    /// The next packet; none at the end.
-    ///
-    /// # Errors
-    /// [`Error::ResetRequired`] where another track begins, which is told from then on; behind the last
-    /// packet [`Error::DecodeError`] where something is missing or damaged; those of reading.
-    fn next_packet(&mut self) -> Result<Option<Packet>, Error>;
-}
-
-/// A file that was taken apart.
-pub(super) struct Demuxed {
-    /// Those of its audio.
-    pub(super) packets: Box<dyn Packets>,
-    /// The name of the container.
-    pub(super) name: &'static str,
-    /// What of the track is not played, with the source of the figures.
-    pub(super) trim: Option<String>,
-}
-
 /// Takes a file apart.
 ///
 /// # Errors
@@ -68,11 +41,4 @@ pub(super) fn open(container: Container, file: Box<dyn Source>) -> Result<Demuxe
         Container::Matroska => matroska::open(file),
         Container::Caf => caf::open(file),
     }
-}
-
-/// `time` in units of `from` a second, in units of `to`, to the nearest.
-fn scaled(time: u64, from: u64, to: u64) -> u64 {
-    let from = u128::from(from.max(1));
-    let scaled = (u128::from(time) * u128::from(to) + from / 2) / from;
-    u64::try_from(scaled).unwrap_or(u64::MAX)
 }

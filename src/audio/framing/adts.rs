@@ -83,7 +83,7 @@ impl AdtsHeader {
             .with_sample_rate(RATES_HZ[usize::from(self.rate_index)])
             .with_extra_data(Box::new(config));
         if channels > 0 {
-            params.with_channels(super::layout(channels));
+            params.with_channels(super::parts::layout(channels));
         }
         let mut track = Track::new(0);
         track.with_codec_params(CodecParameters::Audio(params));

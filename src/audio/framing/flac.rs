@@ -124,7 +124,7 @@ impl FlacParts {
             .for_codec(CODEC_ID_FLAC)
             .with_sample_rate(self.shape.rate_hz)
             .with_bits_per_sample(u32::from(self.shape.bits))
-            .with_channels(super::layout(self.shape.channels))
+            .with_channels(super::parts::layout(self.shape.channels))
             .with_extra_data(self.shape.block());
         self.track = Track::new(0);
         self.track.with_codec_params(CodecParameters::Audio(params));

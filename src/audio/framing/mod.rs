@@ -13,6 +13,7 @@ mod mpeg_header;
 mod ogg;
 mod ogg_codec;
 mod ogg_page;
+mod parts;
 mod sync;
 #[cfg(test)]
 pub(super) mod synthetic;
@@ -23,12 +24,10 @@ mod window;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 
-use symphonia::core::audio::{Channels, Position};
 use symphonia::core::errors::Error;
-use symphonia::core::formats::Track;
-use symphonia::core::packet::Packet;
 
 pub(super) use mpeg_header::has_mixed_blocks;
+pub(super) use parts::{Parts, Tally};
 
 use adts::AdtsParts;
 use flac::FlacParts;
@@ -36,35 +35,6 @@ use mpeg::MpegParts;
 use ogg::OggParts;
 use tags::skip_tag;
 use window::Window;
-
-/// A stream of packets that may consist of parts.
-pub(super) trait Parts: Send + Sync {
-    /// The part under way.
-    fn track(&self) -> &Track;
-
-    /// The next packet; none at the end.
-    ///
-    /// # Errors
-    /// [`Error::ResetRequired`] where another part begins, whose track is told from then on; those of
-    /// reading.
-    fn next_packet(&mut self) -> Result<Option<Packet>, Error>;
-
-    /// What was found on the way.
-    fn tally(&self) -> &Tally;
-}
-
-/// What was found besides packets.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    /// Bytes that belong to no packet, and to no tag.
-    pub(super) skipped_bytes: u64,
-    /// Places where packets are missing.
-    pub(super) losses: u64,
-    /// What says how much is cut off at the start and the end.
-    pub(super) trim_source: Option<&'static str>,
-    /// What was odd and how it was taken.
-    pub(super) notes: Vec<String>,
-}
 
 /// The parts of `file`, where it is one of these streams.
 ///
@@ -93,14 +63,6 @@ fn reread(file: &File, position: u64) -> io::Result<File> {
     let mut file = file.try_clone()?;
     file.seek(SeekFrom::Start(position))?;
     Ok(file)
-}
-
-/// Some layout of this many channels: decoders say which one they mean themselves.
-fn layout(channels: u8) -> Channels {
-    match Position::from_count(u32::from(channels)) {
-        Some(positions) => Channels::Positioned(positions),
-        None => Channels::Discrete(u16::from(channels)),
-    }
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ impl Part {
         params
             .for_codec(codec)
             .with_sample_rate(header.rate_hz)
-            .with_channels(super::layout(header.channels));
+            .with_channels(super::parts::layout(header.channels));
         let mut track = Track::new(0);
         track.with_codec_params(CodecParameters::Audio(params));
         if let Some(tag) = &tag

@@ -78,21 +78,21 @@ impl OggCodec {
             Self::Opus { head } => params
                 .for_codec(CODEC_ID_OPUS)
                 .with_sample_rate(opus::RATE_HZ)
-                .with_channels(super::layout(*head.get(9)?))
+                .with_channels(super::parts::layout(*head.get(9)?))
                 .with_extra_data(head.clone().into()),
             Self::Vorbis { headers, .. } => {
                 let (read, both) = headers.as_ref()?;
                 params
                     .for_codec(CODEC_ID_VORBIS)
                     .with_sample_rate(read.rate_hz)
-                    .with_channels(super::layout(read.channels))
+                    .with_channels(super::parts::layout(read.channels))
                     .with_extra_data(both.clone().into())
             }
             Self::Flac { block, shape } => params
                 .for_codec(CODEC_ID_FLAC)
                 .with_sample_rate(shape.rate_hz)
                 .with_bits_per_sample(u32::from(shape.bits))
-                .with_channels(super::layout(shape.channels))
+                .with_channels(super::parts::layout(shape.channels))
                 .with_extra_data(block.clone().into()),
         };
         Some(params)

@@ -1,16 +1,15 @@
 //! `voicelt doctor`: whether a load can be made from this machine on that gateway.
 
+mod args;
 mod call;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use serde_json::json;
 
-use super::duration::DurationArg;
 use super::exit::{BadInput, Outcome};
-use super::load::{TargetArgs, not_made};
+use super::load::not_made;
 use super::outputs::Format;
 use super::stderr::say;
 use super::stdout;
@@ -20,45 +19,10 @@ use crate::doctor::check::{Check, Level, text};
 use crate::doctor::connection::{Found, inspect};
 use crate::doctor::judge;
 use crate::doctor::machine::MachineFacts;
-use crate::trace::layout::CallSpec;
 use crate::transport::channel::{ConnectError, Connector, Endpoint};
 use crate::units::NS_PER_S;
+pub use args::Args;
 use call::TrialCall;
-
-/// Look whether a load can be made: at the gateway and the way to it, and at this machine.
-///
-/// The gateway is called once, with a few seconds of speech, as `replay` would call it.
-#[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
-pub struct Args {
-    #[command(flatten)]
-    to: TargetArgs,
-    /// Say this file in the call, instead of synthetic, speech-like audio
-    #[arg(long, value_name = "FILE", help_heading = "Call")]
-    audio: Option<PathBuf>,
-    /// Language of the call
-    #[arg(long, value_name = "CODE", default_value_t = CallSpec::default().language_code, help_heading = "Call")]
-    language: String,
-    /// From the end of speech to the first audio; the call is then ended
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "30s",
-        help_heading = "Call"
-    )]
-    timeout: DurationArg,
-    /// How the checks are printed
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  voicelt doctor --target gateway:50051
-  voicelt doctor --target https://gateway.example --ca authority.pem --audio hello.wav
-  voicelt doctor --target embedded --format json
-
-Exit codes: 0 nothing failed, 2 bad input, 3 the gateway cannot be reached, 99 a check failed.";
 
 /// Looks at all there is and prints what was found.
 ///

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::bad;
+use super::errors::bad;
 use crate::cli::retention::overdue;
 use crate::cli::stderr::say;
 use crate::cli::{stamp, stdout};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::ArgGroup;
 
-use super::of_edit;
+use super::errors::of_edit;
 use super::output::{OutputArg, say_made};
 use crate::cli::prepare::of_trace;
 use crate::cli::shape::{factor, window};

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::json;
 
-use super::{bad, plot};
+use super::errors::bad;
+use super::plot;
 use crate::cli::outputs::Format;
 use crate::cli::{made, stdout};
 use crate::trace::extent::Extent;

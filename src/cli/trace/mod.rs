@@ -2,6 +2,7 @@
 
 mod check;
 mod edit;
+mod errors;
 mod info;
 mod output;
 mod plot;
@@ -10,11 +11,6 @@ pub(super) mod recover;
 mod show;
 
 use std::process::ExitCode;
-
-use super::exit::BadInput;
-use super::prepare::of_trace;
-use crate::trace::TraceError;
-use crate::trace::edit::EditError;
 
 /// Look at a trace, check it, or make a new one of it.
 #[derive(Debug, clap::Args)]
@@ -47,7 +43,7 @@ enum Command {
 /// Does what was asked and prints the result.
 ///
 /// # Errors
-/// [`BadInput`] for a trace that cannot be read or is not well; otherwise a failure to write.
+/// [`BadInput`](super::exit::BadInput) for a trace that cannot be read or is not well; otherwise a failure to write.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     match &args.command {
         Command::Info(args) => info::run(args),
@@ -64,17 +60,4 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         Command::Export(args) => show::export(args),
     }?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn bad(error: TraceError) -> BadInput {
-    BadInput(error.into())
-}
-
-/// An edit that failed: our failure where the system refused.
-fn of_edit(error: EditError) -> anyhow::Error {
-    match error {
-        EditError::Trace(error) => of_trace(error),
-        EditError::Export(_) => error.into(),
-        _ => BadInput(error.into()).into(),
-    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::recover::private_files;
 use anyhow::anyhow;
 
-use super::bad;
+use super::errors::bad;
 use crate::cli::exit::BadInput;
 use crate::cli::stderr::say;
 use crate::cli::{made, stamp};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
-use super::of_edit;
+use super::errors::of_edit;
 use super::output::{OutputArg, keep_private, output, say_made};
 use crate::cli::prepare::of_trace;
 use crate::cli::stderr::say;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::of_edit;
+use super::errors::of_edit;
 use crate::cli::prepare::of_trace;
 use crate::cli::stdout;
 use crate::trace::edit::diff::{self, Diff, Sessions};

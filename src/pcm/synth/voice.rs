@@ -3,8 +3,10 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::RMS;
 use crate::units::SampleRate;
+
+/// RMS of every synthetic signal: −20 dBFS.
+pub(super) const RMS: f64 = 3_276.8;
 
 /// Length of a syllable in seconds (4 a second, the modulation that marks speech).
 const SYLLABLE_S: f32 = 0.25;

@@ -1,12 +1,13 @@
 //! Calls that are refused at once whenever so many are open: a limit of admission.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::count::{Count, split};
-use super::failures::{Failures, Sign, session_hash};
-use super::{Finding, Kind};
+use super::count::Count;
+use super::failures::{Sign, session_hash};
+use super::limit::Limit;
+use super::{Finding, Kind, Look, Seen};
 use crate::results::row::{RequestRow, Status};
-use crate::units::{NS_PER_S, counted, grouped, percent};
+use crate::units::{NS_PER_S, counted};
 
 /// Calls that are looked at; of a run with more of them nothing is said.
 const MOST_CALLS: usize = 1 << 17;
@@ -14,9 +15,6 @@ const MOST_CALLS: usize = 1 << 17;
 const AT_ONCE_NS: i64 = NS_PER_S;
 /// Fewer calls that are refused are no evidence.
 const FEWEST: u64 = 3;
-/// So many are refused from the limit on, at least, and below it, at most.
-const REFUSED: f64 = 0.8;
-const STRAYS: f64 = 0.1;
 /// Least likelihood ratio (2 ln Λ) of two shares against one.
 const LEAST_RATIO: f64 = 10.0;
 
@@ -36,9 +34,8 @@ struct Span {
     refused: bool,
 }
 
-impl Calls {
-    /// Takes in a turn.
-    pub(super) fn add(&mut self, row: &RequestRow) {
+impl Look for Calls {
+    fn add(&mut self, row: &RequestRow) {
         if self.overflown {
             return;
         }
@@ -60,53 +57,41 @@ impl Calls {
     }
 
     /// Said when calls are refused from a number of open ones on, and taken below it.
-    pub(super) fn finding(&self, failures: &mut Failures) -> Option<Finding> {
-        let by_open = self.by_open();
-        let counts: Vec<Count> = by_open.iter().map(|(_, count)| *count).collect();
-        let at = split(&counts, LEAST_RATIO, |_, below, above| {
-            above.failed >= FEWEST && above.share() >= REFUSED && below.share() <= STRAYS
-        })?;
-        let (limit, _) = by_open.get(at)?;
-        let (low, high) = (
-            Count::sum(counts[..at].iter().copied()),
-            Count::sum(counts[at..].iter().copied()),
-        );
-        let mut evidence = format!(
-            "Of {} that began while {limit} or more were open, {} were refused at once ({}); of {} \
-             that began while fewer were, {} were.",
-            counted(high.turns, "call"),
-            grouped(high.failed),
-            percent(high.failed, high.turns),
-            grouped(low.turns),
-            grouped(low.failed),
-        );
+    fn finding(&self, seen: &mut Seen<'_>) -> Option<Finding> {
+        let limit = Limit::of(&self.by_open(), LEAST_RATIO, [0, FEWEST])?;
+        let open = limit.load;
+        let from = format!("that began while {open} or more were open");
+        let below = ["that began while fewer were", "were"];
+        let mut evidence = limit.said("call", [&from, "were refused at once"], below);
         let refused = |session| self.calls.get(&session).is_some_and(|call| call.refused);
-        evidence += &failures.explain(|failure| refused(failure.session));
+        evidence += &seen.failures.explain(|failure| refused(failure.session));
         Some(Finding {
             kind: Kind::AdmissionLimit,
-            title: format!("Calls are refused at once whenever {limit} are open"),
+            title: format!("Calls are refused at once whenever {open} are open"),
             evidence,
             advice: format!(
                 "The gateway, or what is in front of it, takes {} at a time: raise that limit \
                  (workers, concurrent sessions, connections of a proxy) if the machine has room for \
                  more, or add replicas.",
-                counted(*limit, "call")
+                counted(open, "call")
             ),
         })
     }
+}
 
+impl Calls {
     /// Calls by the number of others that were open and not refused when they began.
-    fn by_open(&self) -> Vec<(u64, Count)> {
+    fn by_open(&self) -> BTreeMap<u64, Count> {
         let known = || self.calls.values().filter(|call| call.from_ns < i64::MAX);
         if known().filter(|call| call.refused).count() < FEWEST as usize {
-            return Vec::new();
+            return BTreeMap::new();
         }
         let taken = || known().filter(|call| !call.refused);
         let mut starts: Vec<i64> = taken().map(|call| call.from_ns).collect();
         let mut ends: Vec<i64> = taken().filter_map(|call| call.to_ns).collect();
         starts.sort_unstable();
         ends.sort_unstable();
-        let mut by_open: HashMap<u64, Count> = HashMap::new();
+        let mut by_open: BTreeMap<u64, Count> = BTreeMap::new();
         for call in known() {
             let began = starts.partition_point(|start| *start < call.from_ns);
             let ended = ends.partition_point(|end| *end <= call.from_ns);
@@ -116,9 +101,7 @@ impl Calls {
             count.turns += 1;
             count.failed += u64::from(call.refused);
         }
-        let mut sorted: Vec<(u64, Count)> = by_open.into_iter().collect();
-        sorted.sort_unstable_by_key(|(open, _)| *open);
-        sorted
+        by_open
     }
 }
 

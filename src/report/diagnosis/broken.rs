@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::failures::{Failure, Sign};
-use super::known_limits::Measure;
+use super::measure::ByMeasure;
 use crate::units::NS_PER_S;
 
 /// What ends sooner, after it began or after the caller had spoken, fails at once, whatever the
@@ -19,8 +19,8 @@ pub(super) struct Broken {
     pub(super) opened_ns: i64,
     /// How old it became.
     pub(super) age_ns: i64,
-    since_request_ns: Option<i64>,
-    bytes: Option<i64>,
+    /// How far it had come by each measure, where that is known.
+    pub(super) figures: ByMeasure<Option<i64>>,
     /// The gRPC code it ended with.
     pub(super) code: u32,
     /// It was reset.
@@ -28,29 +28,20 @@ pub(super) struct Broken {
 }
 
 impl Broken {
-    /// How far it had come, where that is known.
-    pub(super) fn measured(&self, measure: Measure) -> Option<i64> {
-        match measure {
-            Measure::Age => Some(self.age_ns),
-            Measure::SinceRequest => self.since_request_ns,
-            Measure::Bytes => self.bytes,
-        }
-    }
-
     fn of(failure: &Failure) -> Option<Broken> {
         let (Ok(code), Sign::None | Sign::Reset) = (failure.code, failure.sign) else {
             return None;
         };
         let (opened_ns, ended_ns) = (failure.opened_ns?, failure.broken_ns?);
+        let age_ns = ended_ns - opened_ns;
         let since_request = failure.last_chunk_sent_ns.map(|sent_ns| ended_ns - sent_ns);
         // Once all is sent, a limit on what is sent no longer ends it.
         let bytes = failure.stream_bytes.filter(|_| since_request.is_none());
         Some(Broken {
             session: failure.session,
             opened_ns,
-            age_ns: ended_ns - opened_ns,
-            since_request_ns: since_request,
-            bytes: bytes.and_then(|bytes| bytes.try_into().ok()),
+            age_ns,
+            figures: [Some(age_ns), since_request, bytes],
             code,
             is_reset: failure.sign == Sign::Reset,
         })

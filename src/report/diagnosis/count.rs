@@ -1,6 +1,8 @@
 //! Turns and failures among them, and where a load splits them into those that go well and those
 //! that do not.
 
+use crate::units::{counted, grouped, percent};
+
 /// Turns and failures among them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Count {
@@ -17,6 +19,17 @@ impl Count {
                 turns: sum.turns + count.turns,
                 failed: sum.failed + count.failed,
             })
+    }
+
+    /// So many of so many, what they did, and their share: `3 of 12 turns failed (25.0 %)`.
+    pub(super) fn said(self, noun: &str, did: &str) -> String {
+        let (failed, all) = (grouped(self.failed), counted(self.turns, noun));
+        format!("{failed} of {all}{did} ({})", self.percent())
+    }
+
+    /// The failures in percent.
+    pub(super) fn percent(self) -> String {
+        percent(self.failed, self.turns)
     }
 
     /// The failures as a share.
@@ -41,28 +54,38 @@ impl Count {
     }
 }
 
+/// Counts in the order of their load, in two.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Split {
+    /// Where the second part begins.
+    pub(super) at: usize,
+    pub(super) below: Count,
+    pub(super) above: Count,
+}
+
 /// Where to split `sorted`, which are counts in the order of their load: where the counts below and
 /// from there on are the likeliest to have shares of their own, by 2 ln Λ, which must be
 /// `least_ratio`. `may_be` says where there may be a split, and of which counts.
 pub(super) fn split(
     sorted: &[Count],
     least_ratio: f64,
-    may_be: impl Fn(usize, Count, Count) -> bool,
-) -> Option<usize> {
+    may_be: impl Fn(Split) -> bool,
+) -> Option<Split> {
     let all = Count::sum(sorted.iter().copied());
     let mut below = Count::default();
-    let mut best: Option<(f64, usize)> = None;
+    let mut best: Option<(f64, Split)> = None;
     for (at, count) in sorted.iter().enumerate() {
         let above = all.without(below);
-        if at > 0 && may_be(at, below, above) {
+        let split = Split { at, below, above };
+        if at > 0 && may_be(split) {
             let ratio = 2.0 * (below.likelihood() + above.likelihood() - all.likelihood());
             if ratio >= least_ratio && best.is_none_or(|(most, _)| ratio > most) {
-                best = Some((ratio, at));
+                best = Some((ratio, split));
             }
         }
         below = Count::sum([below, *count]);
     }
-    best.map(|(_, at)| at)
+    best.map(|(_, split)| split)
 }
 
 #[cfg(test)]
@@ -77,11 +100,14 @@ mod tests {
     #[test]
     fn counts_are_split_where_their_shares_part() {
         let sorted = counts(&[(9, 0), (11, 1), (10, 9), (4, 4)]);
-        assert_eq!(split(&sorted, 10.0, |_, _, _| true), Some(2));
-        assert_eq!(split(&sorted, 1_000.0, |_, _, _| true), None);
-        assert_eq!(split(&sorted, 5.0, |at, _, _| at == 3), Some(3));
+        let at = |sorted: &[Count], least, may_be: fn(Split) -> bool| {
+            split(sorted, least, may_be).map(|split| split.at)
+        };
+        assert_eq!(at(&sorted, 10.0, |_| true), Some(2));
+        assert_eq!(at(&sorted, 1_000.0, |_| true), None);
+        assert_eq!(at(&sorted, 5.0, |split| split.at == 3), Some(3));
         let all_alike = counts(&[(9, 3), (9, 3), (9, 3)]);
-        assert_eq!(split(&all_alike, 1.0, |_, _, _| true), None);
-        assert_eq!(split(&[], 0.0, |_, _, _| true), None);
+        assert_eq!(at(&all_alike, 1.0, |_| true), None);
+        assert_eq!(at(&[], 0.0, |_| true), None);
     }
 }

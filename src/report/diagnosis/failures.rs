@@ -1,11 +1,13 @@
 //! What is kept of turns that failed.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
+use super::count::Count;
 use super::messages::Messages;
-use super::shared::most_frequent;
 use super::stage_reached::reached;
-use super::traits::{Numbers, Traits};
+use super::traits::{Numbers, OF_FAILURES, Trait, Traits};
+use super::values::most_frequent;
 use crate::results::row::{RequestRow, Status};
 use crate::units::{NS_PER_S, counted, grouped, grpc_code_name};
 
@@ -25,23 +27,21 @@ pub(super) enum Sign {
     Reset,
 }
 
+/// What says so, as the HTTP/2 library has it or a gateway may put it.
+const SIGNS: [(&str, Sign); 6] = [
+    ("excessive load generating", Sign::Flood),
+    ("too_many_data_frames", Sign::Flood),
+    ("ENHANCE_YOUR_CALM", Sign::Flood),
+    ("refused stream", Sign::Refused),
+    ("REFUSED_STREAM", Sign::Refused),
+    ("the server reset the stream", Sign::Reset),
+];
+
 impl Sign {
-    /// The sign in an error's words, as the HTTP/2 library has them or a gateway may put them.
+    /// The sign in an error's words.
     pub(super) fn of(error: &str) -> Sign {
-        let says = |words: &[&str]| words.iter().any(|word| error.contains(word));
-        if says(&[
-            "excessive load generating",
-            "too_many_data_frames",
-            "ENHANCE_YOUR_CALM",
-        ]) {
-            Sign::Flood
-        } else if says(&["refused stream", "REFUSED_STREAM"]) {
-            Sign::Refused
-        } else if says(&["the server reset the stream"]) {
-            Sign::Reset
-        } else {
-            Sign::None
-        }
+        let found = SIGNS.iter().find(|(words, _)| error.contains(words));
+        found.map_or(Sign::None, |(_, sign)| *sign)
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Failure {
     pub(super) last_chunk_sent_ns: Option<i64>,
     /// Bytes of the stream so far, gRPC's own included; `None` for later turns, whose fill is not
     /// known.
-    pub(super) stream_bytes: Option<u64>,
+    pub(super) stream_bytes: Option<i64>,
     /// Status or code, to name it by.
     pub(super) code: Result<u32, Status>,
     /// What its error says.
@@ -87,15 +87,17 @@ pub(super) struct Failure {
 /// The failures of a run.
 #[derive(Debug)]
 pub(super) struct Failures {
-    kept: Vec<Failure>,
+    /// Those that were kept.
+    pub(super) kept: Vec<Failure>,
     /// One in so many is kept.
-    every: u64,
+    pub(super) every: u64,
     seen: u64,
     messages: Messages,
-    traits: Traits,
-    /// Turns that shares of errors are over, and those among them that were no success.
-    judged: u64,
-    failed: u64,
+    /// What turns have in common.
+    pub(super) traits: Traits,
+    /// Turns that shares of errors are over, and those among them that were no success, also those that
+    /// never began since their session had failed.
+    pub(super) judged: Count,
 }
 
 impl Default for Failures {
@@ -105,9 +107,8 @@ impl Default for Failures {
             every: 1,
             seen: 0,
             messages: Messages::default(),
-            traits: Traits::default(),
-            judged: 0,
-            failed: 0,
+            traits: Traits::of(&OF_FAILURES),
+            judged: Count::default(),
         }
     }
 }
@@ -115,9 +116,12 @@ impl Default for Failures {
 impl Failures {
     /// Takes in a turn, if it failed.
     pub(super) fn add(&mut self, row: &RequestRow) {
-        self.judged += u64::from(row.status.is_judged());
-        self.failed += u64::from(row.status.is_judged() && !row.status.is_success());
-        let traits = self.traits.add(row);
+        let is_judged = row.status.is_judged();
+        self.judged.turns += u64::from(is_judged);
+        self.judged.failed += u64::from(is_judged && !row.status.is_success());
+        // A call counts once.
+        let counts = |one: &Trait| is_judged && (row.turn == 0 || one.is_of_turn);
+        let traits = self.traits.add(row, counts);
         let Some(failure) = failure(row) else { return };
         if self.seen.is_multiple_of(self.every) {
             if self.kept.len() == MOST {
@@ -138,9 +142,20 @@ impl Failures {
         self.seen += 1;
     }
 
-    /// Those that were kept.
-    pub(super) fn kept(&self) -> &[Failure] {
-        &self.kept
+    /// How many turns failed with this sign, and when the first did.
+    pub(super) fn with(&self, sign: Sign) -> Option<(u64, i64)> {
+        let signed = || self.kept.iter().filter(|failure| failure.sign == sign);
+        let first_ns = signed().map(|failure| failure.at_ns).min()?;
+        Some((signed().count() as u64 * self.every, first_ns))
+    }
+
+    /// How many turns failed for no reason that was found yet, by what `of` says of them.
+    pub(super) fn count_by<K: Ord>(&self, of: impl Fn(&Failure) -> Option<K>) -> BTreeMap<K, u64> {
+        let mut counts = BTreeMap::new();
+        for key in self.unexplained().filter_map(of) {
+            *counts.entry(key).or_default() += self.every;
+        }
+        counts
     }
 
     /// Those that no finding has explained yet.
@@ -148,72 +163,38 @@ impl Failures {
         self.kept.iter().filter(|failure| !failure.explained)
     }
 
-    /// One of so many failures is kept.
-    pub(super) fn every(&self) -> u64 {
-        self.every
-    }
-
-    /// Turns that shares of errors are over.
-    pub(super) fn judged(&self) -> u64 {
-        self.judged
-    }
-
-    /// Turns among them that were no success, also those that never began since their session had
-    /// failed.
-    pub(super) fn failed(&self) -> u64 {
-        self.failed
-    }
-
     /// Whether so many are more than one of a hundred turns.
     pub(super) fn are_many(&self, turns: u64) -> bool {
-        turns * 100 > self.judged
-    }
-
-    /// What turns have in common.
-    pub(super) fn traits(&self) -> &Traits {
-        &self.traits
+        turns * 100 > self.judged.turns
     }
 
     /// Notes that a finding explains those for which `is_explained`, and returns a sentence on how most
     /// of them failed, with a space before it.
     pub(super) fn explain(&mut self, is_explained: impl Fn(&Failure) -> bool) -> String {
-        let kept = self.kept.iter().enumerate();
-        let chosen: Vec<usize> = kept
-            .filter(|(_, failure)| is_explained(failure))
-            .map(|(at, _)| at)
-            .collect();
-        for at in &chosen {
-            self.kept[*at].explained = true;
+        let usual = self.usual(self.kept.iter().filter(|failure| is_explained(failure)));
+        for failure in &mut self.kept {
+            failure.explained |= is_explained(failure);
         }
-        match self.usual(chosen.iter().map(|at| &self.kept[*at])) {
-            Some(usual) => format!(
+        usual.map_or_else(String::new, |usual| {
+            format!(
                 " {} of these {} failed with {}.",
                 grouped(usual.turns),
                 counted(usual.of, "turn"),
                 usual.how
-            ),
-            None => String::new(),
-        }
+            )
+        })
     }
 
     /// How most of `failures` failed.
     pub(super) fn usual<'a>(&self, failures: impl Iterator<Item = &'a Failure>) -> Option<Usual> {
-        let mut of = 0;
-        let kinds = failures.map(|failure| {
-            of += self.every;
-            (failure.message, failure.code)
-        });
+        let kinds: Vec<_> = failures.map(|f| (f.message, f.code)).collect();
         // Of one message, which may come with several codes, first.
-        let kinds: Vec<_> = kinds.collect();
-        let messages = kinds.iter().filter_map(|(message, _)| *message);
+        let message = most_frequent(kinds.iter().filter_map(|(message, _)| *message));
         let codes = kinds.iter().filter(|(message, _)| message.is_none());
-        let message = most_frequent(messages);
-        let code = most_frequent(codes.map(|(_, code)| name_key(*code)));
+        let code = most_frequent(codes.map(|(_, code)| *code));
         let (how, count) = match (message, code) {
             (Some((message, count)), other) if other.is_none_or(|(_, most)| most <= count) => {
-                let (quoted, differ) = self.messages.quoted(message);
-                let like = if differ { "messages like " } else { "" };
-                (format!("{like}{quoted}"), count)
+                (self.messages.quoted(message), count)
             }
             (_, Some((code, count))) => (name(code), count),
             (_, None) => return None,
@@ -221,7 +202,7 @@ impl Failures {
         Some(Usual {
             how,
             turns: count as u64 * self.every,
-            of,
+            of: kinds.len() as u64 * self.every,
         })
     }
 }
@@ -237,23 +218,14 @@ pub(super) struct Usual {
     pub(super) of: u64,
 }
 
-/// A code, or a status behind all codes.
-fn name_key(code: Result<u32, Status>) -> (u32, Option<&'static str>) {
-    match code {
-        Ok(code) => (code, None),
-        Err(status) => (u32::MAX, Some(status.name())),
-    }
-}
-
 /// A failure without a message, in words.
-fn name((code, status): (u32, Option<&'static str>)) -> String {
-    let is = |other: Status| status == Some(other.name());
-    match status {
-        None => grpc_code_name(code).map_or_else(|| format!("code {code}"), str::to_owned),
-        _ if is(Status::Timeout) => "no audio within the timeout".to_owned(),
-        _ if is(Status::NoAnswer) => "a stream that ended well, without audio".to_owned(),
-        _ if is(Status::Error) => "an error that says nothing".to_owned(),
-        Some(status) => status.to_owned(),
+fn name(code: Result<u32, Status>) -> String {
+    match code {
+        Ok(code) => grpc_code_name(code).map_or_else(|| format!("code {code}"), str::to_owned),
+        Err(Status::Timeout) => "no audio within the timeout".to_owned(),
+        Err(Status::NoAnswer) => "a stream that ended well, without audio".to_owned(),
+        Err(Status::Error) => "an error that says nothing".to_owned(),
+        Err(status) => status.name().to_owned(),
     }
 }
 
@@ -289,9 +261,9 @@ fn failure(row: &RequestRow) -> Option<Failure> {
 /// for a later one.
 ///
 /// A chunk is framed by gRPC's 5 bytes and by the field's number and length, 3 bytes up to 16 KiB.
-pub(super) fn stream_bytes(row: &RequestRow) -> Option<u64> {
-    let framing = 8 * u64::from(row.chunks_sent);
-    (row.turn == 0).then_some(row.bytes_sent + framing)
+pub(super) fn stream_bytes(row: &RequestRow) -> Option<i64> {
+    let bytes = row.bytes_sent + 8 * u64::from(row.chunks_sent);
+    i64::try_from(bytes).ok().filter(|_| row.turn == 0)
 }
 
 /// A hash of a turn's session.
@@ -343,10 +315,10 @@ mod tests {
             not_started(0, Some(14)),
             failed(4, 0, "ASR failed"),
         ]);
-        let codes: Vec<_> = failures.kept().iter().map(|f| f.code).collect();
+        let codes: Vec<_> = failures.kept.iter().map(|f| f.code).collect();
         assert_eq!(codes, [Ok(14), Err(Status::Error)]);
         let broken: Vec<_> = failures
-            .kept()
+            .kept
             .iter()
             .map(|f| f.broken_ns.is_some())
             .collect();
@@ -368,7 +340,7 @@ mod tests {
         let mut failures = Failures::default();
         let one = failed(0, 14, "no");
         (0..3 * MOST).for_each(|_| failures.add(&one));
-        let (kept, every) = (failures.kept().len() as u64, failures.every());
+        let (kept, every) = (failures.kept.len() as u64, failures.every);
         assert_eq!(every, 4);
         assert_eq!(kept * every, 3 * MOST as u64);
     }

@@ -2,29 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use super::failures::{Failures, Sign, clock};
-use super::load::Load;
-use super::{Finding, Kind};
+use super::failures::{Sign, clock};
+use super::{Finding, Kind, Seen};
 use crate::units::counted;
 
 /// Said when one error says so: nobody says it by chance.
-pub(super) fn finding(failures: &mut Failures, load: &Load<'_>) -> Option<Finding> {
-    let flooded = || failures.kept().iter().filter(|f| f.sign == Sign::Flood);
-    let first_ns = flooded().map(|failure| failure.at_ns).min()?;
-    let connections: BTreeSet<_> = flooded().filter_map(|failure| failure.connection).collect();
-    let turns = flooded().count() as u64 * failures.every();
-    let open = match load.most(first_ns, first_ns) {
-        Some(sessions) => format!(", when {} were open", counted(sessions.into(), "session")),
-        None => String::new(),
-    };
+pub(super) fn finding(seen: &mut Seen<'_>) -> Option<Finding> {
+    let failures = &mut seen.failures;
+    let (turns, first_ns) = failures.with(Sign::Flood)?;
+    let flooded = failures.kept.iter().filter(|f| f.sign == Sign::Flood);
+    let connections: BTreeSet<_> = flooded.filter_map(|failure| failure.connection).collect();
     let mut evidence = format!(
-        "{} failed on {} that the gateway closed with ENHANCE_YOUR_CALM (GOAWAY); the first at {}{open}.",
+        "{} failed on {} that the gateway closed with ENHANCE_YOUR_CALM (GOAWAY); the first at {}{}.",
         counted(turns, "turn"),
         match connections.len() {
             0 => "connections".to_owned(),
             n => counted(n as u64, "connection"),
         },
         clock(first_ns),
+        seen.load.said_at(first_ns),
     );
     evidence += &failures.explain(|failure| failure.sign == Sign::Flood);
     Some(Finding {

@@ -1,42 +1,43 @@
 //! The most frequent error: said whenever more than one turn of a hundred fails for no other reason
 //! that was found.
 
-use super::failures::{Failures, clock};
-use super::{Finding, Kind};
-use crate::units::{counted, grouped, percent};
+use super::failures::clock;
+use super::{Finding, Kind, Seen};
+use crate::units::grouped;
 
 /// Characters of an error in a title.
 const TITLE_CHARS: usize = 60;
 
 /// Said when failures are more than 1 %, unless other findings explain all but 1 %: those say how most
-/// of them failed, too. `never_began` is what is found of sessions that found no place.
-pub(super) fn finding(failures: &mut Failures, never_began: bool) -> Option<Finding> {
-    let (failed, judged) = (failures.failed(), failures.judged());
-    let (kept, every) = (failures.kept().len() as u64, failures.every());
-    let left = failures.unexplained().count() as u64 * every;
-    let explained = kept * every > left || (kept == 0 && never_began);
-    if !failures.are_many(failed) || (explained && !failures.are_many(left)) {
+/// of them failed, too.
+pub(super) fn finding(seen: &mut Seen<'_>) -> Option<Finding> {
+    let failures = &mut seen.failures;
+    let judged = failures.judged;
+    let kept = failures.kept.len() as u64 * failures.every;
+    let left = failures.unexplained().count() as u64 * failures.every;
+    // Sessions that found no place never began.
+    let never_began = seen
+        .found
+        .iter()
+        .any(|found| found.kind == Kind::StreamSlots);
+    let explained = kept > left || (kept == 0 && never_began);
+    if !failures.are_many(judged.failed) || (explained && !failures.are_many(left)) {
         return None;
     }
-    let of_all = percent(failed, judged);
-    let turns = counted(judged, "turn");
+    let mut evidence = judged.said("turn", " failed");
     let Some(usual) = failures.usual(failures.unexplained()) else {
         // None of them began, and nothing says why.
         return Some(Finding {
             kind: Kind::FrequentError,
             title: "Turns fail: they never begin".to_owned(),
-            evidence: format!(
-                "{} of {turns} failed ({of_all}), and none of those began, or says why.",
-                grouped(failed)
-            ),
+            evidence: evidence + ", and none of those began, or says why.",
             advice: "See the verdict, and the errors above: the sessions could not be opened."
                 .to_owned(),
         });
     };
     let instants = || failures.unexplained().map(|failure| failure.at_ns);
     let (first, last) = (instants().min()?, instants().max()?);
-    let mut evidence = format!("{} of {turns} failed ({of_all})", grouped(failed));
-    let after = failed.saturating_sub(kept * every);
+    let after = judged.failed.saturating_sub(kept);
     if after > 0 {
         let after = grouped(after);
         evidence += &format!(", {after} of them since their session had failed before");

@@ -24,17 +24,10 @@ pub(super) fn finding(case: Case<'_>) -> Option<Finding> {
             format!("The verdict's first reason: {first} ({more} more)")
         }
     }];
-    let late: u64 = case.timeline.iter().map(|second| second.late_chunks).sum();
-    let sent: u64 = case
-        .timeline
-        .iter()
-        .map(|second| second.achieved_chunks)
-        .sum();
-    let latest = case
-        .timeline
-        .iter()
-        .filter_map(|second| second.lag_max_ns)
-        .max();
+    let seconds = || case.timeline.iter();
+    let late: u64 = seconds().map(|second| second.late_chunks).sum();
+    let sent: u64 = seconds().map(|second| second.achieved_chunks).sum();
+    let latest = seconds().filter_map(|second| second.lag_max_ns).max();
     if let Some(latest) = latest.filter(|_| late > 0) {
         evidence.push(format!(
             "{} of {} late, the latest by {}",

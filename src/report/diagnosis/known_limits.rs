@@ -1,17 +1,7 @@
 //! Limits that proxies put on streams unless they are told otherwise.
 
+use super::measure::Measure;
 use crate::units::NS_PER_S;
-
-/// What a limit is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Measure {
-    /// Time since the stream was opened, nanoseconds.
-    Age,
-    /// Time since the caller's last chunk, nanoseconds.
-    SinceRequest,
-    /// Bytes that the caller sent.
-    Bytes,
-}
 
 /// A limit that is known by its figure.
 #[derive(Debug, Clone, Copy)]

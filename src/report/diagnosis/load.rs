@@ -1,7 +1,7 @@
 //! How many sessions were open at any second.
 
 use crate::results::row::TimelineRow;
-use crate::units::NS_PER_S;
+use crate::units::{NS_PER_S, counted};
 
 /// Open sessions by second.
 #[derive(Debug)]
@@ -24,6 +24,14 @@ impl Load<'_> {
             .iter()
             .take_while(|row| row.second_ns <= to_ns);
         seconds.map(|row| row.active_sessions).max()
+    }
+
+    /// How many were open at an instant, where that is known, behind what happened then.
+    pub(super) fn said_at(&self, at_ns: i64) -> String {
+        self.most(at_ns, at_ns)
+            .map_or_else(String::new, |sessions| {
+                format!(", when {} were open", counted(sessions.into(), "session"))
+            })
     }
 }
 

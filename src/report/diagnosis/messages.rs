@@ -41,11 +41,12 @@ impl Messages {
         Some(number)
     }
 
-    /// A message in quotes, and whether it is one of several that are alike.
-    pub(super) fn quoted(&self, number: u32) -> (String, bool) {
+    /// A message in quotes, as one of several that are alike where it is.
+    pub(super) fn quoted(&self, number: u32) -> String {
         let said = self.said.get(number as usize);
-        said.map_or_else(Default::default, |said| {
-            (format!("“{}”", said.first), said.differ)
+        said.map_or_else(String::new, |said| match said.differ {
+            true => format!("messages like “{}”", said.first),
+            false => format!("“{}”", said.first),
         })
     }
 }
@@ -84,14 +85,11 @@ mod tests {
         assert_ne!(messages.number("UNAVAILABLE: HTTP status 502"), other);
         assert_eq!(
             messages.quoted(one.unwrap()),
-            (
-                "“INTERNAL: session a1f7 failed after 312ms”".to_owned(),
-                true
-            )
+            "messages like “INTERNAL: session a1f7 failed after 312ms”"
         );
         assert_eq!(
             messages.quoted(other.unwrap()),
-            ("“UNAVAILABLE: HTTP status 503”".to_owned(), false)
+            "“UNAVAILABLE: HTTP status 503”"
         );
     }
 

@@ -1,6 +1,6 @@
 //! Answers that take longer the more sessions there are: they wait in line.
 
-use super::{Finding, Kind};
+use super::{Finding, Kind, Look, Seen};
 use crate::report::bins::{Bins, Merge};
 use crate::report::exclusion::expects_answer;
 use crate::report::sketch::Sketch;
@@ -37,7 +37,7 @@ const STAGES: [Stage; 3] = [
 pub(super) struct ByLoad(Bins<At>);
 
 /// The answers at one load.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct At {
     responses: Sketch,
     /// Sum of the loads, for their mean.
@@ -73,10 +73,9 @@ impl Default for ByLoad {
     }
 }
 
-impl ByLoad {
-    /// Takes in a turn of any phase that was answered, and whose answer was not mixed up with
-    /// another.
-    pub(super) fn add(&mut self, row: &RequestRow) {
+impl Look for ByLoad {
+    /// Of any phase, if it was answered, and its answer not mixed up with another.
+    fn add(&mut self, row: &RequestRow) {
         let (Some(load), Some(response_ns)) = (row.concurrent_sessions, row.response_ns) else {
             return;
         };
@@ -91,13 +90,9 @@ impl ByLoad {
     }
 
     /// Said when the medians rise with the load, clearly and all along.
-    pub(super) fn finding(&self) -> Option<Finding> {
-        let bins: Vec<&At> = self
-            .0
-            .iter()
-            .map(|(_, at)| at)
-            .filter(|at| at.responses.n() > 0)
-            .collect();
+    fn finding(&self, _: &mut Seen<'_>) -> Option<Finding> {
+        let bins = self.0.iter().map(|(_, at)| at);
+        let bins: Vec<&At> = bins.filter(|at| at.responses.n() > 0).collect();
         let all: u64 = bins.iter().map(|at| at.responses.n()).sum();
         let enough = FEWEST.max(all / SHARE);
         let low = gather(bins.iter().copied(), enough)?;
@@ -149,18 +144,14 @@ impl ByLoad {
 
 /// The stage that most of the growth is in, in words; none where it is in several, or between them.
 fn grown(low: &At, high: &At) -> String {
-    let growth = |stage: usize| high.stage(stage) - low.stage(stage);
-    let all = STAGES
-        .iter()
-        .enumerate()
-        .map(|(i, _)| growth(i).max(0.0))
-        .sum::<f64>();
-    let most = STAGES
-        .iter()
-        .enumerate()
-        .find(|(i, _)| growth(*i) > all / 2.0);
-    most.map_or_else(String::new, |(i, (name, _))| {
-        let [from, to] = [low, high].map(|group| Human(group.stage(i) as i64));
+    let growths: Vec<(usize, f64)> = (0..STAGES.len())
+        .map(|stage| (stage, high.stage(stage) - low.stage(stage)))
+        .collect();
+    let all: f64 = growths.iter().map(|(_, growth)| growth.max(0.0)).sum();
+    let most = growths.iter().find(|(_, growth)| *growth > all / 2.0);
+    most.map_or_else(String::new, |(stage, _)| {
+        let [from, to] = [low, high].map(|group| Human(group.stage(*stage) as i64));
+        let name = STAGES[*stage].0;
         format!(", most of it in {name} ({from} and {to} on average)")
     })
 }
@@ -169,11 +160,7 @@ fn grown(low: &At, high: &At) -> String {
 fn gather<'a>(bins: impl Iterator<Item = &'a At>, enough: u64) -> Option<At> {
     let mut group = At::default();
     for bin in bins {
-        group.merge(At {
-            responses: bin.responses.clone(),
-            loads: bin.loads,
-            stages_ns: bin.stages_ns,
-        });
+        group.merge(bin.clone());
         if group.responses.n() >= enough {
             return Some(group);
         }
@@ -184,21 +171,17 @@ fn gather<'a>(bins: impl Iterator<Item = &'a At>, enough: u64) -> Option<At> {
 /// Spearman's rank correlation of load and median over the bins with answers enough; 1 with fewer
 /// than three, where the two ends have to do.
 fn correlation(bins: &[&At]) -> f64 {
-    let medians = bins.iter().filter(|at| at.responses.n() >= 10);
-    let medians: Vec<i64> = medians
-        .filter_map(|at| at.responses.quantile(0.5))
-        .collect();
-    let n = medians.len();
-    if n < 3 {
+    let known = bins.iter().filter(|at| at.responses.n() >= 10);
+    let medians = known.filter_map(|at| at.responses.quantile(0.5));
+    let mut order: Vec<(usize, i64)> = medians.enumerate().collect();
+    if order.len() < 3 {
         return 1.0;
     }
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by_key(|i| medians[*i]);
-    let squares: f64 = order
-        .iter()
-        .enumerate()
-        .map(|(rank, i)| (rank as f64 - *i as f64).powi(2))
+    order.sort_by_key(|(_, median)| *median);
+    let ranks = order.iter().zip(0_u32..);
+    let squares: f64 = ranks
+        .map(|((at, _), rank)| (f64::from(rank) - *at as f64).powi(2))
         .sum();
-    let n = n as f64;
+    let n = order.len() as f64;
     1.0 - 6.0 * squares / (n * (n * n - 1.0))
 }

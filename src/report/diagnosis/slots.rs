@@ -1,9 +1,8 @@
 //! Sessions that had to wait for a place on a connection, and those that got none: HTTP/2 servers
 //! limit the streams of a connection.
 
-use super::failures::{Failures, Sign, clock};
-use super::load::Load;
-use super::{Case, Finding, Kind};
+use super::failures::{Sign, clock};
+use super::{Finding, Kind, Look, Seen};
 use crate::report::sketch::Sketch;
 use crate::results::row::{RequestRow, Status};
 use crate::units::{Human, NS_PER_MS, counted, grouped};
@@ -24,9 +23,9 @@ pub(super) struct Waits {
     never_opened: u64,
 }
 
-impl Waits {
-    /// Takes in a turn; the first of a session tells when its stream was opened.
-    pub(super) fn add(&mut self, row: &RequestRow) {
+impl Look for Waits {
+    /// The first turn of a session tells when its stream was opened.
+    fn add(&mut self, row: &RequestRow) {
         if row.turn != 0 {
             return;
         }
@@ -50,24 +49,16 @@ impl Waits {
         }
     }
 
-    fn widen(&mut self, from_ns: i64, to_ns: i64) {
-        let (first, last) = self.span_ns.unwrap_or((from_ns, to_ns));
-        self.span_ns = Some((first.min(from_ns), last.max(to_ns)));
-    }
-
     /// Said when the gateway's limit is known and was reached, or when it refused streams.
-    pub(super) fn finding(
-        &self,
-        failures: &mut Failures,
-        load: &Load<'_>,
-        case: Case<'_>,
-    ) -> Option<Finding> {
-        let evidence = [self.waits(load, case), refusals(failures, load, case)];
+    fn finding(&self, seen: &mut Seen<'_>) -> Option<Finding> {
+        let evidence = [self.waits(seen), refusals(seen)];
         let evidence: Vec<String> = evidence.into_iter().flatten().collect();
         if evidence.is_empty() {
             return None;
         }
-        let how = failures.explain(|failure| failure.sign == Sign::Refused);
+        let how = seen
+            .failures
+            .explain(|failure| failure.sign == Sign::Refused);
         Some(Finding {
             kind: Kind::StreamSlots,
             title: "Streams found no place on their connection".to_owned(),
@@ -79,13 +70,20 @@ impl Waits {
                     .to_owned(),
         })
     }
+}
 
-    fn waits(&self, load: &Load<'_>, case: Case<'_>) -> Option<String> {
-        let limit = *case.run.spec.stream_limit.get()?;
-        let connections = *case.run.spec.connections.get()?;
+impl Waits {
+    fn widen(&mut self, from_ns: i64, to_ns: i64) {
+        let (first, last) = self.span_ns.unwrap_or((from_ns, to_ns));
+        self.span_ns = Some((first.min(from_ns), last.max(to_ns)));
+    }
+
+    fn waits(&self, seen: &Seen<'_>) -> Option<String> {
+        let limit = *seen.case.run.spec.stream_limit.get()?;
+        let connections = *seen.case.run.spec.connections.get()?;
         let room = limit.saturating_mul(connections);
         let (first_ns, last_ns) = self.span_ns?;
-        let open = u64::from(load.most(first_ns, last_ns)?);
+        let open = u64::from(seen.load.most(first_ns, last_ns)?);
         let waiting = self.waited.n();
         if waiting + self.never_opened < FEWEST || open < room {
             return None;
@@ -121,23 +119,16 @@ fn is_unopened(row: &RequestRow) -> bool {
     row.status == Status::NotStarted && row.grpc_code.is_none() && row.error.is_none()
 }
 
-fn refusals(failures: &Failures, load: &Load<'_>, case: Case<'_>) -> Option<String> {
-    let refused = || failures.kept().iter().filter(|f| f.sign == Sign::Refused);
-    let count = refused().count() as u64 * failures.every();
-    let first_ns = refused().map(|failure| failure.at_ns).min()?;
-    if count < FEWEST {
-        return None;
-    }
-    let streams = counted(count, "stream");
+fn refusals(seen: &Seen<'_>) -> Option<String> {
+    let (count, first_ns) = seen.failures.with(Sign::Refused)?;
     let mut text = format!(
-        "{streams} were refused (REFUSED_STREAM), the first at {}",
-        clock(first_ns)
+        "{} were refused (REFUSED_STREAM), the first at {}{}",
+        counted(count, "stream"),
+        clock(first_ns),
+        seen.load.said_at(first_ns)
     );
-    if let Some(open) = load.most(first_ns, first_ns) {
-        text += &format!(", when {} were open", counted(open.into(), "session"));
-    }
-    if let Some(connections) = case.run.spec.connections.get() {
+    if let Some(connections) = seen.case.run.spec.connections.get() {
         text += &format!(" on {}", counted(*connections, "connection"));
     }
-    Some(text + ".")
+    (count >= FEWEST).then(|| text + ".")
 }

@@ -1,25 +1,21 @@
 //! Streams that break off at one age or size, whoever they are: something between the caller and the
 //! gateway has a limit.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use super::broken::{Broken, YOUNGEST_NS, broken_streams};
-use super::failures::{Failures, stream_bytes};
-use super::known_limits::{KNOWN, Known, Measure};
-use super::{Finding, Kind};
+use super::count::Count;
+use super::failures::stream_bytes;
+use super::known_limits::{KNOWN, Known};
+use super::measure::{ByMeasure, Measure, NEAR_NS};
+use super::values::most_frequent;
+use super::{Finding, Kind, Look, Seen};
 use crate::report::sketch::Sketch;
 use crate::results::row::RequestRow;
-use crate::units::{Human, NS_PER_MS, counted, grouped, grpc_code_name, percent};
+use crate::units::{Human, NS_PER_MS, counted, grpc_code_name};
 
 /// Fewer streams are no evidence, nor is less than three in five of those that broke off.
 const FEWEST: usize = 5;
-/// How near each other ages must lie: so long, or a share of the age where that is longer.
-const NEAR_NS: i64 = 150 * NS_PER_MS;
-const NEAR_SHARE: i64 = 40;
-/// How near sizes must lie: a few chunks, or a share where that is more; small ones a share as well,
-/// since callers who all send as fast are alike in size where they are alike in age.
-const NEAR_BYTES: i64 = 8_192;
-const SMALL_SHARE: i64 = 16;
 /// A limit is a known one when it lies so near: a share of it, or two chunks.
 const KNOWN_SHARE: i64 = 50;
 /// A timer ends streams at so nearly one age, and so long after the caller's last chunk at least, where
@@ -36,11 +32,7 @@ const APART: i64 = 3;
 
 /// How far the streams of turns that did not break came.
 #[derive(Debug, Default)]
-pub(super) struct Ages {
-    age: Sketch,
-    since_request: Sketch,
-    bytes: Sketch,
-}
+pub(super) struct Ages(ByMeasure<Sketch>);
 
 /// Broken streams whose figures lie near each other.
 struct Cluster {
@@ -52,41 +44,29 @@ struct Cluster {
     most: i64,
 }
 
-impl Ages {
-    /// Takes in a turn.
-    pub(super) fn add(&mut self, row: &RequestRow) {
-        if row.grpc_code.is_some_and(|code| code != 0) {
-            return;
-        }
-        let Some(closed_ns) = row.closed_ns else {
+impl Look for Ages {
+    fn add(&mut self, row: &RequestRow) {
+        let is_broken = row.grpc_code.is_some_and(|code| code != 0);
+        let Some(closed_ns) = row.closed_ns.filter(|_| !is_broken) else {
             return;
         };
-        if let Some(opened_ns) = row.opened_ns {
-            self.age.add(closed_ns - opened_ns);
-        }
-        if let Some(sent_ns) = row.last_chunk_sent_ns {
-            self.since_request.add(closed_ns - sent_ns);
-        }
-        if let Some(bytes) = stream_bytes(row) {
-            self.bytes.add(i64::try_from(bytes).unwrap_or(i64::MAX));
-        }
-    }
-
-    fn sketch(&self, measure: Measure) -> &Sketch {
-        match measure {
-            Measure::Age => &self.age,
-            Measure::SinceRequest => &self.since_request,
-            Measure::Bytes => &self.bytes,
+        let since = |ns: Option<i64>| ns.map(|ns| closed_ns - ns);
+        let figures: ByMeasure<_> = [
+            since(row.opened_ns),
+            since(row.last_chunk_sent_ns),
+            stream_bytes(row),
+        ];
+        for (sketch, figure) in self.0.iter_mut().zip(figures) {
+            figure.into_iter().for_each(|figure| sketch.add(figure));
         }
     }
 
     /// Said when most of the streams that broke off did so at one figure, which hardly any
     /// other stream came beyond.
-    pub(super) fn finding(&self, failures: &mut Failures) -> Option<Finding> {
+    fn finding(&self, seen: &mut Seen<'_>) -> Option<Finding> {
+        let failures = &mut seen.failures;
         let streams = broken_streams(failures.unexplained());
-        let alike = |measure| Cluster::of_most(&streams, measure);
-        let (age, since) = (alike(Measure::Age), alike(Measure::SinceRequest));
-        let bytes = alike(Measure::Bytes);
+        let [age, since, bytes] = Measure::ALL.map(|measure| Cluster::of_most(&streams, measure));
         let limits = || {
             let alike = [&age, &since, &bytes].into_iter().flatten();
             alike.filter(|cluster| self.is_limit(cluster))
@@ -110,11 +90,13 @@ impl Ages {
         finding.evidence += &failures.explain(|failure| sessions.contains(&failure.session));
         Some(finding)
     }
+}
 
+impl Ages {
     /// Turns that went on beyond the figure of `cluster`.
     fn beyond(&self, cluster: &Cluster) -> u64 {
-        let (measure, most) = (cluster.measure, cluster.most);
-        self.sketch(measure).above(most + near(measure, most))
+        let limit = cluster.most + cluster.measure.near(cluster.most);
+        self.0[cluster.measure as usize].above(limit)
     }
 
     /// Whether the ages of `cluster` lie nearer each other than those of any work do, and others end
@@ -127,8 +109,9 @@ impl Ages {
         let (width, n) = (most.age_ns - least.age_ns, (streams.len() - 2 * few) as f64);
         let share = width as f64 / NEAR_NS as f64;
         let is_narrow = width <= TIMER_NS && n * share.powf(n - 1.0) < CHANCE;
-        let near_it = cluster.least - near(Measure::Age, cluster.least);
-        let is_usual = self.age.above(near_it) * 10 > cluster.streams.len() as u64;
+        let near_it = cluster.least - Measure::Age.near(cluster.least);
+        let is_usual =
+            self.0[Measure::Age as usize].above(near_it) * 10 > cluster.streams.len() as u64;
         let is_cut = |stream: &Broken| stream.is_reset || CUT_CODES.contains(&stream.code);
         is_narrow && !is_usual && cluster.streams.iter().all(is_cut)
     }
@@ -151,13 +134,12 @@ impl Cluster {
 
     /// The largest cluster of the streams whose figure is known.
     fn largest(streams: &[Broken], measure: Measure) -> Option<Cluster> {
-        let known = streams
-            .iter()
-            .filter_map(|s| Some((s.measured(measure)?, *s)));
+        let figure = |stream: &Broken| stream.figures[measure as usize];
+        let known = streams.iter().filter_map(|s| Some((figure(s)?, *s)));
         let mut sorted: Vec<(i64, Broken)> = known.filter(|(figure, _)| *figure > 0).collect();
         sorted.sort_unstable_by_key(|(figure, stream)| (*figure, stream.session));
         let end_of = |start: usize| {
-            let widest = sorted[start].0 + near(measure, sorted[start].0);
+            let widest = sorted[start].0 + measure.near(sorted[start].0);
             sorted.partition_point(|(figure, _)| *figure <= widest)
         };
         // The first of the largest.
@@ -177,13 +159,13 @@ impl Cluster {
     /// Whether the instants that the figure counts from lie far enough apart.
     fn is_spread_in_time(&self) -> bool {
         let from = |stream: &Broken| match self.measure {
-            Measure::Age | Measure::Bytes => Some(stream.opened_ns),
+            Measure::Age | Measure::Bytes => stream.opened_ns,
             Measure::SinceRequest => {
-                let since_ns = stream.measured(Measure::SinceRequest)?;
-                Some(stream.opened_ns + stream.age_ns - since_ns)
+                let since_ns = stream.figures[self.measure as usize].unwrap_or(0);
+                stream.opened_ns + stream.age_ns - since_ns
             }
         };
-        let starts = || self.streams.iter().filter_map(from);
+        let starts = || self.streams.iter().map(from);
         let (Some(first), Some(last)) = (starts().min(), starts().max()) else {
             return false;
         };
@@ -209,36 +191,23 @@ impl Cluster {
         known: Option<Known>,
         other: Option<&Cluster>,
     ) -> Finding {
-        let (figure, where_from) = match self.measure {
-            Measure::Age => (Human(self.median).to_string(), "after they were opened"),
-            Measure::SinceRequest => (
-                Human(self.median).to_string(),
-                "after the caller's last chunk",
-            ),
-            Measure::Bytes => (mebibytes(self.median), "into what they sent"),
-        };
-        let range = match self.measure {
-            Measure::Bytes => format!("{} to {}", mebibytes(self.least), mebibytes(self.most)),
-            _ => format!("{} to {}", exact(self.least), exact(self.most)),
-        };
-        let mut codes: BTreeMap<u32, usize> = BTreeMap::new();
-        for stream in &self.streams {
-            *codes.entry(stream.code).or_default() += 1;
-        }
-        let code = codes.iter().max_by_key(|(_, count)| **count);
-        let code = code
-            .and_then(|(code, _)| grpc_code_name(*code))
-            .unwrap_or("no known code");
+        let (measure, streams) = (self.measure, &self.streams);
+        let (figure, origin) = (measure.said(self.median), measure.origin());
+        let [least, most] = [self.least, self.most].map(|figure| measure.exactly(figure));
+        let code = most_frequent(streams.iter().map(|stream| stream.code));
+        let code = code.and_then(|(code, _)| grpc_code_name(code));
+        let code = code.unwrap_or("no known code");
         let beyond = match beyond {
             0 => "no turn went on beyond that".to_owned(),
             n => format!("{} went on beyond that", counted(n, "turn")),
         };
-        let count = self.streams.len() as u64;
+        let count = Count {
+            turns: broken as u64,
+            failed: streams.len() as u64,
+        };
         let mut evidence = format!(
-            "{} of {} that broke off ({}) did so {figure} {where_from} ({range}), with {code}; {beyond}.",
-            grouped(count),
-            counted(broken as u64, "stream"),
-            percent(count, broken as u64),
+            "{} did so {figure} {origin} ({least} to {most}), with {code}; {beyond}.",
+            count.said("stream", " that broke off"),
         );
         if let Some(other) = other {
             evidence += &format!(
@@ -255,10 +224,9 @@ impl Cluster {
                      the gateway (ingress, service mesh, load balancer), and in the gateway itself."
                 .to_owned(),
         };
-        let title = match self.measure {
-            Measure::Age => format!("Streams are cut off {figure} after they were opened"),
-            Measure::SinceRequest => {
-                format!("Streams are cut off {figure} after the caller's last chunk")
+        let title = match measure {
+            Measure::Age | Measure::SinceRequest => {
+                format!("Streams are cut off {figure} {origin}")
             }
             Measure::Bytes => format!("Streams are cut off after {figure} of audio"),
         };
@@ -269,22 +237,4 @@ impl Cluster {
             advice,
         }
     }
-}
-
-/// How far apart figures of one limit may lie.
-fn near(measure: Measure, figure: i64) -> i64 {
-    let least = match measure {
-        Measure::Bytes => NEAR_BYTES.min(figure / SMALL_SHARE),
-        Measure::Age | Measure::SinceRequest => NEAR_NS,
-    };
-    least.max(figure / NEAR_SHARE)
-}
-
-fn mebibytes(bytes: i64) -> String {
-    format!("{:.2} MiB", bytes as f64 / f64::from(1 << 20))
-}
-
-/// Seconds to the millisecond: a limit is told by how little its figures differ.
-fn exact(ns: i64) -> String {
-    format!("{:.3} s", ns as f64 / 1e9)
 }

@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::shared::Values;
+use super::values::Values;
 use crate::results::row::RequestRow;
 
 /// Something that turns may have in common.
+#[derive(Debug)]
 pub(super) struct Trait {
     /// Its name.
     pub(super) name: &'static str,
     /// Its value in a turn.
-    pub(super) of: fn(&RequestRow) -> Option<Cow<'_, str>>,
+    of: fn(&RequestRow) -> Option<Cow<'_, str>>,
     /// Each turn of a call may have another; otherwise the call has it as a whole.
     pub(super) is_of_turn: bool,
 }
@@ -23,34 +24,49 @@ const fn call(name: &'static str, of: fn(&RequestRow) -> Option<Cow<'_, str>>) -
     }
 }
 
-/// In the order in which they are tried: a replica explains more than the address it is behind, and
-/// that more than one of the connections to it.
-pub(super) const TRAITS: [Trait; 5] = [
-    call("replica", |row| Some(row.replica.as_deref()?.into())),
-    call("peer", |row| Some(row.peer.as_deref()?.into())),
-    call("connection", |row| Some(row.connection?.to_string().into())),
-    call("language", |row| Some(row.language_code.as_str().into())),
-    Trait {
-        name: "clip",
-        of: |row| Some(row.clip_id.as_deref()?.into()),
-        is_of_turn: true,
-    },
-];
+const REPLICA: Trait = call("replica", |row| Some(row.replica.as_deref()?.into()));
+const PEER: Trait = call("peer", |row| Some(row.peer.as_deref()?.into()));
+const CONNECTION: Trait = call("connection", |row| Some(row.connection?.to_string().into()));
+const LANGUAGE: Trait = call("language", |row| Some(row.language_code.as_str().into()));
+const SESSION: Trait = call("session", |row| Some(session(row)));
+const CLIP: Trait = Trait {
+    name: "clip",
+    of: |row| Some(row.clip_id.as_deref()?.into()),
+    is_of_turn: true,
+};
+
+const COUNT: usize = 5;
+
+/// What failures may have in common, in the order in which it is tried: a replica explains more than the
+/// address it is behind, and that more than one of the connections to it.
+pub(super) static OF_FAILURES: [Trait; COUNT] = [REPLICA, PEER, CONNECTION, LANGUAGE, CLIP];
+/// What slow turns may have in common.
+pub(super) static OF_SLOW: [Trait; COUNT] = [REPLICA, PEER, CONNECTION, CLIP, SESSION];
 
 /// The numbers of a turn's values; `None` without one, and where there are too many.
-pub(super) type Numbers = [Option<u32>; TRAITS.len()];
+pub(super) type Numbers = [Option<u32>; COUNT];
 
-/// How often each value occurs: a call counts once, and where each turn has its own, a turn.
-#[derive(Debug, Default)]
-pub(super) struct Traits([Values; TRAITS.len()]);
+/// How often each value of some traits occurs.
+#[derive(Debug)]
+pub(super) struct Traits {
+    all: &'static [Trait; COUNT],
+    values: [Values; COUNT],
+}
 
 impl Traits {
-    /// Takes in a turn.
-    pub(super) fn add(&mut self, row: &RequestRow) -> Numbers {
+    /// Nothing yet.
+    pub(super) fn of(all: &'static [Trait; COUNT]) -> Traits {
+        Traits {
+            all,
+            values: Default::default(),
+        }
+    }
+
+    /// Takes in a turn, of which the traits count for which `counts`.
+    pub(super) fn add(&mut self, row: &RequestRow, counts: impl Fn(&Trait) -> bool) -> Numbers {
         let mut numbers = Numbers::default();
-        for ((number, values), one) in numbers.iter_mut().zip(&mut self.0).zip(&TRAITS) {
-            let counts = row.status.is_judged() && (row.turn == 0 || one.is_of_turn);
-            *number = (one.of)(row).and_then(|value| match counts {
+        for ((number, values), one) in numbers.iter_mut().zip(&mut self.values).zip(self.all) {
+            *number = (one.of)(row).and_then(|value| match counts(one) {
                 true => values.add(&value),
                 false => values.number(&value),
             });
@@ -58,8 +74,17 @@ impl Traits {
         numbers
     }
 
-    /// The values of one trait.
-    pub(super) fn values(&self, number: usize) -> Option<&Values> {
-        self.0.get(number)
+    /// Each with its place in [`Numbers`] and how often its values occur, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Trait, &Values)> {
+        let all = self.all.iter().zip(&self.values).enumerate();
+        all.map(|(place, (one, values))| (place, one, values))
+    }
+}
+
+/// A session as people tell it from others: copies of one have a number.
+pub(super) fn session(row: &RequestRow) -> Cow<'_, str> {
+    match row.copy {
+        0 => row.session_id.as_str().into(),
+        copy => format!("{} (copy {copy})", row.session_id).into(),
     }
 }

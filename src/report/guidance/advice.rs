@@ -48,25 +48,3 @@ pub struct Advice {
     /// For people, with the figure.
     pub said: String,
 }
-
-impl Advice {
-    pub(super) fn new(rule: Rule, is_good: bool, said: String) -> Advice {
-        let standing = match is_good {
-            true => Standing::Good,
-            false => Standing::Warning,
-        };
-        Advice {
-            rule,
-            standing,
-            said,
-        }
-    }
-
-    pub(super) fn not_judged(rule: Rule, why: &str) -> Advice {
-        Advice {
-            rule,
-            standing: Standing::NotJudged,
-            said: why.to_owned(),
-        }
-    }
-}

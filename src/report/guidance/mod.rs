@@ -4,11 +4,11 @@
 pub mod advice;
 mod surroundings;
 
-use super::stats::Quantile;
 use super::summary::Summary;
+use crate::results::neighbours::ClipUsed;
 use crate::units::{Human, NS_PER_S, counted, share_percent};
 pub use advice::{Advice, Rule, Standing};
-pub use surroundings::{GpuUse, Surroundings};
+pub use surroundings::Surroundings;
 
 /// The 95th percentile of `e2e` is to be below this.
 const E2E_P95_NS: i64 = 3 * NS_PER_S;
@@ -22,161 +22,166 @@ const GPU_PERCENT: f64 = 90.0;
 /// A clip whose peak is lower is silence to a recogniser.
 const SILENT_DBFS: f64 = -60.0;
 
+/// How a run stands to a rule, and what is said of that; `None` where there is nothing to say.
+type Stands = Option<(Standing, String)>;
+
+/// The rules, and then what makes figures worth less, in the order in which they are shown.
+const RULES: [(Rule, fn(&Summary, &Surroundings) -> Stands); 9] = [
+    (Rule::E2e, |summary, _| e2e(summary)),
+    (Rule::Errors, |summary, _| errors(summary)),
+    (Rule::Flat, |summary, _| flat(summary)),
+    (Rule::Gpu, |_, around| gpu(&around.gpus)),
+    (Rule::SilentClips, |_, around| silent(&around.clips)),
+    (Rule::SyntheticClips, |_, around| synthetic(&around.clips)),
+    (Rule::Baseline, |_, around| baseline(around)),
+    (Rule::Repeats, |_, around| repeats(around.repeats)),
+    (Rule::CoolDown, |_, around| cool_down(&around.too_close)),
+];
+
 /// What is to be said of a run: the rules first, then the warnings that apply.
 #[must_use]
 pub fn advise(summary: &Summary, around: &Surroundings) -> Vec<Advice> {
-    let mut all = vec![e2e(summary), errors(summary), flat(summary)];
-    all.extend(gpu(&around.gpus));
-    all.extend(silent(around));
-    all.extend(synthetic(around));
-    all.extend(baseline(around));
-    all.push(repeats(around.repeats));
-    all.extend(cool_down(&around.too_close));
-    all
+    let advice = RULES.iter().filter_map(|(rule, stands)| {
+        let (standing, said) = stands(summary, around)?;
+        let rule = *rule;
+        Some(Advice {
+            rule,
+            standing,
+            said,
+        })
+    });
+    advice.collect()
 }
 
-fn e2e(summary: &Summary) -> Advice {
-    let figures = summary.latencies.get("e2e");
-    match figures.map(|figures| figures.quantiles()[2]) {
-        Some(Quantile::Value(ns)) => Advice::new(
-            Rule::E2e,
+fn judged(is_good: bool, said: String) -> Stands {
+    let standing = match is_good {
+        true => Standing::Good,
+        false => Standing::Warning,
+    };
+    Some((standing, said))
+}
+
+fn not_judged(why: &str) -> Stands {
+    Some((Standing::NotJudged, why.to_owned()))
+}
+
+fn e2e(summary: &Summary) -> Stands {
+    match summary.latencies.get("e2e").and_then(|e2e| e2e.p95_ns) {
+        Some(ns) => judged(
             ns < E2E_P95_NS,
             format!("e2e p95 {} (rule: < 3 s)", Human(ns)),
         ),
-        _ => Advice::not_judged(Rule::E2e, "e2e p95: not enough data"),
+        None => not_judged("e2e p95: not enough data"),
     }
 }
 
-fn errors(summary: &Summary) -> Advice {
+fn errors(summary: &Summary) -> Stands {
     let Some(share) = summary.steady.errors() else {
-        return Advice::not_judged(
-            Rule::Errors,
-            "errors: no request of the steady phase has ended",
-        );
+        return not_judged("errors: no request of the steady phase has ended");
     };
     let said = format!("errors {} (rule: < 1 %)", share_percent(share, 2));
-    Advice::new(Rule::Errors, share < ERRORS, said)
+    judged(share < ERRORS, said)
 }
 
-fn flat(summary: &Summary) -> Advice {
+fn flat(summary: &Summary) -> Stands {
     let Some(growth) = &summary.growth else {
-        return Advice::not_judged(
-            Rule::Flat,
+        return not_judged(
             "response against load: the load was much the same all the time, or requests are few",
         );
     };
-    let (low, high) = (&growth.low, &growth.high);
-    let loads = format!(
-        "from {} to {}",
-        range(low.least_sessions, low.most_sessions),
-        counted_range(high.least_sessions, high.most_sessions)
-    );
-    match growth.medians() {
-        Some([before, after]) => {
-            let is_flat = after as f64 <= before as f64 * FLAT;
-            let (before, after) = (Human(before), Human(after));
-            let said = match is_flat {
-                true => format!("response p50 flat: {before} → {after} {loads}"),
-                false => format!("response p50 grows with load: {before} → {after} {loads}"),
-            };
-            Advice::new(Rule::Flat, is_flat, said)
+    let [low, high] = [&growth.low, &growth.high].map(|quarter| {
+        match (quarter.least_sessions, quarter.most_sessions) {
+            (least, most) if least == most => least.to_string(),
+            (least, most) => format!("{least}–{most}"),
         }
-        None => Advice::new(
-            Rule::Flat,
-            false,
-            format!("half of the requests had no answer at an end of the load {loads}"),
-        ),
-    }
+    });
+    let loads = format!("from {low} to {high} sessions at once");
+    let Some([before, after]) = growth.medians() else {
+        let said = format!("half of the requests had no answer at an end of the load {loads}");
+        return judged(false, said);
+    };
+    let is_flat = after as f64 <= before as f64 * FLAT;
+    let how = if is_flat { "flat" } else { "grows with load" };
+    let (before, after) = (Human(before), Human(after));
+    judged(
+        is_flat,
+        format!("response p50 {how}: {before} → {after} {loads}"),
+    )
 }
 
-fn range(least: u32, most: u32) -> String {
-    match least == most {
-        true => least.to_string(),
-        false => format!("{least}–{most}"),
-    }
-}
-
-fn counted_range(least: u32, most: u32) -> String {
-    format!("{} sessions at once", range(least, most))
-}
-
-fn gpu(gpus: &[GpuUse]) -> Option<Advice> {
-    let busiest = gpus.iter().max_by(|a, b| a.mean.total_cmp(&b.mean))?;
+/// `gpus` are how busy each was, in percent.
+fn gpu(gpus: &[f64]) -> Stands {
+    let busiest = *gpus.iter().max_by(|a, b| a.total_cmp(b))?;
     let which = match gpus.len() {
         1 => String::new(),
         n => format!(", the busiest of {n}"),
     };
-    let said = format!(
-        "GPU utilisation {}{which} (rule: < 90 %)",
-        share_percent(busiest.mean / 100.0, 0)
-    );
-    Some(Advice::new(Rule::Gpu, busiest.mean < GPU_PERCENT, said))
+    let share = share_percent(busiest / 100.0, 0);
+    let said = format!("GPU utilisation {share}{which} (rule: < 90 %)");
+    judged(busiest < GPU_PERCENT, said)
 }
 
-fn silent(around: &Surroundings) -> Option<Advice> {
-    let clips = &around.clips;
-    let is_silent = |method: &str, peak: f64| method == "none" || peak < SILENT_DBFS;
-    let silent = clips
-        .iter()
-        .filter(|clip| clip.file.is_some() && is_silent(&clip.speech_method, clip.peak_dbfs));
-    let silent = silent.count() as u64;
-    let said = format!(
-        "nothing is said in {silent} of {}, so that nothing is to be answered",
-        counted(clips.len() as u64, "clip")
-    );
-    (silent > 0).then(|| Advice::new(Rule::SilentClips, false, said))
+/// How many clips are such, of how many; `None` where none is.
+fn such(clips: &[ClipUsed], is_such: impl Fn(&&ClipUsed) -> bool) -> Option<String> {
+    let such = clips.iter().filter(is_such).count();
+    (such > 0).then(|| format!("{such} of {}", counted(clips.len() as u64, "clip")))
 }
 
-fn synthetic(around: &Surroundings) -> Option<Advice> {
-    let clips = &around.clips;
-    let synthetic = clips.iter().filter(|clip| clip.file.is_none()).count();
-    let said = format!(
-        "synthesised from the timing alone: {synthetic} of {}; a recogniser finds no words there",
-        counted(clips.len() as u64, "clip")
-    );
-    (synthetic > 0).then(|| Advice::new(Rule::SyntheticClips, false, said))
+fn silent(clips: &[ClipUsed]) -> Stands {
+    let is_silent = |clip: &&ClipUsed| clip.speech_method == "none" || clip.peak_dbfs < SILENT_DBFS;
+    let silent = such(clips, |clip| clip.file.is_some() && is_silent(clip))?;
+    judged(
+        false,
+        format!("nothing is said in {silent}, so that nothing is to be answered"),
+    )
 }
 
-fn baseline(around: &Surroundings) -> Option<Advice> {
-    if around.is_baseline {
-        return None;
-    }
-    Some(match &around.baseline {
-        Some(name) => Advice::new(Rule::Baseline, true, format!("baseline: {name}")),
-        None => Advice::new(
-            Rule::Baseline,
-            false,
-            "no baseline of this target and these clips beside it; make one: voicelt run \
-             --scenario baseline, with the trace as --audio and the same --target"
-                .to_owned(),
+fn synthetic(clips: &[ClipUsed]) -> Stands {
+    let synthetic = such(clips, |clip| clip.file.is_none())?;
+    judged(
+        false,
+        format!(
+            "synthesised from the timing alone: {synthetic}; a recogniser finds no words there"
         ),
-    })
+    )
 }
 
-fn repeats(of: u32) -> Advice {
-    let is_repeated = of >= 2;
-    let said = match is_repeated {
-        true => format!("one of {of} runs"),
-        false => "made once: how much such runs differ by themselves is not known; make it \
-                  again, and compare (`run` has --repeat)"
+fn baseline(around: &Surroundings) -> Stands {
+    let said = match &around.baseline {
+        _ if around.is_baseline => return None,
+        Some(name) => format!("baseline: {name}"),
+        None => "no baseline of this target and these clips beside it; make one: voicelt run \
+                 --scenario baseline, with the trace as --audio and the same --target"
             .to_owned(),
     };
-    Advice::new(Rule::Repeats, is_repeated, said)
+    judged(around.baseline.is_some(), said)
 }
 
-fn cool_down(too_close: &[String]) -> Option<Advice> {
-    let names = too_close.join(", ");
+fn repeats(of: u32) -> Stands {
+    let said = match of {
+        0 | 1 => "made once: how much such runs differ by themselves is not known; make it \
+                  again, and compare (`run` has --repeat)"
+            .to_owned(),
+        of => format!("one of {of} runs"),
+    };
+    judged(of >= 2, said)
+}
+
+fn cool_down(too_close: &[String]) -> Stands {
     let said = format!(
-        "less than a minute between this run and {names}: after a heavy or spike run a gateway \
-         needs to cool down"
+        "less than a minute between this run and {}: after a heavy or spike run a gateway needs \
+         to cool down",
+        too_close.join(", ")
     );
-    (!too_close.is_empty()).then(|| Advice::new(Rule::CoolDown, false, said))
+    match too_close {
+        [] => None,
+        _ => judged(false, said),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::neighbours::ClipUsed;
     use crate::results::row::{RequestRow, Status};
     use crate::results::sample::{manifest, row, unanswered};
 
@@ -211,7 +216,7 @@ mod tests {
             .collect();
         let around = Surroundings {
             clips: vec![clip(Some("a.wav"), "energy", -3.0)],
-            gpus: [61.0, 72.4].map(|mean| GpuUse { mean }).into(),
+            gpus: vec![61.0, 72.4],
             baseline: Some("alone".to_owned()),
             repeats: 3,
             ..Surroundings::default()
@@ -247,7 +252,7 @@ mod tests {
                 clip(Some("b.wav"), "energy", f64::NEG_INFINITY),
                 clip(None, "energy", -3.0),
             ],
-            gpus: vec![GpuUse { mean: 90.0 }],
+            gpus: vec![90.0],
             too_close: vec!["burst".to_owned()],
             ..Surroundings::default()
         };

@@ -18,20 +18,13 @@ const WEARING: [&str; 2] = ["heavy", "spike"];
 /// How long it needs.
 const REST: SignedDuration = SignedDuration::from_secs(60);
 
-/// How busy one GPU was.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct GpuUse {
-    /// Mean over the steady phase, in percent.
-    pub mean: f64,
-}
-
 /// What lies around a run.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
     /// The clips of the trace; empty where they are not known.
     pub clips: Vec<ClipUsed>,
-    /// The GPUs behind the gateway; empty where they are not known.
-    pub gpus: Vec<GpuUse>,
+    /// How busy each GPU behind the gateway was, the mean in percent; empty where they are not known.
+    pub gpus: Vec<f64>,
     /// The run is a baseline itself.
     pub is_baseline: bool,
     /// Name of a baseline of the same target and the same clips.
@@ -108,26 +101,23 @@ fn began(run: &RunManifest) -> Option<Timestamp> {
     run.started_at.parse().ok()
 }
 
-/// The GPUs among the series: those whose name speaks of a GPU's utilisation, such as
-/// `gpu_utilisation_percent`, which are in percent. Over the steady phase, or all where it is not known.
-fn gpus(rows: &[ServerRow], steady: &Windows) -> Vec<GpuUse> {
-    let mut sums: BTreeMap<(&str, &str), (f64, u32)> = BTreeMap::new();
-    for row in rows
-        .iter()
-        .filter(|row| steady.contain(row.at_ns) && row.value.is_finite())
-    {
+/// How busy each GPU among the series was: those whose name speaks of a GPU's utilisation, such as
+/// `gpu_utilisation_percent`, which are in percent. The mean over the steady phase, or over all where it is not
+/// known.
+fn gpus(rows: &[ServerRow], steady: &Windows) -> Vec<f64> {
+    let is_use = |row: &&ServerRow| {
         let name = row.series.to_lowercase();
-        if name.contains("gpu") && name.contains("util") {
-            let (sum, samples) = sums.entry((&row.series, &row.labels)).or_default();
-            *sum += row.value;
-            *samples += 1;
-        }
+        name.contains("gpu") && name.contains("util") && row.value.is_finite()
+    };
+    let rows = rows.iter().filter(is_use);
+    let mut sums: BTreeMap<(&str, &str), (f64, u32)> = BTreeMap::new();
+    for row in rows.filter(|row| steady.contain(row.at_ns)) {
+        let (sum, samples) = sums.entry((&row.series, &row.labels)).or_default();
+        *sum += row.value;
+        *samples += 1;
     }
-    let means = sums.into_values();
-    means
-        .map(|(sum, samples)| GpuUse {
-            mean: sum / f64::from(samples),
-        })
+    let sums = sums.into_values();
+    sums.map(|(sum, samples)| sum / f64::from(samples))
         .collect()
 }
 
@@ -282,10 +272,7 @@ mod tests {
         ];
         let mut run = manifest();
         run.spec.phases = vec![(Phase::Warmup.into(), 10), (Phase::Steady.into(), 20)].into();
-        let means: Vec<f64> = gpus(&rows, &Windows::of(&run))
-            .iter()
-            .map(|gpu| gpu.mean)
-            .collect();
+        let means: Vec<f64> = gpus(&rows, &Windows::of(&run));
         assert_eq!(means, [65.0, 20.0]);
         assert_eq!(gpus(&rows, &Windows::default()).len(), 2);
     }

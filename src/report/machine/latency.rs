@@ -6,52 +6,7 @@ use super::seconds::seconds;
 use crate::report::stats::Level;
 use crate::units::NS_PER_S;
 
-/// A latency by the formulas of the Python load test, over the successes that have it, in seconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct OriginalLatency {
-    /// Successes that have it, at least one.
-    pub count: u64,
-    /// Smallest.
-    pub min: f64,
-    /// Largest.
-    pub max: f64,
-    /// Mean.
-    pub mean: f64,
-    /// Median; of an even number the mean of the middle two.
-    pub median: f64,
-    /// The value with nine in ten before it.
-    pub p90: f64,
-    /// The value with 95 in a hundred before it.
-    pub p95: f64,
-    /// The value with 99 in a hundred before it.
-    pub p99: f64,
-    /// Standard deviation of a sample; 0 with one.
-    pub stddev: f64,
-}
-
-impl OriginalLatency {
-    /// Of nanoseconds in ascending order; `None` without any.
-    fn of(sorted: &[i64]) -> Option<OriginalLatency> {
-        let count = sorted.len();
-        let (first, last) = (sorted.first()?, sorted.last()?);
-        let middle = [(count - 1) / 2, count / 2].map(|at| seconds(sorted[at]));
-        // Floating point on purpose: where it falls short of a whole number, the rank is one lower.
-        let after = |share: f64| seconds(sorted[(count as f64 * share) as usize]);
-        Some(OriginalLatency {
-            count: count as u64,
-            min: seconds(*first),
-            max: seconds(*last),
-            mean: mean(sorted)?,
-            median: f64::midpoint(middle[0], middle[1]),
-            p90: after(0.90),
-            p95: after(0.95),
-            p99: after(0.99),
-            stddev: stddev(sorted).unwrap_or(0.0),
-        })
-    }
-}
-
-/// A latency over every request that has it, in seconds; its percentiles are nearest ranks.
+/// A latency over the requests that have it, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct LatencySummary {
     /// Requests that have it; all else is null without any.
@@ -75,7 +30,7 @@ pub struct LatencySummary {
 }
 
 impl LatencySummary {
-    /// Of nanoseconds in ascending order.
+    /// Of nanoseconds in ascending order; percentiles are nearest ranks.
     fn of(sorted: &[i64]) -> LatencySummary {
         let count = sorted.len() as u64;
         let at = |level: Level| {
@@ -93,6 +48,23 @@ impl LatencySummary {
             p99: at(Level::P99),
             stddev: stddev(sorted),
         }
+    }
+
+    /// Of nanoseconds in ascending order by the formulas of the Python load test: a median is the mean of
+    /// the middle two, and what has a share of values before it is a percentile; `None` without any.
+    fn original(sorted: &[i64]) -> Option<LatencySummary> {
+        let count = sorted.len();
+        let [low, high] = [count.checked_sub(1)? / 2, count / 2].map(|at| seconds(sorted[at]));
+        // Floating point on purpose: where it falls short of a whole number, the rank is one lower.
+        let after = |share: f64| Some(seconds(sorted[(count as f64 * share) as usize]));
+        Some(LatencySummary {
+            median: Some(f64::midpoint(low, high)),
+            p90: after(0.90),
+            p95: after(0.95),
+            p99: after(0.99),
+            stddev: Some(stddev(sorted).unwrap_or(0.0)),
+            ..LatencySummary::of(sorted)
+        })
     }
 }
 
@@ -127,10 +99,10 @@ impl Values {
     }
 
     /// Over the successes, and over every request.
-    pub(super) fn finish(self) -> (Option<OriginalLatency>, LatencySummary) {
+    pub(super) fn finish(self) -> (Option<LatencySummary>, LatencySummary) {
         let mut values = self.of_successes;
         values.sort_unstable();
-        let successes = OriginalLatency::of(&values);
+        let successes = LatencySummary::original(&values);
         values.extend(self.of_others);
         values.sort_unstable();
         (successes, LatencySummary::of(&values))
@@ -142,7 +114,7 @@ mod tests {
     use super::*;
     use crate::units::NS_PER_MS;
 
-    fn of(successes_ms: &[i64], others_ms: &[i64]) -> (Option<OriginalLatency>, LatencySummary) {
+    fn of(successes_ms: &[i64], others_ms: &[i64]) -> (Option<LatencySummary>, LatencySummary) {
         let mut values = Values::default();
         for (is_success, all) in [(true, successes_ms), (false, others_ms)] {
             for ms in all {
@@ -174,17 +146,29 @@ mod tests {
         // By Python: statistics.median, sorted(v)[int(n * p)], statistics.stdev.
         let twenty: Vec<i64> = (1..=20).collect();
         let spread = of(&twenty, &[500, 600]).0.unwrap();
-        assert_eq!((spread.count, spread.min, spread.max), (20, 0.001, 0.02));
-        assert!((spread.median - 0.0105).abs() < 1e-12);
-        assert_eq!((spread.p90, spread.p95, spread.p99), (0.019, 0.02, 0.02));
-        assert!((spread.mean - 0.0105).abs() < 1e-12);
-        assert!((spread.stddev - 0.005_916_079_783_1).abs() < 1e-12);
+        assert_eq!(
+            (spread.count, spread.min, spread.max),
+            (20, Some(0.001), Some(0.02))
+        );
+        assert!((spread.median.unwrap() - 0.0105).abs() < 1e-12);
+        assert_eq!(
+            (spread.p90, spread.p95, spread.p99),
+            [0.019, 0.02, 0.02].map(Some).into()
+        );
+        assert!((spread.mean.unwrap() - 0.0105).abs() < 1e-12);
+        assert!((spread.stddev.unwrap() - 0.005_916_079_783_1).abs() < 1e-12);
         let hundred: Vec<i64> = (1..=100).collect();
         let spread = of(&hundred, &[]).0.unwrap();
-        assert_eq!((spread.p90, spread.p95, spread.p99), (0.091, 0.096, 0.1));
+        assert_eq!(
+            (spread.p90, spread.p95, spread.p99),
+            [0.091, 0.096, 0.1].map(Some).into()
+        );
 
         let one = of(&[3], &[1]).0.unwrap();
-        assert_eq!((one.median, one.p99, one.stddev), (0.003, 0.003, 0.0));
+        assert_eq!(
+            (one.median, one.p99, one.stddev),
+            [0.003, 0.003, 0.0].map(Some).into()
+        );
         assert_eq!(of(&[], &[1]).0, None, "as the original, which left it out");
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::latency::{LatencySummary, OriginalLatency, Values};
+use super::latency::{LatencySummary, Values};
 use super::seconds::seconds;
 use crate::results::row::{RequestRow, Status};
 
@@ -86,7 +86,7 @@ pub(super) fn message(row: &RequestRow) -> Option<&str> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// As the Python load test had it: by name, over the successes that have it; none where none has.
-    pub latency: BTreeMap<String, OriginalLatency>,
+    pub latency: BTreeMap<String, LatencySummary>,
     /// As the Python load test had it: failures by message, the most frequent first.
     pub errors: Vec<Failure>,
     /// Ours: by the same names, over every request that has it.

@@ -28,9 +28,15 @@ fn ln_gamma(x: f64) -> f64 {
     0.5 * (2.0 * PI).ln() + (x + 0.5) * t.ln() - t + (0.999_999_999_999_809_9 + series).ln()
 }
 
+/// In how many ways `k` can be chosen of `n`, as its logarithm.
+pub(in crate::report) fn ln_choose(n: usize, k: usize) -> f64 {
+    let ln_factorial = |n: usize| ln_gamma(n as f64 + 1.0);
+    ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
+}
+
 /// The regularised incomplete beta function I_x(a, b) for a, b > 0, by its continued fraction
 /// (Abramowitz and Stegun 26.5.8, evaluated by Lentz's method).
-pub(super) fn beta_share(x: f64, a: f64, b: f64) -> f64 {
+pub(in crate::report) fn beta_share(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return x.clamp(0.0, 1.0);
     }

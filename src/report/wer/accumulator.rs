@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::align::{Edits, edits, words};
+use super::align::{edits, words};
 use super::{Misheard, Wer};
 use crate::report::exclusion::Exclusion;
 use crate::report::stats::special::t_limit;
@@ -35,14 +35,8 @@ pub(in crate::report) struct WerAccumulator {
     places: HashMap<String, usize>,
     /// Whether the run kept transcripts.
     keeps_text: bool,
-    edits: Edits,
-    turns: u64,
-    exact: u64,
-    unheard: u64,
-    unheard_failed: u64,
-    no_reference: u64,
-    failed: u64,
-    too_long: u64,
+    /// The counts so far.
+    wer: Wer,
 }
 
 impl WerAccumulator {
@@ -68,14 +62,7 @@ impl WerAccumulator {
                 .collect(),
             clips,
             keeps_text: run.spec.text.get() != Some(&false),
-            edits: Edits::default(),
-            turns: 0,
-            exact: 0,
-            unheard: 0,
-            unheard_failed: 0,
-            no_reference: 0,
-            failed: 0,
-            too_long: 0,
+            wer: Wer::default(),
         }
     }
 
@@ -87,34 +74,38 @@ impl WerAccumulator {
         if !self.keeps_text || Exclusion::of(row).is_some() {
             return;
         }
+        let wer = &mut self.wer;
         let place = row.clip_id.as_ref().and_then(|id| self.places.get(id));
         let Some(clip) = place.and_then(|&place| self.clips.get_mut(place)) else {
-            self.no_reference += 1;
+            wer.no_reference += 1;
             return;
         };
         let ended_well = row.status.is_success() || row.status == Status::NoAnswer;
         let is_sent = row.end_of_speech_sent_ns.is_some();
         let heard = match &row.transcript {
             Some(text) if text.chars().count() >= KEPT_CHARS => {
-                self.too_long += 1;
+                wer.too_long += 1;
                 return;
             }
             Some(text) => text.as_str(),
             None if is_sent || ended_well => "",
             None => {
-                self.failed += 1;
+                wer.failed += 1;
                 return;
             }
         };
         let heard_words = words(heard);
         let is_unheard = heard_words.is_empty();
-        self.unheard += u64::from(is_unheard);
-        self.unheard_failed += u64::from(is_unheard && !ended_well);
+        wer.unheard += u64::from(is_unheard);
+        wer.unheard_failed += u64::from(is_unheard && !ended_well);
         let found = edits(&clip.words, &heard_words);
         let errors = found.total();
-        self.edits += found;
-        self.turns += 1;
-        self.exact += u64::from(errors == 0);
+        wer.substitutions += found.substitutions;
+        wer.deletions += found.deletions;
+        wer.insertions += found.insertions;
+        wer.words += clip.words.len() as u64;
+        wer.turns += 1;
+        wer.exact += u64::from(errors == 0);
         clip.errors += errors;
         clip.said += clip.words.len() as u64;
         if errors > clip.worst.as_ref().map_or(0, |(most, _)| *most) {
@@ -133,49 +124,24 @@ impl WerAccumulator {
 
     /// The word error rate, with the turns that were heard worst where `texts` may be shown.
     pub(in crate::report) fn finish(self, texts: bool) -> Wer {
-        let words: u64 = self.clips.iter().map(|clip| clip.said).sum();
-        let rate = (words > 0).then(|| self.edits.total() as f64 / words as f64);
+        let not_known = self.not_known();
+        let mut wer = self.wer;
+        let errors = wer.substitutions + wer.deletions + wer.insertions;
+        wer.rate = (wer.words > 0).then(|| errors as f64 / wer.words as f64);
         let spoken = self.clips.iter().filter(|clip| clip.said > 0);
         let counts: Vec<[u64; 2]> = spoken.map(|clip| [clip.errors, clip.said]).collect();
-        let not_known = self.not_known();
-        let mut worst: Vec<Misheard> = match texts {
-            true => self
-                .clips
-                .into_iter()
-                .filter_map(|c| c.worst)
-                .map(|(_, m)| m)
-                .collect(),
-            false => Vec::new(),
-        };
-        worst.sort_by(|a, b| {
-            b.rate
-                .total_cmp(&a.rate)
-                .then_with(|| a.clip_id.cmp(&b.clip_id))
-        });
-        worst.truncate(WORST);
-        Wer {
-            rate,
-            interval: interval(&counts),
-            substitutions: self.edits.substitutions,
-            deletions: self.edits.deletions,
-            insertions: self.edits.insertions,
-            words,
-            turns: self.turns,
-            clips: counts.len() as u64,
-            exact: self.exact,
-            unheard: self.unheard,
-            unheard_failed: self.unheard_failed,
-            no_reference: self.no_reference,
-            failed: self.failed,
-            too_long: self.too_long,
-            not_known,
-            worst,
+        wer.clips = counts.len() as u64;
+        wer.interval = interval(&counts);
+        wer.not_known = not_known;
+        if texts {
+            wer.worst = worst(self.clips);
         }
+        wer
     }
 
     /// Why nothing was compared, where nothing was.
     fn not_known(&self) -> Option<String> {
-        let why = if self.turns > 0 {
+        let why = if self.wer.turns > 0 {
             return None;
         } else if !self.keeps_text {
             "the run kept no transcripts; make it again without --no-text, of a trace that is not \
@@ -183,18 +149,28 @@ impl WerAccumulator {
         } else if self.clips.is_empty() {
             "no clip of the run has a transcript; give what is said to `voicelt prepare \
              --transcripts FILE`, and make the run again"
-        } else if self.no_reference > 0 && self.failed + self.too_long == 0 {
+        } else if self.wer.no_reference > 0 && self.wer.failed + self.wer.too_long == 0 {
             "no turn speaks a clip that has a transcript; give `voicelt prepare --transcripts` more \
              of them"
-        } else if self.failed > 0 {
+        } else if self.wer.failed > 0 {
             "every turn failed before its speech was sent; see the errors"
-        } else if self.too_long > 0 {
+        } else if self.wer.too_long > 0 {
             "the gateway's transcripts are longer than a run keeps (500 characters)"
         } else {
             "no turn of the steady phase was measured"
         };
         Some(why.to_owned())
     }
+}
+
+/// The turns that were heard worst, one a clip.
+fn worst(clips: Vec<Spoken>) -> Vec<Misheard> {
+    let worst = clips.into_iter().filter_map(|clip| clip.worst);
+    let mut worst: Vec<Misheard> = worst.map(|(_, misheard)| misheard).collect();
+    let rate = |a: &Misheard, b: &Misheard| b.rate.total_cmp(&a.rate);
+    worst.sort_by(|a, b| rate(a, b).then_with(|| a.clip_id.cmp(&b.clip_id)));
+    worst.truncate(WORST);
+    worst
 }
 
 /// The 95 % interval of a ratio of sums over clusters, by linearisation (Cochran 1977, 6.4) and

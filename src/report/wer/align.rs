@@ -1,7 +1,5 @@
 //! The fewest edits that make one row of words of another.
 
-use std::ops::AddAssign;
-
 /// Edits that make what was said of what should have been heard, by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Edits {
@@ -17,14 +15,6 @@ impl Edits {
     /// All of them.
     pub(super) fn total(self) -> u64 {
         self.substitutions + self.deletions + self.insertions
-    }
-}
-
-impl AddAssign for Edits {
-    fn add_assign(&mut self, other: Edits) {
-        self.substitutions += other.substitutions;
-        self.deletions += other.deletions;
-        self.insertions += other.insertions;
     }
 }
 

@@ -23,7 +23,7 @@ pub struct WerAsked {
 }
 
 /// How well the gateway understood.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Wer {
     /// The word error rate: above 1 where more was heard than said; null when nothing was compared.
     pub rate: Option<f64>,

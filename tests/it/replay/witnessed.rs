@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use voicelt::report::witness::{Counts, Witness};
+use voicelt::report::receiver_check::{Counts, ReceiverCheck};
 use voicelt::results::row::{ArrivalRow, Direction, MessageRow, Status};
 use voicelt::table::{Reader, read_all};
 
@@ -82,11 +82,15 @@ fn every_chunk_of_fifty_sessions_arrives_and_the_log_agrees() {
     };
     assert_eq!(testimony.messages, counts, "chunks and configurations");
     assert!(testimony.same_clock && testimony.run_ended);
-    for spread in [testimony.error, testimony.lag, testimony.transit] {
+    for spread in [
+        testimony.chunks.error,
+        testimony.chunks.lag,
+        testimony.chunks.transit,
+    ] {
         assert_eq!(spread.unwrap().n, run.manifest().planned.chunks);
     }
     assert!(
-        testimony.error.unwrap().min_ns >= 0,
+        testimony.chunks.error.unwrap().min_ns >= 0,
         "nothing arrives early"
     );
     judged_by_lateness_alone(code, &testimony);
@@ -123,9 +127,9 @@ fn the_names_of_the_trace_are_as_good_and_other_logs_are_not() {
 }
 
 /// The exit code of `voicelt witness run log.parquet`, and what it says.
-fn testimony(desk: &Desk) -> (i32, Witness) {
+fn testimony(desk: &Desk) -> (i32, ReceiverCheck) {
     let output = desk.voicelt("witness run log.parquet --json said.json");
-    let testimony: Witness = serde_json::from_str(&desk.read("said.json")).unwrap();
+    let testimony: ReceiverCheck = serde_json::from_str(&desk.read("said.json")).unwrap();
     output.says(match testimony.failures.is_empty() {
         true => "KEPT",
         false => "FAILED",
@@ -135,8 +139,8 @@ fn testimony(desk: &Desk) -> (i32, Witness) {
 
 /// Whether a busy machine kept the schedule is no business of a test: that chunks were late is the
 /// only failure there may be, and the exit code tells it.
-fn judged_by_lateness_alone(code: i32, testimony: &Witness) {
-    let is_late = testimony.late * 100 > testimony.error.unwrap().n;
+fn judged_by_lateness_alone(code: i32, testimony: &ReceiverCheck) {
+    let is_late = testimony.chunks.late * 100 > testimony.chunks.error.unwrap().n;
     assert_eq!(code, if is_late { 4 } else { 0 }, "{testimony:?}");
     assert_eq!(testimony.failures.len(), usize::from(is_late));
 }

@@ -6,7 +6,7 @@ use symphonia::core::codecs::audio::well_known::*;
 
 use super::ebml::{child, children, float, unsigned};
 use crate::audio::container::codec::{Codec, Law, Pcm, aac_rate, flac_setup, opus_header};
-use crate::audio::container::scaled;
+use crate::audio::container::scale::scaled;
 use crate::audio::error::DecodeError;
 
 const TRACK_ENTRY: u32 = 0xae;

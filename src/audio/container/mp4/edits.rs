@@ -2,7 +2,7 @@
 
 use super::boxes::number;
 use crate::audio::container::play::{OPEN, Part};
-use crate::audio::container::scaled;
+use crate::audio::container::scale::scaled;
 use crate::audio::error::DecodeError;
 
 /// Lists of more edits are not followed: each may play the whole track.

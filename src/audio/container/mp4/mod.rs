@@ -23,7 +23,8 @@ use self::tables::Tables;
 use super::codec::Codec;
 use super::media::{Media, Window};
 use super::play::{Index, OPEN, Part, Place, Player};
-use super::{Demuxed, Source, scaled};
+use super::scale::scaled;
+use super::{Demuxed, Source};
 use crate::audio::error::DecodeError;
 
 /// The longest description, list of edits or comment that is read.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::figures::Counts;
 use crate::results::ResultsError;
 use crate::results::reader::RunDir;
 use crate::results::row::{ArrivalRow, Direction, MessageRow};
@@ -41,9 +42,8 @@ pub(super) struct Gathered {
     pub(super) sessions: Vec<Session>,
     /// From the log's clock to the run's; `None` unless they are known to be one.
     pub(super) offset_ns: Option<i64>,
-    /// Arrivals of this run in sessions that it does not know.
-    pub(super) unknown: u64,
-    pub(super) of_other_runs: u64,
+    /// Arrivals in sessions that the run does not know, and of other runs.
+    pub(super) counts: Counts,
 }
 
 /// Where the messages of each session go, by its two names.
@@ -63,8 +63,7 @@ impl Gathered {
         let mut gathered = Gathered {
             sessions: Vec::new(),
             offset_ns: None,
-            unknown: 0,
-            of_other_runs: 0,
+            counts: Counts::default(),
         };
         let places = gathered.read_sessions(run)?;
         for file in message_files {
@@ -90,8 +89,9 @@ impl Gathered {
             }
             // Rows that were written before the stream's end do not know how it ended.
             self.sessions[place].ended_well |= row.grpc_code == Some(0);
-            if let Some(name) = shared_name(&mut places.by_wire_id, row.wire_session_id, place) {
-                shared = Some(name);
+            let named = places.by_wire_id.entry(row.wire_session_id.clone());
+            if *named.or_insert(place) != place {
+                shared = Some(row.wire_session_id);
             }
         })?;
         match shared {
@@ -148,7 +148,7 @@ impl Gathered {
         while let Some(rows) = reader.next_rows()? {
             for row in rows {
                 if row.run_id != run.run_id {
-                    self.of_other_runs += 1;
+                    self.counts.of_other_runs += 1;
                     continue;
                 }
                 match sessions.get(&row.wire_session_id) {
@@ -157,26 +157,10 @@ impl Gathered {
                         bytes: row.bytes,
                         received_ns: row.received_ns,
                     }),
-                    None => self.unknown += 1,
+                    None => self.counts.unknown += 1,
                 }
             }
         }
         Ok(())
-    }
-}
-
-/// Gives `name` to the session at `place`; the name again when another session has it.
-fn shared_name(
-    sessions: &mut HashMap<String, usize>,
-    name: String,
-    place: usize,
-) -> Option<String> {
-    match sessions.get(&name) {
-        Some(other) if *other != place => Some(name),
-        Some(_) => None,
-        None => {
-            sessions.insert(name, place);
-            None
-        }
     }
 }

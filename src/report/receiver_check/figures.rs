@@ -1,10 +1,54 @@
-//! Distributions of signed times, and how an error changes over a run.
+//! What the receiver check counts and measures: what became of messages, distributions of signed times, and
+//! how an error changes over a run.
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::NS_PER_S;
+use crate::units::{NS_PER_MS, NS_PER_S};
 
 const NS_PER_MIN: i64 = 60 * NS_PER_S;
+
+/// A chunk arrived late beyond its interval, or beyond this where that is shorter.
+pub(super) const LATE_NS: i64 = 20 * NS_PER_MS;
+
+/// What became of the messages that the run says it sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Sent, by the run.
+    pub sent: u64,
+    /// Of those, arrived, by the log.
+    pub arrived: u64,
+    /// Did not arrive, though their stream ended well.
+    pub lost: u64,
+    /// Did not arrive in streams that were cut off, where a reset discards what is under way.
+    pub cut_off: u64,
+    /// Arrived again.
+    pub doubled: u64,
+    /// Arrived after one that was sent later.
+    pub reordered: u64,
+    /// Arrived with another length.
+    pub altered: u64,
+    /// In the log as of this run, but not among its messages.
+    pub unknown: u64,
+    /// In the log, of other runs; left out.
+    pub of_other_runs: u64,
+}
+
+/// When chunks, audio and fill, were sent and arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Planned instant to handing over to the transport.
+    pub lag: Option<Quantiles>,
+    /// Planned instant to arrival; null without one clock.
+    pub error: Option<Quantiles>,
+    /// Handing over to arrival; null without one clock.
+    pub transit: Option<Quantiles>,
+    /// Size of the difference between the gap of two chunks at the receiver and in the plan.
+    pub gap_error: Option<Quantiles>,
+    /// How the error changes; null without one clock.
+    pub drift: Option<Drift>,
+    /// Chunks that arrived later than their interval, at least 20 ms, after their instant.
+    pub late: u64,
+}
 
 /// A distribution of signed times; its quantiles are nearest ranks, values that were measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -93,49 +93,53 @@ impl Case {
         dir
     }
 
-    fn witness(&self) -> Witness {
+    fn check(&self) -> ReceiverCheck {
         read(&self.write()).unwrap()
     }
 }
 
-fn read(dir: &tempfile::TempDir) -> Result<Witness, ResultsError> {
-    Witness::of(&RunDir::open(dir.path())?, &dir.path().join("log.parquet"))
+fn read(dir: &tempfile::TempDir) -> Result<ReceiverCheck, ResultsError> {
+    ReceiverCheck::of(&RunDir::open(dir.path())?, &dir.path().join("log.parquet"))
 }
 
 #[test]
 fn an_exact_run_is_kept_and_measured_on_one_clock() {
-    let witness = Case::new().witness();
-    assert_eq!(witness.failures, Vec::<String>::new());
+    let check = Case::new().check();
+    assert_eq!(check.failures, Vec::<String>::new());
     let counts = Counts {
         sent: 101,
         arrived: 101,
         ..Counts::default()
     };
-    assert_eq!(witness.messages, counts);
+    assert_eq!(check.messages, counts);
     let spreads = [
-        witness.error,
-        witness.lag,
-        witness.transit,
-        witness.gap_error,
+        check.chunks.error,
+        check.chunks.lag,
+        check.chunks.transit,
+        check.chunks.gap_error,
     ];
     let medians = spreads.map(|spread| spread.unwrap().p50_ns);
     assert_eq!(medians, [60_000, 10_000, 50_000, 0]);
     let counts = spreads.map(|spread| spread.unwrap().n);
     assert_eq!(counts, [100, 100, 100, 99], "chunks only");
-    assert!(witness.drift.unwrap().over_run_ns.abs() < 1.0);
-    let json = serde_json::to_string(&witness).unwrap();
-    assert_eq!(serde_json::from_str::<Witness>(&json).unwrap(), witness);
+    assert!(check.chunks.drift.unwrap().over_run_ns.abs() < 1.0);
+    let json = serde_json::to_string(&check).unwrap();
+    assert_eq!(serde_json::from_str::<ReceiverCheck>(&json).unwrap(), check);
 }
 
 #[test]
 fn what_was_lost_doubled_reordered_or_altered_fails() {
     let mut lost = Case::new();
     lost.arrivals.remove(50);
-    assert_eq!(lost.witness().messages.lost, 1);
-    assert_eq!(lost.witness().gap_error.unwrap().n, 97, "no gap across it");
+    assert_eq!(lost.check().messages.lost, 1);
+    assert_eq!(
+        lost.check().chunks.gap_error.unwrap().n,
+        97,
+        "no gap across it"
+    );
     lost.requests[0].grpc_code = Some(1);
-    assert_eq!(lost.witness().messages.cut_off, 1);
-    assert!(lost.witness().failures.is_empty(), "a reset discards");
+    assert_eq!(lost.check().messages.cut_off, 1);
+    assert!(lost.check().failures.is_empty(), "a reset discards");
 
     let mut doubled = Case::new();
     doubled.arrivals.insert(51, doubled.arrivals[50].clone());
@@ -143,7 +147,7 @@ fn what_was_lost_doubled_reordered_or_altered_fails() {
     swapped.arrivals.swap(50, 51);
     let mut altered = Case::new();
     altered.arrivals[50].bytes = 639;
-    let [doubled, swapped, altered] = [doubled, swapped, altered].map(|case| case.witness());
+    let [doubled, swapped, altered] = [doubled, swapped, altered].map(|case| case.check());
     let seen = [
         doubled.messages.doubled,
         swapped.messages.reordered,
@@ -159,33 +163,33 @@ fn what_was_lost_doubled_reordered_or_altered_fails() {
 fn a_row_that_the_run_lost_does_not_shift_the_others() {
     let mut case = Case::new();
     case.messages.remove(50);
-    let witness = case.witness();
+    let check = case.check();
     let counts = Counts {
         sent: 100,
         arrived: 100,
         unknown: 1,
         ..Counts::default()
     };
-    assert_eq!(witness.messages, counts);
-    assert_eq!(witness.error.unwrap().max_ns, 60_000);
-    assert_eq!(witness.failures.len(), 1, "{:?}", witness.failures);
+    assert_eq!(check.messages, counts);
+    assert_eq!(check.chunks.error.unwrap().max_ns, 60_000);
+    assert_eq!(check.failures.len(), 1, "{:?}", check.failures);
 }
 
 #[test]
 fn late_chunks_fail_and_drift_is_seen() {
     let mut late = Case::new();
     late.arrivals[10].received_ns += 30 * NS_PER_MS;
-    assert_eq!(late.witness().late, 1);
-    assert!(late.witness().failures.is_empty(), "1 % may be late");
+    assert_eq!(late.check().chunks.late, 1);
+    assert!(late.check().failures.is_empty(), "1 % may be late");
     late.arrivals[11].received_ns += 30 * NS_PER_MS;
-    let failures = late.witness().failures;
+    let failures = late.check().failures;
     assert!(failures[0].starts_with("2.00 % of the chunks"));
 
     let mut drifting = Case::new();
     for arrival in &mut drifting.arrivals {
         arrival.received_ns += i64::from(arrival.seq) * 1_000;
     }
-    let drift = drifting.witness().drift.unwrap();
+    let drift = drifting.check().chunks.drift.unwrap();
     assert!((drift.over_run_ns - 99_000.0).abs() < 1.0, "{drift:?}");
     assert!((drift.per_minute_ns - 3e6).abs() < 10.0, "{drift:?}");
 }
@@ -203,9 +207,9 @@ fn a_pause_in_the_plan_makes_no_chunk_less_late() {
     for arrival in &mut case.arrivals {
         arrival.received_ns = planned(arrival.seq) + 90 * NS_PER_MS - APART_NS;
     }
-    assert_eq!(case.witness().late, 0, "within their interval");
+    assert_eq!(case.check().chunks.late, 0, "within their interval");
     case.arrivals[50].received_ns += 20 * NS_PER_MS;
-    assert_eq!(case.witness().late, 1);
+    assert_eq!(case.check().chunks.late, 1);
 }
 
 #[test]
@@ -216,10 +220,10 @@ fn another_boot_leaves_the_gaps() {
         // Two clocks that are known to be neither one nor two are not compared.
         elsewhere.run.epoch.boot_id = boot_id.replace("another", "this");
         elsewhere.arrivals[10].received_ns += 30 * NS_PER_MS;
-        let witness = elsewhere.witness();
-        assert!(!witness.same_clock && witness.error.is_none() && witness.drift.is_none());
-        assert_eq!(witness.gap_error.unwrap().max_ns, 30 * NS_PER_MS);
-        assert!(witness.failures.is_empty());
+        let check = elsewhere.check();
+        assert!(!check.same_clock && check.chunks.error.is_none() && check.chunks.drift.is_none());
+        assert_eq!(check.chunks.gap_error.unwrap().max_ns, 30 * NS_PER_MS);
+        assert!(check.failures.is_empty());
     }
 }
 
@@ -232,19 +236,19 @@ fn other_runs_in_the_log_are_left_out_and_counted() {
     };
     let others: Vec<_> = case.arrivals.iter().map(of_another).collect();
     let own = std::mem::replace(&mut case.arrivals, others);
-    let witness = case.witness();
+    let check = case.check();
     assert_eq!(
-        (witness.messages.of_other_runs, witness.messages.arrived),
+        (check.messages.of_other_runs, check.messages.arrived),
         (101, 0)
     );
-    assert_eq!(witness.failures, ["the log holds no message of this run"]);
+    assert_eq!(check.failures, ["the log holds no message of this run"]);
     case.arrivals.extend(own);
-    let witness = case.witness();
+    let check = case.check();
     assert_eq!(
-        (witness.messages.of_other_runs, witness.messages.arrived),
+        (check.messages.of_other_runs, check.messages.arrived),
         (101, 101)
     );
-    assert!(witness.failures.is_empty());
+    assert!(check.failures.is_empty());
 }
 
 #[test]
@@ -257,10 +261,10 @@ fn sessions_are_told_apart_by_their_names_on_the_wire() {
     let mut case = Case::new();
     (case.requests, case.messages, case.arrivals) = Default::default();
     case.add_session(kept(0, "call-0"));
-    assert_eq!(case.witness().messages.arrived, 101);
+    assert_eq!(case.check().messages.arrived, 101);
     case.add_session(kept(1, "call-0 again"));
-    let witness = case.witness();
-    assert_eq!((witness.messages.arrived, witness.failures.len()), (202, 0));
+    let check = case.check();
+    assert_eq!((check.messages.arrived, check.failures.len()), (202, 0));
 
     case.requests[1].wire_session_id = "call-0".to_owned();
     let said = read(&case.write()).unwrap_err().to_string();
@@ -288,12 +292,9 @@ fn a_killed_run_is_judged_by_what_it_wrote() {
     std::fs::remove_file(path("requests.parquet")).unwrap();
     write_all(&path("started-00001.parquet"), 1024, &[], &[start]).unwrap();
     std::fs::rename(path("messages.parquet"), path("messages-00001.parquet")).unwrap();
-    let witness = read(&dir).unwrap();
-    assert_eq!(
-        (witness.messages.arrived, witness.messages.unknown),
-        (80, 21)
-    );
-    assert!(witness.failures.is_empty(), "{:?}", witness.failures);
+    let check = read(&dir).unwrap();
+    assert_eq!((check.messages.arrived, check.messages.unknown), (80, 21));
+    assert!(check.failures.is_empty(), "{:?}", check.failures);
 }
 
 #[test]
@@ -311,7 +312,7 @@ fn the_testimony_reads_well() {
         arrival.received_ns += i64::from(arrival.seq) * 400_000;
     }
     case.arrivals.remove(50);
-    insta::assert_snapshot!(text::render(&case.witness(), false), @r"
+    insta::assert_snapshot!(text::render(&case.check(), false), @r"
     run       calls-20260921-141320 · 101 messages sent, 100 arrived
     verdict   FAILED: the receiver did not see the schedule
               - 1 message did not arrive in streams that ended well, or found the
@@ -332,7 +333,7 @@ fn the_testimony_reads_well() {
     case.boot_id = "another".to_owned();
     case.arrivals = Case::new().arrivals;
     case.run.exit_reason = ExitReason::Running;
-    insta::assert_snapshot!(text::render(&case.witness(), false), @r"
+    insta::assert_snapshot!(text::render(&case.check(), false), @r"
     run       calls-20260921-141320 · 101 messages sent, 101 arrived
     verdict   KEPT as far as gaps can tell: every message arrived once and in order
     clocks    The log is of another boot or machine, or does not say which: instants

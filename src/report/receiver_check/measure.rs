@@ -1,12 +1,11 @@
 //! Joins what was sent with what arrived, message by message.
 
-use super::figures::{Drift, Quantiles};
+use super::figures::{Counts, Drift, Figures, LATE_NS, Quantiles};
 use super::gather::{Gathered, Sent, Session};
-use super::{Counts, LATE_NS, Witness};
 
-/// The figures of all chunks, in nanoseconds.
+/// The times of all chunks, in nanoseconds.
 #[derive(Default)]
-struct Figures {
+struct Times {
     lags: Vec<i64>,
     /// Each behind the planned instant that it belongs to.
     errors: Vec<(i64, i64)>,
@@ -18,24 +17,24 @@ struct Figures {
 /// A chunk that was sent, and when it first arrived by the log's clock.
 type Chunk<'a> = (&'a Sent, Option<i64>);
 
-impl Witness {
-    /// Fills in counts and figures; what was gathered is given up session by session.
-    pub(super) fn measure(&mut self, gathered: Gathered) {
-        let mut figures = Figures::default();
-        for session in gathered.sessions {
-            let received = arrivals(&session, &mut self.messages);
-            let sent = session.sent.iter().zip(received);
-            let chunks: Vec<Chunk<'_>> = sent.filter(|(sent, _)| sent.is_chunk).collect();
-            figures.add(&chunks, gathered.offset_ns);
-        }
-        self.drift = Drift::of(&mut figures.errors);
-        let errors = figures.errors.into_iter().map(|(_, error)| error);
-        self.error = Quantiles::of(errors.collect());
-        self.lag = Quantiles::of(figures.lags);
-        self.transit = Quantiles::of(figures.transits);
-        self.gap_error = Quantiles::of(figures.gap_errors);
-        self.late = figures.late;
+/// Counts and figures; what was gathered is given up session by session.
+pub(super) fn measure(gathered: Gathered) -> (Counts, Figures) {
+    let (mut counts, mut times) = (gathered.counts, Times::default());
+    for session in gathered.sessions {
+        let received = arrivals(&session, &mut counts);
+        let sent = session.sent.iter().zip(received);
+        let chunks: Vec<Chunk<'_>> = sent.filter(|(sent, _)| sent.is_chunk).collect();
+        times.add(&chunks, gathered.offset_ns);
     }
+    let figures = Figures {
+        lag: Quantiles::of(times.lags),
+        drift: Drift::of(&mut times.errors),
+        error: Quantiles::of(times.errors.into_iter().map(|(_, error)| error).collect()),
+        transit: Quantiles::of(times.transits),
+        gap_error: Quantiles::of(times.gap_errors),
+        late: times.late,
+    };
+    (counts, figures)
 }
 
 /// Counts a session's messages; returns when each that was sent first arrived.
@@ -67,7 +66,7 @@ fn arrivals(session: &Session, counts: &mut Counts) -> Vec<Option<i64>> {
     received
 }
 
-impl Figures {
+impl Times {
     /// Takes in the chunks of one session.
     fn add(&mut self, chunks: &[Chunk<'_>], offset_ns: Option<i64>) {
         for (k, (sent, received_ns)) in chunks.iter().enumerate() {

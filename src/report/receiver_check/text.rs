@@ -1,6 +1,6 @@
 //! The receiver's testimony, for people.
 
-use super::{Quantiles, Witness};
+use super::{Quantiles, ReceiverCheck};
 use crate::units::terminal::{LABEL, Page, Tone};
 use crate::units::{Human, counted, grouped};
 
@@ -8,25 +8,25 @@ use crate::units::{Human, counted, grouped};
 ///
 /// Without `colour` it holds no escape codes.
 #[must_use]
-pub fn render(witness: &Witness, colour: bool) -> String {
+pub fn render(check: &ReceiverCheck, colour: bool) -> String {
     let mut page = Page::new(colour);
-    let sent = counted(witness.messages.sent, "message");
-    let arrived = grouped(witness.messages.arrived);
+    let sent = counted(check.messages.sent, "message");
+    let arrived = grouped(check.messages.arrived);
     let items = [
-        (witness.run.clone(), Tone::Strong),
+        (check.run.clone(), Tone::Strong),
         (format!("{sent} sent, {arrived} arrived"), Tone::Plain),
     ];
     page.items("run", &items);
-    verdict(&mut page, witness);
-    messages(&mut page, witness);
+    verdict(&mut page, check);
+    messages(&mut page, check);
     page.end_line();
-    spreads(&mut page, witness);
-    drift(&mut page, witness);
+    spreads(&mut page, check);
+    drift(&mut page, check);
     page.into_text()
 }
 
-fn verdict(page: &mut Page, witness: &Witness) {
-    let (text, tone) = match (witness.failures.is_empty(), witness.same_clock) {
+fn verdict(page: &mut Page, check: &ReceiverCheck) {
+    let (text, tone) = match (check.failures.is_empty(), check.same_clock) {
         (true, true) => ("KEPT: the receiver saw the schedule", Tone::Good),
         (true, false) => (
             "KEPT as far as gaps can tell: every message arrived once and in order",
@@ -35,32 +35,32 @@ fn verdict(page: &mut Page, witness: &Witness) {
         (false, _) => ("FAILED: the receiver did not see the schedule", Tone::Bad),
     };
     page.words("verdict", text, LABEL, tone);
-    for failure in &witness.failures {
+    for failure in &check.failures {
         page.point(failure, Tone::Plain);
     }
-    if !witness.same_clock {
+    if !check.same_clock {
         let note = "The log is of another boot or machine, or does not say which: instants \
                     cannot be compared, gaps can.";
         page.words("clocks", note, LABEL, Tone::Warning);
     }
-    if !witness.run_ended {
+    if !check.run_ended {
         let note = "The run was killed, or is under way: its last messages have no row, and their \
                     arrivals are not held against it.";
         page.words("ended", note, LABEL, Tone::Warning);
     }
 }
 
-fn messages(page: &mut Page, witness: &Witness) {
-    let counts = &witness.messages;
-    let judged = witness.error.map_or(0, |error| error.n);
+fn messages(page: &mut Page, check: &ReceiverCheck) {
+    let counts = &check.messages;
+    let judged = check.chunks.error.map_or(0, |error| error.n);
     // The first ones are said even when there are none: that is what a witness is asked for.
     let mut items = vec![
         format!("{} lost", grouped(counts.lost)),
         format!("{} doubled", grouped(counts.doubled)),
         format!("{} reordered", grouped(counts.reordered)),
     ];
-    if witness.same_clock {
-        let late = grouped(witness.late);
+    if check.same_clock {
+        let late = grouped(check.chunks.late);
         items.push(format!("{late} of {} late", counted(judged, "chunk")));
     }
     let others = [
@@ -75,16 +75,16 @@ fn messages(page: &mut Page, witness: &Witness) {
     page.items("messages", &items);
 }
 
-fn spreads(page: &mut Page, witness: &Witness) {
+fn spreads(page: &mut Page, check: &ReceiverCheck) {
     let [p50, p99, p999, max] = ["p50", "p99", "p99.9", "max"];
     let header = format!("{:38}{p50:>10}{p99:>10}{p999:>10}{max:>10}", "chunks");
     page.put(&header, Tone::Strong);
     page.end_line();
     let lines = [
-        ("error", "plan → arrival", witness.error),
-        ("lag", "plan → sent", witness.lag),
-        ("transit", "sent → arrival", witness.transit),
-        ("gap error", "|gap − planned gap|", witness.gap_error),
+        ("error", "plan → arrival", check.chunks.error),
+        ("lag", "plan → sent", check.chunks.lag),
+        ("transit", "sent → arrival", check.chunks.transit),
+        ("gap error", "|gap − planned gap|", check.chunks.gap_error),
     ];
     for (name, ends, spread) in lines {
         if let Some(spread) = spread {
@@ -102,8 +102,10 @@ fn cells(spread: &Quantiles) -> String {
     cells.concat()
 }
 
-fn drift(page: &mut Page, witness: &Witness) {
-    let Some(drift) = &witness.drift else { return };
+fn drift(page: &mut Page, check: &ReceiverCheck) {
+    let Some(drift) = &check.chunks.drift else {
+        return;
+    };
     page.end_line();
     let items = [
         format!("{} a minute", signed(drift.per_minute_ns)),
