@@ -13,7 +13,7 @@ use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
 use crate::live::screen::{Sheet, line, screen};
 use crate::live::snapshot::{History, Snapshot};
-use crate::live::thread::give_way;
+use crate::live::thread::lower_priority;
 use crate::units::{DurationError, NS_PER_S};
 use terminal::Terminal;
 
@@ -60,7 +60,7 @@ pub(super) fn show(
     line_every: u64,
     done: &Receiver<()>,
 ) {
-    give_way();
+    lower_priority();
     let terminal = screen_wanted.then(Terminal::enter).flatten();
     let mut history = History::default();
     let mut seconds = 0;
@@ -89,7 +89,7 @@ pub(super) fn show(
 /// Shows what `line` says now, again and again, until `done` is closed; `line_every` seconds apart
 /// where there is no terminal.
 pub(super) fn draw(done: &Receiver<()>, line_every: u64, line: impl Fn() -> String) {
-    give_way();
+    lower_priority();
     let terminal = stderr().is_terminal();
     let every = Duration::from_secs(if terminal { 1 } else { line_every });
     while done.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {

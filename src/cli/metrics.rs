@@ -9,7 +9,7 @@ use super::exit::BadInput;
 use super::signals::Ends;
 use super::stderr::say;
 use crate::live::exporter::Exporter;
-use crate::live::prometheus::Page;
+use crate::live::prometheus::Exposition;
 
 /// Where metrics are served, and for how long.
 #[derive(Debug, Clone, clap::Args)]
@@ -69,7 +69,7 @@ struct Serving {
 
 impl Served {
     /// Serves `page` from now on.
-    pub(crate) fn show(&self, page: impl FnOnce() -> Page) {
+    pub(crate) fn show(&self, page: impl FnOnce() -> Exposition) {
         if let Some(serving) = &self.0 {
             serving.exporter.show(page());
         }

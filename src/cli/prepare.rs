@@ -12,7 +12,7 @@ use super::outputs::Format;
 use super::progress::ConversionBar;
 use super::settings::Settings;
 use super::stderr::say;
-use super::{listing, made, recipe, stamp, stdout};
+use super::{listing, recipe, stamp, stdout, summary_text};
 use crate::audio::library::{self, AudioError, Earlier, Pool};
 use crate::audio::list::list;
 use crate::audio::spec::ConvertSpec;
@@ -129,7 +129,7 @@ pub(crate) fn make(
     let pool = convert_all(convert, staging.dir(), earlier.as_ref(), quiet)?;
     // What is not needed any more makes room for the clips.
     drop(earlier);
-    let mut said = made::files(&pool);
+    let mut said = summary_text::files(&pool);
     let mut manifest = manifest(name, convert, compile_spec);
     if pool
         .transcripts
@@ -145,8 +145,8 @@ pub(crate) fn make(
     drop(clips);
     let bundle = writer.finish(&manifest).map_err(of_trace)?;
     let extent = bundle.extent().map_err(of_trace)?;
-    said += &made::trace(&extent, bundle.clips.len());
-    said.extend(made::fewer(compile_spec, extent.sessions));
+    said += &summary_text::trace(&extent, bundle.clips.len());
+    said.extend(summary_text::fewer(compile_spec, extent.sessions));
     Ok(said)
 }
 

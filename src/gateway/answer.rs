@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use rand::RngExt;
 
+use super::counters::GatewayCounters;
 use super::metrics::GatewayGauges;
 use super::model::{Part, plan_answer};
 use super::outbox::{Broken, Outbox};
 use super::script;
 use super::shared::Shared;
 use super::speech::Voices;
-use super::tally::Tally;
 use super::turn::Turn;
 use crate::clock::monotonic_ns;
 use crate::conversation::message::ServerMessage;
@@ -57,8 +57,8 @@ async fn server_turn(
     outbox.send(ServerMessage::Transcript(turn.text)).await?;
     outbox.send(ServerMessage::Processing).await?;
     if fails {
-        Tally::count(&shared.tally.errors);
-        Tally::count(&shared.gauges.failed);
+        GatewayCounters::count(&shared.counters.errors);
+        GatewayCounters::count(&shared.gauges.failed);
         let text = "injected failure of the language model".to_owned();
         return outbox.send(ServerMessage::Error(text)).await;
     }
@@ -91,7 +91,7 @@ async fn server_turn(
             }
         }
     }
-    Tally::count(&shared.tally.answers);
+    GatewayCounters::count(&shared.counters.answers);
     times.end();
     Ok(())
 }
@@ -146,7 +146,7 @@ impl<'a> Times<'a> {
         if let Some(text_ns) = self.last_text_ns {
             self.gauges.llm_total.record(text_ns - self.transcript_ns);
         }
-        Tally::count(&self.gauges.succeeded);
+        GatewayCounters::count(&self.gauges.succeeded);
     }
 }
 

@@ -8,9 +8,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::counters::GatewayReport;
 use super::server::{Gateway, GatewayError};
 use super::spec::GatewaySpec;
-use super::tally::GatewayReport;
 
 /// How long connections that would not close are waited for at the end.
 const LAST_TASKS: Duration = Duration::from_millis(500);

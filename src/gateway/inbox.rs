@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tokio_stream::{Stream, StreamExt as _};
 
 use super::arrivals::{ArrivalsSink, Caller};
+use super::counters::GatewayCounters;
 use super::outbox::Broken;
 use super::shared::Shared;
-use super::tally::Tally;
 use crate::conversation::message::ClientMessage;
 
 /// Messages as the transport hands them over: `None` for one without content.
@@ -41,7 +41,7 @@ impl Inbox {
         while let Some(message) = self.messages.next().await {
             let message = message?;
             let received = self.shared.arrivals.as_ref().map(ArrivalsSink::now);
-            Tally::count(&self.shared.tally.messages);
+            GatewayCounters::count(&self.shared.counters.messages);
             if let Some(ClientMessage::Start(start)) = &message {
                 self.caller = Arc::new(Caller {
                     run_id: self.caller.run_id.clone(),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use crate::live::gauges::LATENCY_ENDS_NS;
 use crate::live::histogram::LatencyHistogram;
-use crate::live::prometheus::{Metrics, Page};
+use crate::live::prometheus::{Exposition, Metrics};
 
 /// Counts and times of a gateway, written while it serves.
 #[derive(Debug, Default)]
@@ -48,8 +48,8 @@ impl Drop for OpenStream<'_> {
 
 /// The metrics of the gateway whose gauges these are.
 #[must_use]
-pub fn gateway_metrics(gauges: Arc<GatewayGauges>) -> Page {
-    Page::new(move |to| write(to, &gauges))
+pub fn gateway_metrics(gauges: Arc<GatewayGauges>) -> Exposition {
+    Exposition::new(move |to| write(to, &gauges))
 }
 
 fn write(to: &mut Metrics<'_>, gauges: &GatewayGauges) -> fmt::Result {

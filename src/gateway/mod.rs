@@ -7,6 +7,7 @@
 
 mod answer;
 pub mod arrivals;
+mod counters;
 pub mod distribution;
 pub mod embedded;
 mod endpoint;
@@ -21,12 +22,11 @@ mod session;
 mod shared;
 mod spec;
 mod speech;
-mod tally;
 mod turn;
 
+pub use counters::GatewayReport;
 pub use distribution::Distribution;
 pub use embedded::Embedded;
 pub use model::ModelSpec;
 pub use server::{Gateway, GatewayError};
 pub use spec::GatewaySpec;
-pub use tally::GatewayReport;

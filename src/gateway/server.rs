@@ -9,11 +9,11 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use super::arrivals::{ArrivalsLog, ArrivalsReport};
+use super::counters::GatewayReport;
 use super::metrics::GatewayGauges;
 use super::service::Service;
 use super::shared::Shared;
 use super::spec::GatewaySpec;
-use super::tally::GatewayReport;
 use crate::dialect::voice_workflow::voice_gateway_server::VoiceGatewayServer;
 use crate::table::TableError;
 
@@ -146,7 +146,7 @@ impl Gateway {
             () = out_of_patience => {}
         }
 
-        let mut report = shared.tally.report();
+        let mut report = shared.counters.report();
         if let Some(log) = log {
             // Waits for the writer's thread: not on a thread that serves.
             let finished = tokio::task::spawn_blocking(move || log.finish()).await;

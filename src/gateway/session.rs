@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::answer;
+use super::counters::GatewayCounters;
 use super::endpoint::{Endpointer, Heard};
 use super::inbox::Inbox;
 use super::outbox::{Broken, Outbox};
 use super::shared::Shared;
-use super::tally::Tally;
 use super::turn::{Turn, Utterance};
 use crate::conversation::message::{ClientMessage, ServerMessage, Start};
 use crate::units::{SampleRate, Samples};
@@ -27,12 +27,12 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=48_000;
 
 /// Serves one stream to its end, or until the gateway stops.
 pub(super) async fn run(shared: Arc<Shared>, mut inbox: Inbox, outbox: Outbox) {
-    Tally::count(&shared.tally.streams);
+    GatewayCounters::count(&shared.counters.streams);
     let _open = shared.gauges.open_stream();
     tokio::select! {
         end = serve(&shared, &mut inbox, &outbox) => {
             if end.is_ok() {
-                Tally::count(&shared.tally.ended);
+                GatewayCounters::count(&shared.counters.ended);
             }
         }
         () = limit(shared.spec.cut_streams_after_ns) => {
@@ -56,8 +56,8 @@ async fn serve(shared: &Shared, inbox: &mut Inbox, outbox: &Outbox) -> Result<()
     match converse(shared, inbox, outbox).await {
         // A rule that was broken is told as an event; the stream itself ends well.
         Err(Broken::Refused(reason)) => {
-            Tally::count(&shared.tally.errors);
-            Tally::count(&shared.gauges.failed);
+            GatewayCounters::count(&shared.counters.errors);
+            GatewayCounters::count(&shared.gauges.failed);
             outbox.send(ServerMessage::Error(reason)).await
         }
         ended => ended,

@@ -6,10 +6,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::arrivals::ArrivalsSink;
+use super::counters::GatewayCounters;
 use super::metrics::GatewayGauges;
 use super::spec::GatewaySpec;
 use super::speech::Speech;
-use super::tally::Tally;
 use crate::units::SampleRate;
 
 /// What all sessions share.
@@ -18,7 +18,7 @@ pub(super) struct Shared {
     /// Places in the pipeline; an answer without one waits in line.
     pub(super) slots: Semaphore,
     pub(super) speech: Speech,
-    pub(super) tally: Tally,
+    pub(super) counters: GatewayCounters,
     pub(super) gauges: Arc<GatewayGauges>,
     pub(super) arrivals: Option<ArrivalsSink>,
     /// Cuts off every session.
@@ -34,7 +34,7 @@ impl Shared {
             slots: Semaphore::new(spec.slots.min(Semaphore::MAX_PERMITS)),
             spec,
             speech,
-            tally: Tally::default(),
+            counters: GatewayCounters::default(),
             gauges: Arc::default(),
             arrivals,
             stop: CancellationToken::new(),

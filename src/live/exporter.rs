@@ -22,8 +22,8 @@ use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::prometheus::{Page, plain};
-use super::thread::give_way;
+use super::prometheus::{Exposition, plain};
+use super::thread::lower_priority;
 
 /// Where metrics are.
 const PATH: &str = "/metrics";
@@ -42,7 +42,7 @@ const MOST_REQUEST_BYTES: usize = 16 * 1024;
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
 /// The metrics that are handed out now.
-type Shown = Arc<Mutex<Option<Arc<Page>>>>;
+type Shown = Arc<Mutex<Option<Arc<Exposition>>>>;
 
 /// A running exporter; dropping it ends it.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Exporter {
         let thread = std::thread::Builder::new()
             .name("metrics".to_owned())
             .spawn(move || {
-                give_way();
+                lower_priority();
                 runtime.block_on(async {
                     tokio::select! {
                         () = stopped.cancelled() => {}
@@ -94,7 +94,7 @@ impl Exporter {
     }
 
     /// Hands out these metrics from now on.
-    pub fn show(&self, page: Page) {
+    pub fn show(&self, page: Exposition) {
         *lock(&self.shown) = Some(Arc::new(page));
     }
 }
@@ -109,7 +109,7 @@ impl Drop for Exporter {
     }
 }
 
-fn lock(shown: &Shown) -> std::sync::MutexGuard<'_, Option<Arc<Page>>> {
+fn lock(shown: &Shown) -> std::sync::MutexGuard<'_, Option<Arc<Exposition>>> {
     shown.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -152,7 +152,7 @@ async fn answer(stream: TcpStream, shown: Shown) {
     let _ = tokio::time::timeout(PATIENCE, served).await;
 }
 
-fn respond<B>(request: &Request<B>, page: Option<&Page>) -> Response<Full<Bytes>> {
+fn respond<B>(request: &Request<B>, page: Option<&Exposition>) -> Response<Full<Bytes>> {
     if request.uri().path() != PATH {
         let text = format!("metrics are at {PATH}\n");
         return response(StatusCode::NOT_FOUND, PLAIN, text);
@@ -164,7 +164,7 @@ fn respond<B>(request: &Request<B>, page: Option<&Page>) -> Response<Full<Bytes>
         refused.headers_mut().insert(ALLOW, allowed);
         return refused;
     }
-    let text = match page.map(Page::open_metrics) {
+    let text = match page.map(Exposition::open_metrics) {
         Some(Ok(text)) => text,
         Some(Err(_)) => {
             let text = "the metrics could not be written\n".to_owned();
@@ -201,7 +201,7 @@ mod tests {
 
     fn exporter() -> Exporter {
         let exporter = Exporter::listen("127.0.0.1:0").unwrap();
-        exporter.show(Page::new(|to| to.counter("calls", "Calls.", 3_u64)));
+        exporter.show(Exposition::new(|to| to.counter("calls", "Calls.", 3_u64)));
         exporter
     }
 

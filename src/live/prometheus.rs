@@ -18,15 +18,17 @@ use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 
 /// Metrics that are read when they are asked for.
-pub struct Page(Registry);
+pub struct Exposition(Registry);
 
-impl Page {
+impl Exposition {
     /// The metrics that `write` writes.
     #[must_use]
-    pub fn new(write: impl Fn(&mut Metrics<'_>) -> fmt::Result + Send + Sync + 'static) -> Page {
+    pub fn new(
+        write: impl Fn(&mut Metrics<'_>) -> fmt::Result + Send + Sync + 'static,
+    ) -> Exposition {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Written(write)));
-        Page(registry)
+        Exposition(registry)
     }
 
     /// The metrics as they are now, in OpenMetrics text.
@@ -40,9 +42,9 @@ impl Page {
     }
 }
 
-impl Debug for Page {
+impl Debug for Exposition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Page")
+        f.write_str("Exposition")
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// Lets all other threads of the machine go before the calling one, where the system allows it.
 #[cfg(target_os = "linux")]
-pub fn give_way() {
+pub fn lower_priority() {
     /// Low, but not starved.
     const NICE: i32 = 10;
 
@@ -13,4 +13,4 @@ pub fn give_way() {
 
 /// Only Linux has threads with a priority of their own.
 #[cfg(not(target_os = "linux"))]
-pub fn give_way() {}
+pub fn lower_priority() {}

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::delay::Delays;
 use super::gauges::RecorderGauges;
-use crate::live::prometheus::{LAG_ENDS_NS, Metrics, Page};
+use crate::live::prometheus::{Exposition, LAG_ENDS_NS, Metrics};
 
 /// The metrics of a recorder.
 #[must_use]
-pub fn recorder_metrics(gauges: Arc<RecorderGauges>, delays: Arc<Delays>) -> Page {
-    Page::new(move |to| write(to, &gauges, &delays))
+pub fn recorder_metrics(gauges: Arc<RecorderGauges>, delays: Arc<Delays>) -> Exposition {
+    Exposition::new(move |to| write(to, &gauges, &delays))
 }
 
 fn write(to: &mut Metrics<'_>, gauges: &RecorderGauges, delays: &Delays) -> fmt::Result {

@@ -19,7 +19,7 @@ use super::tap::{Piece, Pieces, Tap, What};
 pub use super::transcribe::Keep;
 use super::volume::Volume;
 use crate::clock::monotonic_ns;
-use crate::live::thread::give_way;
+use crate::live::thread::lower_priority;
 use crate::trace::TraceError;
 use crate::trace::journal::Recording;
 use crate::trace::manifest::Provenance;
@@ -203,7 +203,7 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, pieces: &Pieces, ended: &CancellationToken) -> Written {
-        give_way();
+        lower_priority();
         let mut next_commit_ns = monotonic_ns() + COMMIT_NS;
         loop {
             // Asked before the queue is seen to be empty: what came before it is written.
@@ -345,7 +345,7 @@ impl Writer {
         drop(volume);
         let step = (self.describe.finished)(serde_json::json!(self.report()));
         let made = move || {
-            give_way();
+            lower_priority();
             Made {
                 result: finish(&place, step),
                 place,

@@ -15,7 +15,7 @@ use symphonia::core::packet::{Packet, PacketBuilder};
 use symphonia::core::units::{Duration, Timestamp};
 
 use super::ogg_codec::OggCodec;
-use super::ogg_page::Page;
+use super::ogg_page::OggPage;
 use super::window::Window;
 use super::{Parts, Tally};
 
@@ -93,7 +93,7 @@ impl OggParts {
 
     /// Reads a page of any stream. False at the end.
     fn read_page(&mut self) -> Result<bool, Error> {
-        let Some(page) = Page::next(&mut self.window, &mut self.tally)? else {
+        let Some(page) = OggPage::next(&mut self.window, &mut self.tally)? else {
             return Ok(false);
         };
         if page.is_first {
@@ -150,7 +150,7 @@ impl Parts for OggParts {
 
 impl Link {
     /// Appends the packets that end on `page`.
-    fn take_page(&mut self, page: &Page, packets: &mut VecDeque<Packet>, tally: &mut Tally) {
+    fn take_page(&mut self, page: &OggPage, packets: &mut VecDeque<Packet>, tally: &mut Tally) {
         let is_next = page.sequence == self.sequence.wrapping_add(1);
         self.sequence = page.sequence;
         let is_gap = !is_next || page.is_continued != self.piece.is_some();
@@ -184,7 +184,7 @@ impl Link {
     /// Says of the packets that ended on `page` what is to be cut off them.
     fn place(
         &mut self,
-        page: &Page,
+        page: &OggPage,
         ended: Vec<(Vec<u8>, u64)>,
         packets: &mut VecDeque<Packet>,
         tally: &mut Tally,
@@ -234,7 +234,7 @@ impl Link {
 impl Position {
     /// Goes on to the end of `page`, with `samples` of packets that end on it. Returns how many of
     /// them are to be cut off at its start and at its end.
-    fn turn(&mut self, page: &Page, samples: u64) -> (u64, u64) {
+    fn turn(&mut self, page: &OggPage, samples: u64) -> (u64, u64) {
         let all = samples.cast_signed();
         let before = self.samples;
         self.samples = before.saturating_add(all);

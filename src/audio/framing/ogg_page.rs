@@ -13,7 +13,7 @@ const HEADER_BYTES: usize = 27;
 
 /// A page of a logical stream.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct OggPage {
     /// Whether its first packet began on the page before.
     pub(super) is_continued: bool,
     pub(super) is_first: bool,
@@ -26,7 +26,7 @@ pub(super) struct Page {
     body: Vec<u8>,
 }
 
-impl Page {
+impl OggPage {
     /// The next page of any stream; none at the end. What is skipped is counted.
     ///
     /// # Errors

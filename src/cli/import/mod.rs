@@ -1,7 +1,7 @@
 //! `voicelt import`: from another system's log to a trace.
 
 mod args;
-mod said;
+mod summary_text;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use args::Specs;
 
 use super::prepare::{bad, convert_all, name_of, of_trace};
 use super::stderr::say;
-use super::{made, stamp};
+use super::{stamp, summary_text as common};
 use crate::audio::spec::ConvertSpec;
 use crate::table::Row;
 use crate::trace::import::clip_assignment::{Fit, assign_clips};
@@ -49,8 +49,8 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     let mut library = Library::new(&clips, args.seed).map_err(bad)?;
     let known = |name: &str| library.named(name).is_some();
     log.keep_known_clips(&args.file, known).map_err(bad)?;
-    note(&said::log(&log, specs.log.format));
-    note(&said::library(&library, clips.len()));
+    note(&summary_text::log(&log, specs.log.format));
+    note(&summary_text::library(&library, clips.len()));
 
     let chunk_ns = specs.assignment.call.chunk_ns;
     let timetable = Timetable::of(&log.rows, &specs.shape, chunk_ns, args.seed).map_err(bad)?;
@@ -73,10 +73,10 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         ..manifest
     };
     let bundle = writer.finish(&manifest).map_err(of_trace)?;
-    note(&said::calls(&timetable, &specs.shape));
-    note(&said::fit(&fit, &specs.assignment));
+    note(&summary_text::calls(&timetable, &specs.shape));
+    note(&summary_text::fit(&fit, &specs.assignment));
     let extent = bundle.extent().map_err(of_trace)?;
-    note(&made::trace(&extent, clips.len()));
+    note(&common::trace(&extent, clips.len()));
     let shown = args.output.display();
     note(&format!(
         "next      voicelt replay {shown} --target embedded\n"
@@ -112,7 +112,7 @@ fn take_clips(audio: &Path, writer: &mut BundleWriter, quiet: bool) -> anyhow::R
     };
     let pool = convert_all(&convert, writer.dir(), None, quiet)?;
     if !quiet {
-        say(&made::files(&pool));
+        say(&common::files(&pool));
     }
     let clips: Vec<ClipRow> = read_table(writer.dir()).map_err(of_trace)?;
     for clip in clips {

@@ -1,7 +1,7 @@
 //! `voicelt record`: live calls into a trace.
 
 mod args;
-mod shown;
+mod summary_text;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -78,7 +78,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         if !quiet && !args.live.no_live {
             let (gauges, delays) = (&gauges, &delays);
             let line_every = args.live.line_every();
-            let line = move || shown::line(gauges, delays);
+            let line = move || summary_text::line(gauges, delays);
             scope.spawn(move || live::draw(&shown_until, line_every, line));
         }
         let served = proxy.serve(sink.tap(), &delays, &stop);
@@ -90,7 +90,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     served?;
     let well = is_well(&written);
     if !quiet || !well {
-        say(&shown::summary(&written, &gauges, &delays));
+        say(&summary_text::summary(&written, &gauges, &delays));
     }
     metrics.linger()?;
     // A signal is how a recording ends.

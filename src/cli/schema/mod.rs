@@ -1,6 +1,6 @@
 //! `voicelt schema`: every table that we write, from the declarations that writers and readers use.
 
-mod shown;
+mod formats;
 mod tables;
 
 use std::process::ExitCode;
@@ -46,9 +46,9 @@ Examples:
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let chosen = choose(&args.tables)?;
     let shown = match args.format {
-        Format::Text => shown::text(&chosen, stdout::width()),
-        Format::Markdown => shown::markdown(&chosen),
-        Format::Json => shown::json(&chosen),
+        Format::Text => formats::text(&chosen, stdout::width()),
+        Format::Markdown => formats::markdown(&chosen),
+        Format::Json => formats::json(&chosen),
     };
     stdout::print(&shown).context("could not write to standard output")?;
     Ok(ExitCode::SUCCESS)
@@ -86,7 +86,7 @@ mod tests {
     fn the_data_dictionary_is_not_stale() {
         let dictionary = include_str!("../../../DATA.md");
         let (_, tables_there) = dictionary.split_once(MARK).unwrap();
-        let made = shown::markdown(&tables());
+        let made = formats::markdown(&tables());
         assert!(
             tables_there == made,
             "DATA.md is stale; renew it:\n  \

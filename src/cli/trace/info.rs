@@ -8,7 +8,7 @@ use serde_json::json;
 use super::errors::bad;
 use super::plot;
 use crate::cli::outputs::Format;
-use crate::cli::{made, stdout};
+use crate::cli::{stdout, summary_text};
 use crate::trace::extent::Extent;
 use crate::trace::profile::{Lengths, Profile};
 use crate::trace::stream::Bundle;
@@ -74,7 +74,7 @@ fn text(bundle: &Bundle, extent: &Extent, profile: &Profile, width: usize) -> St
             plain(&manifest.tool),
             plain(&manifest.format)
         ),
-        made::trace(extent, bundle.clips.len()),
+        summary_text::trace(extent, bundle.clips.len()),
         lengths("sessions", profile.session_lengths()),
         lengths("turns", profile.turn_lengths()),
         burstiness(profile),

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use super::errors::bad;
 use crate::cli::exit::BadInput;
 use crate::cli::stderr::say;
-use crate::cli::{made, stamp};
+use crate::cli::{stamp, summary_text};
 use crate::trace::edit::Output;
 use crate::trace::model::TraceSource;
 use crate::trace::stream::Bundle;
@@ -72,7 +72,7 @@ pub(super) fn keep_private(bundle: &Bundle) {
 pub(super) fn say_made(bundle: &Bundle, quiet: bool) -> anyhow::Result<()> {
     if !quiet {
         let extent = bundle.extent().map_err(bad)?;
-        say(&made::trace(&extent, bundle.clips.len()));
+        say(&summary_text::trace(&extent, bundle.clips.len()));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{LAG_ENDS_NS, Metrics, Page};
+use super::{Exposition, LAG_ENDS_NS, Metrics};
 use crate::live::gauges::{Gauges, LATENCIES, STATUSES};
 
 /// What a run is, in words.
@@ -42,8 +42,8 @@ const HELP: [(&str, &str); LATENCIES.len()] = [
 
 /// The metrics of the run whose gauges these are.
 #[must_use]
-pub fn run_metrics(gauges: Arc<Gauges>, info: RunInfo) -> Page {
-    Page::new(move |to| write(to, &gauges, &info))
+pub fn run_metrics(gauges: Arc<Gauges>, info: RunInfo) -> Exposition {
+    Exposition::new(move |to| write(to, &gauges, &info))
 }
 
 fn write(to: &mut Metrics<'_>, gauges: &Gauges, info: &RunInfo) -> fmt::Result {

@@ -23,7 +23,7 @@ pub struct GatewayReport {
 
 /// The counters behind a [`GatewayReport`].
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct GatewayCounters {
     pub(super) streams: AtomicU64,
     pub(super) ended: AtomicU64,
     pub(super) answers: AtomicU64,
@@ -31,7 +31,7 @@ pub(super) struct Tally {
     pub(super) messages: AtomicU64,
 }
 
-impl Tally {
+impl GatewayCounters {
     pub(super) fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
     }

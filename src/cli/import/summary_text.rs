@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::cli::made::push_list;
+use crate::cli::summary_text::push_list;
 use crate::trace::import::clip_assignment::{ClipAssignmentSpec, Fit};
 use crate::trace::import::library::{Library, WORDS_PER_TOKEN};
 use crate::trace::import::shape::{Shape, Timetable};
