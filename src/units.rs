@@ -3,6 +3,7 @@
 //! Everything is integer nanoseconds or whole samples. Conversion between trace and run time
 //! (offset, speed) happens in `replay::plan` and nowhere else.
 
+mod bars;
 mod columns;
 mod outside;
 mod share;
@@ -10,6 +11,7 @@ pub mod terminal;
 
 use std::fmt;
 
+pub use bars::bars;
 pub use columns::columns;
 pub use outside::{html_text, plain, plain_json, plain_lines, spreadsheet_cell};
 pub use share::{percent, share_percent};

@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
-use crate::live::gauges::LATENCY_ENDS_NS;
-use crate::live::histogram::LatencyHistogram;
+use crate::live::histogram::{LATENCY_ENDS_NS, LatencyHistogram};
 use crate::live::prometheus::{Exposition, Metrics};
 
 /// Counts and times of a gateway, written while it serves.

@@ -4,23 +4,23 @@
 //! does not disturb what is measured. A client that is slow is hung up on.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use http::{HeaderValue, StatusCode};
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
-use tokio::task::{AbortHandle, JoinSet};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::sync::watch;
 
 use super::prometheus::{Exposition, plain};
 use super::thread::lower_priority;
@@ -42,14 +42,14 @@ const MOST_REQUEST_BYTES: usize = 16 * 1024;
 const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
 /// The metrics that are handed out now.
-type Shown = Arc<Mutex<Option<Arc<Exposition>>>>;
+type Shown = Option<Arc<Exposition>>;
 
 /// A running exporter; dropping it ends it.
 #[derive(Debug)]
 pub struct Exporter {
     address: SocketAddr,
-    shown: Shown,
-    stop: Option<DropGuard>,
+    /// The thread ends when this is dropped.
+    shown: Option<watch::Sender<Shown>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -66,23 +66,22 @@ impl Exporter {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let (shown, stop) = (Shown::default(), CancellationToken::new());
-        let (of_thread, stopped) = (shown.clone(), stop.clone());
+        let (shown, mut of_thread) = watch::channel(None);
+        let router = router(of_thread.clone());
         let thread = std::thread::Builder::new()
             .name("metrics".to_owned())
             .spawn(move || {
                 lower_priority();
                 runtime.block_on(async {
                     tokio::select! {
-                        () = stopped.cancelled() => {}
-                        () = serve(listener, &of_thread) => {}
+                        _ = of_thread.wait_for(|_| false) => {}
+                        () = serve(listener, router) => {}
                     }
                 });
             })?;
         Ok(Exporter {
             address,
-            shown,
-            stop: Some(stop.drop_guard()),
+            shown: Some(shown),
             thread: Some(thread),
         })
     }
@@ -94,14 +93,16 @@ impl Exporter {
     }
 
     /// Hands out these metrics from now on.
-    pub fn show(&self, page: Exposition) {
-        *lock(&self.shown) = Some(Arc::new(page));
+    pub fn show(&self, exposition: Exposition) {
+        if let Some(shown) = &self.shown {
+            shown.send_replace(Some(Arc::new(exposition)));
+        }
     }
 }
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop(self.shown.take());
         if let Some(thread) = self.thread.take() {
             // It ends at once; that it panicked is no reason to.
             let _ = thread.join();
@@ -109,87 +110,73 @@ impl Drop for Exporter {
     }
 }
 
-fn lock(shown: &Shown) -> std::sync::MutexGuard<'_, Option<Arc<Exposition>>> {
-    shown.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Serves for ever; ends only when the listener cannot be used at all.
-async fn serve(listener: TcpListener, shown: &Shown) {
+/// Serves for ever; ends only when the listener cannot be used at all. Connections end with the
+/// runtime.
+async fn serve(listener: TcpListener, router: Router) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
         return;
     };
-    let mut connections = JoinSet::new();
-    let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
+    let mut connections: VecDeque<tokio::task::JoinHandle<()>> = VecDeque::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(AFTER_REFUSAL).await;
             continue;
         };
-        while connections.try_join_next().is_some() {}
-        by_age.retain(|connection| !connection.is_finished());
-        if by_age.len() >= MOST_CONNECTIONS
-            && let Some(oldest) = by_age.pop_front()
+        connections.retain(|connection| !connection.is_finished());
+        if connections.len() >= MOST_CONNECTIONS
+            && let Some(oldest) = connections.pop_front()
         {
             oldest.abort();
         }
-        by_age.push_back(connections.spawn(answer(stream, shown.clone())));
+        connections.push_back(tokio::spawn(answer(stream, router.clone())));
     }
 }
 
 /// Answers the one request of a connection.
-async fn answer(stream: TcpStream, shown: Shown) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let page = lock(&shown).clone();
-        async move { Ok::<_, Infallible>(respond(&request, page.as_deref())) }
-    });
+async fn answer(stream: TcpStream, router: Router) {
     let served = http1::Builder::new()
         .keep_alive(false)
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .max_buf_size(MOST_REQUEST_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     // A client that went away or is too slow is its own affair.
     let _ = tokio::time::timeout(PATIENCE, served).await;
 }
 
-fn respond<B>(request: &Request<B>, page: Option<&Exposition>) -> Response<Full<Bytes>> {
-    if request.uri().path() != PATH {
-        let text = format!("metrics are at {PATH}\n");
-        return response(StatusCode::NOT_FOUND, PLAIN, text);
-    }
-    if ![Method::GET, Method::HEAD].contains(request.method()) {
-        let text = "metrics can only be read: use GET\n".to_owned();
-        let mut refused = response(StatusCode::METHOD_NOT_ALLOWED, PLAIN, text);
-        let allowed = HeaderValue::from_static("GET, HEAD");
-        refused.headers_mut().insert(ALLOW, allowed);
-        return refused;
-    }
-    let text = match page.map(Exposition::open_metrics) {
+fn router(shown: watch::Receiver<Shown>) -> Router {
+    Router::new()
+        .route(PATH, get(metrics))
+        .fallback(async || (StatusCode::NOT_FOUND, format!("metrics are at {PATH}\n")))
+        .method_not_allowed_fallback(async || {
+            let text = "metrics can only be read: use GET\n";
+            (StatusCode::METHOD_NOT_ALLOWED, text)
+        })
+        .with_state(shown)
+}
+
+async fn metrics(State(shown): State<watch::Receiver<Shown>>, headers: HeaderMap) -> Response {
+    let exposition = shown.borrow().clone();
+    let text = match exposition.map(|exposition| exposition.open_metrics()) {
         Some(Ok(text)) => text,
         Some(Err(_)) => {
-            let text = "the metrics could not be written\n".to_owned();
-            return response(StatusCode::INTERNAL_SERVER_ERROR, PLAIN, text);
+            let text = "the metrics could not be written\n";
+            return (StatusCode::INTERNAL_SERVER_ERROR, text).into_response();
         }
         None => "# EOF\n".to_owned(),
     };
-    match wants_open_metrics(request) {
-        true => response(StatusCode::OK, OPEN_METRICS_1, text),
-        false => response(StatusCode::OK, PLAIN, plain(&text)),
+    match wants_open_metrics(&headers) {
+        true => ([(CONTENT_TYPE, OPEN_METRICS_1)], text).into_response(),
+        false => ([(CONTENT_TYPE, PLAIN)], plain(&text)).into_response(),
     }
 }
 
-fn wants_open_metrics<B>(request: &Request<B>) -> bool {
-    let accepted = request.headers().get_all(ACCEPT).iter();
-    let mut accepted = accepted.filter_map(|value| value.to_str().ok());
-    accepted.any(|value| value.to_ascii_lowercase().contains(OPEN_METRICS))
-}
-
-fn response(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    let kind = HeaderValue::from_static(kind);
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
+fn wants_open_metrics(headers: &HeaderMap) -> bool {
+    let is_asked = |value: &HeaderValue| {
+        let value = value.to_str().unwrap_or_default();
+        value.to_ascii_lowercase().contains(OPEN_METRICS)
+    };
+    headers.get_all(ACCEPT).iter().any(is_asked)
 }
 
 #[cfg(test)]
@@ -246,7 +233,7 @@ mod tests {
             "{head}"
         );
         let post = ask(&exporter, "POST /metrics HTTP/1.1\r\nContent-Length: 0");
-        assert!(post.starts_with("HTTP/1.1 405 ") && post.contains("allow: GET, HEAD\r\n"));
+        assert!(post.starts_with("HTTP/1.1 405 ") && post.contains("allow: GET,HEAD\r\n"));
         let root = ask(&exporter, "GET / HTTP/1.1");
         assert!(root.starts_with("HTTP/1.1 404 ") && root.ends_with("metrics are at /metrics\n"));
         let large = format!("GET /metrics HTTP/1.1\r\nX: {}", "x".repeat(20_000));

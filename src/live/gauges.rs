@@ -9,26 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 
-use super::histogram::LatencyHistogram;
-
-/// Ends of the buckets that latencies are exposed with, in nanoseconds.
-pub const LATENCY_ENDS_NS: [u64; 15] = [
-    50_000_000,
-    100_000_000,
-    250_000_000,
-    500_000_000,
-    750_000_000,
-    1_000_000_000,
-    1_500_000_000,
-    2_000_000_000,
-    3_000_000_000,
-    5_000_000_000,
-    7_500_000_000,
-    10_000_000_000,
-    15_000_000_000,
-    20_000_000_000,
-    30_000_000_000,
-];
+use super::histogram::{LATENCY_ENDS_NS, LatencyHistogram};
 
 /// How a request can end, by name, in the order of [`Requests::count`].
 pub const STATUSES: [&str; 8] = [

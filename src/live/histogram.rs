@@ -17,6 +17,23 @@ const BUCKETS: usize = STEPS.len() * DECADES;
 /// What each bucket ends with, itself included, in nanoseconds.
 const ENDS_NS: [u64; BUCKETS] = ends();
 
+/// Ends of the buckets that latencies are exposed with, in nanoseconds.
+pub const LATENCY_ENDS_NS: [u64; 15] = in_ns(
+    1_000_000,
+    [
+        50, 100, 250, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000, 7_500, 10_000, 15_000, 20_000,
+        30_000,
+    ],
+);
+/// Ends of the buckets that lags and delays of our own are exposed with, in nanoseconds.
+pub const LAG_ENDS_NS: [u64; 18] = in_ns(
+    1_000,
+    [
+        10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 50_000, 100_000, 250_000,
+        500_000, 1_000_000, 5_000_000, 30_000_000,
+    ],
+);
+
 const fn ends() -> [u64; BUCKETS] {
     let mut ends = [0; BUCKETS];
     let (mut k, mut scale) = (0, 1);
@@ -26,6 +43,16 @@ const fn ends() -> [u64; BUCKETS] {
         if k.is_multiple_of(STEPS.len()) {
             scale *= 10;
         }
+    }
+    ends
+}
+
+/// Each of `ends`, which are in units of so many nanoseconds.
+const fn in_ns<const N: usize>(unit_ns: u64, mut ends: [u64; N]) -> [u64; N] {
+    let mut k = 0;
+    while k < N {
+        ends[k] *= unit_ns;
+        k += 1;
     }
     ends
 }
@@ -59,11 +86,7 @@ impl LatencyHistogram {
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts {
-            buckets: self
-                .counts
-                .iter()
-                .map(|count| count.load(Relaxed))
-                .collect(),
+            buckets: self.counts.iter().map(|n| n.load(Relaxed)).collect(),
             sum_ns: self.sum_ns.load(Relaxed),
         }
     }
@@ -102,10 +125,9 @@ impl Counts {
     pub fn since(&self, earlier: &Counts) -> Counts {
         let before = earlier.buckets.iter().copied().chain(std::iter::repeat(0));
         let buckets = self.buckets.iter().zip(before);
+        let buckets = buckets.map(|(now, before)| now.saturating_sub(before));
         Counts {
-            buckets: buckets
-                .map(|(now, before)| now.saturating_sub(before))
-                .collect(),
+            buckets: buckets.collect(),
             sum_ns: self.sum_ns.saturating_sub(earlier.sum_ns),
         }
     }
@@ -140,29 +162,20 @@ impl Counts {
     /// beyond the last. Each must be the end of a bucket.
     #[must_use]
     pub fn between(&self, ends_ns: &[u64]) -> Vec<u64> {
-        let upto = |end: &u64| {
+        let upto = ends_ns.iter().map(|end| {
             let buckets = ENDS_NS.partition_point(|own| own <= end);
             self.buckets.iter().take(buckets).sum::<u64>()
-        };
+        });
         let mut below = 0;
-        let mut counts: Vec<u64> = ends_ns
-            .iter()
-            .map(|end| {
-                let before = below;
-                below = upto(end);
-                below - before
-            })
-            .collect();
-        counts.push(self.total() - below);
-        counts
+        upto.chain([self.total()])
+            .map(|upto| upto - std::mem::replace(&mut below, upto))
+            .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::gauges::LATENCY_ENDS_NS;
-    use crate::live::prometheus::LAG_ENDS_NS;
 
     #[test]
     fn quantiles_are_within_a_bucket() {

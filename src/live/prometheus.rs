@@ -9,7 +9,7 @@ mod writer;
 
 pub use plain::plain;
 pub use run::{RunInfo, run_metrics};
-pub use writer::{LAG_ENDS_NS, Metrics};
+pub use writer::Metrics;
 
 use std::fmt::{self, Debug};
 
@@ -18,6 +18,7 @@ use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 
 /// Metrics that are read when they are asked for.
+#[derive(Debug)]
 pub struct Exposition(Registry);
 
 impl Exposition {
@@ -39,12 +40,6 @@ impl Exposition {
         let mut page = String::new();
         text::encode(&mut page, &self.0)?;
         Ok(page)
-    }
-}
-
-impl Debug for Exposition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Exposition")
     }
 }
 

@@ -2,18 +2,18 @@
 //! gauges in, lines out.
 
 mod frame;
-mod spark;
 
 use super::gauges::{LATENCIES, STATUSES, is_success};
 use super::histogram::Counts;
 use super::snapshot::{Change, History, Snapshot};
 use crate::units::terminal::{LABEL, Tone};
-use crate::units::{Human, NS_PER_S, RunTime, percent};
+use crate::units::{Human, NS_PER_S, RunTime, bars, percent};
 use frame::Frame;
-use spark::sparkline;
 
 /// Width of a duration in the table of latencies.
 const CELL: usize = 9;
+/// The quantiles that are shown.
+const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)];
 /// The part after all others.
 const DRAIN: &str = "drain";
 /// Shares of late chunks at which a run is degraded and invalid.
@@ -73,7 +73,7 @@ pub fn screen(
 ) -> Vec<String> {
     let mut frame = Frame::new(size, colour);
     let Some(now) = history.latest() else {
-        frame.line(&[(&sheet.title, Tone::Strong)]);
+        frame.line([(sheet.title.clone(), Tone::Strong)]);
         return frame.into_lines();
     };
     let recent = history.recent();
@@ -88,7 +88,7 @@ pub fn screen(
     frame.gap();
     schedule(&mut frame, now);
     if !notice.is_empty() {
-        frame.line(&[(notice, Tone::Warning)]);
+        frame.line([(notice.to_owned(), Tone::Warning)]);
     }
     frame.into_lines()
 }
@@ -100,8 +100,7 @@ pub fn line(sheet: &Sheet, history: &History) -> String {
         return sheet.title.clone();
     };
     let response = |counts: &Counts| {
-        let shown = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)];
-        shown
+        QUANTILES
             .map(|(name, q)| format!("{name} {}", shown_ns(counts.quantile(q))))
             .join(" ")
     };
@@ -119,10 +118,10 @@ pub fn line(sheet: &Sheet, history: &History) -> String {
         ),
     ];
     if let Some(recent) = history.recent() {
-        let seconds = (recent.span_ns + NS_PER_S / 2) / NS_PER_S;
         let figures = &recent.figures;
         parts.push(format!(
-            "last {seconds} s: {:.1} requests/s, response {}, lag p99 {}",
+            "last {} s: {:.1} requests/s, response {}, lag p99 {}",
+            recent.seconds(),
             recent.rate(figures.ended()),
             response(&figures.latencies[0]),
             shown_ns(figures.lag.quantile(0.99)),
@@ -151,42 +150,32 @@ fn heading(frame: &mut Frame, sheet: &Sheet, now: &Snapshot) {
         0 => clock_text(now.at),
         _ => format!("{} of {}", clock_text(now.at), clock_text(sheet.ends)),
     };
-    frame.apart((&sheet.title, Tone::Strong), (&time, Tone::Plain));
-    let name = sheet.phase(now.at);
+    frame.apart((sheet.title.clone(), Tone::Strong), (time, Tone::Plain));
     let current = sheet.phases.iter().find(|phase| now.at < phase.ends);
-    let next = match current {
-        Some(current) => {
-            let left = RunTime(current.ends.0 - now.at.0 + NS_PER_S - 1);
-            format!("{} in {}", sheet.phase(current.ends), clock_text(left))
-        }
-        None => String::new(),
-    };
+    let next = current.map_or(String::new(), |current| {
+        let left = RunTime(current.ends.0 - now.at.0 + NS_PER_S - 1);
+        format!("{} in {}", sheet.phase(current.ends), clock_text(left))
+    });
+    let name = sheet.phase(now.at).to_owned();
     let share = now.at.0.max(0) as f64 / sheet.ends.0.max(1) as f64;
-    frame.bar((name, Tone::Good), share.min(1.0), (&next, Tone::Faint));
+    frame.bar((name, Tone::Good), share.min(1.0), (next, Tone::Faint));
 }
 
 fn load(frame: &mut Frame, sheet: &Sheet, now: &Snapshot, recent: Option<&Change>) {
     if let Some(most) = sheet.users {
         let users = format!("{} of {most}", now.users);
-        frame.labelled("users", &[(&users, Tone::Strong)]);
+        frame.labelled("users", [(users, Tone::Strong)]);
     }
     let active = format!("{} active", now.active_sessions);
-    let awaiting = format!(", {} await an answer", now.awaiting_answer);
-    let planned = match sheet.sessions {
-        Some(planned) => format!(" · {planned} planned"),
-        None => String::new(),
-    };
-    frame.labelled(
-        "sessions",
-        &[
-            (&active, Tone::Strong),
-            (&awaiting, Tone::Plain),
-            (&planned, Tone::Plain),
-        ],
-    );
-    let rate = |count: fn(&Snapshot) -> u64| match recent {
-        Some(recent) => format!(" ({:.1}/s)", recent.rate(count(&recent.figures))),
-        None => String::new(),
+    let mut rest = format!(", {} await an answer", now.awaiting_answer);
+    if let Some(planned) = sheet.sessions {
+        rest += &format!(" · {planned} planned");
+    }
+    frame.labelled("sessions", [(active, Tone::Strong), (rest, Tone::Plain)]);
+    let rate = |count: fn(&Snapshot) -> u64| {
+        recent.map_or(String::new(), |recent| {
+            format!(" ({:.1}/s)", recent.rate(count(&recent.figures)))
+        })
     };
     let started = format!(
         "offered {}{} · started {}{}",
@@ -195,107 +184,80 @@ fn load(frame: &mut Frame, sheet: &Sheet, now: &Snapshot, recent: Option<&Change
         now.started_sessions,
         rate(|figures| figures.started_sessions),
     );
-    let tone = match now.offered_sessions > now.started_sessions + 1 {
-        true => Tone::Warning,
-        false => Tone::Plain,
-    };
-    frame.labelled("", &[(&started, tone)]);
+    let behind = now.offered_sessions > now.started_sessions + 1;
+    frame.labelled("", [(started, Tone::Warning.when(behind))]);
 }
 
 fn requests(frame: &mut Frame, now: &Snapshot, recent: Option<&Change>) {
     let mut parts = vec![(format!("{} ended", now.ended()), Tone::Strong)];
     // What is usual comes first.
     for (status, count) in STATUSES.iter().zip(now.requests).rev() {
-        let tone = if is_success(status) {
-            Tone::Plain
-        } else {
-            Tone::Bad
-        };
         if count > 0 {
+            let tone = Tone::Bad.when(!is_success(status));
             parts.push((format!(" · {count} {status}"), tone));
         }
     }
-    let parts: Vec<_> = parts
-        .iter()
-        .map(|(text, tone)| (text.as_str(), *tone))
-        .collect();
-    frame.labelled("requests", &parts);
+    frame.labelled("requests", parts);
     let Some(recent) = recent else { return };
     let figures = &recent.figures;
     let rate = format!("{:.1}/s", recent.rate(figures.ended()));
     let mut parts = vec![(rate, Tone::Plain)];
     if let Some(success) = share_of(figures.succeeded(), figures.ended()) {
-        let tone = match figures.succeeded() == figures.ended() {
-            true => Tone::Plain,
-            false => Tone::Bad,
-        };
+        let tone = Tone::Bad.when(figures.succeeded() != figures.ended());
         parts.push((format!(" · {success} succeed"), tone));
     }
     let chunks = recent.rate(figures.lag.total());
     parts.push((format!(" · {chunks:.0} chunks/s"), Tone::Plain));
-    let parts: Vec<_> = parts
-        .iter()
-        .map(|(text, tone)| (text.as_str(), *tone))
-        .collect();
-    frame.labelled("", &parts);
+    frame.labelled("", parts);
 }
 
 fn latencies(frame: &mut Frame, now: &Snapshot, recent: Option<&Change>) {
-    let none = Change {
-        span_ns: 0,
-        figures: Snapshot::default(),
-    };
+    let none = Change::default();
     let recent = recent.unwrap_or(&none);
-    let seconds = (recent.span_ns + NS_PER_S / 2) / NS_PER_S;
-    let names = ["p50", "p95", "p99"].map(|name| format!("{name:>CELL$}"));
-    let names = names.concat();
-    let over = format!(
-        "{:LABEL$}{:>width$}   {:>width$}",
-        "",
-        format!("last {seconds} s"),
-        "whole run",
-        width = 3 * CELL
-    );
-    frame.line(&[(&over, Tone::Faint)]);
+    let seconds = format!("last {} s", recent.seconds());
+    let width = QUANTILES.len() * CELL;
+    let over = format!("{:LABEL$}{seconds:>width$}   {:>width$}", "", "whole run");
+    frame.line([(over, Tone::Faint)]);
+    let names = QUANTILES.map(|(name, _)| format!("{name:>CELL$}")).concat();
     let header = format!("{:LABEL$}{names}   {names}", "");
-    frame.line(&[(&header, Tone::Faint)]);
+    frame.line([(header, Tone::Faint)]);
     let cells = |counts: &Counts| {
-        [0.5, 0.95, 0.99]
-            .map(|q| format!("{:>CELL$}", shown_ns(counts.quantile(q))))
+        QUANTILES
+            .map(|(_, q)| format!("{:>CELL$}", shown_ns(counts.quantile(q))))
             .concat()
     };
-    let mut row = |name: &str, recent: &Counts, whole: &Counts| {
+    let figures = recent.figures.latencies.iter().zip(&now.latencies);
+    let rows = LATENCIES.into_iter().zip(figures);
+    for (name, (recent, whole)) in rows.chain([("lag", (&recent.figures.lag, &now.lag))]) {
         if whole.total() > 0 {
             let figures = format!("{}   {}", cells(recent), cells(whole));
-            frame.labelled(name, &[(&figures, Tone::Plain)]);
+            frame.labelled(name, [(figures, Tone::Plain)]);
         }
-    };
-    for (k, name) in LATENCIES.into_iter().enumerate() {
-        row(name, &recent.figures.latencies[k], &now.latencies[k]);
     }
-    row("lag", &recent.figures.lag, &now.lag);
 }
 
 /// How response times and throughput went, second by second.
 fn courses(frame: &mut Frame, history: &History, size: Size) {
     let room = size.columns.saturating_sub(LABEL + 24);
     let changes = history.changes(room.clamp(1, 120));
-    let response = changes
-        .iter()
-        .map(|change| change.figures.latencies[0].mean_ns());
-    let response: Vec<Option<f64>> = response.collect();
-    if let Some((line, most)) = sparkline(&response) {
-        let most = format!("  mean, up to {}", Human(most as i64));
-        frame.labelled("response", &[(&line, Tone::Good), (&most, Tone::Faint)]);
-    }
-    let ended = changes
-        .iter()
-        .map(|change| Some(change.rate(change.figures.ended())));
-    let ended: Vec<Option<f64>> = ended.collect();
-    if let Some((line, most)) = sparkline(&ended) {
-        let most = format!("  ended, up to {most:.1}/s");
-        frame.labelled("requests", &[(&line, Tone::Good), (&most, Tone::Faint)]);
-    }
+    let mut course = |label, value: fn(&Change) -> Option<f64>, most_of: fn(f64) -> String| {
+        let values: Vec<Option<f64>> = changes.iter().map(value).collect();
+        let most = values.iter().flatten().copied().fold(0.0, f64::max);
+        if most > 0.0 {
+            let line = (bars(&values, 1).concat(), Tone::Good);
+            frame.labelled(label, [line, (format!("  {}", most_of(most)), Tone::Faint)]);
+        }
+    };
+    course(
+        "response",
+        |change| change.figures.latencies[0].mean_ns(),
+        |most| format!("mean, up to {}", Human(most as i64)),
+    );
+    course(
+        "requests",
+        |change| Some(change.rate(change.figures.ended())),
+        |most| format!("ended, up to {most:.1}/s"),
+    );
 }
 
 /// Whether the schedule is kept, so far.
@@ -310,7 +272,10 @@ fn schedule(frame: &mut Frame, now: &Snapshot) {
         _ => ("kept", Tone::Good),
     };
     let figures = format!(": {share} of {} chunks were late", now.judged_chunks);
-    frame.labelled("schedule", &[(said, tone), (&figures, Tone::Plain)]);
+    frame.labelled(
+        "schedule",
+        [(said.to_owned(), tone), (figures, Tone::Plain)],
+    );
 }
 
 fn share_of(part: u64, whole: u64) -> Option<String> {

@@ -91,7 +91,7 @@ impl Snapshot {
 }
 
 /// What changed over a stretch of time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
     /// How long the stretch is.
     pub span_ns: i64,
@@ -100,6 +100,11 @@ pub struct Change {
 }
 
 impl Change {
+    /// How long the stretch is, in whole seconds.
+    pub(super) fn seconds(&self) -> i64 {
+        (self.span_ns + NS_PER_S / 2) / NS_PER_S
+    }
+
     /// `count` as so many a second.
     #[must_use]
     pub fn rate(&self, count: u64) -> f64 {
@@ -146,10 +151,8 @@ impl History {
         let first = self.kept.len().saturating_sub(count + 1);
         let pairs = self.kept.iter().skip(first);
         let next = self.kept.iter().skip(first + 1);
-        pairs
-            .zip(next)
-            .filter_map(|(one, next)| change(one, next))
-            .collect()
+        let changes = pairs.zip(next).filter_map(|(one, next)| change(one, next));
+        changes.collect()
     }
 }
 

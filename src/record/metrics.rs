@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::delay::Delays;
 use super::gauges::RecorderGauges;
-use crate::live::prometheus::{Exposition, LAG_ENDS_NS, Metrics};
+use crate::live::histogram::LAG_ENDS_NS;
+use crate::live::prometheus::{Exposition, Metrics};
 
 /// The metrics of a recorder.
 #[must_use]

@@ -25,6 +25,12 @@ pub enum Tone {
 }
 
 impl Tone {
+    /// This tone where `it_is` so, else plain.
+    #[must_use]
+    pub fn when(self, it_is: bool) -> Tone {
+        if it_is { self } else { Tone::Plain }
+    }
+
     /// `text` in this tone; without `colour` there are no escape codes. What the text itself has
     /// of them is replaced: texts of gateways and traces are shown with this.
     #[must_use]
@@ -111,23 +117,31 @@ impl Page {
 
     /// The rest of a line of which `indent` columns are taken; further lines start there.
     pub fn rest(&mut self, text: &str, indent: usize, tone: Tone) {
-        let mut line = String::new();
-        for word in text.split_whitespace() {
-            let width = line.chars().count() + 1 + word.chars().count();
-            if !line.is_empty() && indent + width > WIDTH {
-                self.put(&line, tone);
-                self.end_line();
+        for (k, line) in wrapped(text, WIDTH - indent).iter().enumerate() {
+            if k > 0 {
                 self.put(&" ".repeat(indent), Tone::Plain);
-                line.clear();
             }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
+            self.put(line, tone);
+            self.end_line();
         }
-        self.put(&line, tone);
-        self.end_line();
     }
+}
+
+/// The words of `text` in lines of at most `width` columns, where words allow it; at least one line.
+#[must_use]
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
 }
 
 #[cfg(test)]

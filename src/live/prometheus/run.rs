@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Exposition, LAG_ENDS_NS, Metrics};
+use super::{Exposition, Metrics};
 use crate::live::gauges::{Gauges, LATENCIES, STATUSES};
+use crate::live::histogram::LAG_ENDS_NS;
 
 /// What a run is, in words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -15,42 +15,29 @@ use prometheus_client::registry::Unit;
 use crate::live::gauges::TraceLabel;
 use crate::live::histogram::Counts;
 
-/// Ends of the buckets that lags and delays of our own are exposed with, in nanoseconds.
-pub const LAG_ENDS_NS: [u64; 18] = [
-    10_000,
-    25_000,
-    50_000,
-    100_000,
-    250_000,
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    10_000_000,
-    20_000_000,
-    50_000_000,
-    100_000_000,
-    250_000_000,
-    500_000_000,
-    1_000_000_000,
-    5_000_000_000,
-    30_000_000_000,
-];
-
 /// Where metrics are written to. Names come without the unit and without `_total`, `_info`: the
 /// format adds them.
 #[derive(Debug)]
 pub struct Metrics<'a>(pub(super) DescriptorEncoder<'a>);
 
 impl Metrics<'_> {
+    /// Begins a metric of a kind; distributions are in seconds.
+    fn of<'s>(
+        &'s mut self,
+        name: &'s str,
+        help: &'s str,
+        kind: MetricType,
+    ) -> Result<MetricEncoder<'s>, fmt::Error> {
+        let unit = matches!(kind, MetricType::Histogram).then_some(&Unit::Seconds);
+        self.0.encode_descriptor(name, help, unit, kind)
+    }
+
     /// A number that goes up and down.
     ///
     /// # Errors
     /// Those of the page that is written, as with all methods.
     pub fn gauge(&mut self, name: &str, help: &str, value: impl EncodeGaugeValue) -> fmt::Result {
-        let to = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Gauge)?;
+        let to = self.of(name, help, MetricType::Gauge)?;
         ConstGauge::new(value).encode(to)
     }
 
@@ -64,9 +51,7 @@ impl Metrics<'_> {
         help: &str,
         value: impl EncodeCounterValue,
     ) -> fmt::Result {
-        let to = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Counter)?;
+        let to = self.of(name, help, MetricType::Counter)?;
         ConstCounter::new(value).encode(to)
     }
 
@@ -81,9 +66,7 @@ impl Metrics<'_> {
         label: &str,
         values: impl IntoIterator<Item = (&'l str, u64)>,
     ) -> fmt::Result {
-        let mut to = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Counter)?;
+        let mut to = self.of(name, help, MetricType::Counter)?;
         for (of, value) in values {
             ConstCounter::new(value).encode(to.encode_family(&[(label, of)])?)?;
         }
@@ -101,10 +84,7 @@ impl Metrics<'_> {
         ends_ns: &[u64],
         counts: &Counts,
     ) -> fmt::Result {
-        let unit = Some(&Unit::Seconds);
-        let to = self
-            .0
-            .encode_descriptor(name, help, unit, MetricType::Histogram)?;
+        let to = self.of(name, help, MetricType::Histogram)?;
         histogram(to, ends_ns, &counts.between(ends_ns), counts.sum_ns())
     }
 
@@ -121,10 +101,7 @@ impl Metrics<'_> {
         label: &str,
         values: impl IntoIterator<Item = (&'l str, Vec<u64>, u64)>,
     ) -> fmt::Result {
-        let unit = Some(&Unit::Seconds);
-        let mut to = self
-            .0
-            .encode_descriptor(name, help, unit, MetricType::Histogram)?;
+        let mut to = self.of(name, help, MetricType::Histogram)?;
         for (of, between, sum_ns) in values {
             histogram(to.encode_family(&[(label, of)])?, ends_ns, &between, sum_ns)?;
         }
@@ -141,10 +118,7 @@ impl Metrics<'_> {
         help: &str,
         histogram: &HistogramWithExemplars<TraceLabel>,
     ) -> fmt::Result {
-        let unit = Some(&Unit::Seconds);
-        let to = self
-            .0
-            .encode_descriptor(name, help, unit, MetricType::Histogram)?;
+        let to = self.of(name, help, MetricType::Histogram)?;
         histogram.encode(to)
     }
 
@@ -153,9 +127,7 @@ impl Metrics<'_> {
     /// # Errors
     /// As with all methods.
     pub fn info(&mut self, name: &str, help: &str, facts: &[(&str, &str)]) -> fmt::Result {
-        let mut to = self
-            .0
-            .encode_descriptor(name, help, None, MetricType::Info)?;
+        let mut to = self.of(name, help, MetricType::Info)?;
         to.encode_info(&facts)
     }
 }

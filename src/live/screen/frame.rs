@@ -4,6 +4,9 @@
 use super::Size;
 use crate::units::terminal::{LABEL, Tone};
 
+/// Text in a tone.
+pub(super) type Piece = (String, Tone);
+
 /// A screen that is being filled.
 pub(super) struct Frame {
     size: Size,
@@ -26,7 +29,7 @@ impl Frame {
     }
 
     /// A line of pieces, cut where it would be too long.
-    pub(super) fn line(&mut self, pieces: &[(&str, Tone)]) {
+    pub(super) fn line(&mut self, pieces: impl IntoIterator<Item = Piece>) {
         let mut line = String::new();
         let mut room = self.size.columns;
         for (text, tone) in pieces {
@@ -38,36 +41,38 @@ impl Frame {
     }
 
     /// A line with a label on its left.
-    pub(super) fn labelled(&mut self, label: &str, pieces: &[(&str, Tone)]) {
-        let label = format!("{label:<LABEL$}");
-        self.line(&[&[(label.as_str(), Tone::Strong)], pieces].concat());
+    pub(super) fn labelled(&mut self, label: &str, pieces: impl IntoIterator<Item = Piece>) {
+        let label = (format!("{label:<LABEL$}"), Tone::Strong);
+        self.line([label].into_iter().chain(pieces));
     }
 
-    /// A line with one piece at either end.
-    pub(super) fn apart(&mut self, left: (&str, Tone), right: (&str, Tone)) {
-        let used = right.0.chars().count() + 2;
-        let room = self.size.columns.saturating_sub(used);
-        let left_text: String = left.0.chars().take(room).collect();
-        let space = room.saturating_sub(left_text.chars().count()) + 2;
-        let space = " ".repeat(space);
-        self.line(&[(&left_text, left.1), (&space, Tone::Plain), right]);
+    /// A line with one piece at either end; the left one is cut.
+    pub(super) fn apart(&mut self, left: Piece, right: Piece) {
+        let room = self.room_beside(&right);
+        let text: String = left.0.chars().take(room).collect();
+        self.line([(format!("{text:room$}  "), left.1), right]);
     }
 
     /// A bar that is filled by `share` between two pieces.
-    pub(super) fn bar(&mut self, left: (&str, Tone), share: f64, right: (&str, Tone)) {
-        let label = format!("{:<LABEL$}", left.0);
-        let used = LABEL + right.0.chars().count() + usize::from(!right.0.is_empty()) * 2;
-        let room = self.size.columns.saturating_sub(used);
+    pub(super) fn bar(&mut self, left: Piece, share: f64, right: Piece) {
+        let room = self.room_beside(&right).saturating_sub(LABEL);
         let filled = (room as f64 * share) as usize;
-        let (done, left_over) = ("━".repeat(filled), "─".repeat(room - filled));
-        let space = if right.0.is_empty() { "" } else { "  " };
-        self.line(&[
-            (&label, left.1),
-            (&done, Tone::Good),
-            (&left_over, Tone::Faint),
-            (space, Tone::Plain),
+        self.line([
+            (format!("{:<LABEL$}", left.0), left.1),
+            ("━".repeat(filled), Tone::Good),
+            ("─".repeat(room - filled), Tone::Faint),
+            ("  ".to_owned(), Tone::Plain),
             right,
         ]);
+    }
+
+    /// The columns to the left of a piece at the right end, and of a gap before it.
+    fn room_beside(&self, right: &Piece) -> usize {
+        let used = match right.0.is_empty() {
+            true => 0,
+            false => right.0.chars().count() + 2,
+        };
+        self.size.columns.saturating_sub(used)
     }
 
     /// The lines that fit: without gaps where those take the room, then without what is below.
