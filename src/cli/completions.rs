@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap_complete::{Shell, generate};
 
 use super::stdout;
@@ -45,7 +44,6 @@ pub fn run(args: &Args, mut command: clap::Command) -> anyhow::Result<ExitCode> 
     };
     let mut script = Vec::new();
     generate(shell, &mut command, "voicelt", &mut script);
-    stdout::print(&String::from_utf8_lossy(&script))
-        .context("could not write to standard output")?;
+    stdout::print(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -22,12 +22,13 @@ const DRAW_EVERY: Duration = Duration::from_secs(1);
 
 /// What is shown of a run.
 #[derive(Debug, Clone, Copy, clap::Args)]
+#[command(next_help_heading = "Live")]
 pub(crate) struct LiveArgs {
     /// Show nothing while it goes on, but say the rest
-    #[arg(long, help_heading = "Live")]
+    #[arg(long)]
     pub(crate) no_live: bool,
     /// Where there is no screen, a line each so long; whole seconds
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = whole_seconds, help_heading = "Live")]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = whole_seconds)]
     pub(crate) live_interval: DurationArg,
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap_mangen::Man;
 
 use super::exit::BadInput;
@@ -33,8 +33,7 @@ pub fn run(args: &Args, command: clap::Command) -> anyhow::Result<ExitCode> {
         None => {
             let mut page = Vec::new();
             Man::new(command).render(&mut page)?;
-            let page = String::from_utf8_lossy(&page);
-            stdout::print(&page).context("could not write to standard output")?;
+            stdout::print(&String::from_utf8_lossy(&page))?;
         }
         Some(dir) => write(dir, command).map_err(|error| {
             let dir = dir.display();

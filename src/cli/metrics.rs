@@ -13,17 +13,17 @@ use crate::live::prometheus::Exposition;
 
 /// Where metrics are served, and for how long.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Live")]
 pub(crate) struct MetricsArgs {
     /// Serve metrics for Prometheus here, such as 0.0.0.0:9464; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", help_heading = "Live")]
+    #[arg(long, value_name = "ADDR")]
     pub(crate) metrics_addr: Option<String>,
     /// Go on serving them for so long after the end, for a last look; Ctrl-C ends it
     #[arg(
         long,
         value_name = "DURATION",
         default_value = "0s",
-        requires = "metrics_addr",
-        help_heading = "Live"
+        requires = "metrics_addr"
     )]
     pub(crate) metrics_linger: DurationArg,
 }
@@ -34,44 +34,39 @@ impl MetricsArgs {
     /// # Errors
     /// [`BadInput`] for an address that cannot be listened on.
     pub(crate) fn listen(&self, quiet: bool) -> Result<Served, BadInput> {
-        let Some(address) = &self.metrics_addr else {
-            return Ok(Served(None));
+        let listen = |address: &String| {
+            Exporter::listen(address).map_err(|error| {
+                BadInput(anyhow!(
+                    "--metrics-addr: cannot listen on {address}: {error}; give a free address of this machine, such as 127.0.0.1:0"
+                ))
+            })
         };
-        let exporter = Exporter::listen(address).map_err(|error| {
-            BadInput(anyhow!(
-                "--metrics-addr: cannot listen on {address}: {error}; give a free address of this machine, such as 127.0.0.1:0"
-            ))
-        })?;
-        if !quiet {
-            say(&format!(
-                "metrics are at http://{}/metrics\n",
-                exporter.address()
-            ));
+        let exporter = self.metrics_addr.as_ref().map(listen).transpose()?;
+        if let Some(exporter) = exporter.as_ref().filter(|_| !quiet) {
+            let address = exporter.address();
+            say(&format!("metrics are at http://{address}/metrics\n"));
         }
-        Ok(Served(Some(Serving {
+        Ok(Served {
             exporter,
             linger: self.metrics_linger,
             quiet,
-        })))
+        })
     }
 }
 
 /// Metrics that are served until this is dropped; or none.
 #[derive(Debug)]
-pub(crate) struct Served(Option<Serving>);
-
-#[derive(Debug)]
-struct Serving {
-    exporter: Exporter,
+pub(crate) struct Served {
+    exporter: Option<Exporter>,
     linger: DurationArg,
     quiet: bool,
 }
 
 impl Served {
-    /// Serves `page` from now on.
-    pub(crate) fn show(&self, page: impl FnOnce() -> Exposition) {
-        if let Some(serving) = &self.0 {
-            serving.exporter.show(page());
+    /// Serves these from now on.
+    pub(crate) fn show(&self, exposition: impl FnOnce() -> Exposition) {
+        if let Some(exporter) = &self.exporter {
+            exporter.show(exposition());
         }
     }
 
@@ -80,26 +75,23 @@ impl Served {
     /// # Errors
     /// A system without a thread or a signal to give.
     pub(crate) fn linger(self) -> anyhow::Result<()> {
-        let Some(serving) = self.0.filter(|serving| serving.linger.ns > 0) else {
+        let Some(exporter) = self.exporter.filter(|_| self.linger.ns > 0) else {
             return Ok(());
         };
-        if !serving.quiet {
+        if !self.quiet {
+            let (address, linger) = (exporter.address(), self.linger);
             say(&format!(
-                "metrics stay at http://{}/metrics for {}; Ctrl-C ends that\n",
-                serving.exporter.address(),
-                serving.linger
+                "metrics stay at http://{address}/metrics for {linger}; Ctrl-C ends that\n"
             ));
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let linger = Duration::from_nanos(serving.linger.ns.unsigned_abs());
+        let linger = Duration::from_nanos(self.linger.ns.unsigned_abs());
         runtime.block_on(async {
             let mut ends = Ends::listen()?;
-            tokio::select! {
-                _ = ends.next() => {}
-                () = tokio::time::sleep(linger) => {}
-            }
+            // Either may end it.
+            let _ = tokio::time::timeout(linger, ends.next()).await;
             Ok(())
         })
     }

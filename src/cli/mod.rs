@@ -6,6 +6,7 @@ pub mod config;
 pub mod doctor;
 pub mod duration;
 pub mod exit;
+pub mod format;
 pub mod gateway;
 pub mod import;
 mod listing;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 
 use super::exit::{BadInput, Outcome};
+pub use super::format::Format;
 use super::{stamp, stdout};
 use crate::report::machine::document::DocumentError;
 use crate::report::machine::{Document, csv, junit, raw};
@@ -18,15 +19,6 @@ use crate::results::reader::RunDir;
 
 /// The variable that names the file which GitHub shows as the summary of a step.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
-
-/// How a summary is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// For programs: times in nanoseconds, null where there is no figure.
-    Json,
-}
 
 /// What must hold, what is printed, and which files are written.
 #[derive(Debug, Clone, clap::Args)]

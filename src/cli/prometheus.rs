@@ -25,18 +25,14 @@ const MOST_ROWS: usize = 500_000;
 
 /// What is fetched from a Prometheus server after a run.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Server")]
 pub(crate) struct PrometheusArgs {
     /// After the run, fetch from the Prometheus at this URL what the servers measured meanwhile:
     /// GPUs and the gateway's own metrics. A bearer token is taken from VOICELT_PROMETHEUS_TOKEN
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "VOICELT_PROMETHEUS",
-        help_heading = "Server"
-    )]
+    #[arg(long, value_name = "URL", env = "VOICELT_PROMETHEUS")]
     pub(crate) prometheus: Option<String>,
     /// Fetch this too; may be repeated
-    #[arg(long, value_name = "NAME=PROMQL", value_parser = Query::parse, requires = "prometheus", help_heading = "Server")]
+    #[arg(long, value_name = "NAME=PROMQL", value_parser = Query::parse, requires = "prometheus")]
     pub(crate) prometheus_query: Vec<Query>,
 }
 

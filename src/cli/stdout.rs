@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
+use anyhow::Context;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
@@ -11,7 +12,7 @@ use crate::units::{plain_json, plain_lines};
 ///
 /// # Errors
 /// As for [`print`].
-pub(crate) fn show(text: &str) -> io::Result<()> {
+pub(crate) fn show(text: &str) -> anyhow::Result<()> {
     print(&plain_lines(text))
 }
 
@@ -19,13 +20,13 @@ pub(crate) fn show(text: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// Any other failure to write.
-pub(crate) fn print(text: &str) -> io::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let text = plain_json(text);
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe || is_closed_terminal(&error) => Ok(()),
-        written => written,
+        written => written.context("could not write to standard output"),
     }
 }
 
@@ -43,8 +44,12 @@ pub(crate) fn width() -> usize {
     size.map_or(80, |size| usize::from(size.ws_col).clamp(40, 200))
 }
 
-/// Whether standard output is a terminal and `NO_COLOR` is not set (<https://no-color.org>).
+/// Whether standard output is a terminal that may have colour.
 pub(crate) fn colour() -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stdout().is_terminal() && !refused
+    io::stdout().is_terminal() && may_colour()
+}
+
+/// Whether `NO_COLOR` is not set (<https://no-color.org>).
+pub(crate) fn may_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -1,95 +1,140 @@
-//! What `prepare` and `import` say at their end: what became of the files, and what trace they make.
+//! What commands say at their end, in lines with labels: what became of files, and what trace they
+//! make.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use crate::audio::Matched;
 use crate::audio::library::Pool;
 use crate::trace::compile::CompileSpec;
 use crate::trace::extent::Extent;
+use crate::units::terminal::LABEL;
 use crate::units::{Human, counted, duration_text, plain};
 
-/// Files that are named with the reason they were skipped.
+/// Items of a list that are named.
 const NAMED: usize = 10;
+
+/// Lines with labels on their left.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(String);
+
+impl Lines {
+    /// A line; one that goes on with what is above it has no label. What of it is anybody's is made
+    /// [`plain`].
+    pub(crate) fn line(&mut self, label: &str, text: impl Display) {
+        let text = text.to_string();
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "{label:<LABEL$}{}", plain(&text));
+    }
+
+    /// A line that says how many there are of what; nothing where there are none.
+    pub(crate) fn count(&mut self, label: &str, count: u64, what: &str) {
+        if count > 0 {
+            self.line(label, format_args!("{count} {what}"));
+        }
+    }
+
+    /// The first few of `items`, a line each; there are `all` of them, of which some may be counted
+    /// only.
+    pub(crate) fn list(&mut self, label: &str, items: impl Iterator<Item = String>, all: u64) {
+        let mut rest = all;
+        for (number, item) in items.take(NAMED).enumerate() {
+            self.line(if number == 0 { label } else { "" }, item);
+            rest = rest.saturating_sub(1);
+        }
+        if rest > 0 {
+            self.line("", format_args!("and {rest} more"));
+        }
+    }
+
+    /// How large a trace is, and what it asks of a gateway.
+    pub(crate) fn trace(&mut self, extent: &Extent, clips: usize) {
+        let sessions = counted(extent.sessions, "session");
+        let turns = counted(extent.turns, "turn");
+        let clips = counted(clips as u64, "clip");
+        let length = Human(extent.duration_ns);
+        self.line(
+            "trace",
+            format_args!("{sessions}, {turns}, {clips}, {length} long"),
+        );
+        let most = counted(extent.peak_sessions, "session");
+        let (chunks, megabytes) = (extent.chunks_per_s(), extent.megabytes_per_s());
+        self.line(
+            "load",
+            format_args!(
+                "at most {most} at a time; {chunks:.1} chunks/s and {megabytes:.3} MB/s on average"
+            ),
+        );
+        let chunks = extent.peak_chunks_per_s;
+        let megabytes = extent.peak_bytes_per_s as f64 / 1e6;
+        self.line(
+            "peak",
+            format_args!("{chunks} chunks/s and {megabytes:.3} MB/s"),
+        );
+    }
+
+    /// The lines.
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
+}
 
 /// What became of the files of `pool`; nothing where it had none.
 pub(crate) fn files(pool: &Pool) -> String {
-    let mut text = String::new();
+    let mut lines = Lines::default();
+    let (converted, reused, skipped) = (pool.converted, pool.reused, pool.skipped.files);
+    let noted = match pool.noted.files {
+        0 => String::new(),
+        odd => format!(", {odd} noted as odd"),
+    };
+    let untried = match pool.untried.files() {
+        0 => "0 others did not look like audio".to_owned(),
+        files => format!("{files} others did not look like audio ({})", pool.untried),
+    };
     if pool.files > 0 {
-        text = format!(
-            "files     {} converted, {} reused, {} skipped{}; {} others did not look like audio{}\n",
-            pool.converted,
-            pool.reused,
-            pool.skipped.files,
-            match pool.noted.files {
-                0 => String::new(),
-                odd => format!(", {odd} noted as odd"),
-            },
-            pool.untried.files(),
-            match pool.untried.files() {
-                0 => String::new(),
-                _ => format!(" ({})", pool.untried),
-            },
+        lines.line(
+            "files",
+            format_args!(
+                "{converted} converted, {reused} reused, {skipped} skipped{noted}; {untried}"
+            ),
         );
     }
     for (label, remarks) in [("skipped", &pool.skipped), ("noted", &pool.noted)] {
         let first = remarks.first.iter();
         let first = first.map(|file| format!("{}: {}", file.path, file.text));
-        push_list(
-            &mut text,
-            label,
-            &first.collect::<Vec<_>>(),
-            remarks.files as usize,
-        );
+        lines.list(label, first, remarks.files);
     }
-    let labels = pool.unused_labels.iter();
-    let labels =
-        labels.map(|path| format!("{path}: has a speech label, but is not among the files"));
-    let labels: Vec<_> = labels.collect();
-    push_list(&mut text, "labels", &labels, labels.len());
+    let unused = pool.unused_labels.iter();
+    let unused =
+        unused.map(|path| format!("{path}: has a speech label, but is not among the files"));
+    lines.list("labels", unused, pool.unused_labels.len() as u64);
     if let Some(matched) = &pool.transcripts {
-        text += &transcripts(matched);
+        lines.line("said", transcripts(matched));
         let twice = &matched.twice;
-        push_list(&mut text, "twice", &twice.first, twice.rows as usize);
+        lines.list("twice", twice.first.iter().cloned(), twice.rows);
     }
-    text
+    lines.into_text()
 }
 
 /// How a table of transcripts fits the clips.
 fn transcripts(matched: &Matched) -> String {
-    let Matched {
-        rows,
-        unused,
-        unfit,
-        clips,
-        transcribed,
-        twice: _,
-    } = matched;
-    let mut text = format!("said      {transcribed} of {clips} clips have a transcript");
-    if *unused > 0 {
+    let (transcribed, clips) = (matched.transcribed, matched.clips);
+    let mut text = format!("{transcribed} of {clips} clips have a transcript");
+    if matched.unused > 0 {
+        let (unused, rows) = (matched.unused, matched.rows);
         text += &format!("; {unused} of {rows} rows name no file here, or none alone");
     }
-    if *unfit > 0 {
+    if matched.unfit > 0 {
+        let unfit = matched.unfit;
         text += &format!("; {unfit} transcripts are empty or longer than 500 characters");
     }
-    text + "\n"
+    text
 }
 
 /// How large the trace is, and what it asks of a gateway.
 pub(crate) fn trace(extent: &Extent, clips: usize) -> String {
-    format!(
-        "trace     {}, {}, {}, {} long\n\
-         load      at most {} at a time; {:.1} chunks/s and {:.3} MB/s on average\n\
-         peak      {} chunks/s and {:.3} MB/s\n",
-        counted(extent.sessions, "session"),
-        counted(extent.turns, "turn"),
-        counted(clips as u64, "clip"),
-        Human(extent.duration_ns),
-        counted(extent.peak_sessions, "session"),
-        extent.chunks_per_s(),
-        extent.megabytes_per_s(),
-        extent.peak_chunks_per_s,
-        extent.peak_bytes_per_s as f64 / 1e6
-    )
+    let mut lines = Lines::default();
+    lines.trace(extent, clips);
+    lines.into_text()
 }
 
 /// That fewer sessions came of it than were asked for, and why; nothing where they did not.
@@ -100,25 +145,15 @@ pub(crate) fn fewer(asked: &CompileSpec, made: u64) -> Option<String> {
     let within = duration.map_or(String::new(), |ns| {
         format!(" within --duration {}", duration_text(ns))
     });
-    Some(format!(
-        "note      --arrivals {}{within} gives {}, not the {wanted} of --sessions, which is a limit\n",
-        plain(&arrivals.to_string()),
-        counted(made, "session"),
-    ))
-}
-
-/// Appends the first few of `items`, the first of them behind `label`; there are `all` of them, of
-/// which some may be counted only.
-pub(crate) fn push_list(text: &mut String, label: &str, items: &[String], all: usize) {
-    for (number, item) in items.iter().take(NAMED).enumerate() {
-        let label = if number == 0 { label } else { "" };
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{label:8}  {}", plain(item));
-    }
-    let rest = all.saturating_sub(items.len().min(NAMED));
-    if rest > 0 {
-        let _ = writeln!(text, "{:8}  and {rest} more", "");
-    }
+    let made = counted(made, "session");
+    let mut lines = Lines::default();
+    lines.line(
+        "note",
+        format_args!(
+            "--arrivals {arrivals}{within} gives {made}, not the {wanted} of --sessions, which is a limit"
+        ),
+    );
+    Some(lines.into_text())
 }
 
 #[cfg(test)]

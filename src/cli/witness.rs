@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use super::exit::{BadInput, Outcome};
-use super::outputs::Format;
+use super::format::Format;
+use super::outputs;
 use super::report::RUNS_DIR;
 use super::stdout;
 use crate::report::receiver_check::{ReceiverCheck, text};
@@ -46,15 +45,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let run = resolve(&args.run, Path::new(RUNS_DIR));
     let check = RunDir::open(&run).and_then(|run| ReceiverCheck::of(&run, &args.log));
     let check = check.map_err(|error| BadInput(error.into()))?;
-    let json = serde_json::to_string_pretty(&check)? + "\n";
     if let Some(file) = &args.json {
-        std::fs::write(file, &json)
-            .with_context(|| format!("could not write {}", file.display()))?;
+        outputs::write_json(file, &check)?;
     }
-    match args.format {
-        Format::Text => stdout::print(&text::render(&check, stdout::colour()))?,
-        Format::Json => stdout::print(&json)?,
-    }
+    let text = || text::render(&check, stdout::colour());
+    args.format.print(&check, text)?;
     let outcome = match check.failures.is_empty() {
         true => Outcome::Ok,
         false => Outcome::Untrusted,

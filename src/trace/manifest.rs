@@ -8,6 +8,7 @@ use std::path::Path;
 use super::TraceError;
 use super::extent::Extent;
 use super::journal::has_journal;
+use super::model::TraceSource;
 
 /// The version of the bundle's format; readers refuse a newer major version.
 pub const TRACE_FORMAT: &str = "1.0";
@@ -75,6 +76,29 @@ pub struct TraceManifest {
 }
 
 impl TraceManifest {
+    /// That of a bundle which `step` makes; what follows from its tables is filled in when it is saved.
+    #[must_use]
+    pub fn begin(name: String, source: TraceSource, step: Provenance) -> TraceManifest {
+        TraceManifest {
+            format: TRACE_FORMAT.to_owned(),
+            name,
+            created_at: step.at.clone(),
+            tool: step.tool.clone(),
+            source: source.name().to_owned(),
+            contains: Vec::new(),
+            origin_at: None,
+            seed: None,
+            sessions: 0,
+            events: 0,
+            duration_ns: 0,
+            content_blake3: String::new(),
+            tables: BTreeMap::new(),
+            extent: None,
+            delete_after: None,
+            provenance: vec![step],
+        }
+    }
+
     /// Reads `trace.json` of the bundle `dir`.
     ///
     /// # Errors

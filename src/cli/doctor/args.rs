@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::cli::duration::DurationArg;
+use crate::cli::format::Format;
 use crate::cli::load::TargetArgs;
-use crate::cli::outputs::Format;
 use crate::trace::layout::CallSpec;
 
 /// Look whether a load can be made: at the gateway and the way to it, and at this machine.

@@ -8,9 +8,8 @@ use tempfile::TempDir;
 use super::Args;
 use crate::audio::spec::{ConvertSpec, SynthSpec};
 use crate::campaign::{Callers, RunSpec};
-use crate::cli::exit::BadInput;
 use crate::cli::load::unreadable;
-use crate::cli::prepare::make;
+use crate::cli::prepare::{bad, make};
 use crate::pcm::synth::Signal;
 use crate::replay::ReplaySpec;
 use crate::replay::plan::Shape;
@@ -39,13 +38,12 @@ impl TrialCall {
     /// # Errors
     /// [`BadInput`] for audio that cannot be converted, otherwise the system's.
     pub(super) fn prepare(args: &Args) -> anyhow::Result<TrialCall> {
-        let audio: Option<&Path> = args.audio.as_deref();
+        let audio = args.audio.as_deref();
         if let Some(missing) = audio.filter(|audio| !audio.exists()) {
-            return Err(BadInput(anyhow!(
+            return Err(bad(anyhow!(
                 "--audio {}: there is no such file; give a recording of a few words",
                 missing.display()
-            ))
-            .into());
+            )));
         }
         let folder = tempfile::Builder::new()
             .prefix("voicelt-doctor-")

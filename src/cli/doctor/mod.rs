@@ -10,9 +10,7 @@ use serde_json::json;
 
 use super::exit::{BadInput, Outcome};
 use super::load::not_made;
-use super::outputs::Format;
 use super::stderr::say;
-use super::stdout;
 use crate::clock::wall_ns;
 use crate::doctor;
 use crate::doctor::check::{Check, Level, text};
@@ -42,8 +40,16 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         embedded.stop()?;
     }
     let machine = judge::machine(&MachineFacts::gather()?);
-    stdout::print(&shown(args, &gateway.checks, &machine)?)
-        .context("could not write to standard output")?;
+    let document = json!({
+        "target": args.to.target,
+        "gateway": gateway.checks,
+        "machine": machine,
+    });
+    let parts: [(&str, &[Check]); 2] = [
+        (&args.to.target, &gateway.checks),
+        ("this machine", &machine),
+    ];
+    args.format.print(&document, || text(&parts))?;
     let failed = |check: &Check| check.level == Level::Failed;
     let outcome = match gateway.reached {
         false => Outcome::Unreachable,
@@ -92,18 +98,4 @@ fn examine(args: &Args, endpoint: &Endpoint, call: &TrialCall) -> anyhow::Result
         )),
     }
     Ok(Examined { checks, reached })
-}
-
-fn shown(args: &Args, gateway: &[Check], machine: &[Check]) -> anyhow::Result<String> {
-    Ok(match args.format {
-        Format::Text => text(&[(&args.to.target, gateway), ("this machine", machine)]),
-        Format::Json => {
-            let document = json!({
-                "target": args.to.target,
-                "gateway": gateway,
-                "machine": machine,
-            });
-            serde_json::to_string_pretty(&document)? + "\n"
-        }
-    })
 }

@@ -35,114 +35,100 @@ pub struct Args {
     #[arg(short, long, value_name = "OUT.vtrace")]
     pub(super) output: PathBuf,
 
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+    #[command(flatten)]
+    shape: ShapeArgs,
+    #[command(flatten)]
+    pub(super) calls: CallArgs,
+}
+
+/// How the log is read.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Log")]
+pub(super) struct LogArgs {
     /// What the log is
-    #[arg(long, value_name = "FORMAT", required_unless_present = "map", help_heading = "Log",
+    #[arg(long, value_name = "FORMAT", required_unless_present = "map",
           value_parser = names::<LogFormat>(LogFormat::ALL.iter().map(|format| format.name())))]
     format: Option<LogFormat>,
     /// Columns of any CSV, JSON lines or Parquet: start=COL, and of unit=s|ms|us|ns, session=COL,
     /// duration=COL, duration-unit=UNIT, tokens=COL, clip=COL what there is, with commas between. A
     /// clip is named by its source file, with or without folder and extension, or by its id
-    #[arg(long, value_name = "KEY=COL,...", help_heading = "Log")]
+    #[arg(long, value_name = "KEY=COL,...")]
     pub(super) map: Option<MapSpec>,
     /// Unit of timestamps that are plain numbers: s, ms, us or ns [default: that of the format, or
     /// told by their size]
-    #[arg(long, value_name = "UNIT", help_heading = "Log",
-          value_parser = names::<Unit>(Unit::ALL.iter().map(|unit| unit.name())))]
+    #[arg(long, value_name = "UNIT", value_parser = names::<Unit>(Unit::ALL.iter().map(|unit| unit.name())))]
     unit: Option<Unit>,
     /// Time zone of dates that name none, such as Europe/Berlin or +02:00 [default: UTC]
-    #[arg(
-        long,
-        value_name = "ZONE",
-        help_heading = "Log",
-        allow_hyphen_values = true
-    )]
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     zone: Option<Zone>,
     /// Envoy: only requests whose path begins so
-    #[arg(long, value_name = "PREFIX", help_heading = "Log")]
+    #[arg(long, value_name = "PREFIX")]
     path: Option<String>,
     /// Envoy: only requests of this gRPC status, or response code where there is none [default:
     /// all, as those that failed were offered too]
-    #[arg(long, value_name = "STATUS", help_heading = "Log")]
+    #[arg(long, value_name = "STATUS")]
     status: Option<String>,
     /// Asterisk: only calls of this disposition [default: ANSWERED]
-    #[arg(long, value_name = "DISPOSITION", help_heading = "Log")]
+    #[arg(long, value_name = "DISPOSITION")]
     pub(super) disposition: Option<String>,
     /// Fail on the first row that cannot be read, instead of skipping it
-    #[arg(long, help_heading = "Log")]
+    #[arg(long)]
     strict: bool,
     /// Words spoken in a second, for logs that count tokens
-    #[arg(long, value_name = "N", default_value_t = WORDS_PER_SECOND, value_parser = words, help_heading = "Log")]
+    #[arg(long, value_name = "N", default_value_t = WORDS_PER_SECOND, value_parser = words)]
     words_per_second: f64,
+}
 
+/// What becomes of its arrivals.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Shape")]
+struct ShapeArgs {
     /// Only calls that start in this stretch since the first arrival, such as 30s..2m
-    #[arg(long, value_name = "A..B", value_parser = window, help_heading = "Shape")]
+    #[arg(long, value_name = "A..B", value_parser = window)]
     window: Option<(i64, i64)>,
     /// Cut longer gaps between the starts of calls to this
-    #[arg(long, value_name = "DURATION", help_heading = "Shape")]
+    #[arg(long, value_name = "DURATION")]
     max_idle: Option<DurationArg>,
     /// Let calls start so many times as fast; pauses inside calls stay
-    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = factor, help_heading = "Shape")]
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = factor)]
     speed: f64,
     /// Start each call later by a random part of this: for logs of whole seconds, whose calls would
     /// all send at the same instants
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "0s",
-        help_heading = "Shape"
-    )]
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
     spread: DurationArg,
     /// Only the first N calls
-    #[arg(long, value_name = "N", help_heading = "Shape")]
+    #[arg(long, value_name = "N")]
     limit: Option<u64>,
     /// Rows of a session that are further apart are calls of their own
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "5m",
-        help_heading = "Shape"
-    )]
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
     session_gap: DurationArg,
+}
 
+/// How calls are made of them.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Calls")]
+pub(super) struct CallArgs {
     /// Whether silence is sent between utterances (open) or nothing [default: push-to-talk for one
     /// turn, else open]
-    #[arg(long, help_heading = "Calls", value_parser = microphone())]
+    #[arg(long, value_parser = microphone())]
     microphone: Option<MicrophoneArg>,
     /// Time that an answer is given, from the end of speech; what is left until the next row of the
     /// session is think time
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "4s",
-        help_heading = "Calls"
-    )]
+    #[arg(long, value_name = "DURATION", default_value = "4s")]
     answer_time: DurationArg,
     /// Push-to-talk: silence sent after each utterance
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "0s",
-        help_heading = "Calls"
-    )]
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
     hang: DurationArg,
     /// Audio in one message
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "20ms",
-        help_heading = "Calls"
-    )]
+    #[arg(long, value_name = "DURATION", default_value = "20ms")]
     chunk: DurationArg,
     /// Language that callers announce, BCP 47
-    #[arg(
-        long,
-        value_name = "CODE",
-        default_value = "en-US",
-        help_heading = "Calls"
-    )]
+    #[arg(long, value_name = "CODE", default_value = "en-US")]
     language: String,
     /// What every random choice derives from
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Calls")]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
 }
 
@@ -167,6 +153,22 @@ impl Args {
     /// # Errors
     /// Flags of another format than the log's, and calls that are not possible.
     pub(super) fn specs(&self) -> anyhow::Result<Specs> {
+        let log = self.log.spec()?;
+        let call = self.calls.spec();
+        call.check().map_err(bad)?;
+        Ok(Specs {
+            log,
+            shape: self.shape.spec(),
+            assignment: ClipAssignmentSpec {
+                call,
+                words_per_second: self.log.words_per_second,
+            },
+        })
+    }
+}
+
+impl LogArgs {
+    fn spec(&self) -> anyhow::Result<LogSpec> {
         let format = self.format.unwrap_or(LogFormat::Map);
         let of_others = [
             ("--map", LogFormat::Map, self.map.is_some()),
@@ -182,39 +184,42 @@ impl Args {
             }
         }
         let usual = LogSpec::new(format);
-        let call = CallSpec {
+        Ok(LogSpec {
+            map: self.map.clone().unwrap_or_default(),
+            unit: self.unit,
+            zone: self.zone.clone(),
+            path: self.path.clone(),
+            status: self.status.clone(),
+            format,
+            disposition: self.disposition.clone().unwrap_or(usual.disposition),
+            strict: self.strict,
+        })
+    }
+}
+
+impl ShapeArgs {
+    fn spec(&self) -> Shape {
+        Shape {
+            session_gap_ns: self.session_gap.ns,
+            window: self.window.map(|(from, to)| from..to),
+            max_idle_ns: self.max_idle.map(|gap| gap.ns),
+            speed: self.speed,
+            spread_ns: self.spread.ns,
+            limit: self.limit,
+        }
+    }
+}
+
+impl CallArgs {
+    fn spec(&self) -> CallSpec {
+        CallSpec {
             microphone: self.microphone.map(|MicrophoneArg(microphone)| microphone),
             answer_time_ns: self.answer_time.ns,
             hang_ns: self.hang.ns,
             chunk_ns: self.chunk.ns,
             pace: Pace::RealTime,
             language_code: self.language.clone(),
-        };
-        call.check().map_err(bad)?;
-        Ok(Specs {
-            log: LogSpec {
-                format,
-                map: self.map.clone().unwrap_or_default(),
-                unit: self.unit,
-                zone: self.zone.clone(),
-                path: self.path.clone(),
-                status: self.status.clone(),
-                disposition: self.disposition.clone().unwrap_or(usual.disposition),
-                strict: self.strict,
-            },
-            shape: Shape {
-                session_gap_ns: self.session_gap.ns,
-                window: self.window.map(|(from, to)| from..to),
-                max_idle_ns: self.max_idle.map(|gap| gap.ns),
-                speed: self.speed,
-                spread_ns: self.spread.ns,
-                limit: self.limit,
-            },
-            assignment: ClipAssignmentSpec {
-                call,
-                words_per_second: self.words_per_second,
-            },
-        })
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 mod args;
 mod summary_text;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -23,7 +22,7 @@ use crate::trace::import::clip_assignment::{Fit, assign_clips};
 use crate::trace::import::library::Library;
 use crate::trace::import::shape::Timetable;
 use crate::trace::import::{Log, MapSpec};
-use crate::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
+use crate::trace::manifest::TraceManifest;
 use crate::trace::model::{ClipRow, Microphone, SourceRow, TraceSource};
 use crate::trace::stream::Bundle;
 use crate::trace::tables::read_table;
@@ -46,31 +45,28 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     let mut writer = BundleWriter::create(&args.output).map_err(of_trace)?;
     let source = take_clips(&args.audio, &mut writer, quiet)?;
     let clips = writer.clips().to_vec();
-    let mut library = Library::new(&clips, args.seed).map_err(bad)?;
+    let mut library = Library::new(&clips, args.calls.seed).map_err(bad)?;
     let known = |name: &str| library.named(name).is_some();
     log.keep_known_clips(&args.file, known).map_err(bad)?;
     note(&summary_text::log(&log, specs.log.format));
     note(&summary_text::library(&library, clips.len()));
 
     let chunk_ns = specs.assignment.call.chunk_ns;
-    let timetable = Timetable::of(&log.rows, &specs.shape, chunk_ns, args.seed).map_err(bad)?;
+    let timetable =
+        Timetable::of(&log.rows, &specs.shape, chunk_ns, args.calls.seed).map_err(bad)?;
     let mut fit = Fit::default();
     for (number, call) in (0..).zip(&timetable.calls) {
-        let rows = assign_clips(
-            number,
-            call,
-            &log.rows,
-            &mut library,
-            &specs.assignment,
-            &mut fit,
-        );
+        let spec = &specs.assignment;
+        let rows = assign_clips(number, call, &log.rows, &mut library, spec, &mut fit);
         writer.session(rows.map_err(bad)?).map_err(of_trace)?;
     }
-    let step = step(args, &specs, &log, &source);
-    let manifest = manifest(name, args.seed, step, &clips, source);
+    let step = stamp::step("import", settings(args, &specs, &log, &source));
     let manifest = TraceManifest {
+        contains: contains(&clips),
         origin_at: origin_at(&log, &timetable),
-        ..manifest
+        seed: Some(args.calls.seed),
+        delete_after: source.delete_after,
+        ..TraceManifest::begin(name, TraceSource::Imported, step)
     };
     let bundle = writer.finish(&manifest).map_err(of_trace)?;
     note(&summary_text::calls(&timetable, &specs.shape));
@@ -133,41 +129,18 @@ fn origin_at(log: &Log, timetable: &Timetable) -> Option<String> {
     origin.filter(|_| log.since_1970).map(|at| at.to_string())
 }
 
-/// The manifest; what follows from the tables is filled in when the bundle is finished.
-fn manifest(
-    name: String,
-    seed: u64,
-    step: Provenance,
-    clips: &[ClipRow],
-    source: Source,
-) -> TraceManifest {
+/// What callers' clips hold.
+fn contains(clips: &[ClipRow]) -> Vec<String> {
     let heard = clips.iter().any(|clip| clip.file.is_some());
     let read = clips.iter().any(|clip| clip.transcript.is_some());
-    let contains = [("audio", heard), ("text", read)].into_iter();
-    let contains = contains.filter(|&(_, there)| there);
-    TraceManifest {
-        format: TRACE_FORMAT.to_owned(),
-        name,
-        created_at: step.at.clone(),
-        tool: step.tool.clone(),
-        source: TraceSource::Imported.name().to_owned(),
-        contains: contains.map(|(what, _)| what.to_owned()).collect(),
-        origin_at: None,
-        seed: Some(seed),
-        sessions: 0,
-        events: 0,
-        duration_ns: 0,
-        content_blake3: String::new(),
-        tables: BTreeMap::new(),
-        extent: None,
-        delete_after: source.delete_after,
-        provenance: vec![step],
-    }
+    let contains = [(heard, "audio"), (read, "text")].into_iter();
+    let contains = contains.filter_map(|(there, what)| there.then(|| what.to_owned()));
+    contains.collect()
 }
 
 /// The settings as resolved, for the trace's history: of paths only the last part, as a trace is
 /// passed on to others.
-fn step(args: &Args, specs: &Specs, log: &Log, source: &Source) -> Provenance {
+fn settings(args: &Args, specs: &Specs, log: &Log, source: &Source) -> Value {
     let Specs {
         log: read,
         shape,
@@ -175,19 +148,15 @@ fn step(args: &Args, specs: &Specs, log: &Log, source: &Source) -> Provenance {
     } = specs;
     let call = &assignment.call;
     let window = shape.window.as_ref();
-    Provenance {
-        step: "import".to_owned(),
-        tool: stamp::TOOL.to_owned(),
-        at: stamp::now().to_string(),
-        settings: json!({
+    json!({
             "file": file_name(&args.file),
             "blake3": log.blake3,
             "format": read.format.name(),
             "timestamps": log.timestamps,
-            "map": args.map.as_ref().map(MapSpec::to_string),
+            "map": args.log.map.as_ref().map(MapSpec::to_string),
             "path": read.path,
             "status": read.status,
-            "disposition": args.disposition,
+            "disposition": args.log.disposition,
             "strict": read.strict,
             "audio": source.described,
             "words_per_second": assignment.words_per_second,
@@ -202,9 +171,8 @@ fn step(args: &Args, specs: &Specs, log: &Log, source: &Source) -> Provenance {
             "hang_ns": call.hang_ns,
             "chunk_ns": call.chunk_ns,
             "language": call.language_code,
-            "seed": args.seed,
-        }),
-    }
+            "seed": args.calls.seed,
+    })
 }
 
 fn file_name(path: &Path) -> Option<String> {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use rustix::termios::tcgetwinsize;
 
 use crate::cli::stderr::{hold, release, release_in_panic};
+use crate::cli::stdout::may_colour;
 use crate::fence;
 use crate::live::screen::Size;
 
@@ -52,10 +53,9 @@ impl Terminal {
         });
         hold();
         write(&own, ENTER);
-        let unwanted = var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Some(Terminal {
             stderr: own,
-            colour: !unwanted,
+            colour: may_colour(),
         })
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
+use http::uri::{Authority, Uri};
 use serde::Deserialize;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use ureq::Agent;
@@ -74,27 +75,19 @@ impl Span {
     }
 }
 
-/// A Prometheus server.
+/// A Prometheus server; its token is never shown.
+#[derive(Debug)]
 pub(super) struct Client {
     agent: Agent,
     url: String,
     authorization: Option<HeaderValue>,
 }
 
-impl std::fmt::Debug for Client {
-    /// Without the token.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("url", &self.url).finish()
-    }
-}
-
 /// What Prometheus answers.
 #[derive(Debug, Deserialize)]
 struct Answer {
     status: String,
-    #[serde(default)]
     error: Option<String>,
-    #[serde(default)]
     data: Option<Data>,
 }
 
@@ -118,13 +111,10 @@ impl Client {
     /// Says what is wrong with the URL or the token.
     pub(super) fn new(url: &str, token: Option<&str>) -> Result<Client, String> {
         let what = "give one such as http://prometheus:9090";
-        let parsed: Uri = url
-            .parse()
-            .map_err(|error| format!("`{url}` is no URL ({error}); {what}"))?;
+        let parsed = url.parse::<Uri>();
+        let parsed = parsed.map_err(|error| format!("`{url}` is no URL ({error}); {what}"))?;
         let scheme = parsed.scheme_str().unwrap_or_default();
-        let authority = parsed
-            .authority()
-            .map_or("", |authority| authority.as_str());
+        let authority = parsed.authority().map_or("", Authority::as_str);
         if authority.contains('@') {
             return Err(format!(
                 "leave name and password out of the URL, which is shown; a token is taken from {}",

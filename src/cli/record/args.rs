@@ -27,7 +27,7 @@ use crate::transport::endpoint::Endpoint;
 pub struct Args {
     /// Address to listen on for callers; port 0 takes a free one
     #[arg(long, value_name = "ADDR")]
-    pub(super) listen: String,
+    listen: String,
     /// The gateway: host:port, http://host:port or https://host:port
     #[arg(long, value_name = "URL")]
     pub(super) upstream: Endpoint,
@@ -35,78 +35,78 @@ pub struct Args {
     #[arg(short, long, value_name = "OUT.vtrace")]
     pub(super) output: PathBuf,
 
-    /// What to keep of the calls besides lengths and times: audio, text, or audio,text
-    #[arg(
-        long,
-        value_enum,
-        value_delimiter = ',',
-        value_name = "WHAT",
-        help_heading = "Privacy"
-    )]
-    pub(super) keep: Vec<Kept>,
-    /// Keep lengths and times alone; a replay then sends speech-like audio of the same lengths
-    #[arg(long, conflicts_with = "keep", help_heading = "Privacy")]
-    pub(super) timing_only: bool,
-    /// Record only calls that carry this metadata; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", help_heading = "Privacy")]
-    pub(super) consent_header: Vec<HeaderValue>,
-    /// Never record calls that carry this metadata; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", help_heading = "Privacy")]
-    pub(super) drop_header: Vec<HeaderValue>,
-    /// Keep this metadata with each call; all other is never stored; may be repeated
-    #[arg(long, value_name = "NAME", help_heading = "Privacy")]
-    pub(super) keep_header: Vec<KeptName>,
-    /// Write into the trace that it must be deleted after this time, such as 30d
-    #[arg(long, value_name = "DURATION", help_heading = "Privacy")]
-    pub(super) retain: Option<DurationArg>,
-
-    /// Record this share of the calls, chosen at random
-    #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = share, help_heading = "Amount")]
-    pub(super) sample: f64,
-    /// Record no call after so many
-    #[arg(long, value_name = "N", help_heading = "Amount")]
-    pub(super) max_sessions: Option<u64>,
-    /// Record no further call once the recording takes so much room, such as 10GB
-    #[arg(long, value_name = "SIZE", help_heading = "Amount")]
-    pub(super) max_size: Option<SizeArg>,
-    /// Begin a new trace after this time, such as 10m; calls stay whole in the one they began in
-    #[arg(long, value_name = "DURATION", help_heading = "Amount")]
-    pub(super) rotate: Option<DurationArg>,
-
-    /// Certificate chain to show to callers, a PEM file; they then speak TLS
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "tls_key",
-        help_heading = "Connections"
-    )]
-    pub(super) tls_cert: Option<PathBuf>,
-    /// Key of that certificate, a PEM file
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "tls_cert",
-        help_heading = "Connections"
-    )]
-    pub(super) tls_key: Option<PathBuf>,
-    /// Ask callers for a certificate that one of these signed, a PEM file
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "tls_cert",
-        help_heading = "Connections"
-    )]
-    pub(super) client_ca: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) tls: TlsArgs,
-    /// Threads that carry calls [default: one for each core]
-    #[arg(long, value_name = "N", help_heading = "Connections")]
-    pub(super) workers: Option<usize>,
-
+    pub(super) privacy: PrivacyArgs,
+    #[command(flatten)]
+    pub(super) amount: AmountArgs,
+    #[command(flatten)]
+    connections: ConnectionArgs,
     #[command(flatten)]
     pub(super) live: LiveArgs,
     #[command(flatten)]
     pub(super) metrics: MetricsArgs,
+}
+
+/// What is kept, and of whom.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Privacy")]
+pub(super) struct PrivacyArgs {
+    /// What to keep of the calls besides lengths and times: audio, text, or audio,text
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
+    pub(super) keep: Vec<Kept>,
+    /// Keep lengths and times alone; a replay then sends speech-like audio of the same lengths
+    #[arg(long, conflicts_with = "keep")]
+    pub(super) timing_only: bool,
+    /// Record only calls that carry this metadata; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) consent_header: Vec<HeaderValue>,
+    /// Never record calls that carry this metadata; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) drop_header: Vec<HeaderValue>,
+    /// Keep this metadata with each call; all other is never stored; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(super) keep_header: Vec<KeptName>,
+    /// Write into the trace that it must be deleted after this time, such as 30d
+    #[arg(long, value_name = "DURATION")]
+    pub(super) retain: Option<DurationArg>,
+}
+
+/// How much is recorded.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Amount")]
+pub(super) struct AmountArgs {
+    /// Record this share of the calls, chosen at random
+    #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = share)]
+    pub(super) sample: f64,
+    /// Record no call after so many
+    #[arg(long, value_name = "N")]
+    pub(super) max_sessions: Option<u64>,
+    /// Record no further call once the recording takes so much room, such as 10GB
+    #[arg(long, value_name = "SIZE")]
+    pub(super) max_size: Option<SizeArg>,
+    /// Begin a new trace after this time, such as 10m; calls stay whole in the one they began in
+    #[arg(long, value_name = "DURATION")]
+    pub(super) rotate: Option<DurationArg>,
+}
+
+/// How callers connect, and the recorder to the gateway.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Connections")]
+struct ConnectionArgs {
+    /// Certificate chain to show to callers, a PEM file; they then speak TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Key of that certificate, a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Ask callers for a certificate that one of these signed, a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    client_ca: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsArgs,
+    /// Threads that carry calls [default: one for each core]
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
 }
 
 const EXAMPLES: &str = "\
@@ -124,7 +124,7 @@ pub(super) enum Kept {
     Text,
 }
 
-impl Args {
+impl PrivacyArgs {
     /// What is kept.
     ///
     /// # Errors
@@ -145,36 +145,43 @@ impl Args {
             text: self.keep.contains(&Kept::Text),
         })
     }
+}
 
+impl Args {
     pub(super) fn sink(&self, keep: Keep) -> SinkSpec {
+        let (privacy, amount) = (&self.privacy, &self.amount);
         SinkSpec {
             place: self.output.clone(),
             admission: Admission {
-                consent: self.consent_header.clone(),
-                refuse: self.drop_header.clone(),
-                sample: self.sample,
-                keep_headers: self.keep_header.clone(),
+                consent: privacy.consent_header.clone(),
+                refuse: privacy.drop_header.clone(),
+                sample: amount.sample,
+                keep_headers: privacy.keep_header.clone(),
             },
             keep,
-            rotate_ns: self.rotate.map(|time| time.ns),
-            most_sessions: self.max_sessions,
-            most_bytes: self.max_size.map(|size| size.bytes as u64),
+            rotate_ns: amount.rotate.map(|time| time.ns),
+            most_sessions: amount.max_sessions,
+            most_bytes: amount.max_size.map(|size| size.bytes as u64),
         }
     }
 
     pub(super) fn proxy(&self) -> ProxySpec {
-        let identity = self.tls_cert.clone().zip(self.tls_key.clone());
+        let connections = &self.connections;
+        let identity = connections
+            .tls_cert
+            .clone()
+            .zip(connections.tls_key.clone());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         ProxySpec {
             listen: self.listen.clone(),
             identity: identity.map(|(certificate, key)| Identity {
                 certificate,
                 key,
-                client_ca: self.client_ca.clone(),
+                client_ca: connections.client_ca.clone(),
             }),
             upstream: self.upstream.clone(),
-            tls: self.tls.options(),
-            workers: self.workers.unwrap_or(cores),
+            tls: connections.tls.options(),
+            workers: connections.workers.unwrap_or(cores),
         }
     }
 }
@@ -203,9 +210,9 @@ mod tests {
 
     #[test]
     fn what_is_kept_must_be_said() {
-        let refused = parse(&[]).unwrap().keep().unwrap_err().to_string();
+        let refused = parse(&[]).unwrap().privacy.keep().unwrap_err().to_string();
         assert!(refused.contains("--timing-only") && refused.contains("--keep audio,text"));
-        let keep = |flag| parse(&[flag]).unwrap().keep().unwrap();
+        let keep = |flag| parse(&[flag]).unwrap().privacy.keep().unwrap();
         let of = |audio, text| Keep { audio, text };
         assert_eq!(keep("--timing-only"), of(false, false));
         assert_eq!(keep("--keep=audio"), of(true, false));
@@ -217,7 +224,7 @@ mod tests {
     fn secrets_cannot_be_kept_and_shares_are_percent() {
         assert!(parse(&["--keep-header=authorization"]).is_err());
         assert!(parse(&["--tls-cert=a.pem"]).is_err());
-        let sample = |flag| parse(&[flag]).map(|args| args.sample);
+        let sample = |flag| parse(&[flag]).map(|args| args.amount.sample);
         assert_eq!(sample("--sample=1%").unwrap(), 0.01);
         assert!(sample("--sample=0.5").is_err() && sample("--sample=101%").is_err());
     }

@@ -15,9 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub use args::Args;
 
-use super::exit::BadInput;
 use super::live;
-use super::prepare::of_trace;
+use super::prepare::{bad, of_trace};
 use super::signals::Ends;
 use super::stamp;
 use super::stderr::say;
@@ -29,7 +28,6 @@ use crate::record::{
 };
 use crate::replay::limits::raise_open_files;
 use crate::trace::journal::Recording;
-use crate::trace::manifest::Provenance;
 use crate::trace::recover::Finished;
 
 /// How long calls may go on after the first signal.
@@ -38,13 +36,13 @@ const DRAIN: std::time::Duration = std::time::Duration::from_secs(5);
 /// Records until a signal ends it and says what came of it.
 ///
 /// # Errors
-/// [`BadInput`] for what the user can mend, otherwise our own failure.
+/// [`super::exit::BadInput`] for what the user can fix, otherwise our own failure.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
-    let keep = args.keep()?;
+    let keep = args.privacy.keep()?;
     private_files();
     raise_open_files();
     let metrics = args.metrics.listen(quiet)?;
-    let proxy = Proxy::bind(&args.proxy()).map_err(BadInput::of)?;
+    let proxy = Proxy::bind(&args.proxy()).map_err(bad)?;
     let address = proxy.address().context("cannot tell the address")?;
     let (delays, gauges) = (Arc::<Delays>::default(), Arc::<RecorderGauges>::default());
     metrics.show(|| recorder_metrics(gauges.clone(), delays.clone()));
@@ -94,9 +92,10 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     }
     metrics.linger()?;
     // A signal is how a recording ends.
-    Ok(match well {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    Ok(if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 
@@ -109,55 +108,39 @@ fn is_well(written: &Written) -> bool {
 }
 
 fn describe(args: &Args, keep: Keep) -> Describe {
-    let contains = [(keep.audio, "audio"), (keep.text, "text")];
-    let contains: Vec<_> = contains
-        .iter()
-        .filter(|(kept, _)| *kept)
-        .map(|(_, what)| (*what).to_owned())
-        .collect();
-    let retain_ns = args.retain.map(|time| time.ns);
+    let contains = [(keep.audio, "audio"), (keep.text, "text")].into_iter();
+    let contains = contains.filter_map(|(kept, what)| kept.then(|| what.to_owned()));
+    let contains: Vec<String> = contains.collect();
+    let retain_ns = args.privacy.retain.map(|time| time.ns);
     // Names of metadata are in it, values are not: they may tell of people.
     let settings = json!({
         "keep": contains,
-        "sample": args.sample,
-        "consent": !args.consent_header.is_empty(),
-        "dropped": !args.drop_header.is_empty(),
-        "rotate_ns": args.rotate.map(|time| time.ns),
+        "sample": args.amount.sample,
+        "consent": !args.privacy.consent_header.is_empty(),
+        "dropped": !args.privacy.drop_header.is_empty(),
+        "rotate_ns": args.amount.rotate.map(|time| time.ns),
     });
     let begun = move |place: &Path| {
         let now = Timestamp::from_nanosecond(wall_ns().into()).unwrap_or_default();
-        let delete_after = retain_ns.and_then(|ns| {
-            let kept = jiff::SignedDuration::from_nanos(ns);
-            now.checked_add(kept).ok()
-        });
+        let kept = retain_ns.map(jiff::SignedDuration::from_nanos);
+        let delete_after = kept.and_then(|kept| now.checked_add(kept).ok());
         Recording {
-            name: name_of(place),
+            name: place
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
             tool: stamp::TOOL.to_owned(),
             origin_at: now.to_string(),
             contains: contains.clone(),
-            delete_after: delete_after.map(|at: Timestamp| at.to_string()),
+            delete_after: delete_after.map(|at| at.to_string()),
             settings: settings.clone(),
         }
     };
-    let finished = |settings| Provenance {
-        step: "finish".to_owned(),
-        tool: stamp::TOOL.to_owned(),
-        at: stamp::now().to_string(),
-        settings,
-    };
     Describe {
         begun: Box::new(begun),
-        finished: Box::new(finished),
+        finished: Box::new(|settings| stamp::step("finish", settings)),
     }
-}
-
-/// The name of the trace at `place`.
-fn name_of(place: &Path) -> String {
-    place
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
 }
 
 /// The first signal lets calls end, the second ends them.
@@ -179,11 +162,4 @@ fn watch_signals(runtime: &tokio::runtime::Runtime, stop: &Stop) -> anyhow::Resu
         stop.calls.cancel();
     });
     Ok(())
-}
-
-impl BadInput {
-    /// What the user can mend.
-    fn of(error: RecordError) -> BadInput {
-        BadInput(error.into())
-    }
 }

@@ -1,18 +1,22 @@
 //! What `record` says while it works and at its end.
 
-use std::fmt::Write;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::cli::summary_text::Lines;
 use crate::cli::trace::recover::what_became;
-use crate::record::{AddedLatency, Delays, Made, RecorderGauges, Written};
+use crate::record::{Delays, Made, RecorderGauges, Written};
 use crate::units::Human;
 
 /// How a recording goes.
 pub(super) fn line(gauges: &RecorderGauges, delays: &Delays) -> String {
-    let count = |gauge: &std::sync::atomic::AtomicU64| gauge.load(Relaxed);
+    let count = |gauge: &AtomicU64| gauge.load(Relaxed);
     let [to_gateway, _] = delays.so_far();
+    let stopped = match gauges.stopped.load(Relaxed) {
+        true => " · recording has stopped, calls go on",
+        false => "",
+    };
     format!(
-        "{} active, {} of {} calls recorded, {:.1} MB, {} cut, added p50 {} p99 {}{}",
+        "{} active, {} of {} calls recorded, {:.1} MB, {} cut, added p50 {} p99 {}{stopped}",
         count(&gauges.active),
         count(&gauges.recorded),
         count(&gauges.streams),
@@ -20,69 +24,62 @@ pub(super) fn line(gauges: &RecorderGauges, delays: &Delays) -> String {
         count(&gauges.cut),
         Human(to_gateway.p50_ns),
         Human(to_gateway.p99_ns),
-        match gauges.stopped.load(Relaxed) {
-            true => " · recording has stopped, calls go on",
-            false => "",
-        }
     )
 }
 
 /// What came of a recording.
 pub(super) fn summary(written: &Written, gauges: &RecorderGauges, delays: &Delays) -> String {
-    let count = |gauge: &std::sync::atomic::AtomicU64| gauge.load(Relaxed);
-    let mut text = format!(
-        "calls     {} passed, {} chosen to be recorded\n",
-        count(&gauges.streams),
-        count(&gauges.chosen)
+    let count = |gauge: &AtomicU64| gauge.load(Relaxed);
+    let (streams, chosen) = (count(&gauges.streams), count(&gauges.chosen));
+    let mut lines = Lines::default();
+    lines.line(
+        "calls",
+        format_args!("{streams} passed, {chosen} chosen to be recorded"),
     );
-    let losses = [
-        (
-            count(&gauges.cut),
-            "are recorded in part: the recorder could not keep up, or the disk refused",
-        ),
-        (
-            count(&gauges.not_understood),
-            "are recorded up to a message that was not understood (compressed, or not of the protocol)",
-        ),
-    ];
-    for (calls, what) in losses.iter().filter(|(calls, _)| *calls > 0) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "lost      {calls} calls {what}");
-    }
+    lines.count(
+        "lost",
+        count(&gauges.cut),
+        "calls are recorded in part: the recorder could not keep up, or the disk refused",
+    );
+    lines.count(
+        "lost",
+        count(&gauges.not_understood),
+        "calls are recorded up to a message that was not understood (compressed, or not of the protocol)",
+    );
     if let Some(reason) = &written.stopped {
-        let _ = writeln!(text, "stopped   {reason}; calls went on");
+        lines.line("stopped", format_args!("{reason}; calls went on"));
     }
     for made in &written.traces {
-        text.push_str(&trace(made));
+        trace(&mut lines, made);
     }
-    let [to_gateway, to_caller] = delays.so_far();
-    text.push_str(&added("to gateway", &to_gateway));
-    text.push_str(&added("to caller", &to_caller));
-    text
+    for (direction, latency) in ["to gateway", "to caller"].iter().zip(delays.so_far()) {
+        if latency.count > 0 {
+            let [p50, p99, max] = [latency.p50_ns, latency.p99_ns, latency.max_ns].map(Human);
+            let pieces = latency.count;
+            lines.line(
+                "added",
+                format_args!("{direction}: p50 {p50} · p99 {p99} · max {max} ({pieces} pieces)"),
+            );
+        }
+    }
+    lines.into_text()
 }
 
-fn trace(made: &Made) -> String {
+fn trace(lines: &mut Lines, made: &Made) {
     let place = made.place.display();
     match &made.result {
-        Ok(finished) => format!(
-            "trace     {place}\n{}",
-            what_became(&finished.counts, &finished.damage)
-        ),
-        Err(error) => format!(
-            "failed    {place}: {error}\n          \
-             what was recorded is there; when that is fixed, run `voicelt trace recover {place}`\n"
-        ),
-    }
-}
-
-fn added(direction: &str, latency: &AddedLatency) -> String {
-    match latency.count {
-        0 => String::new(),
-        count => format!(
-            "added     {direction}: p50 {} · p99 {} · max {} ({count} pieces)\n",
-            Human(latency.p50_ns),
-            Human(latency.p99_ns),
-            Human(latency.max_ns)
-        ),
+        Ok(finished) => {
+            lines.line("trace", place);
+            what_became(lines, &finished.counts, &finished.damage);
+        }
+        Err(error) => {
+            lines.line("failed", format_args!("{place}: {error}"));
+            lines.line(
+                "",
+                format_args!(
+                    "what was recorded is there; when that is fixed, run `voicelt trace recover {place}`"
+                ),
+            );
+        }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::tables::{Table, type_name};
 use crate::table::Column;
+use crate::units::terminal::wrapped;
 
 /// Most characters in a line of our Markdown that is no table.
 const PROSE_WIDTH: usize = 122;
@@ -19,11 +20,11 @@ pub(super) fn text(tables: &[Table], width: usize) -> String {
         let (name, file) = (table.name, &table.file);
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{separator}{name}: {file} {}", plain(table.place));
-        text += &wrapped(&plain(table.about), 0, width);
+        text += &indented(&plain(table.about), 0, width);
         for column in &table.columns {
             let (name, kind, unit) = (column.name, type_name(column), column.unit);
             let _ = writeln!(text, "{}", format!("\n  {name}  {kind}  {unit}").trim_end());
-            text += &wrapped(&plain(&sentences(column)), 6, width);
+            text += &indented(&plain(&sentences(column)), 6, width);
         }
     }
     text
@@ -46,7 +47,7 @@ pub(super) fn markdown(tables: &[Table]) -> String {
              | column | type | unit | null | definition |\n\
              | --- | --- | --- | --- | --- |\n",
             heading,
-            wrapped(&said, 0, PROSE_WIDTH)
+            indented(&said, 0, PROSE_WIDTH)
         );
         for column in &table.columns {
             let mut definition = column.definition().to_owned();
@@ -113,22 +114,12 @@ fn plain(text: &str) -> String {
     text.replace('`', "")
 }
 
-/// The words of `text` in lines of at most `width` characters, each indented.
-fn wrapped(text: &str, indent: usize, width: usize) -> String {
-    let mut lines = String::new();
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && indent + line.chars().count() + 1 + word.chars().count() > width {
-            let _ = writeln!(lines, "{:indent$}{line}", "");
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    let _ = writeln!(lines, "{:indent$}{line}", "");
+/// `text` in lines of at most `width` characters, each indented.
+fn indented(text: &str, indent: usize, width: usize) -> String {
+    let lines = wrapped(text, width.saturating_sub(indent)).into_iter();
     lines
+        .map(|line| format!("{:indent$}{line}\n", ""))
+        .collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod tables;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 
 use super::exit::BadInput;
 use super::stdout;
@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Markdown => formats::markdown(&chosen),
         Format::Json => formats::json(&chosen),
     };
-    stdout::print(&shown).context("could not write to standard output")?;
+    stdout::print(&shown)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-
-use super::errors::bad;
+use crate::cli::prepare::bad;
 use crate::cli::retention::overdue;
 use crate::cli::stderr::say;
 use crate::cli::{stamp, stdout};
@@ -44,22 +42,17 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<()> {
             bundle.dir.display()
         ));
     }
-    let well = format!(
+    stdout::show(&format!(
         "{}: valid, with {} sessions and {} clips; content {}\n",
         bundle.dir.display(),
         extent.sessions,
         bundle.clips.len(),
         bundle.manifest.content_blake3
-    );
-    stdout::show(&well).context("could not write to standard output")
+    ))
 }
 
 pub(super) fn seal(args: &SealArgs) -> anyhow::Result<()> {
     let bundle = Bundle::seal(&args.trace).map_err(bad)?;
-    let sealed = format!(
-        "{}: sealed as {}\n",
-        bundle.dir.display(),
-        bundle.manifest.content_blake3
-    );
-    stdout::show(&sealed).context("could not write to standard output")
+    let (dir, content) = (bundle.dir.display(), &bundle.manifest.content_blake3);
+    stdout::show(&format!("{dir}: sealed as {content}\n"))
 }

@@ -5,15 +5,12 @@ use std::str::FromStr;
 
 use clap::ArgGroup;
 
-use super::errors::of_edit;
-use super::output::{OutputArg, say_made};
-use crate::cli::prepare::of_trace;
+use super::bundles::{EditArgs, OutputArg, of_edit, open, say_made};
 use crate::cli::shape::{factor, window};
 use crate::cli::span::Span;
 use crate::trace::edit::cut::{Choice, Named};
 use crate::trace::edit::filter::Condition;
 use crate::trace::edit::{cut, merge, scale, shuffle};
-use crate::trace::stream::Bundle;
 use crate::units::TraceTime;
 
 /// Make a trace of some of the sessions: those that fit all that is said
@@ -24,8 +21,6 @@ Examples:
   voicelt trace cut calls.vtrace --sessions 0..9 -o first-ten.vtrace
   voicelt trace cut calls.vtrace --where 'turns>1' --where 'duration<30s' -o short.vtrace")]
 pub(super) struct CutArgs {
-    /// Trace bundle
-    trace: PathBuf,
     /// Sessions that start in this stretch, which becomes the new trace's time
     #[arg(long, value_name = "A..B", value_parser = window, group = "choice")]
     window: Option<(i64, i64)>,
@@ -37,7 +32,7 @@ pub(super) struct CutArgs {
     #[arg(long = "where", value_name = "CONDITION", group = "choice")]
     conditions: Vec<Condition>,
     #[command(flatten)]
-    output: OutputArg,
+    edit: EditArgs,
 }
 
 /// Make a trace of so many times the sessions; copies are shifted a little, bursts stay bursts
@@ -47,16 +42,14 @@ Examples:
   voicelt trace scale calls.vtrace 3 -o busy.vtrace
   voicelt trace scale calls.vtrace 0.1 --seed 7 -o tenth.vtrace")]
 pub(super) struct ScaleArgs {
-    /// Trace bundle
-    trace: PathBuf,
     /// How many times the sessions
-    #[arg(value_parser = factor)]
+    #[arg(index = 2, value_parser = factor)]
     factor: f64,
     /// What shifts and thinning derive from, as in a replay
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
-    output: OutputArg,
+    edit: EditArgs,
 }
 
 /// Make a trace of the sessions of several, each at its time since the start of its trace
@@ -80,13 +73,11 @@ pub(super) struct MergeArgs {
 Example:
   voicelt trace shuffle calls.vtrace --seed 7 -o shuffled.vtrace")]
 pub(super) struct ShuffleArgs {
-    /// Trace bundle
-    trace: PathBuf,
     /// What the order derives from
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
-    output: OutputArg,
+    edit: EditArgs,
 }
 
 /// Sessions, as `ID,ID` or `N..M`.
@@ -107,42 +98,35 @@ impl FromStr for NamedArg {
 }
 
 pub(super) fn cut(args: &CutArgs, quiet: bool) -> anyhow::Result<()> {
-    let from = Bundle::open(&args.trace).map_err(of_trace)?;
     let window = args.window.map(|(from, to)| TraceTime(from)..TraceTime(to));
     let choice = Choice {
         window,
         named: args.sessions.clone().map(|NamedArg(named)| named),
         conditions: args.conditions.clone(),
     };
-    let output = args.output.of([&from])?;
-    say_made(&cut::cut(&from, &choice, &output).map_err(of_edit)?, quiet)
+    args.edit
+        .make(quiet, |from, output| cut::cut(from, &choice, output))
 }
 
 pub(super) fn scale(args: &ScaleArgs, quiet: bool) -> anyhow::Result<()> {
-    let from = Bundle::open(&args.trace).map_err(of_trace)?;
-    let output = args.output.of([&from])?;
-    let made = scale::scale(&from, args.factor, args.seed, &output).map_err(of_edit)?;
-    say_made(&made, quiet)
+    args.edit.make(quiet, |from, output| {
+        scale::scale(from, args.factor, args.seed, output)
+    })
 }
 
 pub(super) fn merge(args: &MergeArgs, quiet: bool) -> anyhow::Result<()> {
-    let first = Bundle::open(&args.first).map_err(of_trace)?;
-    let others = args.others.iter().map(|other| Bundle::open(other));
-    let others = others.collect::<Result<Vec<_>, _>>().map_err(of_trace)?;
+    let first = open(&args.first)?;
+    let others = args.others.iter().map(open);
+    let others = others.collect::<anyhow::Result<Vec<_>>>()?;
     let output = args.output.of(others.iter().chain([&first]))?;
-    say_made(
-        &merge::merge(&first, &others, &output).map_err(of_edit)?,
-        quiet,
-    )
+    let made = merge::merge(&first, &others, &output).map_err(of_edit)?;
+    say_made(&made, quiet)
 }
 
 pub(super) fn shuffle(args: &ShuffleArgs, quiet: bool) -> anyhow::Result<()> {
-    let from = Bundle::open(&args.trace).map_err(of_trace)?;
-    let output = args.output.of([&from])?;
-    say_made(
-        &shuffle::shuffle(&from, args.seed, &output).map_err(of_edit)?,
-        quiet,
-    )
+    args.edit.make(quiet, |from, output| {
+        shuffle::shuffle(from, args.seed, output)
+    })
 }
 
 #[cfg(test)]

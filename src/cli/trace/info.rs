@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::errors::bad;
 use super::plot;
-use crate::cli::outputs::Format;
-use crate::cli::{stdout, summary_text};
+use crate::cli::format::Format;
+use crate::cli::prepare::bad;
+use crate::cli::stdout;
+use crate::cli::summary_text::Lines;
 use crate::trace::extent::Extent;
 use crate::trace::profile::{Lengths, Profile};
 use crate::trace::stream::Bundle;
-use crate::units::{Human, plain};
+use crate::units::Human;
 
 /// Lines of each plot.
 const PLOT_LINES: usize = 4;
@@ -38,66 +38,55 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let bundle = Bundle::open_unsealed(&args.trace).map_err(bad)?;
     let extent = bundle.extent().map_err(bad)?;
     let profile = Profile::of(&bundle).map_err(bad)?;
-    let written = match args.format {
-        Format::Text => stdout::show(&text(&bundle, &extent, &profile, stdout::width())),
-        Format::Json => stdout::print(&json(&bundle, &extent, &profile)),
-    };
-    written.context("could not write to standard output")
+    let json = json(&bundle, &extent, &profile);
+    args.format
+        .print(&json, || text(&bundle, &extent, &profile, stdout::width()))
 }
 
 fn text(bundle: &Bundle, extent: &Extent, profile: &Profile, width: usize) -> String {
     let manifest = &bundle.manifest;
+    let (source, at) = (&manifest.source, &manifest.created_at);
+    let (tool, format) = (&manifest.tool, &manifest.format);
+    let holds = match manifest.contains.is_empty() {
+        true => "neither audio nor text of callers".to_owned(),
+        false => manifest.contains.join(", "),
+    };
+    let day = manifest.delete_after.as_ref();
+    let day = day.map(|day| format!("; to be deleted by {day}"));
+    let seed = manifest.seed.map(|seed| seed.to_string());
     let edited = match bundle.is_sealed() {
         true => "",
         false => " (edited since; accept it with `voicelt trace seal`)",
     };
-    let seed = manifest
-        .seed
-        .map_or("none".to_owned(), |seed| seed.to_string());
-    let day = manifest.delete_after.as_ref();
-    let day = day.map_or(String::new(), |day| {
-        format!("; to be deleted by {}", plain(day))
-    });
-    let holds = match manifest.contains.is_empty() {
-        true => "neither audio nor text of callers".to_owned(),
-        false => plain(&manifest.contains.join(", ")).into_owned(),
-    };
-    [
-        format!(
-            "name      {}\n\
-             made      {} at {} by {}, format {}\n\
-             holds     {holds}{day}\n\
-             seed      {seed}\n",
-            plain(&manifest.name),
-            plain(&manifest.source),
-            plain(&manifest.created_at),
-            plain(&manifest.tool),
-            plain(&manifest.format)
-        ),
-        summary_text::trace(extent, bundle.clips.len()),
-        lengths("sessions", profile.session_lengths()),
-        lengths("turns", profile.turn_lengths()),
-        burstiness(profile),
-        format!("content   {}{edited}\n", plain(&manifest.content_blake3)),
-        plots(profile, width),
-    ]
-    .concat()
+    let mut lines = Lines::default();
+    lines.line("name", &manifest.name);
+    lines.line(
+        "made",
+        format_args!("{source} at {at} by {tool}, format {format}"),
+    );
+    lines.line("holds", holds + &day.unwrap_or_default());
+    lines.line("seed", seed.as_deref().unwrap_or("none"));
+    lines.trace(extent, bundle.clips.len());
+    lengths(&mut lines, "sessions", profile.session_lengths());
+    lengths(&mut lines, "turns", profile.turn_lengths());
+    burstiness(&mut lines, profile);
+    let content = manifest.content_blake3.clone() + edited;
+    lines.line("content", content);
+    lines.into_text() + &plots(profile, width)
 }
 
-fn lengths(of: &str, lengths: Option<Lengths>) -> String {
-    let Some(lengths) = lengths else {
-        return String::new();
-    };
-    format!(
-        "{of:8}  {} at p50, {} at p95, from {} to {}\n",
-        Human(lengths.p50_ns),
-        Human(lengths.p95_ns),
-        Human(lengths.min_ns),
-        Human(lengths.max_ns)
-    )
+fn lengths(lines: &mut Lines, of: &str, lengths: Option<Lengths>) {
+    if let Some(lengths) = lengths {
+        let [p50, p95] = [lengths.p50_ns, lengths.p95_ns].map(Human);
+        let [min, max] = [lengths.min_ns, lengths.max_ns].map(Human);
+        lines.line(
+            of,
+            format_args!("{p50} at p50, {p95} at p95, from {min} to {max}"),
+        );
+    }
 }
 
-fn burstiness(profile: &Profile) -> String {
+fn burstiness(lines: &mut Lines, profile: &Profile) {
     let dispersion = profile.dispersion().map(|dispersion| {
         let window = Human(dispersion.window_ns);
         format!("dispersion {:.2} in windows of {window}", dispersion.index)
@@ -105,12 +94,12 @@ fn burstiness(profile: &Profile) -> String {
     let variation = profile.gap_variation();
     let variation = variation.map(|variation| format!("variation of gaps {variation:.2}"));
     let figures: Vec<_> = dispersion.into_iter().chain(variation).collect();
-    match figures.is_empty() {
-        true => String::new(),
-        false => format!(
-            "arrivals  {} (0 even, 1 random, more in bursts)\n",
-            figures.join(", ")
-        ),
+    if !figures.is_empty() {
+        let figures = figures.join(", ");
+        lines.line(
+            "arrivals",
+            format_args!("{figures} (0 even, 1 random, more in bursts)"),
+        );
     }
 }
 
@@ -121,22 +110,18 @@ fn plots(profile: &Profile, width: usize) -> String {
     }
     let columns = plot::columns(width);
     let part = Human(duration_ns / columns as i64);
-    let starts = profile.starts_in(columns);
-    let sessions = profile.sessions_in(columns);
-    format!(
-        "\nstarts in each {part}\n{}\nsessions at a time\n{}{}",
-        plot::bars(&starts, PLOT_LINES),
-        plot::bars(&sessions, PLOT_LINES),
-        plot::axis(&Human(duration_ns).to_string(), columns)
-    )
+    let starts = plot::plot(&profile.starts_in(columns), PLOT_LINES);
+    let sessions = plot::plot(&profile.sessions_in(columns), PLOT_LINES);
+    let axis = plot::axis(&Human(duration_ns).to_string(), columns);
+    format!("\nstarts in each {part}\n{starts}\nsessions at a time\n{sessions}{axis}")
 }
 
-fn json(bundle: &Bundle, extent: &Extent, profile: &Profile) -> String {
+fn json(bundle: &Bundle, extent: &Extent, profile: &Profile) -> Value {
     let mut measured = json!(extent);
     measured["clips"] = bundle.clips.len().into();
     measured["chunks_per_s"] = extent.chunks_per_s().into();
     measured["megabytes_per_s"] = extent.megabytes_per_s().into();
-    let all = json!({
+    json!({
         "manifest": bundle.manifest,
         "sealed": bundle.is_sealed(),
         "extent": measured,
@@ -144,6 +129,5 @@ fn json(bundle: &Bundle, extent: &Extent, profile: &Profile) -> String {
         "turn_lengths": profile.turn_lengths(),
         "gap_variation": profile.gap_variation(),
         "dispersion": profile.dispersion(),
-    });
-    format!("{all:#}\n")
+    })
 }

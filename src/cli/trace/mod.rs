@@ -1,10 +1,9 @@
 //! `voicelt trace`: looks at traces, checks them, and makes new ones of them.
 
+mod bundles;
 mod check;
 mod edit;
-mod errors;
 mod info;
-mod output;
 mod plot;
 mod private;
 pub(super) mod recover;
@@ -43,7 +42,7 @@ enum Command {
 /// Does what was asked and prints the result.
 ///
 /// # Errors
-/// [`BadInput`](super::exit::BadInput) for a trace that cannot be read or is not well; otherwise a failure to write.
+/// [`super::exit::BadInput`] for a trace that cannot be read or is not well; otherwise a failure to write.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     match &args.command {
         Command::Info(args) => info::run(args),

@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
-use super::errors::of_edit;
-use super::output::{OutputArg, keep_private, output, say_made};
-use crate::cli::prepare::of_trace;
+use super::bundles::{OutputArg, keep_private, of_edit, open, output, say_made};
 use crate::cli::stderr::say;
+use crate::cli::summary_text::Lines;
 use crate::trace::edit::{Left, anonymize, forget};
-use crate::trace::stream::Bundle;
-use crate::units::plain;
 
 /// Languages and codes that are listed.
 const LISTED: usize = 10;
@@ -50,9 +47,8 @@ pub(super) struct ForgetArgs {
 }
 
 pub(super) fn anonymize(args: &AnonymizeArgs, quiet: bool) -> anyhow::Result<()> {
-    let from = Bundle::open(&args.trace).map_err(of_trace)?;
-    let library = args.audio.as_ref().map(|audio| Bundle::open(audio));
-    let library = library.transpose().map_err(of_trace)?;
+    let from = open(&args.trace)?;
+    let library = args.audio.as_deref().map(open).transpose()?;
     let output = args.output.of(library.iter().chain([&from]))?;
     let made = anonymize::anonymize(&from, library.as_ref(), &output);
     let (made, left) = made.map_err(of_edit)?;
@@ -64,51 +60,49 @@ pub(super) fn anonymize(args: &AnonymizeArgs, quiet: bool) -> anyhow::Result<()>
 }
 
 pub(super) fn forget(args: &ForgetArgs, quiet: bool) -> anyhow::Result<()> {
-    let from = Bundle::open(&args.trace).map_err(of_trace)?;
+    let from = open(&args.trace)?;
     keep_private(&from);
     let ids: HashSet<_> = args.session.iter().cloned().collect();
     let output = output(&from.dir, from.manifest.name.clone());
-    say_made(
-        &forget::forget(&from, &ids, &output).map_err(of_edit)?,
-        quiet,
-    )
+    let made = forget::forget(&from, &ids, &output).map_err(of_edit)?;
+    say_made(&made, quiet)
 }
 
 /// What is left of calls, a line each.
 fn describe(left: &Left) -> String {
-    let mut lines = vec![
-        format!(
-            "starts of {} sessions, and when each message was sent",
-            left.sessions
-        ),
-        format!(
-            "lengths of {} utterances, and where speech is in them",
-            left.turns
-        ),
-    ];
+    let mut lines = Lines::default();
+    let sessions = left.sessions;
+    lines.line(
+        "left",
+        format_args!("starts of {sessions} sessions, and when each message was sent"),
+    );
+    let turns = left.turns;
+    lines.line(
+        "",
+        format_args!("lengths of {turns} utterances, and where speech is in them"),
+    );
     if left.texts > 0 {
-        lines.push(format!("lengths of {} texts", left.texts));
+        lines.line("", format_args!("lengths of {} texts", left.texts));
     }
     if left.replies > 0 {
-        lines.push(format!(
-            "kinds, times and sizes of {} answers",
-            left.replies
-        ));
+        let replies = left.replies;
+        lines.line(
+            "",
+            format_args!("kinds, times and sizes of {replies} answers"),
+        );
     }
-    lines.push(format!("languages {}", listed(&left.languages)));
+    lines.line("", format_args!("languages {}", listed(&left.languages)));
     if !left.statuses.is_empty() {
-        lines.push(format!("how calls ended: {}", listed(&left.statuses)));
+        let statuses = listed(&left.statuses);
+        lines.line("", format_args!("how calls ended: {statuses}"));
     }
-    format!("left      {}\n", lines.join("\n          "))
+    lines.into_text()
 }
 
 fn listed(counts: &BTreeMap<String, u64>) -> String {
     let first = counts.iter().take(LISTED);
-    let mut listed: Vec<_> = first
-        .map(|(name, count)| format!("{} ({count})", plain(name)))
-        .collect();
-    if counts.len() > LISTED {
-        listed.push(format!("and {} more", counts.len() - LISTED));
-    }
-    listed.join(", ")
+    let first = first.map(|(name, count)| format!("{name} ({count})"));
+    let more = counts.len().saturating_sub(LISTED);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    first.chain(more).collect::<Vec<_>>().join(", ")
 }

@@ -1,16 +1,14 @@
 //! `voicelt trace recover`: makes a trace of a recording that a crash broke off.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use rustix::fs::Mode;
 use serde_json::json;
 
 use crate::cli::prepare::of_trace;
-use crate::cli::stamp::{self, TOOL};
-use crate::cli::stdout;
-use crate::trace::manifest::Provenance;
+use crate::cli::summary_text::Lines;
+use crate::cli::{stamp, stdout};
 use crate::trace::recover::{Counts, Damage, Finished, finish};
 use crate::units::Human;
 
@@ -38,20 +36,14 @@ pub(crate) struct Args {
 /// read; otherwise our own failure, and a journal of which something is missing.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     private_files();
-    let step = Provenance {
-        step: "recover".to_owned(),
-        tool: TOOL.to_owned(),
-        at: stamp::now().to_string(),
-        settings: json!({}),
-    };
+    let step = stamp::step("recover", json!({}));
     let Finished { counts, damage, .. } = finish(&args.recording, step).map_err(of_trace)?;
     let recording = args.recording.display();
     let in_part = if damage.costs() { " in part" } else { "" };
-    let said = format!(
-        "{recording}: recovered{in_part}\n{}",
-        what_became(&counts, &damage)
-    );
-    stdout::show(&said).context("could not write to standard output")?;
+    let mut lines = Lines::default();
+    what_became(&mut lines, &counts, &damage);
+    let lines = lines.into_text();
+    stdout::show(&format!("{recording}: recovered{in_part}\n{lines}"))?;
     match damage.costs() {
         true => bail!(
             "{recording}: the journal is damaged, and what it held there is missing in the trace; \
@@ -67,58 +59,39 @@ pub(crate) fn private_files() {
 }
 
 /// What of a recording is in its trace, and what is not.
-pub(crate) fn what_became(counts: &Counts, damage: &Damage) -> String {
-    let mut text = format!(
-        "calls     {} of {} are in the trace\n",
-        counts.sessions, counts.calls
+pub(crate) fn what_became(lines: &mut Lines, counts: &Counts, damage: &Damage) {
+    let (sessions, calls) = (counts.sessions, counts.calls);
+    lines.line(
+        "calls",
+        format_args!("{sessions} of {calls} are in the trace"),
     );
-    let rest = [
-        (
-            counts.open,
-            "calls were still open, and end where the recording does",
-        ),
-        (
-            counts.unconfigured,
-            "calls left out: they sent no configuration",
-        ),
-        (
-            counts.bad_rate,
-            "calls left out: their sample rate is none that audio can have",
-        ),
-        (
-            counts.cut,
-            "calls cut off before a message that a trace cannot hold",
-        ),
-        (
-            counts.messages_left_out,
-            "messages left out: a trace has no place for them",
-        ),
-        (counts.messages_lost, "messages lost while recording"),
-        (
-            damage.calls_lost,
-            "calls lost: they began where the journal is damaged",
-        ),
-        (
-            damage.calls_cut,
-            "calls end early: the rest of them is damaged",
-        ),
-        (damage.turns_lost, "turns lost with them"),
-    ];
-    for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
-        line(&mut text, "", format_args!("{count} {what}"));
-    }
+    let mut count = |count, what| lines.count("", count, what);
+    let what = "calls were still open, and end where the recording does";
+    count(counts.open, what);
+    let what = "calls left out: they sent no configuration";
+    count(counts.unconfigured, what);
+    let what = "calls left out: their sample rate is none that audio can have";
+    count(counts.bad_rate, what);
+    let what = "calls cut off before a message that a trace cannot hold";
+    count(counts.cut, what);
+    let what = "messages left out: a trace has no place for them";
+    count(counts.messages_left_out, what);
+    count(counts.messages_lost, "messages lost while recording");
+    let what = "calls lost: they began where the journal is damaged";
+    count(damage.calls_lost, what);
+    let what = "calls end early: the rest of them is damaged";
+    count(damage.calls_cut, what);
+    count(damage.turns_lost, "turns lost with them");
     if damage.is_any() {
-        say_damage(&mut text, damage);
+        say_damage(lines, damage);
     }
-    text
 }
 
-fn say_damage(text: &mut String, damage: &Damage) {
+fn say_damage(lines: &mut Lines, damage: &Damage) {
     if damage.more_may_be_lost {
-        line(text, "", format_args!("more calls and turns may be lost"));
+        lines.line("", "more calls and turns may be lost");
     }
-    line(
-        text,
+    lines.line(
         "damaged",
         format_args!(
             "{} bytes of journal.arrows in {} places, {} bytes of audio in {} chunks",
@@ -131,18 +104,12 @@ fn say_damage(text: &mut String, damage: &Damage) {
             0 => format!("something is missing from {from} after its start on"),
             _ => format!("{span} of the recording, from {from} after its start on"),
         };
-        line(text, "missing", format_args!("{what}"));
+        lines.line("missing", what);
     }
-    line(
-        text,
+    lines.line(
         "kept",
-        format_args!("journal.arrows and journal.pcm, in the trace's folder"),
+        "journal.arrows and journal.pcm, in the trace's folder",
     );
-}
-
-fn line(text: &mut String, name: &str, what: std::fmt::Arguments<'_>) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "{name:9} {what}");
 }
 
 #[cfg(test)]
@@ -157,9 +124,10 @@ mod tests {
             bad_rate: 1,
             ..Counts::default()
         };
-        let said = what_became(&counts, &Damage::default());
+        let mut lines = Lines::default();
+        what_became(&mut lines, &counts, &Damage::default());
         let expected = "calls     2 of 3 are in the trace\n          \
                         1 calls left out: their sample rate is none that audio can have\n";
-        assert_eq!(said, expected);
+        assert_eq!(lines.into_text(), expected);
     }
 }

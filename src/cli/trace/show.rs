@@ -4,14 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::path::PathBuf;
 
-use anyhow::Context;
-
-use super::errors::of_edit;
-use crate::cli::prepare::of_trace;
+use super::bundles::{of_edit, open};
 use crate::cli::stdout;
 use crate::trace::edit::diff::{self, Diff, Sessions};
 use crate::trace::edit::{EditError, export};
-use crate::trace::stream::Bundle;
 use crate::units::plain;
 
 /// Say which sessions two traces do not share, and in what those differ that they do
@@ -40,14 +36,12 @@ pub(super) struct ExportArgs {
 }
 
 pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<()> {
-    let first = Bundle::open(&args.first).map_err(of_trace)?;
-    let second = Bundle::open(&args.second).map_err(of_trace)?;
-    let diff = diff::diff(&first, &second).map_err(of_edit)?;
-    stdout::show(&text(&diff)).context("could not write to standard output")
+    let (first, second) = (open(&args.first)?, open(&args.second)?);
+    stdout::show(&text(&diff::diff(&first, &second).map_err(of_edit)?))
 }
 
 pub(super) fn export(args: &ExportArgs) -> anyhow::Result<()> {
-    let bundle = Bundle::open(&args.trace).map_err(of_trace)?;
+    let bundle = open(&args.trace)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let written = export::export(&bundle, &mut out);
     let written = written.and_then(|()| out.flush().map_err(EditError::Export));

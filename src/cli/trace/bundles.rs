@@ -1,17 +1,42 @@
-//! Where an edit puts the trace that it makes, and who may read that.
+//! The traces that edits read and make: where a new one goes, and who may read that.
 
 use std::path::{Path, PathBuf};
 
-use super::recover::private_files;
 use anyhow::anyhow;
 
-use super::errors::bad;
-use crate::cli::exit::BadInput;
+use super::recover::private_files;
+use crate::cli::prepare::{bad, name_of, of_trace};
 use crate::cli::stderr::say;
 use crate::cli::{stamp, summary_text};
-use crate::trace::edit::Output;
+use crate::trace::edit::{EditError, Output};
 use crate::trace::model::TraceSource;
 use crate::trace::stream::Bundle;
+
+/// The trace that an edit reads, and the one that it makes of that.
+#[derive(Debug, clap::Args)]
+pub(super) struct EditArgs {
+    /// Trace bundle
+    #[arg(index = 1)]
+    trace: PathBuf,
+    #[command(flatten)]
+    output: OutputArg,
+}
+
+impl EditArgs {
+    /// Makes the trace by `edit`, and says what was made unless `quiet`.
+    ///
+    /// # Errors
+    /// Those of [`open`], [`OutputArg::of`] and of the edit.
+    pub(super) fn make(
+        &self,
+        quiet: bool,
+        edit: impl FnOnce(&Bundle, &Output) -> Result<Bundle, EditError>,
+    ) -> anyhow::Result<()> {
+        let from = open(&self.trace)?;
+        let output = self.output.of([&from])?;
+        say_made(&edit(&from, &output).map_err(of_edit)?, quiet)
+    }
+}
 
 /// The trace to make.
 #[derive(Debug, clap::Args)]
@@ -31,20 +56,18 @@ impl OutputArg {
         &self,
         from: impl IntoIterator<Item = &'a Bundle>,
     ) -> anyhow::Result<Output> {
-        let refused = |what: &str| {
-            let place = self.output.display();
-            BadInput(anyhow!("-o {place}: {what}"))
-        };
-        let name = self.output.file_stem();
-        let name = name.ok_or_else(|| refused("give the trace a name, such as calls.vtrace"))?;
+        let name = name_of(&self.output)?;
         for bundle in from {
             let place = self.output.canonicalize();
             if place.is_ok_and(|place| bundle.dir.canonicalize().is_ok_and(|dir| dir == place)) {
-                return Err(refused("an edit makes a new trace; choose another place").into());
+                return Err(bad(anyhow!(
+                    "-o {}: an edit makes a new trace; choose another place",
+                    self.output.display()
+                )));
             }
             keep_private(bundle);
         }
-        Ok(output(&self.output, name.to_string_lossy().into_owned()))
+        Ok(output(&self.output, name))
     }
 }
 
@@ -75,4 +98,21 @@ pub(super) fn say_made(bundle: &Bundle, quiet: bool) -> anyhow::Result<()> {
         say(&summary_text::trace(&extent, bundle.clips.len()));
     }
     Ok(())
+}
+
+/// The bundle at `trace`.
+///
+/// # Errors
+/// One that cannot be read.
+pub(super) fn open(trace: impl AsRef<Path>) -> anyhow::Result<Bundle> {
+    Bundle::open(trace.as_ref()).map_err(of_trace)
+}
+
+/// An edit that failed: our failure where the system refused.
+pub(super) fn of_edit(error: EditError) -> anyhow::Error {
+    match error {
+        EditError::Trace(error) => of_trace(error),
+        EditError::Export(_) => error.into(),
+        _ => bad(error),
+    }
 }
