@@ -113,7 +113,7 @@ impl FromStr for SynthSpec {
 }
 
 /// What to convert, and how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ConvertSpec {
     /// Files and folders.
     pub inputs: Vec<PathBuf>,

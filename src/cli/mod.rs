@@ -1,5 +1,6 @@
 //! The command line: arguments, and one flow per subcommand. The only room that prints.
 
+mod choice;
 pub mod compare;
 pub mod completions;
 pub mod config;
@@ -18,20 +19,22 @@ pub mod outputs;
 pub mod prepare;
 mod progress;
 mod prometheus;
-mod recipe;
 pub mod record;
 pub mod replay;
 pub mod report;
 mod retention;
 pub mod run;
 pub mod runs;
+mod scenario;
 pub mod schema;
+mod secrets;
 mod settings;
 mod shape;
 mod share;
 mod signals;
 mod size;
 mod span;
+mod stage;
 mod stamp;
 pub mod stderr;
 pub mod stdout;
@@ -44,7 +47,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Record and replay the traffic of streaming voice gateways.
 #[derive(Debug, Parser)]
@@ -100,11 +103,12 @@ enum Command {
 #[must_use]
 pub fn start(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<_> = args.into_iter().collect();
-    let (cli, given) = match config::parse(&args) {
+    let (matches, given) = match config::parse(&Cli::command(), &args) {
         Ok(parsed) => parsed,
         Err(code) => return code,
     };
-    cli.run().unwrap_or_else(|error| {
+    let cli = Cli::from_arg_matches(&matches).map_err(anyhow::Error::from);
+    cli.and_then(Cli::run).unwrap_or_else(|error| {
         let code = stderr::fail(&error);
         config::say_origins(&error, &given);
         code
@@ -115,7 +119,7 @@ impl Cli {
     /// Runs the subcommand and returns its exit code.
     ///
     /// # Errors
-    /// [`exit::BadInput`] where the user can mend it, otherwise our own failure.
+    /// [`exit::BadInput`] for what the user can correct, otherwise our own failure.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Prepare(args) => prepare::run(*args, self.quiet),
@@ -130,7 +134,7 @@ impl Cli {
             Command::Trace(args) => trace::run(&args, self.quiet),
             Command::Witness(args) => witness::run(&args),
             Command::Schema(args) => schema::run(&args),
-            Command::Config(args) => config::run(&args, self.config.as_deref()),
+            Command::Config(args) => config::run(&args, &Cli::command(), self.config.as_deref()),
             Command::Completions(args) => completions::run(&args, Cli::command()),
             Command::Man(args) => man::run(&args, Cli::command()),
             Command::Doctor(args) => doctor::run(&args, self.quiet),

@@ -225,6 +225,12 @@ fn json(runs: &[Told]) -> anyhow::Result<String> {
     Ok(text)
 }
 
+/// Whether `--output` with this path is the JSON report.
+pub(super) fn is_report(output: &Path) -> bool {
+    let name = output.as_os_str().as_encoded_bytes();
+    name.to_ascii_lowercase().ends_with(b".json")
+}
+
 /// Opens `path` for writing and leaves it as it was: pipes and devices are not opened, as that may
 /// wait for a reader.
 ///

@@ -12,7 +12,7 @@ use super::outputs::Format;
 use super::progress::ConversionBar;
 use super::settings::Settings;
 use super::stderr::say;
-use super::{listing, recipe, stamp, stdout, summary_text};
+use super::{listing, stamp, stdout, summary_text};
 use crate::audio::library::{self, AudioError, Earlier, Pool};
 use crate::audio::list::list;
 use crate::audio::spec::ConvertSpec;
@@ -38,7 +38,7 @@ pub struct Args {
     /// Take settings from this TOML file, whose keys are the long names here, and `audio`; flags
     /// overrule it
     #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
+    _recipe: Option<PathBuf>,
     /// Show what the files hold, and make nothing
     #[arg(long)]
     list: bool,
@@ -60,12 +60,8 @@ Examples:
 /// [`BadInput`] for flags that make no sense together, files that give nothing, and a place that is
 /// taken; otherwise the system's.
 pub fn run(args: Args, quiet: bool) -> anyhow::Result<ExitCode> {
-    let settings = match &args.recipe {
-        Some(path) => args.settings.or(recipe::read(path)?),
-        None => args.settings,
-    };
-    let output = settings.output.clone();
-    let (convert, compile) = settings.specs();
+    let output = args.settings.output.clone();
+    let (convert, compile) = args.settings.specs();
     if args.list {
         return show_list(&convert, args.format);
     }
@@ -272,12 +268,12 @@ fn settings(convert: &ConvertSpec, compile: &CompileSpec) -> Value {
     })
 }
 
-/// An error that the user can mend.
+/// An error of what was asked for.
 pub(crate) fn bad(error: impl Into<anyhow::Error>) -> anyhow::Error {
     BadInput(error.into()).into()
 }
 
-/// An error of the audio, ours or one that the user can mend.
+/// An error of the audio, ours or one of what was asked for.
 pub(crate) fn of_audio(error: AudioError) -> anyhow::Error {
     match error {
         AudioError::Io { .. } | AudioError::Pcm(PcmError::Io { .. }) => error.into(),

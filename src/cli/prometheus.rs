@@ -8,8 +8,8 @@ use std::path::Path;
 
 use anyhow::anyhow;
 
-use super::config::shown;
 use super::exit::BadInput;
+use super::secrets::shown;
 use super::stderr::say;
 use crate::clock::{Clock, RunClock};
 use crate::results::manifest::RunManifest;

@@ -44,7 +44,7 @@ fn made(desk: &Desk, variables: &[&str], flags: &str) -> (u64, usize) {
 }
 
 #[test]
-fn each_layer_counts_more_than_the_next() {
+fn each_layer_takes_precedence_over_the_next() {
     let desk = desk("[replay]\nlimit = 4\n");
     let (general, own) = ("VOICELT_LIMIT=3", "VOICELT_REPLAY_LIMIT=2");
     assert_eq!(planned(&desk, &[general, own], "--limit 1"), "1");
@@ -55,7 +55,7 @@ fn each_layer_counts_more_than_the_next() {
 }
 
 #[test]
-fn a_recipe_counts_more_than_the_file_and_less_than_a_variable() {
+fn a_recipe_takes_precedence_over_the_file_and_a_variable_over_it() {
     let desk = desk("[prepare]\nsessions = 2\nsynth = [\"tone:300ms\", \"tone:400ms\"]\n");
     desk.write("three.toml", "sessions = 3\n");
     let variable = "VOICELT_PREPARE_SESSIONS=4";

@@ -169,9 +169,20 @@ fn a_recipe_does_what_the_flags_do_and_flags_overrule_it() {
     made(&desk, over);
     assert_eq!(desk.trace("over.vtrace").turns.len(), 12);
 
-    desk.write("recipes/b.toml", "seed = 1\nspeed = 2\n");
-    let wrong = desk.voicelt("prepare --recipe recipes/b.toml");
-    wrong.refused("b.toml, line 2: unknown field `speed`, expected one of `audio`");
+    for (text, said) in [
+        (
+            "seed = 1\nspede = 2\n",
+            "recipe recipes/b.toml, line 2: there is no setting `spede`; is `seed` meant?",
+        ),
+        (
+            "synth = [\"tone:1s\"]\npick = \"any\"\n",
+            "note: --pick is set by recipe recipes/b.toml, line 2",
+        ),
+    ] {
+        desk.write("recipes/b.toml", text);
+        let wrong = desk.voicelt("prepare --recipe recipes/b.toml -o b.vtrace");
+        wrong.refused(said);
+    }
 }
 
 #[test]

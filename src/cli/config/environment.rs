@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Arg, Command};
 
-use super::VARIABLE;
 use super::file::nearest;
 use super::flag::{self, flags, is_list};
+use super::given::{Given, Origin};
 use crate::cli::prometheus::TOKEN;
 
+/// The variable that names the file, as `--config` does.
+pub(super) const VARIABLE: &str = "VOICELT_CONFIG";
 /// What our variables begin with.
 const PREFIX: &str = "VOICELT_";
 /// Flags that mean different things in different commands: only the variable with the command's
@@ -36,21 +38,27 @@ impl Environment {
         Environment(ours.collect())
     }
 
-    /// The variable that sets the flag of the command, and its values: of a flag that takes several,
-    /// one a line.
-    pub(super) fn get(
-        &self,
-        words: &[String],
-        long: &str,
-        arg: &Arg,
-    ) -> Option<(String, Vec<String>)> {
-        let name = names(words, long, arg).find(|name| self.0.contains_key(name))?;
-        let text = self.0.get(&name)?;
-        let values = match is_list(arg) {
-            true => text.lines().map(str::to_owned).collect(),
-            false => vec![text.clone()],
-        };
-        Some((name, values))
+    /// What they give of the command; of a flag that takes several values, one a line.
+    pub(super) fn given(&self, command: &Command, words: &[String]) -> Vec<Given> {
+        let given = flags(command).filter_map(|(long, arg)| {
+            let (name, text) = names(words, long, arg).find_map(|name| {
+                let text = self.0.get(&name)?;
+                Some((name, text))
+            })?;
+            let values = match is_list(arg) {
+                true => text.lines().map(str::to_owned).collect(),
+                false => vec![text.clone()],
+            };
+            Some(Given {
+                flag: long.to_owned(),
+                values,
+                origin: Origin {
+                    kind: "variable",
+                    place: name,
+                },
+            })
+        });
+        given.collect()
     }
 
     /// Each variable that sets nothing, and what it may be meant to be; `root` is all commands.
@@ -112,7 +120,8 @@ fn names(words: &[String], long: &str, arg: &Arg) -> impl Iterator<Item = String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::config::{command, flag::flags};
+    use crate::cli::config::flag::flags;
+    use crate::cli::config::parser::tests::root;
 
     fn text(arg: &Arg) -> Vec<String> {
         let names = arg.get_value_names().unwrap_or_default();
@@ -141,7 +150,7 @@ mod tests {
                 .get_subcommands()
                 .for_each(|below| walk(below, seen));
         }
-        walk(&command(), &mut BTreeMap::new());
+        walk(&root(), &mut BTreeMap::new());
     }
 
     #[test]
@@ -161,12 +170,12 @@ mod tests {
                 );
             }
         }
-        walk(&command(), &[], &mut BTreeMap::new());
+        walk(&root(), &[], &mut BTreeMap::new());
     }
 
     #[test]
     fn the_variable_of_the_command_comes_first() {
-        let root = command();
+        let root = root();
         let all = |words: &str, wanted: &str| {
             let words: Vec<_> = words.split_whitespace().map(str::to_owned).collect();
             let command = flag::find(&root, &words).unwrap();
@@ -192,7 +201,7 @@ mod tests {
             "VOICELT",
         ];
         let environment = Environment::of(set.map(|name| (name.to_owned(), "1".to_owned())));
-        let unused = environment.unused(&command());
+        let unused = environment.unused(&root());
         let said: Vec<_> = unused
             .iter()
             .map(|(name, said)| format!("{name}: {said}"))

@@ -1,162 +1,255 @@
-//! `voicelt.toml`: a table for each command, such as `[replay]` or `[trace.cut]`, whose keys are the
-//! long names of its flags.
+//! Files that set flags: `voicelt.toml` has a table for each command, such as `[replay]` or
+//! `[trace.cut]`, whose keys are the long names of its flags; a recipe is one such table.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use clap::{Arg, Command, ValueHint};
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
-use super::flag::{arguments, flags, is_list, is_switch, names};
+use super::flag::{NAMING, STAGE, arguments, flags, is_list, is_switch, named, names};
+use super::given::{Given, Origin};
 use crate::cli::exit::BadInput;
+use crate::cli::stage::stage;
 
+/// The file that is read where no other is named.
+pub(super) const FILE: &str = "voicelt.toml";
 /// How alike a name must be to be offered for one that is unknown, of 1.
 const ALIKE: f64 = 0.75;
+/// The stages of a scenario, a table each, and what one has.
+const STAGES: &str = "stages";
+const MEMBERS: [&str; 3] = ["users", "ramp", "hold"];
 
-/// What the file says.
+/// A text that sets flags.
 #[derive(Debug)]
-pub(super) struct ConfigFile {
-    pub(super) path: PathBuf,
-    settings: Vec<Setting>,
+pub(super) struct Source<'a> {
+    /// `recipe` or `file`.
+    pub(super) kind: &'static str,
+    /// How messages call it.
+    pub(super) name: String,
+    /// What relative paths in it count from.
+    pub(super) folder: &'a Path,
 }
 
-/// One flag of one command, as the file has it.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Setting {
-    /// The words that name the command; none for flags of all.
-    command: Vec<String>,
-    flag: String,
-    pub(super) values: Vec<String>,
-    pub(super) line: usize,
+/// What a file gives: the words that name the command, none for flags of all, and the flag.
+#[derive(Debug)]
+pub(super) struct SettingsFile {
+    pub(super) path: String,
+    settings: Vec<(Vec<String>, Given)>,
 }
 
-impl ConfigFile {
-    /// Reads the file; relative paths in it count from its folder.
+impl SettingsFile {
+    /// Reads the file at `path`; relative paths in it count from its folder.
     ///
     /// # Errors
     /// [`BadInput`] for one that cannot be read, and what it has that `root` does not know, with its
     /// line.
-    pub(super) fn read(path: &Path, root: &Command) -> Result<ConfigFile, BadInput> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path);
-        let text = text.with_context(|| format!("the settings file {shown}"));
-        ConfigFile::parse(path, &text.map_err(BadInput)?, root)
+    pub(super) fn open(path: &Path, root: &Command) -> Result<SettingsFile, BadInput> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the settings file {}", path.display()));
+        SettingsFile::parse(path, &text.map_err(BadInput)?, root)
     }
 
-    pub(super) fn parse(path: &Path, text: &str, root: &Command) -> Result<ConfigFile, BadInput> {
-        let line = |at: usize| 1 + text[..at.min(text.len())].matches('\n').count();
-        let refused = |at: usize, what: String| {
-            BadInput(anyhow!("{}, line {}: {what}", path.display(), line(at)))
-        };
-        let table = DeTable::parse(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            refused(at, error.message().to_owned())
-        })?;
-        let mut reading = Reading {
+    pub(super) fn parse(path: &Path, text: &str, root: &Command) -> Result<SettingsFile, BadInput> {
+        let source = Source {
+            kind: "file",
+            name: path.display().to_string(),
             folder: path.parent().unwrap_or(Path::new("")),
-            settings: Vec::new(),
         };
-        let read = reading.table(root, &[], table.get_ref());
-        read.map_err(|(at, what)| refused(at, what))?;
-        let mut settings = reading.settings;
-        for setting in &mut settings {
-            setting.line = line(setting.line);
-        }
-        let path = path.to_owned();
-        Ok(ConfigFile { path, settings })
+        let settings = read(&source, text, root)?;
+        Ok(SettingsFile {
+            path: source.name,
+            settings,
+        })
     }
 
-    /// What it says of the flag of the command.
-    pub(super) fn get(&self, command: &[String], flag: &str) -> Option<&Setting> {
-        let mut all = self.settings.iter();
-        all.find(|setting| setting.command == command && setting.flag == flag)
+    /// What it gives of the command.
+    pub(super) fn given(&self, words: &[String]) -> Vec<Given> {
+        // Flags of all commands stand at the top.
+        let here = |of: &[String]| of.is_empty() || of == words;
+        let settings = self.settings.iter().filter(|(of, _)| here(of));
+        settings.map(|(_, given)| given.clone()).collect()
     }
 }
 
-/// What has been read; a line is an offset in the text until all has been.
+/// Reads what `text` gives of `command` and of those below it, each flag with the words that name its
+/// command from there.
+///
+/// # Errors
+/// [`BadInput`] for what is no TOML or unknown, with its line.
+pub(super) fn read(
+    source: &Source<'_>,
+    text: &str,
+    command: &Command,
+) -> Result<Vec<(Vec<String>, Given)>, BadInput> {
+    let mut reading = Reading {
+        source,
+        text,
+        settings: Vec::new(),
+    };
+    let table = DeTable::parse(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        reading.refused(at, error.message())
+    })?;
+    reading.table(command, &[], table.get_ref())?;
+    Ok(reading.settings)
+}
+
+/// What has been read.
 struct Reading<'a> {
-    folder: &'a Path,
-    settings: Vec<Setting>,
+    source: &'a Source<'a>,
+    text: &'a str,
+    settings: Vec<(Vec<String>, Given)>,
 }
 
 impl Reading<'_> {
-    /// Reads what a table says of `command`, which `words` name.
-    ///
-    /// # Errors
-    /// Where it is wrong, as an offset, and what.
+    /// Where this offset in the text is.
+    fn place(&self, at: usize) -> String {
+        let before = &self.text[..at.min(self.text.len())];
+        let line = 1 + before.matches('\n').count();
+        format!("{}, line {line}", self.source.name)
+    }
+
+    fn refused(&self, at: usize, what: &str) -> BadInput {
+        BadInput(anyhow!("{}: {what}", self.place(at)))
+    }
+
+    /// Reads what a table gives of `command`, which `words` name.
     fn table(
         &mut self,
         command: &Command,
         words: &[String],
         table: &DeTable<'_>,
-    ) -> Result<(), (usize, String)> {
+    ) -> Result<(), BadInput> {
         for (key, value) in table {
             let (name, at) = (key.get_ref().as_ref(), key.span().start);
-            let fail = |what: String| (at, what);
-            if let Some(below) = value.get_ref().as_table() {
+            if let Some(below) = value
+                .get_ref()
+                .as_table()
+                .filter(|_| command.has_subcommands())
+            {
                 let subcommand = command.find_subcommand(name).ok_or_else(|| {
                     let known = command.get_subcommands().map(Command::get_name);
-                    fail(unknown("command", name, known))
+                    self.refused(at, &unknown("command", name, known))
                 })?;
                 let words = [words, &[name.to_owned()]].concat();
                 self.table(subcommand, &words, below)?;
                 continue;
             }
-            let (long, arg) = settable(command, words, name).map_err(fail)?;
-            let mut read = self.settings.iter();
-            if read.any(|setting| setting.command == words && setting.flag == long) {
-                return Err(fail(format!(
-                    "`{name}` is another name of `{long}`; keep one of them"
-                )));
+            let given = self.setting(command, words, (name, at), value.get_ref())?;
+            let mut settings = self.settings.iter();
+            if settings.any(|(of, other)| of == words && other.flag == given.flag) {
+                let what = format!(
+                    "`{name}` is another name of `{}`; keep one of them",
+                    given.flag
+                );
+                return Err(self.refused(at, &what));
             }
-            let read = values(value.get_ref(), is_list(arg));
-            let mut values = read.map_err(|what| fail(format!("`{name}` {what}")))?;
-            if is_switch(arg) && value.get_ref().as_bool().is_none() {
-                return Err(fail(format!(
-                    "`{name}` is a switch; set it to true or false"
-                )));
-            }
-            for value in &mut values {
-                *value = self.located(long, arg, value);
-            }
-            arguments(long, arg, &values).map_err(|what| fail(format!("`{name}`: {what}")))?;
-            self.settings.push(Setting {
-                command: words.to_vec(),
-                flag: long.to_owned(),
-                values,
-                line: at,
-            });
+            self.settings.push((words.to_vec(), given));
         }
         Ok(())
     }
-}
 
-/// The flag of the command that `name` sets in its table.
-///
-/// # Errors
-/// That there is none, or that it is set elsewhere.
-fn settable<'a>(
-    command: &'a Command,
-    words: &[String],
-    name: &str,
-) -> Result<(&'a str, &'a Arg), String> {
-    let is_here = |arg: &Arg| words.is_empty() || !arg.is_global_set();
-    match flags(command).find(|(_, arg)| names(arg).any(|known| known == name)) {
-        Some((long, arg)) if is_here(arg) => Ok((long, arg)),
-        Some((long, _)) => Err(format!(
-            "`{long}` is a setting of all commands; set it at the top of the file"
-        )),
-        None => {
-            let here = flags(command).filter(|(_, arg)| is_here(arg));
-            Err(unknown("setting", name, here.map(|(long, _)| long)))
+    /// The flag of `command` that `name` sets in its table.
+    fn setting(
+        &self,
+        command: &Command,
+        words: &[String],
+        (name, at): (&str, usize),
+        value: &DeValue<'_>,
+    ) -> Result<Given, BadInput> {
+        let refused = |what: String| self.refused(at, &what);
+        let stages = value
+            .as_array()
+            .filter(|_| name == STAGES && named(command, STAGE).is_some());
+        let sought = if stages.is_some() { STAGE } else { name };
+        let (long, arg) = self.settable(command, words, sought).map_err(refused)?;
+        let mut values = match stages {
+            Some(stages) => self.stages(at, stages)?,
+            None => {
+                texts(value, is_list(arg)).map_err(|what| refused(format!("`{name}` {what}")))?
+            }
+        };
+        if is_switch(arg) && value.as_bool().is_none() {
+            return Err(refused(format!(
+                "`{name}` is a switch; set it to true or false"
+            )));
+        }
+        for value in &mut values {
+            *value = self.located(long, arg, value);
+        }
+        arguments(long, arg, &values).map_err(|what| refused(format!("`{name}`: {what}")))?;
+        Ok(Given {
+            flag: long.to_owned(),
+            values,
+            origin: Origin {
+                kind: self.source.kind,
+                place: self.place(at),
+            },
+        })
+    }
+
+    /// The flag of the command that `name` sets in its table.
+    ///
+    /// # Errors
+    /// That there is none, or that it is set elsewhere.
+    fn settable<'a>(
+        &self,
+        command: &'a Command,
+        words: &[String],
+        name: &str,
+    ) -> Result<(&'a str, &'a Arg), String> {
+        let is_recipe = self.source.kind == "recipe";
+        let is_here = |arg: &Arg| (words.is_empty() && !is_recipe) || !arg.is_global_set();
+        match flags(command).find(|(_, arg)| names(arg).any(|known| known == name)) {
+            Some((long, _)) if is_recipe && NAMING.contains(&long) => Err(format!(
+                "`{long}` cannot be set here: a recipe does not name another"
+            )),
+            Some((long, arg)) if is_here(arg) => Ok((long, arg)),
+            Some((long, _)) => Err(format!(
+                "`{long}` is a setting of all commands; set it at the top of {FILE}"
+            )),
+            None => {
+                let here = flags(command).filter(|(_, arg)| is_here(arg));
+                Err(unknown("setting", name, here.map(|(long, _)| long)))
+            }
         }
     }
-}
 
-impl Reading<'_> {
+    /// Stages as `--stage` has them.
+    fn stages(&self, at: usize, stages: &DeArray<'_>) -> Result<Vec<String>, BadInput> {
+        let mut read = Vec::new();
+        for item in stages {
+            let table = item.get_ref().as_table();
+            let table = table.filter(|table| table.keys().any(|key| key.get_ref() == MEMBERS[0]));
+            let table = table.ok_or_else(|| {
+                self.refused(
+                    at,
+                    "a stage is a table [[stages]] with `users`, and `ramp` and `hold`",
+                )
+            })?;
+            let mut parts = ["0", "0s", "0s"].map(str::to_owned);
+            for (key, value) in table {
+                let (name, at) = (key.get_ref().as_ref(), key.span().start);
+                let refused = |what: String| self.refused(at, &what);
+                let place = MEMBERS.iter().position(|member| *member == name);
+                let place = place.ok_or_else(|| {
+                    refused(unknown("setting of a stage", name, MEMBERS.into_iter()))
+                })?;
+                let text = texts(value.get_ref(), false);
+                parts[place] = text
+                    .map_err(|what| refused(format!("`{name}` {what}")))?
+                    .concat();
+                stage(&parts.join(":")).map_err(|what| refused(format!("`{name}`: {what}")))?;
+            }
+            read.push(parts.join(":"));
+        }
+        Ok(read)
+    }
+
     /// The value of a flag; if it is a path, as it is called from here.
     fn located(&self, long: &str, arg: &Arg, value: &str) -> String {
-        let from_here = |path: &str| self.folder.join(path).to_string_lossy().into_owned();
+        let from_here = |path: &str| self.source.folder.join(path).to_string_lossy().into_owned();
         match value.strip_prefix("file:") {
             Some(path) if long == "arrivals" => format!("file:{}", from_here(path)),
             _ if arg.get_value_hint() == ValueHint::AnyPath => from_here(value),
@@ -166,12 +259,11 @@ impl Reading<'_> {
         }
     }
 }
-
 /// The values as the command line would have them.
-fn values(value: &DeValue<'_>, is_list: bool) -> Result<Vec<String>, String> {
+fn texts(value: &DeValue<'_>, is_list: bool) -> Result<Vec<String>, String> {
     match value {
         DeValue::Array(items) if is_list => {
-            let each = items.iter().map(|item| values(item.get_ref(), false));
+            let each = items.iter().map(|item| texts(item.get_ref(), false));
             Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
         }
         DeValue::Array(_) => Err("takes one value, not several".to_owned()),
@@ -210,16 +302,18 @@ pub(super) fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::config::command;
+    use crate::cli::config::parser::tests::root;
 
-    fn read(text: &str) -> Result<ConfigFile, String> {
-        let file = ConfigFile::parse(Path::new("conf/voicelt.toml"), text, &command());
+    fn read(text: &str) -> Result<SettingsFile, String> {
+        let file = SettingsFile::parse(Path::new("conf/voicelt.toml"), text, &root());
         file.map_err(|error| error.to_string())
     }
 
-    fn values_of(file: &ConfigFile, command: &str, flag: &str) -> Vec<String> {
+    fn values_of(file: &SettingsFile, command: &str, flag: &str) -> Vec<String> {
         let words: Vec<_> = command.split_whitespace().map(str::to_owned).collect();
-        file.get(&words, flag).unwrap().values.clone()
+        let given = file.given(&words);
+        let given = given.into_iter().find(|given| given.flag == flag);
+        given.unwrap().values
     }
 
     #[test]
@@ -228,7 +322,7 @@ mod tests {
             "quiet = true\n[replay]\nlimit = 1_0\nspeed = 1.5\nhtml = \"a.html\"\nforce = false\n\
              label = [\"a=b\", \"c=d\"]\nverbose = 2\nrequire = \"errors < 1%\"\n\
              [trace.cut]\nwindow = \"1s..2s\"\n[run]\nscenario = \"day.toml\"\n\
-             [prepare]\narrivals = \"file:starts.csv\"\n",
+             [prepare]\narrivals = \"file:starts.csv\"\naudio = [\"a\", \"/b\"]\n",
         )
         .unwrap();
         assert_eq!(values_of(&file, "", "quiet"), ["true"]);
@@ -245,8 +339,16 @@ mod tests {
             ["file:conf/starts.csv"]
         );
         let words = ["trace".to_owned(), "cut".to_owned()];
-        assert_eq!(file.get(&words, "window").unwrap().line, 11);
-        assert_eq!(file.get(&words, "where"), None);
+        assert_eq!(values_of(&file, "prepare", "audio"), ["conf/a", "/b"]);
+        let given = file.given(&words);
+        let places = given
+            .iter()
+            .map(|given| (given.flag.as_str(), given.origin.place.as_str()));
+        let at = |line| format!("conf/voicelt.toml, line {line}");
+        assert_eq!(
+            places.collect::<Vec<_>>(),
+            [("quiet", &*at(1)), ("window", &*at(11))]
+        );
     }
 
     #[test]
@@ -275,7 +377,10 @@ mod tests {
             ("[replay]\nverbose = 10", "`10` is no number up to 9"),
             ("[replay]\nuntil = 2026-01-01", "write it in quotes"),
             ("[replay]\nconfig = \"x\"", "there is no setting `config`"),
-            ("[replay]\nquiet = true", "set it at the top of the file"),
+            (
+                "[replay]\nquiet = true",
+                "set it at the top of voicelt.toml",
+            ),
             ("[replay\n", "line 1: "),
         ] {
             let error = read(text).unwrap_err();

@@ -1,57 +1,28 @@
 //! Which of the environment, a recipe and `voicelt.toml` sets a flag that is not on the command line.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
-use super::environment::Environment;
-use super::file::ConfigFile;
-use super::flag::{self, arguments, flags, gives_way, stands_for};
-use super::recipe::Recipe;
+use super::environment::{Environment, VARIABLE};
+use super::file::{FILE, SettingsFile};
+use super::flag::{self, NAMING, arguments, flags, is_overridden, stands_for};
+use super::given::Given;
+use super::recipe;
 use crate::cli::exit::BadInput;
 
 /// What there is besides the command line.
 #[derive(Debug, Default)]
 pub(super) struct Layers {
     pub(super) environment: Environment,
-    pub(super) file: Option<ConfigFile>,
+    pub(super) file: Option<SettingsFile>,
 }
 
-/// Where a value comes from, the one that counts more first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) enum Origin {
-    /// The variable of this name.
-    Variable(String),
-    /// A recipe or scenario, named here or in the file.
-    Recipe(String),
-    /// The file, and the line in it.
-    File(PathBuf, usize),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::Variable(name) => f.write_str(name),
-            Origin::Recipe(named) => f.write_str(named),
-            Origin::File(path, line) => write!(f, "{}, line {line}", path.display()),
-        }
-    }
-}
-
-/// A flag that is set elsewhere than on the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) struct Given {
-    /// Its long name.
-    pub(super) flag: String,
-    pub(super) values: Vec<String>,
-    pub(super) origin: Origin,
-}
-
-/// What counts, besides the command line.
+/// What takes effect, besides the command line.
 #[derive(Debug, Default)]
 pub(super) struct Chosen {
     pub(super) given: Vec<Given>,
@@ -60,11 +31,30 @@ pub(super) struct Chosen {
 }
 
 impl Layers {
-    /// `args` with what else sets flags of the command that `parsed` is of; a recipe's part is added
-    /// by the command itself.
+    /// The environment, and the file: the one that is named, else the one of this folder, if there is
+    /// one.
     ///
     /// # Errors
-    /// [`BadInput`] for what a flag cannot be.
+    /// A file that cannot be read, or that sets what `root` does not have.
+    pub(super) fn find(named: Option<&Path>, root: &Command) -> Result<Layers, BadInput> {
+        let from_environment = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty());
+        let named = named.map(Path::to_owned);
+        let named = named.or_else(|| from_environment().map(PathBuf::from));
+        let usual = || Some(PathBuf::from(FILE)).filter(|path| path.exists());
+        let file = named.or_else(usual);
+        let file = file
+            .map(|path| SettingsFile::open(&path, root))
+            .transpose()?;
+        Ok(Layers {
+            environment: Environment::of_process(),
+            file,
+        })
+    }
+
+    /// `args` with what else sets flags of the command that `parsed` is of.
+    ///
+    /// # Errors
+    /// [`BadInput`] for what a flag cannot be, and a recipe that cannot be read.
     pub(super) fn complete(
         &self,
         root: &Command,
@@ -73,111 +63,100 @@ impl Layers {
     ) -> Result<(Vec<OsString>, Chosen), BadInput> {
         let (words, parsed) = innermost(parsed);
         let command = flag::find(root, &words).unwrap_or(root);
-        let chosen = self.choose(command, &words, parsed);
-        let mut added = Vec::new();
-        for given in &chosen.given {
-            if !matches!(given.origin, Origin::Recipe(_))
-                && let Some((_, arg)) = flags(command).find(|(long, _)| *long == given.flag)
-            {
-                let said = arguments(&given.flag, arg, &given.values);
-                added.extend(said.map_err(|what| BadInput(anyhow!("{}: {what}", given.origin)))?);
+        let chosen = choose(command, parsed, self.listed(command, &words, parsed)?);
+        let (mut added, mut operands) = (Vec::new(), Vec::new());
+        for Given {
+            flag,
+            values,
+            origin,
+        } in &chosen.given
+        {
+            if let Some(arg) = flag::named(command, flag) {
+                let said = arguments(flag, arg, values)
+                    .map_err(|what| BadInput(anyhow!("{}: {what}", origin.place)))?;
+                match arg.is_positional() {
+                    true => operands.extend(said),
+                    false => added.extend(said),
+                }
             }
         }
         // What follows `--` is no flag.
         let end = args.iter().position(|arg| arg == "--");
         let (before, after) = args.split_at(end.unwrap_or(args.len()));
-        Ok(([before, &added, after].concat(), chosen))
-    }
-
-    /// What counts of a command: of what cannot go together, the nearer.
-    fn choose(&self, command: &Command, words: &[String], parsed: &ArgMatches) -> Chosen {
-        let recipe = self.recipe(command, words, parsed);
-        let said = command.get_arguments().filter(|arg| is_said(parsed, arg));
-        let said = said.filter_map(|arg| Some((arg.get_long()?, arg)));
-        let mut present: Vec<_> = said
-            .map(|(long, arg)| (arg, stands_for(long, &said_values(parsed, arg))))
-            .collect();
-        let unsaid = flags(command).filter(|(_, arg)| !is_said(parsed, arg));
-        let given = unsaid.filter_map(|(long, arg)| {
-            let given = self.given(words, long, arg, recipe.as_ref())?;
-            Some((long, arg, given))
-        });
-        let (near, far): (Vec<_>, Vec<_>) =
-            given.partition(|(.., given)| matches!(given.origin, Origin::Variable(_)));
-        let mut chosen = Chosen::default();
-        for layer in [near, far] {
-            let higher = present.clone();
-            for (long, arg, given) in layer {
-                let says_something =
-                    arguments(long, arg, &given.values).is_ok_and(|a| !a.is_empty());
-                let meant = stands_for(long, &given.values);
-                let rival = higher.iter().find(|(other, other_meant)| {
-                    gives_way(command, arg, other) || meant == *other_meant
-                });
-                match rival.filter(|_| says_something) {
-                    Some((rival, _)) => {
-                        let rival = rival.get_long().unwrap_or_default().to_owned();
-                        chosen.left_out.push((given, rival));
-                    }
-                    None => {
-                        present.extend(says_something.then_some((arg, meant)));
-                        chosen.given.push(given);
-                    }
-                }
-            }
+        if !operands.is_empty() && end.is_none() {
+            operands.insert(0, "--".into());
         }
-        chosen
+        Ok(([before, &added, after, &operands].concat(), chosen))
     }
 
-    /// The recipe that the command is given, if it is given one.
-    fn recipe(&self, command: &Command, words: &[String], parsed: &ArgMatches) -> Option<Recipe> {
-        Recipe::named(command, |long, arg| {
-            if is_said(parsed, arg) {
-                let named = parsed.get_raw(arg.get_id().as_str())?.next_back()?;
-                return Some((named.to_string_lossy().into_owned(), true));
-            }
-            let given = self.given(words, long, arg, None)?;
-            let is_near = matches!(given.origin, Origin::Variable(_));
-            Some((given.values.into_iter().last()?, is_near))
-        })
-    }
-
-    /// What sets the flag, from the nearest layer on.
-    fn given(
+    /// What each layer gives of the command, the one that takes precedence first.
+    fn listed(
         &self,
+        command: &Command,
         words: &[String],
-        long: &str,
-        arg: &Arg,
-        recipe: Option<&Recipe>,
-    ) -> Option<Given> {
-        let given = |values, origin| Given {
-            flag: long.to_owned(),
-            values,
-            origin,
+        parsed: &ArgMatches,
+    ) -> Result<Vec<Vec<Given>>, BadInput> {
+        let environment = self.environment.given(command, words);
+        let file = self.file.as_ref();
+        let file = file.map_or(Vec::new(), |file| file.given(words));
+        let Some((naming, arg)) = flags(command).find(|(long, _)| NAMING.contains(long)) else {
+            return Ok(vec![environment, file]);
         };
-        let variable = || {
-            let (name, values) = self.environment.get(words, long, arg)?;
-            Some(given(values, Origin::Variable(name)))
+        let names = |layer: &[Given]| {
+            let given = layer.iter().find(|given| given.flag == naming)?;
+            given.values.last().cloned()
         };
-        let file = || {
-            let file = self.file.as_ref()?;
-            // A flag of all commands stands at the top.
-            let setting = file.get(if arg.is_global_set() { &[] } else { words }, long)?;
-            let origin = Origin::File(file.path.clone(), setting.line);
-            Some(given(setting.values.clone(), origin))
-        };
-        let recipe_says = |is_near: bool| {
-            let recipe = recipe.filter(|recipe| recipe.is_near == is_near)?;
-            let value = recipe.says(long)?;
-            Some(given(vec![value], Origin::Recipe(recipe.name.clone())))
-        };
-        variable()
-            .or_else(|| recipe_says(true))
-            .or_else(file)
-            .or_else(|| recipe_says(false))
+        let said = is_said(parsed, arg).then(|| said_values(parsed, arg).pop());
+        let near = said.flatten().or_else(|| names(&environment));
+        let read = |named: String| recipe::given(naming, &named, command);
+        Ok(match (near, names(&file)) {
+            (Some(near), _) => vec![environment, read(near)?, file],
+            (None, Some(far)) => vec![environment, file, read(far)?],
+            (None, None) => vec![environment, file],
+        })
     }
 }
 
+/// What takes effect of the layers of a command: of a flag what the first layer gives that has it, and
+/// of flags that cannot go together those of the first.
+fn choose(command: &Command, parsed: &ArgMatches, layers: Vec<Vec<Given>>) -> Chosen {
+    let said = flags(command).filter(|(_, arg)| is_said(parsed, arg));
+    let mut settled: BTreeSet<String> = said.map(|(long, _)| long.to_owned()).collect();
+    let mut present: Vec<(&Arg, String)> = command
+        .get_arguments()
+        .filter(|arg| is_said(parsed, arg))
+        .filter_map(|arg| Some((arg, stands_for(arg.get_long()?, &said_values(parsed, arg)))))
+        .collect();
+    let mut chosen = Chosen::default();
+    for layer in layers {
+        let higher = present.clone();
+        for given in layer {
+            let Some(arg) = flag::named(command, &given.flag) else {
+                continue;
+            };
+            if !settled.insert(given.flag.clone()) {
+                continue;
+            }
+            let says_something =
+                arguments(&given.flag, arg, &given.values).is_ok_and(|said| !said.is_empty());
+            let meant = stands_for(&given.flag, &given.values);
+            let rival = higher.iter().find(|(other, other_meant)| {
+                is_overridden(command, arg, other) || meant == *other_meant
+            });
+            match rival.filter(|_| says_something) {
+                Some((rival, _)) => {
+                    let rival = rival.get_long().unwrap_or_default().to_owned();
+                    chosen.left_out.push((given, rival));
+                }
+                None => {
+                    present.extend(says_something.then_some((arg, meant)));
+                    chosen.given.push(given);
+                }
+            }
+        }
+    }
+    chosen
+}
 /// The words that name the command, and what was said of it.
 fn innermost(mut parsed: &ArgMatches) -> (Vec<String>, &ArgMatches) {
     let mut words = Vec::new();
@@ -206,18 +185,21 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::cli::config::{command, lenient};
+    use crate::cli::Cli;
+    use crate::cli::config::parser::{lenient, root};
+    use clap::CommandFactory;
 
     /// The command line as completed by variables and a file, without `voicelt` itself.
     fn completed(line: &str, variables: &[(&str, &str)], file: &str) -> (String, Vec<String>) {
-        let root = command();
+        let parser = Cli::command();
+        let root = root(&parser);
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let layers = Layers {
             environment: Environment::of(variables.iter().map(own)),
-            file: Some(ConfigFile::parse(Path::new("voicelt.toml"), file, &root).unwrap()),
+            file: Some(SettingsFile::parse(Path::new("voicelt.toml"), file, &root).unwrap()),
         };
         let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        let parsed = lenient(&args).unwrap();
+        let parsed = lenient(&parser, &args).unwrap();
         let (args, chosen) = layers.complete(&root, &args, &parsed).unwrap();
         let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
         let left_out = chosen.left_out.iter();
@@ -231,7 +213,7 @@ mod tests {
         let said = |line: &str, variables: &[_]| completed(line, variables, file).0;
         assert_eq!(
             said("voicelt replay a", &[]),
-            "voicelt replay a --limit=3 --speed=2 --label=a=b --label=c=d --messages"
+            "voicelt replay a --label=a=b --label=c=d --limit=3 --messages --speed=2"
         );
         let general = ("VOICELT_SPEED", "4");
         let own = ("VOICELT_REPLAY_SPEED", "5");
@@ -310,12 +292,15 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_counts_more_than_the_file_unless_the_file_names_it() {
+    fn a_recipe_takes_precedence_over_the_file_unless_the_file_names_it() {
         let file = "[run]\nusers = 3\nlanguage = \"de\"\n";
         let (args, _) = completed("voicelt run -s light", &[], file);
-        assert_eq!(args, "voicelt run -s light --language=de");
+        assert!(
+            args.contains("--users=5") && args.ends_with("--language=de"),
+            "{args}"
+        );
         let (args, _) = completed("voicelt run", &[("VOICELT_SCENARIO", "light")], file);
-        assert!(!args.contains("--users"), "{args}");
+        assert!(!args.contains("--users=3"), "{args}");
         let (args, _) = completed("voicelt run", &[], &format!("{file}scenario = \"light\"\n"));
         assert!(
             args.contains("--users=3") && args.contains("--scenario=light"),

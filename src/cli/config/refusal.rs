@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
-use super::flag::{is_secret, shown};
-use super::layers::{Given, Origin};
+use super::given::Given;
+use crate::cli::secrets::{is_secret, shown};
 use crate::cli::stderr;
 use crate::units::plain_lines;
 
@@ -34,11 +34,8 @@ pub(super) fn say(error: &Error, given: &[Given], args: &[OsString]) -> ExitCode
 
 /// A line for each flag that `text` speaks of: where it is set.
 pub(super) fn notes(text: &str, given: &[Given]) -> String {
-    let spoken_of = |given: &&Given| {
-        let is_set = !matches!(given.origin, Origin::Recipe(_));
-        is_set && names(text, &format!("--{}", given.flag))
-    };
-    let note = |given: &Given| format!("note: --{} is set by {}\n", given.flag, given.origin);
+    let spoken_of = |given: &&Given| names(text, &format!("--{}", given.flag));
+    let note = |given: &Given| format!("note: --{} is set by {}\n", given.flag, given.origin.place);
     given.iter().filter(spoken_of).map(note).collect()
 }
 
@@ -110,12 +107,17 @@ fn without(text: &str, secrets: impl Iterator<Item = Secret>) -> Option<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::config::given::Origin;
+    use crate::cli::config::parser::tests::root;
 
     fn given(flag: &str, value: &str) -> Given {
         Given {
             flag: flag.to_owned(),
             values: vec![value.to_owned()],
-            origin: Origin::File("voicelt.toml".into(), 3),
+            origin: Origin {
+                kind: "file",
+                place: "voicelt.toml, line 3".to_owned(),
+            },
         }
     }
 
@@ -137,10 +139,9 @@ mod tests {
 
     #[test]
     fn a_secret_on_the_command_line_is_not_repeated_however_it_is_written() {
-        use crate::cli::config::command;
         let said = |line: &str| {
             let args: Vec<OsString> = line.split('|').map(OsString::from).collect();
-            let error = command().try_get_matches_from(&args).unwrap_err();
+            let error = root().try_get_matches_from(&args).unwrap_err();
             let text = error.render().to_string();
             let said = without(&text, refused_secret(&error, &args).into_iter());
             said.unwrap_or(text)

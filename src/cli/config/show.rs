@@ -1,26 +1,31 @@
 //! `voicelt config show`: what each setting is, and where that comes from.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 use clap::error::ErrorKind;
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 use serde::Serialize;
 
-use super::file::unknown;
-use super::flag::{self, flags, shown};
-use super::layers::{Given, Layers, Origin};
-use super::{FILE, VARIABLE, lenient, refusal};
+use super::environment::VARIABLE;
+use super::file::{FILE, unknown};
+use super::flag::{self, flags};
+use super::given::Given;
+use super::layers::Layers;
+use super::{parser, refusal};
 use crate::cli::exit::BadInput;
 use crate::cli::outputs::Format;
-use crate::cli::{Cli, stdout};
+use crate::cli::secrets::shown;
+use crate::cli::stdout;
 
 /// Show what each setting is and where that comes from: a variable, a recipe, the file, the default
 ///
-/// A flag of the command line counts most, then a variable of the environment (VOICELT_REPLAY_SPEED,
-/// else VOICELT_SPEED, for `replay --speed`), then a recipe or a scenario, then voicelt.toml in this
-/// folder, or the file of --config or VOICELT_CONFIG. Values are checked; secrets are not shown.
+/// A flag of the command line takes precedence, then a variable of the environment
+/// (VOICELT_REPLAY_SPEED, else VOICELT_SPEED, for `replay --speed`), then a recipe or a scenario, then
+/// voicelt.toml in this folder, or the file of --config or VOICELT_CONFIG. Values are checked; secrets
+/// are not shown.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -64,7 +69,7 @@ struct Shown {
     /// The file that was read.
     file: Option<String>,
     settings: Vec<Setting>,
-    /// What does not count, as it cannot be used with something nearer.
+    /// What is overridden, as it cannot be used with something that takes precedence.
     left_out: Vec<String>,
     unused_variables: Vec<Unused>,
 }
@@ -73,17 +78,16 @@ struct Shown {
 ///
 /// # Errors
 /// [`BadInput`] for a command that there is not; otherwise a failure to write.
-pub(super) fn run(args: &Args, root: &Command, layers: &Layers) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args, parser: &Command, file: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let root = &parser::root(parser);
+    let layers = Layers::find(file, root)?;
     let mut found = Shown {
-        file: layers
-            .file
-            .as_ref()
-            .map(|file| file.path.display().to_string()),
+        file: layers.file.as_ref().map(|file| file.path.clone()),
         ..Shown::default()
     };
     let command = named(root, &args.command)?;
     for words in below(command, &args.command) {
-        if let Some(refused) = found.add(&words, root, layers, args.command.is_empty())? {
+        if let Some(refused) = found.add(&words, parser, root, &layers, args.command.is_empty())? {
             return Ok(refused);
         }
     }
@@ -129,14 +133,15 @@ impl Shown {
     fn add(
         &mut self,
         words: &[String],
+        parser: &Command,
         root: &Command,
         layers: &Layers,
         many: bool,
     ) -> anyhow::Result<Option<ExitCode>> {
         let program = [OsString::from("voicelt")].into_iter();
         let line: Vec<_> = program.chain(words.iter().map(OsString::from)).collect();
-        let (line, chosen) = layers.complete(root, &line, &lenient(&line)?)?;
-        if let Err(error) = Cli::command().try_get_matches_from(line)
+        let (line, chosen) = layers.complete(root, &line, &parser::lenient(parser, &line)?)?;
+        if let Err(error) = parser.clone().try_get_matches_from(line)
             && is_about_values(error.kind())
         {
             return Ok(Some(refusal::say(&error, &chosen.given, &[])));
@@ -161,7 +166,8 @@ impl Shown {
         }
         for (given, rival) in &chosen.left_out {
             let flag = &given.flag;
-            let said = format!("{}: `{flag}` is overridden by `{rival}`", given.origin);
+            let place = &given.origin.place;
+            let said = format!("{place}: `{flag}` is overridden by `{rival}`");
             if !self.left_out.contains(&said) {
                 self.left_out.push(said);
             }
@@ -219,12 +225,8 @@ fn setting(words: &[String], long: &str, arg: &Arg, given: Option<&Given>) -> Se
     let (values, origin, place) = match given {
         Some(given) => {
             let values = given.values.iter().map(|value| shown(long, value));
-            let origin = match given.origin {
-                Origin::Variable(_) => "variable",
-                Origin::Recipe(_) => "recipe",
-                Origin::File(..) => "file",
-            };
-            (values.collect(), origin, Some(given.origin.to_string()))
+            let origin = &given.origin;
+            (values.collect(), origin.kind, Some(origin.place.clone()))
         }
         None => match default(arg) {
             values if values.is_empty() => (values, "unset", None),

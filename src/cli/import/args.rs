@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
+use crate::cli::choice::{choice, microphone};
 use crate::cli::duration::DurationArg;
 use crate::cli::prepare::bad;
-use crate::cli::settings::{MicrophoneArg, microphone, names};
 use crate::cli::shape::{factor, window};
 use crate::trace::import::clip_assignment::ClipAssignmentSpec;
 use crate::trace::import::library::WORDS_PER_SECOND;
 use crate::trace::import::shape::Shape;
 use crate::trace::import::{LogFormat, LogSpec, MapSpec, Unit, Zone};
 use crate::trace::layout::CallSpec;
+use crate::trace::model::Microphone;
 use crate::trace::pace::Pace;
 
 /// Make a trace of another system's log: its arrivals, with audio from a library.
@@ -49,7 +50,7 @@ pub struct Args {
 pub(super) struct LogArgs {
     /// What the log is
     #[arg(long, value_name = "FORMAT", required_unless_present = "map",
-          value_parser = names::<LogFormat>(LogFormat::ALL.iter().map(|format| format.name())))]
+          value_parser = choice::<LogFormat>())]
     format: Option<LogFormat>,
     /// Columns of any CSV, JSON lines or Parquet: start=COL, and of unit=s|ms|us|ns, session=COL,
     /// duration=COL, duration-unit=UNIT, tokens=COL, clip=COL what there is, with commas between. A
@@ -58,7 +59,7 @@ pub(super) struct LogArgs {
     pub(super) map: Option<MapSpec>,
     /// Unit of timestamps that are plain numbers: s, ms, us or ns [default: that of the format, or
     /// told by their size]
-    #[arg(long, value_name = "UNIT", value_parser = names::<Unit>(Unit::ALL.iter().map(|unit| unit.name())))]
+    #[arg(long, value_name = "UNIT", value_parser = choice::<Unit>())]
     unit: Option<Unit>,
     /// Time zone of dates that name none, such as Europe/Berlin or +02:00 [default: UTC]
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
@@ -113,7 +114,7 @@ pub(super) struct CallArgs {
     /// Whether silence is sent between utterances (open) or nothing [default: push-to-talk for one
     /// turn, else open]
     #[arg(long, value_parser = microphone())]
-    microphone: Option<MicrophoneArg>,
+    microphone: Option<Microphone>,
     /// Time that an answer is given, from the end of speech; what is left until the next row of the
     /// session is think time
     #[arg(long, value_name = "DURATION", default_value = "4s")]
@@ -213,7 +214,7 @@ impl ShapeArgs {
 impl CallArgs {
     fn spec(&self) -> CallSpec {
         CallSpec {
-            microphone: self.microphone.map(|MicrophoneArg(microphone)| microphone),
+            microphone: self.microphone,
             answer_time_ns: self.answer_time.ns,
             hang_ns: self.hang.ns,
             chunk_ns: self.chunk.ns,

@@ -2,12 +2,12 @@
 
 use super::place::PlaceArgs;
 use super::target::TargetArgs;
+use crate::cli::choice::choice;
 use crate::cli::duration::DurationArg;
 use crate::cli::live::LiveArgs;
 use crate::cli::metrics::MetricsArgs;
 use crate::cli::outputs::OutputArgs;
 use crate::cli::prometheus::PrometheusArgs;
-use crate::cli::settings::names;
 use crate::cli::size::SizeArg;
 use crate::replay::default_workers;
 use crate::report::require::Requirement;
@@ -21,9 +21,14 @@ pub(crate) struct LoadArgs {
     /// Go on though this machine will not keep up
     #[arg(long)]
     pub(crate) force: bool,
-    /// From the end of speech to the first audio; the call is then ended [default: 30s]
-    #[arg(long, value_name = "DURATION", help_heading = "Callers")]
-    pub(crate) timeout: Option<DurationArg>,
+    /// From the end of speech to the first audio; the call is then ended
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "30s",
+        help_heading = "Callers"
+    )]
+    pub(crate) timeout: DurationArg,
     /// Audio that the virtual caller buffers before it plays an answer
     #[arg(
         long,
@@ -42,7 +47,7 @@ pub(crate) struct LoadArgs {
     pub(crate) cold_connections: bool,
     /// Which of the addresses that a name resolves to get connections: all in turn, or the first
     /// that answers
-    #[arg(long, value_name = "HOW", value_parser = names::<Balance>(Balance::ALL.iter().map(|b| b.name())), default_value_t = Balance::default(), help_heading = "Connections")]
+    #[arg(long, value_name = "HOW", value_parser = choice::<Balance>(), default_value_t = Balance::default(), help_heading = "Connections")]
     pub(crate) balance: Balance,
     /// Look the target's name up again this often, and move connections to where it leads; 0 does so only
     /// for connections that are refused or lost
@@ -61,7 +66,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Schedule")]
     pub(crate) workers: Option<u16>,
     /// What wakes them: the kernel's timerfd, or a timer thread that works on any system
-    #[arg(long, value_name = "KIND", value_parser = names::<PacerKind>(PacerKind::ALL.iter().map(|p| p.name())), default_value_t = PacerKind::default(), help_heading = "Schedule")]
+    #[arg(long, value_name = "KIND", value_parser = choice::<PacerKind>(), default_value_t = PacerKind::default(), help_heading = "Schedule")]
     pub(crate) pacer: PacerKind,
     /// Keep the processor busy for so long before an instant instead of sleeping; 0 never does
     #[arg(

@@ -32,7 +32,7 @@ use crate::transport::channel::ConnectError;
 use crate::units::counted;
 pub(crate) use args::LoadArgs;
 pub(crate) use capacity::find_capacity;
-pub(crate) use place::{is_report, number_of};
+pub(crate) use place::number_of;
 pub(crate) use signals::rest;
 pub(crate) use target::{Target, TargetArgs};
 pub(crate) use watch::Watch;
@@ -85,9 +85,7 @@ impl LoadArgs {
             coalesce_ns: self.coalesce.ns,
             clip_memory_bytes: self.clip_memory.bytes,
             turn_timing,
-            timeout_ns: self
-                .timeout
-                .map_or(ReplaySpec::default().timeout_ns, |timeout| timeout.ns),
+            timeout_ns: self.timeout.ns,
             playout_buffer_ns: self.playout_buffer.ns,
             headers: self.to.headers.clone(),
             replica_header: self.replica_header.clone(),

@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 
 use super::LoadArgs;
 use crate::cli::exit::BadInput;
-use crate::cli::outputs::can_be_written;
+use crate::cli::outputs::{can_be_written, is_report};
 
 /// Where the results of a run go.
 #[derive(Debug, Clone, clap::Args)]
@@ -18,12 +18,6 @@ pub(crate) struct PlaceArgs {
     /// Run directory to make; runs/NAME-TIME when not given, by the scenario or trace
     #[arg(long, value_name = "RUNDIR", help_heading = "Results")]
     pub(crate) run_dir: Option<PathBuf>,
-}
-
-/// Whether `--output` with this path is the JSON report.
-pub(crate) fn is_report(output: &Path) -> bool {
-    let name = output.as_os_str().as_encoded_bytes();
-    name.to_ascii_lowercase().ends_with(b".json")
 }
 
 impl LoadArgs {

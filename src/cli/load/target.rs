@@ -3,8 +3,8 @@
 use anyhow::anyhow;
 
 use super::unreached;
-use crate::cli::config::shown;
 use crate::cli::exit::BadInput;
+use crate::cli::secrets::shown;
 use crate::cli::tls::TlsArgs;
 use crate::gateway::{Embedded, GatewaySpec};
 use crate::replay::Gateway;

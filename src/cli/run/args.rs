@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::behaviour::Behaviour;
+use super::behaviour::{SpeechArgs, UserArgs};
 use super::test_audio::TestAudioArgs;
 use crate::cli::load::LoadArgs;
 
@@ -14,12 +14,17 @@ use crate::cli::load::LoadArgs;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// baseline, light, medium, heavy, spike, endurance, or a recipe of your own (FILE.toml); flags
-    /// overrule it
+    /// baseline, light, medium, heavy, spike, endurance, or a recipe of your own (FILE.toml), whose
+    /// keys are the long names here, and `[[stages]]`; flags overrule it
     #[arg(short, long, value_name = "NAME|FILE")]
     pub(super) scenario: Option<String>,
+    /// What the run is for, in a few words; said as it begins
+    #[arg(long, value_name = "TEXT")]
+    pub(super) purpose: Option<String>,
     #[command(flatten)]
-    pub(super) behaviour: Behaviour,
+    pub(super) users: UserArgs,
+    #[command(flatten)]
+    pub(super) speech: SpeechArgs,
     #[command(flatten)]
     pub(super) test_audio: TestAudioArgs,
 

@@ -4,7 +4,6 @@ mod args;
 mod behaviour;
 mod emit;
 mod repeated;
-mod scenario;
 mod speech;
 mod test_audio;
 
@@ -20,6 +19,7 @@ use super::load::{
     Finished, LoadArgs, Target, Watch, find_capacity, make, not_made, number_of, present, rest,
     routed,
 };
+use super::scenario::name_of;
 use super::stderr::say;
 use crate::campaign::feasibility::Feasibility;
 use crate::campaign::search::Sought;
@@ -31,9 +31,7 @@ use crate::results::settings::Settings;
 use crate::trace::extent::Extent;
 use crate::units::{Human, counted};
 pub use args::Args;
-use behaviour::Behaviour;
-use scenario::Scenario;
-pub(crate) use scenario::text as scenario_text;
+use behaviour::resolve;
 use speech::Speech;
 
 /// What runs without a scenario are named after.
@@ -43,7 +41,8 @@ const UNNAMED: &str = "run";
 struct Loop<'a> {
     args: &'a Args,
     load: LoadArgs,
-    scenario: Option<Scenario>,
+    /// What the scenario is called, if there is one.
+    scenario: Option<String>,
     users: ClosedLoopSpec,
     speech: Speech,
     target: Target,
@@ -56,26 +55,26 @@ struct Loop<'a> {
 /// # Errors
 /// [`BadInput`], [`super::exit::Unreachable`], or our own failure.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
-    let scenario = args.scenario.as_deref().map(Scenario::find).transpose()?;
-    let behaviour = match &scenario {
-        Some(scenario) => args.behaviour.clone().or(scenario.behaviour.clone())?,
-        None => args.behaviour.clone(),
-    };
-    if args.test_audio.instead(behaviour.audio.as_deref())? {
+    let audio = args.speech.audio.as_deref();
+    if args.test_audio.instead(audio)? {
         return Ok(ExitCode::SUCCESS);
     }
-    let users = behaviour.resolve()?;
-    let mut load = args.load.placed()?;
-    load.timeout = load.timeout.or(behaviour.timeout);
+    let users = resolve(&args.users, &args.speech)?;
+    let load = args.load.placed()?;
     load.outputs.check()?;
-    let speech = Speech::find(&audio(&behaviour)?, quiet)?;
+    let audio = audio.ok_or_else(|| {
+        BadInput(anyhow!(
+            "say what users say with --audio: a folder of audio, or a trace such as calls.vtrace"
+        ))
+    })?;
+    let speech = Speech::find(audio, quiet)?;
     speech.check(&users.requests)?;
     let watch = Watch::begin(&load, quiet)?;
     let target = Target::open(&load.to)?;
     let looped = Loop {
         args,
         load,
-        scenario,
+        scenario: args.scenario.as_deref().map(name_of),
         users,
         speech,
         target,
@@ -88,14 +87,6 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     let outcome = outcome?;
     watch.end(outcome)?;
     Ok(outcome.into())
-}
-
-fn audio(behaviour: &Behaviour) -> Result<PathBuf, BadInput> {
-    behaviour.audio.clone().ok_or_else(|| {
-        BadInput(anyhow!(
-            "say what users say with --audio: a folder of audio, or a trace such as calls.vtrace"
-        ))
-    })
 }
 
 impl Loop<'_> {
@@ -227,12 +218,12 @@ impl Loop<'_> {
     /// What is to be made of these users.
     fn spec(&self, users: &ClosedLoopSpec) -> RunSpec {
         let settings = Settings {
-            scenario: self.name().map(str::to_owned).into(),
+            scenario: self.scenario.clone().into(),
             audio: self.speech.named.display().to_string().into(),
             ..Settings::default()
         };
         self.load.spec(
-            self.name().unwrap_or(UNNAMED),
+            self.name(),
             &self.speech.bundle,
             Callers::Users(users.clone()),
             TurnTiming::Reactive { barge_in_ns: None },
@@ -249,18 +240,17 @@ impl Loop<'_> {
         make(spec, extent, &self.target, &self.watch, &announced)
     }
 
-    fn name(&self) -> Option<&str> {
-        Some(&self.scenario.as_ref()?.name)
+    fn name(&self) -> &str {
+        self.scenario.as_deref().unwrap_or(UNNAMED)
     }
 
     /// What the users will do, in part of a line.
     fn announced(&self, extent: &Extent) -> String {
-        let purpose = self.scenario.as_ref();
-        let purpose = purpose.and_then(|scenario| scenario.behaviour.purpose.as_deref());
+        let purpose = self.args.purpose.as_ref();
         let purpose = purpose.map_or(String::new(), |purpose| format!(" ({purpose})"));
         format!(
             "{}{purpose}: up to {} over {}, {} at {} pace,",
-            self.name().unwrap_or(UNNAMED),
+            self.name(),
             counted(extent.peak_sessions, "user"),
             Human(extent.duration_ns),
             counted(self.speech.bundle.clips.len() as u64, "clip"),

@@ -290,7 +290,14 @@ fn what_cannot_be_run_is_said_in_a_sentence() {
             "-a calls.vtrace --pace quick",
             "use realtime, original, or fast:FACTOR",
         ),
-        ("-a calls.vtrace -s day.toml -u 3", "several stages"),
+        (
+            "-a calls.vtrace -s day.toml -u 3",
+            "--stage is set by scenario day.toml, line 1",
+        ),
+        (
+            "-a calls.vtrace -d 3 --stage 2:1s:1s",
+            "'--duration <DURATION>' cannot be used with '--stage",
+        ),
     ] {
         desk.voicelt(&format!("run -t embedded {flags}"))
             .refused(expected);
