@@ -7,6 +7,7 @@ use crate::replay::ReplayError;
 use crate::replay::plan_extent::SketchError;
 use crate::report::machine::document::DocumentError;
 use crate::results::ResultsError;
+use crate::trace::TraceError;
 
 /// Why there is no run, or not all of it.
 #[derive(Debug, thiserror::Error)]
@@ -45,4 +46,15 @@ pub enum RunError {
         /// The system's reason.
         source: io::Error,
     },
+}
+
+/// Why what users did was not written as a trace.
+#[derive(Debug, thiserror::Error)]
+pub enum EmitError {
+    /// The run cannot be read.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+    /// The trace cannot be written.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
 }

@@ -1,12 +1,13 @@
 //! Makes runs: one, and what is made of several.
 //!
 //! `spec` says what a run is to be, `feasibility` whether this machine can make it, `run` makes it, at
-//! its `place`, while whoever wants to observes it. How far repeated runs lie apart (`repeat`), and the
-//! highest load that a requirement still holds at (`search`, `capacity`, `curve`), is pure: whoever
-//! calls makes the runs.
+//! its `place`, while whoever wants to observes it; `emit` makes a trace of what its users did. How far
+//! repeated runs lie apart (`repeat`), and the highest load that a requirement still holds at (`search`,
+//! `capacity`, `curve`), is pure: whoever calls makes the runs.
 
 pub mod capacity;
 pub mod curve;
+pub mod emit;
 mod error;
 pub mod feasibility;
 mod place;
@@ -15,6 +16,6 @@ pub mod run;
 pub mod search;
 pub mod spec;
 
-pub use error::RunError;
-pub use run::{Observer, Report};
+pub use error::{EmitError, RunError};
+pub use run::{Observer, RunReport};
 pub use spec::{Callers, RunSpec};

@@ -1,11 +1,16 @@
-//! How far repeated runs lie apart.
+//! Runs of the same kind, one after the other, and how far they lie apart.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
+use super::run::RunReport;
 use crate::report::Summary;
 use crate::report::stats::Percentiles;
+use crate::results::manifest::Campaign;
+use crate::units::{Human, share_percent};
 
 /// A figure of a run's summary.
 type Figure = fn(&Percentiles) -> Option<i64>;
@@ -29,13 +34,67 @@ pub struct RepeatedFigure {
     pub share: Option<f64>,
 }
 
+/// Makes `of` runs with `make`, each but the first after `rest`, which says whether to go on; none after one
+/// that was interrupted. Of several, each is told its place among them, with so long a rest.
+///
+/// # Errors
+/// Those of `rest` and `make`.
+pub fn repeat<E>(
+    of: u32,
+    cool_down_ns: i64,
+    mut rest: impl FnMut(u32) -> Result<bool, E>,
+    mut make: impl FnMut(Option<Campaign>) -> Result<RunReport, E>,
+) -> Result<Vec<RunReport>, E> {
+    let campaign_id = format!("{:032x}", rand::rng().random::<u128>());
+    let mut runs: Vec<RunReport> = Vec::new();
+    for number in 1..=of {
+        let is_stopped = runs.last().is_some_and(|run| run.interrupted);
+        if is_stopped || (number > 1 && !rest(number)?) {
+            break;
+        }
+        runs.push(make((of > 1).then(|| Campaign {
+            campaign_id: campaign_id.clone(),
+            number,
+            of,
+            cool_down_ns,
+        }))?);
+    }
+    Ok(runs)
+}
+
+/// How far the runs lie apart, for people: a few lines, or one that says so where that is not known.
+#[must_use]
+pub fn text(runs: &[RunReport]) -> String {
+    let spreads = spreads(&runs.iter().map(RunReport::summary).collect::<Vec<_>>());
+    let mut text = format!("\n{} runs", runs.len());
+    if spreads.is_empty() {
+        text += ": at least two with enough answers are needed to say how far runs lie apart\n";
+        return text;
+    }
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{:>17}{:>10}{:>10}{:>12}",
+        "mean", "least", "most", "apart"
+    );
+    for (name, spread) in spreads {
+        let [least, most] = spread.range_ns.map(|ns| Human(ns).to_string());
+        let mean = Human(spread.mean_ns).to_string();
+        let apart = spread
+            .share
+            .map_or("–".to_owned(), |share| share_percent(share, 1));
+        let _ = writeln!(text, "{name:<14}{mean:>10}{least:>10}{most:>10}{apart:>12}");
+    }
+    text
+}
+
 /// The spread of each figure that at least two of these runs have, by name such as `response.p95`.
 #[must_use]
-pub fn spreads(runs: &[Summary]) -> BTreeMap<String, RepeatedFigure> {
+pub fn spreads(runs: &[&Summary]) -> BTreeMap<String, RepeatedFigure> {
     let mut spreads = BTreeMap::new();
     for latency in LATENCIES {
         for (level, figure) in LEVELS {
-            let value = |run: &Summary| figure(run.latencies.get(latency)?);
+            let value = |run: &&Summary| figure(run.latencies.get(latency)?);
             let values: Vec<Option<i64>> = runs.iter().map(value).collect();
             if let Some(spread) = spread(values) {
                 spreads.insert(format!("{latency}.{level}"), spread);

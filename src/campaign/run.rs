@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use super::error::RunError;
 use super::feasibility::Feasibility;
 use super::place::{begin, host, link_latest, make_default_dir};
@@ -15,7 +17,10 @@ use crate::replay::phases::Phases;
 use crate::replay::{Gateway, Outcome, Replay, ReplayError, Stop, lead_ns, trace_ref};
 use crate::report::Summary;
 use crate::report::machine::Document;
+use crate::report::machine::document::DocumentError;
+use crate::report::require::Requirement;
 use crate::report::wer::{Wer, WerAsked};
+use crate::results::lag::LagSummary;
 use crate::results::manifest::{ExitReason, RunManifest, second};
 use crate::results::reader::RunDir;
 use crate::results::row::RequestRow;
@@ -74,9 +79,9 @@ impl UnderWay<'_> {
 /// How a run went.
 pub struct Ran(Result<Outcome, ReplayError>);
 
-/// A run that was made.
+/// A run and all that is said of it.
 #[derive(Debug)]
-pub struct Report {
+pub struct RunReport {
     /// Its directory.
     pub run: RunDir,
     /// What is said of it.
@@ -85,11 +90,49 @@ pub struct Report {
     pub interrupted: bool,
 }
 
-impl Report {
+impl RunReport {
+    /// Reports the run in the directory `dir`, where `asked` must hold of it, and its words as `wer` says.
+    ///
+    /// # Errors
+    /// A run, or what was required of it, that cannot be read.
+    pub fn read(
+        dir: &Path,
+        asked: &[Requirement],
+        wer: WerAsked,
+        zone: &TimeZone,
+    ) -> Result<RunReport, DocumentError> {
+        let run = RunDir::open(dir)?;
+        RunReport::of(run, None, asked, wer, zone)
+    }
+
+    fn of(
+        run: RunDir,
+        lag: Option<LagSummary>,
+        asked: &[Requirement],
+        wer: WerAsked,
+        zone: &TimeZone,
+    ) -> Result<RunReport, DocumentError> {
+        let manifest = run.manifest();
+        let held = !manifest.spec.may_be_invalid();
+        let interrupted = manifest.exit_reason == ExitReason::Interrupted;
+        let document = Document::of_run(&run, lag, asked, held, wer, zone)?;
+        Ok(RunReport {
+            run,
+            document,
+            interrupted,
+        })
+    }
+
     /// The summary of the run.
     #[must_use]
     pub fn summary(&self) -> &Summary {
         &self.document.ours
+    }
+
+    /// Whether the run is held to its verdict.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        !self.run.manifest().spec.may_be_invalid()
     }
 }
 
@@ -104,7 +147,7 @@ impl RunSpec {
         extent: Extent,
         gateway: &Gateway,
         observer: &dyn Observer,
-    ) -> Result<Report, RunError> {
+    ) -> Result<RunReport, RunError> {
         let feasibility = self.survey(extent, gateway.stream_limit)?;
         let warnings = feasibility.judge(self.settings.force.is_set())?;
         observer.ready(&feasibility, &warnings);
@@ -158,8 +201,7 @@ impl RunSpec {
         manifest.spec.scheduling = outcome.scheduling.into();
         manifest.spec.stream_limit = outcome.stream_limit.map(|limit| limit as u64).into();
         manifest.address_changes = outcome.address_changes;
-        let interrupted = stop.is_by_user();
-        manifest.exit_reason = match interrupted {
+        manifest.exit_reason = match stop.is_by_user() {
             true => ExitReason::Interrupted,
             false => ExitReason::Finished,
         };
@@ -172,24 +214,18 @@ impl RunSpec {
             compared: false,
             texts: self.texts,
         };
-        let run = RunDir::open(&dir)?;
-        let held = !manifest.spec.may_be_invalid();
-        let document = Document::of_run(&run, outcome.lag, &[], held, words, &self.zone)?;
-        let summary = document.ours.clone();
+        let report = RunReport::of(RunDir::open(&dir)?, outcome.lag, &[], words, &self.zone)?;
+        let summary = report.summary().clone();
         let summary = Summary {
             wer: summary.wer.map(Wer::without_texts),
             ..summary
         };
         manifest.summary = serde_json::to_value(summary).ok();
         write_manifest(&dir, &manifest)?;
-        if !interrupted {
+        if !report.interrupted {
             link_latest(&dir)?;
         }
-        Ok(Report {
-            run,
-            document,
-            interrupted,
-        })
+        Ok(report)
     }
 }
 

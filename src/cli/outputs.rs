@@ -9,13 +9,12 @@ use anyhow::{Context, anyhow};
 
 use super::exit::{BadInput, Outcome};
 pub use super::format::Format;
-use super::{stamp, stdout};
-use crate::report::machine::document::DocumentError;
+use super::stdout;
+use crate::campaign::RunReport;
 use crate::report::machine::{Document, csv, junit, raw};
+use crate::report::render;
 use crate::report::require::Requirement;
 use crate::report::wer::WerAsked;
-use crate::report::{Summary, render};
-use crate::results::reader::RunDir;
 
 /// The variable that names the file which GitHub shows as the summary of a step.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -53,66 +52,6 @@ pub struct OutputArgs {
     /// Write the requirements and the verdict to FILE as JUnit
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-}
-
-/// A run and all that is said of it.
-#[derive(Debug)]
-pub struct Told {
-    run: RunDir,
-    /// What is said of it.
-    pub document: Document,
-    held: bool,
-    outcome: Outcome,
-}
-
-impl Told {
-    /// Looks at the run in the directory `dir`, and at its words as `wer` says.
-    ///
-    /// # Errors
-    /// A run, or what was required of it, that cannot be read.
-    pub fn read(dir: &Path, asked: &[Requirement], wer: WerAsked) -> Result<Told, DocumentError> {
-        let run = RunDir::open(dir)?;
-        let held = !run.manifest().spec.may_be_invalid();
-        let document = Document::of_run(&run, None, asked, held, wer, &stamp::zone())?;
-        Ok(Told::of(run, document))
-    }
-
-    /// What is said of a run.
-    #[must_use]
-    pub fn of(run: RunDir, document: Document) -> Told {
-        let may_be_invalid = run.manifest().spec.may_be_invalid();
-        let outcome = Outcome::of(&document.ours, may_be_invalid);
-        Told {
-            run,
-            document,
-            held: !may_be_invalid,
-            outcome,
-        }
-    }
-
-    /// The run directory.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        self.run.path()
-    }
-
-    /// Whether the run is held to its verdict.
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.held
-    }
-
-    /// The summary of the run.
-    #[must_use]
-    pub fn summary(&self) -> &Summary {
-        &self.document.ours
-    }
-
-    /// What the run amounts to.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        self.outcome
-    }
 }
 
 impl OutputArgs {
@@ -164,12 +103,12 @@ impl OutputArgs {
     ///
     /// # Errors
     /// A failure to write.
-    pub fn give(&self, runs: &[Told]) -> anyhow::Result<Outcome> {
+    pub fn give(&self, runs: &[RunReport]) -> anyhow::Result<Outcome> {
         // What was found out is shown, though a disk may have filled up meanwhile.
         let written = self.write(runs);
         let shown = match self.format {
             Format::Text => {
-                let summaries = runs.iter().map(Told::summary);
+                let summaries = runs.iter().map(RunReport::summary);
                 let texts = summaries.map(|summary| render::run_text(summary, stdout::colour()));
                 texts.collect::<Vec<_>>().join("\n")
             }
@@ -177,34 +116,39 @@ impl OutputArgs {
         };
         stdout::print(&shown).context("could not write to standard output")?;
         written?;
-        let gravest = runs.iter().map(|told| told.outcome).max();
+        let outcomes = runs
+            .iter()
+            .map(|run| Outcome::of(run.summary(), !run.is_held()));
+        let gravest = outcomes.max();
         Ok(gravest.unwrap_or(Outcome::Ok))
     }
 
     /// Writes the files that were asked for.
-    fn write(&self, runs: &[Told]) -> anyhow::Result<()> {
+    fn write(&self, runs: &[RunReport]) -> anyhow::Result<()> {
         if let Some(file) = &self.json {
-            write(file, |out| Ok(out.write_all(json(runs)?.as_bytes())?))?;
+            write_text(file, &json(runs)?)?;
         }
         if let Some(file) = &self.raw_json {
-            let runs = runs.iter().map(|told| &told.run);
-            write(file, |out| Ok(raw::write(runs, out)?))?;
+            write(file, |out| {
+                Ok(raw::write(runs.iter().map(|run| &run.run), out)?)
+            })?;
         }
         if let Some(file) = &self.csv {
-            let runs = runs.iter().map(|told| &told.run);
-            write(file, |out| Ok(csv::write(runs, out)?))?;
+            write(file, |out| {
+                Ok(csv::write(runs.iter().map(|run| &run.run), out)?)
+            })?;
         }
         if let Some(file) = &self.html {
-            let runs = runs.iter().map(|told| (&told.run, &told.document.ours));
+            let runs = runs.iter().map(|run| (&run.run, run.summary()));
             let page = render::runs_html(&runs.collect::<Vec<_>>(), self.include_text)?;
-            write(file, |out| Ok(out.write_all(page.as_bytes())?))?;
+            write_text(file, &page)?;
         }
         if let Some(file) = &self.junit {
-            let text = junit::render(runs.iter().map(|told| (told.summary(), told.held)))?;
-            write(file, |out| Ok(out.write_all(text.as_bytes())?))?;
+            let runs = runs.iter().map(|run| (run.summary(), run.is_held()));
+            write_text(file, &junit::render(runs)?)?;
         }
         if let Some(file) = std::env::var_os(STEP_SUMMARY).filter(|file| !file.is_empty()) {
-            let summaries = runs.iter().map(Told::summary);
+            let summaries = runs.iter().map(RunReport::summary);
             append(
                 Path::new(&file),
                 &summaries.map(render::run_markdown).collect::<String>(),
@@ -215,8 +159,8 @@ impl OutputArgs {
 }
 
 /// The documents as JSON: one object, or an array of several.
-fn json(runs: &[Told]) -> anyhow::Result<String> {
-    let documents: Vec<&Document> = runs.iter().map(|told| &told.document).collect();
+fn json(runs: &[RunReport]) -> anyhow::Result<String> {
+    let documents: Vec<&Document> = runs.iter().map(|run| &run.document).collect();
     let mut text = match documents.as_slice() {
         [one] => serde_json::to_string_pretty(one),
         several => serde_json::to_string_pretty(several),
@@ -254,8 +198,7 @@ pub(super) fn can_be_written(path: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// A failure to write.
 pub(super) fn write_json(path: &Path, value: &impl serde::Serialize) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(value)? + "\n";
-    write(path, |out| Ok(out.write_all(text.as_bytes())?))
+    write_text(path, &(serde_json::to_string_pretty(value)? + "\n"))
 }
 
 /// Writes `text` to a file that was asked for.

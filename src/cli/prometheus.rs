@@ -15,11 +15,10 @@ use crate::clock::{Clock, RunClock};
 use crate::results::manifest::RunManifest;
 use crate::results::row::ServerRow;
 use crate::table::{ROW_GROUP_ROWS, Row, write_all};
+pub(crate) use client::TOKEN;
 use client::{Client, Span};
 use series::{Query, usual};
 
-/// Where the token for Prometheus is taken from: never from a flag, which others could read.
-pub(crate) const TOKEN: &str = "VOICELT_PROMETHEUS_TOKEN";
 /// Most rows of all series.
 const MOST_ROWS: usize = 500_000;
 

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::exit::BadInput;
-use super::outputs::{OutputArgs, Told};
+use super::outputs::OutputArgs;
+use super::stamp;
+use crate::campaign::RunReport;
 use crate::report::require::Requirement;
 use crate::report::wer::WerAsked;
 use crate::results::reader::{LATEST, resolve};
@@ -40,17 +42,16 @@ Examples:
 /// to write.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     args.outputs.check()?;
-    let told = args
-        .runs
-        .iter()
-        .map(|run| read(run, &args.outputs.require, args.outputs.words()));
-    let told = told.collect::<Result<Vec<_>, _>>()?;
-    Ok(args.outputs.give(&told)?.into())
+    let outputs = &args.outputs;
+    let runs = args.runs.iter();
+    let runs = runs.map(|run| read(run, &outputs.require, outputs.words()));
+    let runs = runs.collect::<Result<Vec<_>, _>>()?;
+    Ok(outputs.give(&runs)?.into())
 }
 
-fn read(run: &Path, asked: &[Requirement], wer: WerAsked) -> Result<Told, BadInput> {
+fn read(run: &Path, asked: &[Requirement], wer: WerAsked) -> Result<RunReport, BadInput> {
     let path = resolve(run, Path::new(RUNS_DIR));
-    Told::read(&path, asked, wer).map_err(|error| BadInput(error.into()))
+    RunReport::read(&path, asked, wer, &stamp::zone()).map_err(|error| BadInput(error.into()))
 }
 
 #[cfg(test)]
@@ -80,9 +81,13 @@ mod tests {
         dir
     }
 
-    fn read_back(run: &RunManifest, asked: &[&str]) -> Told {
+    fn read_back(run: &RunManifest, asked: &[&str]) -> RunReport {
         let asked: Vec<_> = asked.iter().map(|text| text.parse().unwrap()).collect();
         read(run_on_disk(run).path(), &asked, WerAsked::default()).unwrap()
+    }
+
+    fn outcome(of: &RunReport) -> Outcome {
+        Outcome::of(of.summary(), !of.is_held())
     }
 
     #[test]
@@ -113,7 +118,7 @@ mod tests {
     fn a_run_is_held_to_its_verdict_as_when_it_was_made() {
         let mut run = manifest();
         run.verdict.as_mut().unwrap().level = VerdictLevel::Invalid;
-        assert_eq!(read_back(&run, &[]).outcome(), Outcome::Untrusted);
+        assert_eq!(outcome(&read_back(&run, &[])), Outcome::Untrusted);
         let table = [
             (serde_json::json!({ "target": EMBEDDED }), Outcome::Ok),
             (
@@ -122,9 +127,9 @@ mod tests {
             ),
             (serde_json::json!({ "allow_invalid": true }), Outcome::Ok),
         ];
-        for (spec, outcome) in table {
+        for (spec, expected) in table {
             run.spec = spec.clone().into();
-            assert_eq!(read_back(&run, &[]).outcome(), outcome, "{spec}");
+            assert_eq!(outcome(&read_back(&run, &[])), expected, "{spec}");
         }
     }
 
@@ -132,16 +137,16 @@ mod tests {
     fn what_was_required_of_a_run_is_still_required_and_more_can_be() {
         let mut run = manifest();
         run.spec.require = vec!["response.p50 < 100ms".into(), "errors < 1%".into()].into();
-        let shown = |told: &Told| -> Vec<String> {
+        let shown = |told: &RunReport| -> Vec<String> {
             let judged = told.document.ours.requirements.iter();
             judged.map(|judged| judged.requirement.clone()).collect()
         };
         let told = read_back(&run, &[]);
         assert_eq!(shown(&told), ["response.p50 < 100ms", "errors < 1%"]);
-        assert_eq!(told.outcome(), Outcome::NotMet);
+        assert_eq!(outcome(&told), Outcome::NotMet);
         let told = read_back(&run, &["response.p50 < 1s"]);
         assert_eq!(shown(&told), ["errors < 1%", "response.p50 < 1s"]);
-        assert_eq!(told.outcome(), Outcome::Ok);
+        assert_eq!(outcome(&told), Outcome::Ok);
 
         run.spec.require = vec!["ttfb.p50 < 1s".into()].into();
         let error = read(run_on_disk(&run).path(), &[], WerAsked::default()).unwrap_err();

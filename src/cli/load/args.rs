@@ -4,6 +4,7 @@ use super::place::PlaceArgs;
 use super::target::TargetArgs;
 use crate::cli::choice::choice;
 use crate::cli::duration::DurationArg;
+use crate::cli::exit::BadInput;
 use crate::cli::live::LiveArgs;
 use crate::cli::metrics::MetricsArgs;
 use crate::cli::outputs::OutputArgs;
@@ -140,6 +141,17 @@ pub(crate) struct LoadArgs {
 }
 
 impl LoadArgs {
+    /// These arguments with `--output` as what it stands for, and with outputs that can be written.
+    ///
+    /// # Errors
+    /// [`BadInput`] where what it stands for is given already, and for a file that cannot be written.
+    pub(crate) fn checked(&self) -> Result<LoadArgs, BadInput> {
+        let mut checked = self.clone();
+        checked.place.settle(&mut checked.outputs.json)?;
+        checked.outputs.check()?;
+        Ok(checked)
+    }
+
     /// How much is to be said of requests: nothing, of those that failed, or of all.
     pub(super) fn verbosity(&self) -> u8 {
         match self.debug {

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 
-use super::LoadArgs;
 use crate::cli::exit::BadInput;
 use crate::cli::outputs::{can_be_written, is_report};
 
@@ -20,20 +19,19 @@ pub(crate) struct PlaceArgs {
     pub(crate) run_dir: Option<PathBuf>,
 }
 
-impl LoadArgs {
-    /// These arguments with `--output` as what it stands for.
+impl PlaceArgs {
+    /// Puts `--output` where it stands for: here, or in place of `--json`.
     ///
     /// # Errors
     /// [`BadInput`] where that is given already, and for a report that cannot be written.
-    pub(crate) fn placed(&self) -> Result<LoadArgs, BadInput> {
-        let mut placed = self.clone();
-        let Some(output) = placed.place.output.take() else {
-            return Ok(placed);
+    pub(super) fn settle(&mut self, json: &mut Option<PathBuf>) -> Result<(), BadInput> {
+        let Some(output) = self.output.take() else {
+            return Ok(());
         };
-        let shown = output.display();
-        let (taken, flag, what) = match is_report(&output) {
-            true => (&mut placed.outputs.json, "--json", "the JSON report"),
-            false => (&mut placed.place.run_dir, "--run-dir", "the run directory"),
+        let (is_report, shown) = (is_report(&output), output.display());
+        let (taken, flag, what) = match is_report {
+            true => (json, "--json", "the JSON report"),
+            false => (&mut self.run_dir, "--run-dir", "the run directory"),
         };
         if let Some(other) = taken {
             return Err(BadInput(anyhow!(
@@ -41,17 +39,18 @@ impl LoadArgs {
                 other.display()
             )));
         }
-        if is_report(&output) {
+        if is_report {
+            let what = || {
+                format!(
+                    "--output: the JSON report {shown} cannot be written (for a run directory of such a name say --run-dir)"
+                )
+            };
             can_be_written(&output)
-                .with_context(|| {
-                    format!(
-                        "--output: the JSON report {shown} cannot be written (for a run directory of such a name say --run-dir)"
-                    )
-                })
+                .with_context(what)
                 .map_err(BadInput)?;
         }
         *taken = Some(output);
-        Ok(placed)
+        Ok(())
     }
 }
 

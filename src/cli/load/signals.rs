@@ -64,7 +64,7 @@ impl Signals {
 ///
 /// # Errors
 /// A system that gives no signals.
-pub(crate) fn rest(time: Duration) -> anyhow::Result<Option<Outcome>> {
+pub(super) fn rest(time: Duration) -> anyhow::Result<Option<Outcome>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

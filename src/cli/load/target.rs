@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 
-use super::unreached;
+use super::failure::unreached;
 use crate::cli::exit::BadInput;
 use crate::cli::secrets::shown;
 use crate::cli::tls::TlsArgs;
@@ -63,7 +63,7 @@ fn header(text: &str) -> Result<(String, String), String> {
 }
 
 /// A target that answers.
-pub(crate) struct Target {
+pub(super) struct Target {
     gateway: Gateway,
     embedded: Option<Embedded>,
 }
@@ -74,14 +74,14 @@ impl Target {
     ///
     /// # Errors
     /// A target that cannot be reached.
-    pub(crate) fn open(args: &TargetArgs) -> anyhow::Result<Target> {
+    pub(super) fn open(args: &TargetArgs) -> anyhow::Result<Target> {
         let (endpoint, embedded) = args.locate()?;
         let gateway = Gateway::reach(endpoint, &args.tls.options()).map_err(unreached)?;
         Ok(Target { gateway, embedded })
     }
 
     /// How it is reached.
-    pub(crate) fn gateway(&self) -> &Gateway {
+    pub(super) fn gateway(&self) -> &Gateway {
         &self.gateway
     }
 
@@ -89,7 +89,7 @@ impl Target {
     ///
     /// # Errors
     /// The gateway's.
-    pub(crate) fn close(self) -> anyhow::Result<()> {
+    pub(super) fn close(self) -> anyhow::Result<()> {
         match self.embedded {
             Some(gateway) => gateway.stop().map(|_| ()).map_err(Into::into),
             None => Ok(()),

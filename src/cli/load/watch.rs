@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::io;
 use std::path::Path;
 
-use super::LoadArgs;
+use super::args::LoadArgs;
 use super::signals::Signals;
 use super::verbose::{self, Teller};
 use crate::campaign::Observer;
@@ -25,7 +25,7 @@ use crate::units::RunTime;
 
 /// Whoever watches the runs of a command.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(super) struct Watch {
     quiet: bool,
     shows: bool,
     line_every: u64,
@@ -40,7 +40,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`BadInput`] for an address that cannot be listened on, or a Prometheus that cannot be asked.
-    pub(crate) fn begin(args: &LoadArgs, quiet: bool) -> Result<Watch, BadInput> {
+    pub(super) fn begin(args: &LoadArgs, quiet: bool) -> Result<Watch, BadInput> {
         Ok(Watch {
             quiet,
             shows: !quiet && !args.live.no_live,
@@ -49,11 +49,6 @@ impl Watch {
             server: args.server.source()?,
             metrics: args.metrics.listen(quiet)?,
         })
-    }
-
-    /// Whether nothing is to be said but errors.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.quiet
     }
 
     /// Shows the gauges of a run until it has ended, and tells of the requests that it shows.
@@ -88,7 +83,7 @@ impl Watch {
     ///
     /// # Errors
     /// A system without a signal to give.
-    pub(crate) fn end(self, outcome: Outcome) -> anyhow::Result<()> {
+    pub(super) fn end(self, outcome: Outcome) -> anyhow::Result<()> {
         match outcome {
             Outcome::Interrupted | Outcome::Terminated => Ok(()),
             _ => self.metrics.linger(),

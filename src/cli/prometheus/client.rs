@@ -15,6 +15,9 @@ use super::series::Query;
 use crate::results::row::ServerRow;
 use crate::units::NS_PER_S;
 
+/// Where the token for Prometheus is taken from: never from a flag, which others could read.
+pub(crate) const TOKEN: &str = "VOICELT_PROMETHEUS_TOKEN";
+
 /// How long a query may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Most bytes of an answer.
@@ -118,7 +121,7 @@ impl Client {
         if authority.contains('@') {
             return Err(format!(
                 "leave name and password out of the URL, which is shown; a token is taken from {}",
-                super::TOKEN
+                TOKEN
             ));
         }
         if !["http", "https"].contains(&scheme) || authority.is_empty() || parsed.query().is_some()
@@ -128,7 +131,7 @@ impl Client {
         let authorization = token.map(|token| HeaderValue::try_from(format!("Bearer {token}")));
         let mut authorization = authorization
             .transpose()
-            .map_err(|_| format!("what {} holds is no token", super::TOKEN))?;
+            .map_err(|_| format!("what {} holds is no token", TOKEN))?;
         if let Some(value) = &mut authorization {
             value.set_sensitive(true);
         }

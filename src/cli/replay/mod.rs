@@ -8,16 +8,13 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use super::exit::{BadInput, Outcome};
-use super::load::{
-    Finished, Target, Watch, find_capacity, make, not_made, number_of, present, routed, unreadable,
-};
-use super::retention::overdue;
+use super::load::{Bench, LoadArgs, not_made, open_trace};
 use super::stderr::say;
-use super::{stamp, stdout};
+use super::stdout;
 use crate::campaign::curve::in_unit;
-use crate::campaign::feasibility::Feasibility;
 use crate::campaign::search::Sought;
-use crate::campaign::{Callers, RunError, RunSpec};
+use crate::campaign::{Callers, RunSpec};
+use crate::replay::plan::Shape;
 use crate::results::settings::Settings;
 use crate::trace::extent::Extent;
 use crate::trace::stream::Bundle;
@@ -33,116 +30,66 @@ const SCALE_STEP: f64 = 0.1;
 /// [`BadInput`], [`super::exit::Unreachable`], or our own failure.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     args.check()?;
-    let args = &Args {
-        load: args.load.placed()?,
-        ..args.clone()
+    let load = &args.load.checked()?;
+    let bundle = open_trace(&args.trace, quiet)?;
+    let spec = args.spec(load, &bundle, args.scale);
+    let extent = args.checked(spec.extent().map_err(not_made)?)?;
+    if args.plan {
+        return plan(&spec, extent);
+    }
+    let bench = Bench::open(load, quiet)?;
+    let made = match load.find_capacity.is_empty() {
+        true => bench
+            .make(&spec, extent, &announced)
+            .map_err(not_made)
+            .and_then(|report| bench.present(&[report])),
+        false => find_capacity(args, load, &bundle, &bench),
     };
-    args.load.outputs.check()?;
-    let bundle = Arc::new(Bundle::open(&args.trace).map_err(unreadable)?);
-    if let Some(warning) = overdue(&bundle, stamp::now()).filter(|_| !quiet) {
+    bench.close(made)
+}
+
+/// Prints what the replay will ask of this machine.
+fn plan(spec: &RunSpec, extent: Extent) -> anyhow::Result<ExitCode> {
+    let feasibility = spec.survey(extent, usize::MAX).map_err(not_made)?;
+    stdout::show(&feasibility.text())?;
+    for warning in feasibility.judge(true).map_err(not_made)? {
         say(&format!("warning: {warning}\n"));
     }
-    let extent = args.extent(&bundle)?;
-    bundle.find_clips().map_err(unreadable)?;
-    if args.plan {
-        let spec = args.spec(&bundle);
-        let feasibility = spec.survey(extent, usize::MAX).map_err(not_made)?;
-        stdout::show(&feasibility.text())?;
-        for warning in feasibility.judge(true).map_err(not_made)? {
-            say(&format!("warning: {warning}\n"));
-        }
-        return Ok(Outcome::Ok.into());
-    }
-    let watch = Watch::begin(&args.load, quiet)?;
-    let target = Target::open(&args.load.to)?;
-    let outcome = match args.load.find_capacity.is_empty() {
-        true => replay(args, &bundle, extent, &target, &watch)
-            .map_err(not_made)
-            .and_then(|finished| present(vec![finished], &args.load)),
-        false => capacity(args, quiet, &bundle, &target, &watch),
-    };
-    target.close()?;
-    let outcome = outcome?;
-    watch.end(outcome)?;
-    Ok(outcome.into())
+    Ok(Outcome::Ok.into())
 }
 
 /// Replays at one scale after the other, up to the highest that the gateway can take.
-fn capacity(
+fn find_capacity(
     args: &Args,
-    quiet: bool,
+    load: &LoadArgs,
     bundle: &Arc<Bundle>,
-    target: &Target,
-    watch: &Watch,
+    bench: &Bench<'_>,
 ) -> anyhow::Result<Outcome> {
+    let spec = |level| args.spec(load, bundle, in_unit(level, SCALE_STEP));
+    let first = (args.scale / SCALE_STEP).round().max(1.0) as u32;
     let sought = Sought {
         unit: "times",
         step: SCALE_STEP,
-        first: (args.scale / SCALE_STEP).round().max(1.0) as u32,
-        required: &args.load.find_capacity,
-        held: !args.spec(bundle).settings.may_be_invalid(),
+        first,
+        required: &load.find_capacity,
+        held: !spec(first).settings.may_be_invalid(),
     };
-    let scaled = |load| Args {
-        scale: in_unit(load, SCALE_STEP),
-        ..args.clone()
-    };
-    // A short trace comes to the same sessions at several scales, or to none.
-    let size = |load| {
-        let extent = scaled(load).measured(bundle)?;
-        Ok((extent.sessions > 0).then_some(extent))
-    };
-    find_capacity(&args.load, &sought, quiet, size, |load, extent| {
-        let mut scaled = scaled(load);
-        let dir = args.load.place.run_dir.as_deref();
-        scaled.load.place.run_dir = dir.map(|dir| number_of(dir, load));
-        let extent = scaled.checked(extent)?;
-        match replay(&scaled, bundle, extent, target, watch) {
-            Err(why @ RunError::Infeasible(_)) => {
-                say(&format!("--scale {}: {why}\n", scaled.scale));
-                Ok(None)
-            }
-            made => made.map(Some).map_err(not_made),
-        }
-    })
+    bench.find_capacity(&sought, spec, |extent| args.checked(extent), &announced)
 }
 
-/// Replays once.
-fn replay(
-    args: &Args,
-    bundle: &Arc<Bundle>,
-    extent: Extent,
-    target: &Target,
-    watch: &Watch,
-) -> Result<Finished, RunError> {
-    let announced = |feasibility: &Feasibility| announced(args, feasibility, target);
-    make(&args.spec(bundle), extent, target, watch, &announced)
-}
-
-/// What will be replayed, in a line.
-fn announced(args: &Args, feasibility: &Feasibility, target: &Target) -> String {
-    let extent = &feasibility.extent;
+/// What will be replayed, in part of a line.
+fn announced(extent: &Extent) -> String {
     format!(
-        "{}, {}, {} over {}; up to {} at once on {}\n",
+        "{}, {}, {} over {}; up to {} at once",
         counted(extent.sessions, "session"),
         counted(extent.turns, "turn"),
         counted(extent.chunks, "chunk"),
         Human(extent.duration_ns),
         counted(extent.peak_sessions, "session"),
-        routed(&args.load, feasibility, target),
     )
 }
 
 impl Args {
-    /// The size of what is to be replayed, which may be nothing.
-    fn measured(&self, bundle: &Arc<Bundle>) -> anyhow::Result<Extent> {
-        self.spec(bundle).extent().map_err(not_made)
-    }
-
-    /// The size of what is to be replayed.
-    fn extent(&self, bundle: &Arc<Bundle>) -> anyhow::Result<Extent> {
-        Ok(self.checked(self.measured(bundle)?)?)
-    }
-
     /// A size that has sessions, and a steady phase.
     fn checked(&self, extent: Extent) -> Result<Extent, BadInput> {
         if extent.sessions == 0 {
@@ -159,16 +106,17 @@ impl Args {
         Ok(extent)
     }
 
-    /// What is to be made.
-    fn spec(&self, bundle: &Arc<Bundle>) -> RunSpec {
+    /// What is to be made at this scale.
+    fn spec(&self, load: &LoadArgs, bundle: &Arc<Bundle>, scale: f64) -> RunSpec {
         let callers = Callers::Trace {
-            shape: self.shape(),
+            shape: Shape {
+                scale,
+                ..self.shape()
+            },
             warmup_ns: self.warmup.ns,
         };
         let (name, settings) = (&bundle.manifest.name, Settings::default());
-        let mut spec = self
-            .load
-            .spec(name, bundle, callers, self.turn_timing(), settings);
+        let mut spec = load.spec(name, bundle, callers, self.turn_timing(), settings);
         spec.engine.keep_session_ids = self.keep_session_ids;
         spec
     }

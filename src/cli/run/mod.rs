@@ -2,28 +2,23 @@
 
 mod args;
 mod behaviour;
-mod emit;
-mod repeated;
 mod speech;
 mod test_audio;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::anyhow;
-use rand::RngExt;
 
 use super::exit::{BadInput, Outcome};
-use super::load::{
-    Finished, LoadArgs, Target, Watch, find_capacity, make, not_made, number_of, present, rest,
-    routed,
-};
-use super::scenario::name_of;
+use super::load::{Bench, LoadArgs, not_made, number_of};
+use super::prepare::{name_of, of_trace};
+use super::scenario;
 use super::stderr::say;
-use crate::campaign::feasibility::Feasibility;
+use crate::campaign::emit::emit;
+use crate::campaign::repeat::{self, repeat};
 use crate::campaign::search::Sought;
-use crate::campaign::{Callers, RunError, RunSpec};
+use crate::campaign::{Callers, EmitError, RunReport, RunSpec};
 use crate::replay::TurnTiming;
 use crate::replay::request_producer::ClosedLoopSpec;
 use crate::results::manifest::Campaign;
@@ -40,13 +35,11 @@ const UNNAMED: &str = "run";
 /// A closed loop that is ready to be run, once or several times.
 struct Loop<'a> {
     args: &'a Args,
-    load: LoadArgs,
+    load: &'a LoadArgs,
     /// What the scenario is called, if there is one.
     scenario: Option<String>,
     users: ClosedLoopSpec,
     speech: Speech,
-    target: Target,
-    watch: Watch,
     quiet: bool,
 }
 
@@ -60,8 +53,10 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let users = resolve(&args.users, &args.speech)?;
-    let load = args.load.placed()?;
-    load.outputs.check()?;
+    let load = &args.load.checked()?;
+    if let Some(place) = &args.emit_trace {
+        name_of(place)?;
+    }
     let audio = audio.ok_or_else(|| {
         BadInput(anyhow!(
             "say what users say with --audio: a folder of audio, or a trace such as calls.vtrace"
@@ -69,80 +64,38 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     })?;
     let speech = Speech::find(audio, quiet)?;
     speech.check(&users.requests)?;
-    let watch = Watch::begin(&load, quiet)?;
-    let target = Target::open(&load.to)?;
     let looped = Loop {
         args,
         load,
-        scenario: args.scenario.as_deref().map(name_of),
+        scenario: args.scenario.as_deref().map(scenario::name_of),
         users,
         speech,
-        target,
-        watch,
         quiet,
     };
-    let outcome = looped.run_all();
-    let Loop { target, watch, .. } = looped;
-    target.close()?;
-    let outcome = outcome?;
-    watch.end(outcome)?;
-    Ok(outcome.into())
+    let bench = Bench::open(load, quiet)?;
+    let made = match load.find_capacity.is_empty() {
+        true => looped.run_all(&bench),
+        false => looped.find_capacity(&bench),
+    };
+    bench.close(made)
 }
 
 impl Loop<'_> {
     /// Makes the run, as often as was asked for; the outcome is the gravest.
-    fn run_all(&self) -> anyhow::Result<Outcome> {
-        let (of, cool_down_ns) = (self.args.repeat, self.load.cool_down.ns);
-        if !self.load.find_capacity.is_empty() {
-            return self.find_capacity();
+    fn run_all(&self, bench: &Bench<'_>) -> anyhow::Result<Outcome> {
+        let of = self.args.repeat;
+        let rest = |number| bench.cool_down(&format!(", then run {number} of {of}"));
+        let make = |campaign| self.run_once(bench, campaign);
+        let runs = repeat(of, self.load.cool_down.ns, rest, make)?;
+        let outcome = bench.present(&runs)?;
+        if of > 1 && !self.quiet {
+            say(&repeat::text(&runs));
         }
-        if of == 1 {
-            return present(vec![self.run_once(None)?], &self.load);
-        }
-        let campaign_id = format!("{:032x}", rand::rng().random::<u128>());
-        let (mut runs, mut stopped) = (Vec::new(), None);
-        for number in 1..=of {
-            if number > 1 {
-                stopped = self.cool_down(number)?;
-            }
-            if stopped.is_some() {
-                break;
-            }
-            let run = self.run_once(Some(Campaign {
-                campaign_id: campaign_id.clone(),
-                number,
-                of,
-                cool_down_ns,
-            }))?;
-            stopped = run.interrupted;
-            runs.push(run);
-        }
-        let summaries: Vec<_> = runs
-            .iter()
-            .map(|run| run.told.document.ours.clone())
-            .collect();
-        let outcome = present(runs, &self.load)?;
-        if !self.quiet {
-            say(&repeated::text(&summaries));
-        }
-        Ok(outcome.max(stopped.unwrap_or(Outcome::Ok)))
-    }
-
-    /// Rests before run number `number`; returns the signal that ends it all.
-    fn cool_down(&self, number: u32) -> anyhow::Result<Option<Outcome>> {
-        let time_ns = self.load.cool_down.ns;
-        if !self.quiet {
-            let of = self.args.repeat;
-            say(&format!(
-                "cooling down for {}, then run {number} of {of}\n",
-                Human(time_ns)
-            ));
-        }
-        rest(Duration::from_nanos(time_ns.unsigned_abs()))
+        Ok(outcome)
     }
 
     /// Makes a run, and the trace of it if that was asked for.
-    fn run_once(&self, campaign: Option<Campaign>) -> anyhow::Result<Finished> {
+    fn run_once(&self, bench: &Bench<'_>, campaign: Option<Campaign>) -> anyhow::Result<RunReport> {
         let number = campaign.as_ref().map(|campaign| campaign.number);
         let numbered = |path: &PathBuf| match number {
             Some(number) => number_of(path, number),
@@ -151,14 +104,18 @@ impl Loop<'_> {
         let spec = RunSpec {
             dir: self.load.place.run_dir.as_ref().map(numbered),
             campaign,
-            ..self.spec(&self.users)
+            ..self.spec(self.users.clone())
         };
-        let finished = self
-            .make(&spec, spec.extent().map_err(not_made)?)
+        let extent = spec.extent().map_err(not_made)?;
+        let report = bench
+            .make(&spec, extent, &|extent| self.announced(extent))
             .map_err(not_made)?;
         if let Some(place) = self.args.emit_trace.as_ref().map(numbered) {
             let (bundle, call) = (&self.speech.bundle, &self.users.requests.call);
-            let sessions = emit::emit(finished.told.dir(), bundle, call, &place)?;
+            let sessions = emit(&report, bundle, call, &place).map_err(|error| match error {
+                EmitError::Trace(error) => of_trace(error),
+                EmitError::Results(error) => error.into(),
+            })?;
             if !self.quiet {
                 say(&format!(
                     "trace: {} ({sessions} sessions)\n",
@@ -166,11 +123,11 @@ impl Loop<'_> {
                 ));
             }
         }
-        Ok(finished)
+        Ok(report)
     }
 
     /// Makes runs of more and more users, up to those that the gateway can take.
-    fn find_capacity(&self) -> anyhow::Result<Outcome> {
+    fn find_capacity(&self, bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         let stages = self.users.users.stages.iter();
         let mut with_users = stages.filter(|stage| stage.users > 0);
         let first = with_users.next().map_or(1, |stage| stage.users);
@@ -180,43 +137,26 @@ impl Loop<'_> {
             ))
             .into());
         }
-        let sought = Sought {
-            unit: "users",
-            step: 1.0,
-            first,
-            required: &self.load.find_capacity,
-            held: !self.spec(&self.users).settings.may_be_invalid(),
-        };
         let spec = |users| {
             let mut of = self.users.clone();
             let stages = of.users.stages.iter_mut();
             for stage in stages.filter(|stage| stage.users > 0) {
                 stage.users = users;
             }
-            let dir = self.load.place.run_dir.as_deref();
-            RunSpec {
-                dir: dir.map(|dir| number_of(dir, users)),
-                ..self.spec(&of)
-            }
+            self.spec(of)
         };
-        let size = |users| spec(users).extent().map(Some).map_err(not_made);
-        find_capacity(
-            &self.load,
-            &sought,
-            self.quiet,
-            size,
-            |users, extent| match self.make(&spec(users), extent) {
-                Err(why @ RunError::Infeasible(_)) => {
-                    say(&format!("{users} users: {why}\n"));
-                    Ok(None)
-                }
-                made => made.map(Some).map_err(not_made),
-            },
-        )
+        let sought = Sought {
+            unit: "users",
+            step: 1.0,
+            first,
+            required: &self.load.find_capacity,
+            held: !spec(first).settings.may_be_invalid(),
+        };
+        bench.find_capacity(&sought, spec, Ok, &|extent| self.announced(extent))
     }
 
     /// What is to be made of these users.
-    fn spec(&self, users: &ClosedLoopSpec) -> RunSpec {
+    fn spec(&self, users: ClosedLoopSpec) -> RunSpec {
         let settings = Settings {
             scenario: self.scenario.clone().into(),
             audio: self.speech.named.display().to_string().into(),
@@ -225,19 +165,10 @@ impl Loop<'_> {
         self.load.spec(
             self.name(),
             &self.speech.bundle,
-            Callers::Users(users.clone()),
+            Callers::Users(users),
             TurnTiming::Reactive { barge_in_ns: None },
             settings,
         )
-    }
-
-    /// Makes one run.
-    fn make(&self, spec: &RunSpec, extent: Extent) -> Result<Finished, RunError> {
-        let announced = |feasibility: &Feasibility| {
-            let route = routed(&self.load, feasibility, &self.target);
-            format!("{} on {route}\n", self.announced(&feasibility.extent))
-        };
-        make(spec, extent, &self.target, &self.watch, &announced)
     }
 
     fn name(&self) -> &str {

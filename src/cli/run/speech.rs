@@ -9,10 +9,8 @@ use tempfile::TempDir;
 use super::test_audio;
 use crate::audio::spec::ConvertSpec;
 use crate::cli::exit::BadInput;
-use crate::cli::load::unreadable;
+use crate::cli::load::open_trace;
 use crate::cli::prepare::make;
-use crate::cli::retention::overdue;
-use crate::cli::stamp;
 use crate::cli::stderr::say;
 use crate::replay::requests::RequestSpec;
 use crate::trace::compile::CompileSpec;
@@ -33,11 +31,7 @@ impl Speech {
     /// Neither is there, or nothing in it can be converted.
     pub(super) fn find(audio: &Path, quiet: bool) -> anyhow::Result<Speech> {
         if audio.join("trace.json").exists() {
-            let bundle = Bundle::open(audio).map_err(unreadable)?;
-            if let Some(warning) = overdue(&bundle, stamp::now()).filter(|_| !quiet) {
-                say(&format!("warning: {warning}\n"));
-            }
-            return Speech::of(audio, bundle, None);
+            return Speech::of(audio, open_trace(audio, quiet)?, None);
         }
         test_audio::there(audio)?;
         let folder = tempfile::Builder::new().prefix("voicelt-run-").tempdir()?;
@@ -51,18 +45,12 @@ impl Speech {
         let said = make(&convert, &CompileSpec::default(), &place, quiet);
         let said = said.map_err(|error| test_audio::refused(audio, error))?;
         if !quiet {
-            say(said
-                .lines()
-                .next()
-                .map_or(String::new(), |files| format!("{files}\n"))
-                .as_str());
+            say(&format!("{}\n", said.lines().next().unwrap_or_default()));
         }
-        let bundle = Bundle::open(&place).map_err(unreadable)?;
-        Speech::of(audio, bundle, Some(folder))
+        Speech::of(audio, open_trace(&place, quiet)?, Some(folder))
     }
 
-    fn of(audio: &Path, bundle: Bundle, prepared: Option<TempDir>) -> anyhow::Result<Speech> {
-        bundle.find_clips().map_err(unreadable)?;
+    fn of(audio: &Path, bundle: Arc<Bundle>, prepared: Option<TempDir>) -> anyhow::Result<Speech> {
         if bundle.clips.is_empty() {
             return Err(BadInput(anyhow!(
                 "{} has no clips, so that users have nothing to say",
@@ -72,7 +60,7 @@ impl Speech {
         }
         Ok(Speech {
             named: audio.to_owned(),
-            bundle: Arc::new(bundle),
+            bundle,
             _prepared: prepared,
         })
     }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::cli::prepare::{name_of, of_trace};
-use crate::cli::stamp;
-use crate::results::reader::RunDir;
+use super::error::EmitError;
+use super::run::RunReport;
+use crate::clock::wall_ns;
+use crate::results::manifest::{TOOL, second};
 use crate::results::row::RequestRow;
 use crate::trace::layout::{Begins, CallSpec, Utterance, lay_out};
 use crate::trace::manifest::Provenance;
@@ -18,17 +19,17 @@ use crate::trace::writer::{BundleWriter, ClipAudio};
 /// When a session of the run began each of its utterances, and which clip that was.
 type Sessions = BTreeMap<String, Vec<(i64, String)>>;
 
-/// Writes the requests of the run at `dir`, which said clips of `bundle`, as the trace `place`.
+/// Writes the requests of the run, which said clips of `bundle`, as the trace `place`; returns how many
+/// sessions it has.
 ///
 /// # Errors
 /// A run that cannot be read, or a trace that cannot be written.
-pub(super) fn emit(
-    dir: &Path,
+pub fn emit(
+    RunReport { run, .. }: &RunReport,
     bundle: &Bundle,
     call: &CallSpec,
     place: &Path,
-) -> anyhow::Result<u64> {
-    let run = RunDir::open(dir)?;
+) -> Result<u64, EmitError> {
     let mut sessions = Sessions::new();
     run.for_each_request(|row: RequestRow| {
         if let (Some(clip_id), Some(_)) = (row.clip_id, row.started_ns) {
@@ -43,7 +44,7 @@ pub(super) fn emit(
     sessions.sort_by_key(|(_, turns)| turns[0].0);
     let first_ns = sessions.first().map_or(0, |(_, turns)| turns[0].0);
 
-    let mut writer = BundleWriter::create(place).map_err(of_trace)?;
+    let mut writer = BundleWriter::create(place)?;
     let clips = of_id(bundle);
     for (session_id, turns) in &sessions {
         let mut said = Vec::new();
@@ -53,7 +54,7 @@ pub(super) fn emit(
             };
             let path = row.file.as_ref().map(|file| bundle.dir.join(file));
             let audio = path.as_deref().map_or(ClipAudio::Unknown, ClipAudio::File);
-            let number = writer.clip((*row).clone(), audio).map_err(of_trace)?;
+            let number = writer.clip((*row).clone(), audio)?;
             let clip = ClipRow {
                 clip: number,
                 ..(*row).clone()
@@ -70,12 +71,13 @@ pub(super) fn emit(
         };
         let mut rows = lay_out(call, 0, *start_ns, &utterances);
         rows.session.session_id.clone_from(session_id);
-        writer.session(rows).map_err(of_trace)?;
+        writer.session(rows)?;
     }
     let mut manifest = bundle.manifest.clone();
-    manifest.name = name_of(place)?;
-    manifest.created_at = stamp::now().to_string();
-    manifest.tool = stamp::TOOL.to_owned();
+    let name = place.file_stem().unwrap_or_default();
+    manifest.name = name.to_string_lossy().into_owned();
+    manifest.created_at = second(wall_ns()).to_string();
+    manifest.tool = TOOL.to_owned();
     manifest.provenance.push(Provenance {
         step: "run".to_owned(),
         tool: manifest.tool.clone(),
@@ -85,7 +87,7 @@ pub(super) fn emit(
             "closed_loop": run.manifest().closed_loop,
         }),
     });
-    let made = writer.finish(&manifest).map_err(of_trace)?;
+    let made = writer.finish(&manifest)?;
     Ok(made.manifest.sessions)
 }
 

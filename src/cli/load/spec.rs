@@ -1,0 +1,91 @@
+//! From arguments to a run that is to be made.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::args::LoadArgs;
+use crate::campaign::{Callers, RunSpec};
+use crate::cli::stamp;
+use crate::replay::connections::Opening;
+use crate::replay::{ReplaySpec, TurnTiming};
+use crate::report::require::Metric;
+use crate::results::settings::{Setting, Settings};
+use crate::trace::stream::Bundle;
+
+impl LoadArgs {
+    /// The run that is to be made of `bundle` by these callers, with `settings` of the command's own.
+    pub(crate) fn spec(
+        &self,
+        name: &str,
+        bundle: &Arc<Bundle>,
+        callers: Callers,
+        turn_timing: TurnTiming,
+        settings: Settings,
+    ) -> RunSpec {
+        RunSpec {
+            name: name.to_owned(),
+            dir: self.place.run_dir.clone(),
+            bundle: bundle.clone(),
+            callers,
+            engine: self.engine(turn_timing),
+            sessions_per_connection: self.sessions_per_connection,
+            settings: self.shown(settings),
+            labels: self.labels.iter().cloned().collect(),
+            campaign: None,
+            texts: self.outputs.include_text,
+            zone: stamp::zone(),
+        }
+    }
+
+    /// How the engine is set, as far as the load does not decide it.
+    fn engine(&self, turn_timing: TurnTiming) -> ReplaySpec {
+        ReplaySpec {
+            workers: self.workers(),
+            opening: Opening {
+                balance: self.balance,
+                cold: self.cold_connections,
+                resolve_every: Duration::from_nanos(self.resolve_every.ns.unsigned_abs()),
+            },
+            pacer: self.pacer,
+            spin_ns: self.spin.ns,
+            coalesce_ns: self.coalesce.ns,
+            clip_memory_bytes: self.clip_memory.bytes,
+            turn_timing,
+            timeout_ns: self.timeout.ns,
+            playout_buffer_ns: self.playout_buffer.ns,
+            headers: self.to.headers.clone(),
+            replica_header: self.replica_header.clone(),
+            keep_text: !self.no_text,
+            messages: self.messages,
+            ..ReplaySpec::default()
+        }
+    }
+
+    /// Whether words are compared: for themselves, or for what is to hold at each load.
+    fn compares_words(&self) -> bool {
+        let mut required = self.find_capacity.iter();
+        self.outputs.wer || required.any(|requirement| requirement.metric == Metric::Wer)
+    }
+
+    /// The settings of a run: these, and `others`.
+    fn shown(&self, others: Settings) -> Settings {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let tls = &self.to.tls;
+        let required = self.outputs.require.iter();
+        let required: Vec<Setting<String>> = required.map(|one| one.to_string().into()).collect();
+        Settings {
+            target: self.to.target.clone().into(),
+            ca: path(&tls.ca).into(),
+            cert: path(&tls.cert).into(),
+            server_name: tls.server_name.clone().into(),
+            insecure_skip_verify: tls.insecure_skip_verify.into(),
+            force: self.force.into(),
+            allow_invalid: self.allow_invalid.into(),
+            strict_verdict: self.strict_verdict.into(),
+            wer: self.compares_words().into(),
+            require: required.into(),
+            ..others
+        }
+    }
+}
