@@ -1,7 +1,7 @@
 //! From files in any format to samples at one rate.
 //!
 //! [`open`] opens a file, and [`decode`] yields planar `f32` blocks; [`resample`] converts one channel to
-//! another rate; [`library`] makes clips of whole folders. Nothing here reads a clock or prints.
+//! another rate; [`library`] makes clips of whole folders, and [`prepare`] a trace. Nothing here reads a clock or prints.
 //!
 //! Who decodes what: WAV, AIFF and headerless telephony are read here (`wav`, `aiff`, `raw`, `g722`), Opus
 //! by `opus-pure`, Vorbis of many channels by `lewton`, everything else that is common by `symphonia`,
@@ -44,6 +44,7 @@ mod ordered;
 mod packets;
 mod pcm_stream;
 mod pool;
+pub mod prepare;
 mod raw;
 pub mod resample;
 mod reuse;

@@ -1,11 +1,9 @@
 //! `voicelt prepare`: from a library of audio to a trace.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use serde_json::{Value, json};
 
 use super::exit::BadInput;
 use super::outputs::Format;
@@ -13,19 +11,14 @@ use super::progress::ConversionBar;
 use super::settings::Settings;
 use super::stderr::say;
 use super::{listing, stamp, stdout, summary_text};
-use crate::audio::library::{self, AudioError, Earlier, Pool};
+use crate::audio::library::{self, AudioError, Pool};
 use crate::audio::list::list;
+use crate::audio::prepare::{Observer, PrepareError, Prepared, prepare};
 use crate::audio::spec::ConvertSpec;
 use crate::pcm::PcmError;
 use crate::table::TableError;
 use crate::trace::TraceError;
-use crate::trace::arrivals::Arrivals;
-use crate::trace::compile::{self, CompileSpec};
-use crate::trace::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
-use crate::trace::model::{ClipRow, Microphone, TraceSource};
-use crate::trace::staging::Staging;
-use crate::trace::tables::open_table;
-use crate::trace::writer::BundleWriter;
+use crate::trace::compile::CompileSpec;
 
 /// Make a trace of audio files: clips at 16 kHz, and when which caller says which of them.
 ///
@@ -33,8 +26,12 @@ use crate::trace::writer::BundleWriter;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    #[command(flatten)]
-    settings: Settings,
+    /// Audio files, and folders of them
+    #[arg(value_name = "AUDIO")]
+    audio: Vec<PathBuf>,
+    /// Trace bundle to make; an older one there is replaced, and what has not changed is reused
+    #[arg(short, long, value_name = "OUT.vtrace")]
+    output: Option<PathBuf>,
     /// Take settings from this TOML file, whose keys are the long names here, and `audio`; flags
     /// overrule it
     #[arg(long, value_name = "FILE")]
@@ -45,6 +42,8 @@ pub struct Args {
     /// How --list shows it
     #[arg(long, value_enum, default_value_t = Format::Text, requires = "list")]
     format: Format,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 const EXAMPLES: &str = "\
@@ -60,8 +59,7 @@ Examples:
 /// [`BadInput`] for flags that make no sense together, files that give nothing, and a place that is
 /// taken; otherwise the system's.
 pub fn run(args: Args, quiet: bool) -> anyhow::Result<ExitCode> {
-    let output = args.settings.output.clone();
-    let (convert, compile) = args.settings.specs();
+    let (convert, compile) = args.settings.specs(args.audio);
     if args.list {
         return show_list(&convert, args.format);
     }
@@ -71,7 +69,7 @@ pub fn run(args: Args, quiet: bool) -> anyhow::Result<ExitCode> {
              speech-like:3s"
         )));
     }
-    let output = output.ok_or_else(|| {
+    let output = args.output.ok_or_else(|| {
         bad(anyhow!(
             "say where to put the trace with -o OUT.vtrace, or use --list to look first"
         ))
@@ -112,55 +110,33 @@ pub(crate) fn make(
     output: &Path,
     quiet: bool,
 ) -> anyhow::Result<String> {
-    let name = name_of(output)?;
-    let staging = Staging::begin(output).map_err(of_trace)?;
-    let earlier = earlier(output).unwrap_or_else(|error| {
-        if !quiet {
-            say(&format!(
-                "note: the old trace cannot be reused ({error}); all is converted anew\n"
-            ));
-        }
-        None
-    });
-    let pool = convert_all(convert, staging.dir(), earlier.as_ref(), quiet)?;
-    // What is not needed any more makes room for the clips.
-    drop(earlier);
-    let mut said = summary_text::files(&pool);
-    let mut manifest = manifest(name, convert, compile_spec);
-    if pool
-        .transcripts
-        .is_some_and(|matched| matched.transcribed > 0)
-    {
-        manifest.contains.push("text".to_owned());
-    }
-    let clips = lengths(staging.dir()).map_err(of_trace)?;
-    let mut writer = BundleWriter::with_clips(staging).map_err(of_trace)?;
-    for call in compile::calls(&clips, compile_spec).map_err(bad)? {
-        writer.session(call).map_err(of_trace)?;
-    }
-    drop(clips);
-    let bundle = writer.finish(&manifest).map_err(of_trace)?;
-    let extent = bundle.extent().map_err(of_trace)?;
-    said += &summary_text::trace(&extent, bundle.clips.len());
+    name_of(output)?;
+    let bar = ConversionBar::new(quiet);
+    let observer = Observer {
+        progress: &|progress| bar.show(progress),
+        not_reused: &|error| {
+            if !quiet {
+                say(&format!(
+                    "note: the old trace cannot be reused ({error}); all is converted anew\n"
+                ));
+            }
+        },
+    };
+    let made_by = (stamp::TOOL, &*stamp::now().to_string());
+    let prepared = prepare(convert, compile_spec, output, made_by, &observer);
+    bar.finish();
+    let Prepared {
+        pool,
+        clips,
+        extent,
+    } = prepared.map_err(|error| match error {
+        PrepareError::Audio(error) => of_audio(error),
+        PrepareError::Compile(error) => bad(error),
+        PrepareError::Trace(error) => of_trace(error),
+    })?;
+    let mut said = summary_text::files(&pool) + &summary_text::trace(&extent, clips);
     said.extend(summary_text::fewer(compile_spec, extent.sessions));
     Ok(said)
-}
-
-/// The clips of the bundle `folder` without their texts, which make most of them and no difference to when they are
-/// spoken.
-fn lengths(folder: &Path) -> Result<Vec<ClipRow>, TraceError> {
-    let mut clips = Vec::new();
-    let mut table = open_table::<ClipRow>(folder)?;
-    while let Some(rows) = table.next_rows()? {
-        clips.extend(rows.into_iter().map(|row| ClipRow {
-            clip_id: String::new(),
-            file: None,
-            source_path: None,
-            transcript: None,
-            ..row
-        }));
-    }
-    Ok(clips)
 }
 
 /// The name of a trace that is to be at `output`.
@@ -176,96 +152,11 @@ pub(crate) fn name_of(output: &Path) -> anyhow::Result<String> {
 }
 
 /// Converts audio into the bundle `folder`, which is being made, and shows how far it is.
-pub(crate) fn convert_all(
-    spec: &ConvertSpec,
-    folder: &Path,
-    earlier: Option<&Earlier>,
-    quiet: bool,
-) -> anyhow::Result<Pool> {
+pub(crate) fn convert_all(spec: &ConvertSpec, folder: &Path, quiet: bool) -> anyhow::Result<Pool> {
     let bar = ConversionBar::new(quiet);
-    let pool = library::convert(spec, folder, earlier, &|progress| {
-        bar.show(progress);
-    });
+    let pool = library::convert(spec, folder, None, &|progress| bar.show(progress));
     bar.finish();
     pool.map_err(of_audio)
-}
-
-/// What can be reused of the bundle that is to be replaced, or `None` if there is none.
-fn earlier(output: &Path) -> Result<Option<Earlier>, TraceError> {
-    match output.exists() {
-        true => Earlier::open(output).map(Some),
-        false => Ok(None),
-    }
-}
-
-/// The manifest; what follows from the tables is filled in when the trace is saved.
-fn manifest(name: String, convert: &ConvertSpec, compile: &CompileSpec) -> TraceManifest {
-    let now = stamp::now().to_string();
-    let step = Provenance {
-        step: "prepare".to_owned(),
-        tool: stamp::TOOL.to_owned(),
-        at: now.clone(),
-        settings: settings(convert, compile),
-    };
-    TraceManifest {
-        format: TRACE_FORMAT.to_owned(),
-        name,
-        created_at: now.clone(),
-        tool: stamp::TOOL.to_owned(),
-        source: TraceSource::Prepared.name().to_owned(),
-        contains: vec!["audio".to_owned()],
-        origin_at: None,
-        seed: Some(compile.seed),
-        sessions: 0,
-        events: 0,
-        duration_ns: 0,
-        content_blake3: String::new(),
-        tables: BTreeMap::new(),
-        extent: None,
-        delete_after: None,
-        provenance: vec![step],
-    }
-}
-
-/// The settings as resolved, for the trace's history: of paths only the last part, as a trace is
-/// passed on to others.
-fn settings(convert: &ConvertSpec, compile: &CompileSpec) -> Value {
-    let last = |path: &Path| {
-        path.file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-    };
-    let inputs: Vec<_> = convert.inputs.iter().map(|input| last(input)).collect();
-    let arrivals = compile.arrivals.as_ref().map(|arrivals| match arrivals {
-        Arrivals::File(path) => format!("file:{}", last(path).unwrap_or_default()),
-        other => other.to_string(),
-    });
-    let synth = convert.synth.iter();
-    let synth = synth.map(|s| json!({ "signal": s.signal.name(), "duration_ns": s.duration_ns }));
-    json!({
-        "audio": inputs,
-        "synth": synth.collect::<Vec<_>>(),
-        "decoder": convert.decoder.name(),
-        "channel": convert.channel.name(),
-        "min_clip_ns": convert.min_clip_ns,
-        "max_clip_ns": convert.max_clip_ns,
-        "normalize": convert.normalize.to_string(),
-        "dither": convert.dither,
-        "raw": convert.raw.map(|raw| raw.to_string()),
-        "speech_labels": convert.speech_labels.as_deref().and_then(last),
-        "transcripts": convert.transcripts.as_deref().and_then(last),
-        "arrivals": arrivals,
-        "sessions": compile.limits.sessions,
-        "duration_ns": compile.limits.duration_ns,
-        "turns": [compile.turns.start(), compile.turns.end()],
-        "think_ns": [compile.think_ns.start(), compile.think_ns.end()],
-        "microphone": compile.call.microphone.map(Microphone::name),
-        "answer_time_ns": compile.call.answer_time_ns,
-        "hang_ns": compile.call.hang_ns,
-        "chunk_ns": compile.call.chunk_ns,
-        "pick": compile.pick.name(),
-        "language": compile.call.language_code,
-        "seed": compile.seed,
-    })
 }
 
 /// An error of what was asked for.
@@ -307,23 +198,5 @@ mod tests {
             source: full(),
         });
         assert!(!ours.is::<BadInput>());
-    }
-
-    #[test]
-    fn the_history_of_a_trace_names_no_folders() {
-        let convert = ConvertSpec {
-            inputs: vec!["/home/ann/calls".into()],
-            speech_labels: Some("/home/ann/labels.csv".into()),
-            transcripts: Some("/home/ann/said.tsv".into()),
-            ..ConvertSpec::default()
-        };
-        let compile = CompileSpec {
-            arrivals: Some(Arrivals::File("/home/ann/starts.csv".into())),
-            ..CompileSpec::default()
-        };
-        let kept = settings(&convert, &compile);
-        assert_eq!(kept["audio"], json!(["calls"]));
-        assert_eq!(kept["arrivals"], "file:starts.csv");
-        assert!(!kept.to_string().contains("/home"));
     }
 }

@@ -15,15 +15,9 @@ use crate::trace::model::Microphone;
 use crate::trace::pace::Pace;
 use crate::trace::pick::Pick;
 
-/// What to prepare, and how; a recipe has the same names, such as `think-time = "1s..3s"`.
+/// How a trace is prepared.
 #[derive(Debug, Clone, PartialEq, clap::Args)]
 pub(crate) struct Settings {
-    /// Audio files, and folders of them
-    #[arg(value_name = "AUDIO")]
-    audio: Vec<PathBuf>,
-    /// Trace bundle to make; an older one there is replaced, and what has not changed is reused
-    #[arg(short, long, value_name = "OUT.vtrace")]
-    pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     sessions: SessionArgs,
     #[command(flatten)]
@@ -125,12 +119,12 @@ struct SoundArgs {
 }
 
 impl Settings {
-    /// What to convert and what to compile of it.
-    pub(crate) fn specs(self) -> (ConvertSpec, CompileSpec) {
+    /// What to convert, of these files and folders, and what to compile of it.
+    pub(crate) fn specs(self, inputs: Vec<PathBuf>) -> (ConvertSpec, CompileSpec) {
         let (sessions, sound) = (self.sessions, self.sound);
         let ns = |duration: DurationArg| duration.ns;
         let convert = ConvertSpec {
-            inputs: self.audio,
+            inputs,
             decoder: sound.decoder,
             channel: sound.channel,
             min_clip_ns: sound.min_clip.ns,
@@ -189,8 +183,6 @@ mod tests {
     }
 
     const EVERY_FLAG: &[&str] = &[
-        "calls",
-        "--output=out.vtrace",
         "--arrivals=poisson:2/s",
         "--duration=2m",
         "--sessions=9",
@@ -217,7 +209,7 @@ mod tests {
     ];
     #[test]
     fn every_flag_is_resolved() {
-        let (convert, compile) = flags(EVERY_FLAG).unwrap().specs();
+        let (convert, compile) = flags(EVERY_FLAG).unwrap().specs(Vec::new());
         assert_eq!(compile.turns, 1..=3);
         assert_eq!(compile.think_ns, 1_500_000_000..=1_500_000_000);
         assert_eq!(compile.call.microphone, Some(Microphone::PushToTalk));
@@ -228,14 +220,14 @@ mod tests {
 
     #[test]
     fn without_flags_all_is_as_the_library_has_it() {
-        let (convert, compile) = flags(&[]).unwrap().specs();
+        let (convert, compile) = flags(&[]).unwrap().specs(Vec::new());
         assert_eq!(
             (convert, compile),
             (ConvertSpec::default(), CompileSpec::default())
         );
         let (convert, _) = flags(&["--strict=false", "--no-dither=false"])
             .unwrap()
-            .specs();
+            .specs(Vec::new());
         assert_eq!(convert, ConvertSpec::default());
     }
 

@@ -106,7 +106,7 @@ fn take_clips(audio: &Path, writer: &mut BundleWriter, quiet: bool) -> anyhow::R
         inputs: vec![audio.to_owned()],
         ..ConvertSpec::default()
     };
-    let pool = convert_all(&convert, writer.dir(), None, quiet)?;
+    let pool = convert_all(&convert, writer.dir(), quiet)?;
     if !quiet {
         say(&common::files(&pool));
     }

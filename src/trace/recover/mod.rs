@@ -9,7 +9,7 @@
 mod damage;
 mod survey;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -22,7 +22,7 @@ use super::TraceError;
 use super::check::MAX_SESSION_ID_BYTES;
 use super::journal::{JOURNAL_FILE, JournalReader, PCM_FILE, Recording, open_rows};
 use super::lock::Lock;
-use super::manifest::{Provenance, TRACE_FORMAT, TraceManifest};
+use super::manifest::{Provenance, TraceManifest};
 use super::model::TraceSource;
 use super::recorded::{self, PcmFile, RecordedCall, Unfit};
 use super::staging::{Staging, finish_swap};
@@ -198,24 +198,13 @@ fn manifest(
     if damage.is_any() {
         step.settings["damage"] = json!(damage);
     }
-    TraceManifest {
-        format: TRACE_FORMAT.to_owned(),
-        name: recording.name.clone(),
-        created_at: step.at.clone(),
-        tool: step.tool.clone(),
-        source: TraceSource::Recorded.name().to_owned(),
-        contains: recording.contains.clone(),
-        origin_at: Some(recording.origin_at.clone()),
-        seed: None,
-        sessions: 0,
-        events: 0,
-        duration_ns: 0,
-        content_blake3: String::new(),
-        tables: BTreeMap::new(),
-        extent: None,
-        delete_after: recording.delete_after.clone(),
-        provenance: vec![record, step],
-    }
+    let name = recording.name.clone();
+    let mut manifest = TraceManifest::begin(name, TraceSource::Recorded, step);
+    manifest.contains.clone_from(&recording.contains);
+    manifest.origin_at = Some(recording.origin_at.clone());
+    manifest.delete_after.clone_from(&recording.delete_after);
+    manifest.provenance.insert(0, record);
+    manifest
 }
 
 #[cfg(test)]
