@@ -207,7 +207,8 @@ impl Reading<'_> {
             )),
             Some((long, arg)) if is_here(arg) => Ok((long, arg)),
             Some((long, _)) => Err(format!(
-                "`{long}` is a setting of all commands; set it at the top of {FILE}"
+                "`{long}` is a setting of all commands; set it at the top of {}",
+                if is_recipe { FILE } else { "the file" }
             )),
             None => {
                 let here = flags(command).filter(|(_, arg)| is_here(arg));
@@ -377,10 +378,7 @@ mod tests {
             ("[replay]\nverbose = 10", "`10` is no number up to 9"),
             ("[replay]\nuntil = 2026-01-01", "write it in quotes"),
             ("[replay]\nconfig = \"x\"", "there is no setting `config`"),
-            (
-                "[replay]\nquiet = true",
-                "set it at the top of voicelt.toml",
-            ),
+            ("[replay]\nquiet = true", "set it at the top of the file"),
             ("[replay\n", "line 1: "),
         ] {
             let error = read(text).unwrap_err();

@@ -20,114 +20,18 @@ pub(crate) struct LoadArgs {
     #[command(flatten)]
     pub(crate) to: TargetArgs,
     /// Go on though this machine will not keep up
-    #[arg(long)]
+    #[arg(long, help_heading = None)]
     pub(crate) force: bool,
-    /// From the end of speech to the first audio; the call is then ended
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "30s",
-        help_heading = "Callers"
-    )]
-    pub(crate) timeout: DurationArg,
-    /// Audio that the virtual caller buffers before it plays an answer
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "60ms",
-        help_heading = "Callers"
-    )]
-    pub(crate) playout_buffer: DurationArg,
-
-    /// Sessions that share a connection at the peak; when not given, 1 up to 64 sessions, and what
-    /// 64 connections take with more
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Connections")]
-    pub(crate) sessions_per_connection: Option<u32>,
-    /// Open a connection only when a session needs it: its set-up is then part of the first request
-    #[arg(long, help_heading = "Connections")]
-    pub(crate) cold_connections: bool,
-    /// Which of the addresses that a name resolves to get connections: all in turn, or the first
-    /// that answers
-    #[arg(long, value_name = "HOW", value_parser = choice::<Balance>(), default_value_t = Balance::default(), help_heading = "Connections")]
-    pub(crate) balance: Balance,
-    /// Look the target's name up again this often, and move connections to where it leads; 0 does so only
-    /// for connections that are refused or lost
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "10s",
-        help_heading = "Connections"
-    )]
-    pub(crate) resolve_every: DurationArg,
-    /// Response header that names the replica which answered
-    #[arg(long, value_name = "NAME", help_heading = "Connections")]
-    pub(crate) replica_header: Option<String>,
-
-    /// Threads that send; half of the cores when not given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Schedule")]
-    pub(crate) workers: Option<u16>,
-    /// What wakes them: the kernel's timerfd, or a timer thread that works on any system
-    #[arg(long, value_name = "KIND", value_parser = choice::<PacerKind>(), default_value_t = PacerKind::default(), help_heading = "Schedule")]
-    pub(crate) pacer: PacerKind,
-    /// Keep the processor busy for so long before an instant instead of sleeping; 0 never does
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "5us",
-        help_heading = "Schedule"
-    )]
-    pub(crate) spin: DurationArg,
-    /// Chunks that are due within so long leave together, early: less processor time, less exact
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "0s",
-        help_heading = "Schedule"
-    )]
-    pub(crate) coalesce: DurationArg,
-    /// Most memory for audio that is ready to be sent
-    #[arg(
-        long,
-        value_name = "SIZE",
-        default_value = "256MB",
-        help_heading = "Schedule"
-    )]
-    pub(crate) clip_memory: SizeArg,
-
-    /// Make runs at one load after the other, and find the highest at which this holds; repeatable,
-    /// such as 'response.p95 < 800ms'
-    #[arg(long, value_name = "REQUIREMENT", conflicts_with_all = ["raw_json", "csv", "junit", "require"], help_heading = "Campaign")]
-    pub(crate) find_capacity: Vec<Requirement>,
-    /// Rest between two runs
-    #[arg(
-        long,
-        value_name = "DURATION",
-        default_value = "0s",
-        help_heading = "Campaign"
-    )]
-    pub(crate) cool_down: DurationArg,
-
-    /// Label of the run, repeatable
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label, help_heading = "Results")]
-    pub(crate) labels: Vec<(String, String)>,
-    /// Say which requests failed as they end; twice (-vv): say it of every request
-    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet", help_heading = "Results")]
-    pub(crate) verbose: u8,
-    /// As -vv
-    #[arg(long, conflicts_with = "quiet", help_heading = "Results")]
-    pub(crate) debug: bool,
-    /// Keep no transcripts and answers (the default for recorded traces)
-    #[arg(long, help_heading = "Results")]
-    pub(crate) no_text: bool,
-    /// Keep a row of each message in messages.parquet
-    #[arg(long, help_heading = "Results")]
-    pub(crate) messages: bool,
-    /// Exit 0 though the schedule was not kept
-    #[arg(long, help_heading = "Results")]
-    pub(crate) allow_invalid: bool,
-    /// Exit 4 when the schedule was not kept with the embedded gateway too
-    #[arg(long, conflicts_with = "allow_invalid", help_heading = "Results")]
-    pub(crate) strict_verdict: bool,
+    #[command(flatten)]
+    pub(super) answers: AnswerArgs,
+    #[command(flatten)]
+    pub(super) connections: ConnectionArgs,
+    #[command(flatten)]
+    pub(super) schedule: ScheduleArgs,
+    #[command(flatten)]
+    pub(crate) campaign: CampaignArgs,
+    #[command(flatten)]
+    pub(super) kept: KeptArgs,
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
     #[command(flatten)]
@@ -138,6 +42,103 @@ pub(crate) struct LoadArgs {
     pub(crate) metrics: MetricsArgs,
     #[command(flatten)]
     pub(crate) server: PrometheusArgs,
+}
+
+/// How answers are waited for and played.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Callers")]
+pub(super) struct AnswerArgs {
+    /// From the end of speech to the first audio; the call is then ended
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    pub(super) timeout: DurationArg,
+    /// Audio that the virtual caller buffers before it plays an answer
+    #[arg(long, value_name = "DURATION", default_value = "60ms")]
+    pub(super) playout_buffer: DurationArg,
+}
+
+/// How calls share connections.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Connections")]
+pub(super) struct ConnectionArgs {
+    /// Sessions that share a connection at the peak; when not given, 1 up to 64 sessions, and what
+    /// 64 connections take with more
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) sessions_per_connection: Option<u32>,
+    /// Open a connection only when a session needs it: its set-up is then part of the first request
+    #[arg(long)]
+    pub(super) cold_connections: bool,
+    /// Which of the addresses that a name resolves to get connections: all in turn, or the first
+    /// that answers
+    #[arg(long, value_name = "HOW", value_parser = choice::<Balance>(), default_value_t)]
+    pub(super) balance: Balance,
+    /// Look the target's name up again this often, and move connections to where it leads; 0 does so only
+    /// for connections that are refused or lost
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    pub(super) resolve_every: DurationArg,
+    /// Response header that names the replica which answered
+    #[arg(long, value_name = "NAME")]
+    pub(super) replica_header: Option<String>,
+}
+
+/// How chunks are sent in time.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Schedule")]
+pub(super) struct ScheduleArgs {
+    /// Threads that send; half of the cores when not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+    /// What wakes them: the kernel's timerfd, or a timer thread that works on any system
+    #[arg(long, value_name = "KIND", value_parser = choice::<PacerKind>(), default_value_t)]
+    pub(super) pacer: PacerKind,
+    /// Keep the processor busy for so long before an instant instead of sleeping; 0 never does
+    #[arg(long, value_name = "DURATION", default_value = "5us")]
+    pub(super) spin: DurationArg,
+    /// Chunks that are due within so long leave together, early: less processor time, less exact
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
+    pub(super) coalesce: DurationArg,
+    /// Most memory for audio that is ready to be sent
+    #[arg(long, value_name = "SIZE", default_value = "256MB")]
+    pub(super) clip_memory: SizeArg,
+}
+
+/// Several runs.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Campaign")]
+pub(crate) struct CampaignArgs {
+    /// Make runs at one load after the other, and find the highest at which this holds; repeatable,
+    /// such as 'response.p95 < 800ms'
+    #[arg(long, value_name = "REQUIREMENT", conflicts_with_all = ["raw_json", "csv", "junit", "require"])]
+    pub(crate) find_capacity: Vec<Requirement>,
+    /// Rest between two runs
+    #[arg(long, value_name = "DURATION", default_value = "0s")]
+    pub(crate) cool_down: DurationArg,
+}
+
+/// What is said and kept of a run.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Results")]
+pub(super) struct KeptArgs {
+    /// Label of the run, repeatable
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    pub(super) labels: Vec<(String, String)>,
+    /// Say which requests failed as they end; twice (-vv): say it of every request
+    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+    /// As -vv
+    #[arg(long, conflicts_with = "quiet")]
+    debug: bool,
+    /// Keep no transcripts and answers (the default for recorded traces)
+    #[arg(long)]
+    pub(super) no_text: bool,
+    /// Keep a row of each message in messages.parquet
+    #[arg(long)]
+    pub(super) messages: bool,
+    /// Exit 0 though the schedule was not kept
+    #[arg(long)]
+    pub(super) allow_invalid: bool,
+    /// Exit 4 when the schedule was not kept with the embedded gateway too
+    #[arg(long, conflicts_with = "allow_invalid")]
+    pub(super) strict_verdict: bool,
 }
 
 impl LoadArgs {
@@ -151,19 +152,23 @@ impl LoadArgs {
         checked.outputs.check()?;
         Ok(checked)
     }
+}
 
+impl ScheduleArgs {
+    /// Threads that send.
+    pub(super) fn workers(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        self.workers.map_or(default_workers(cores), usize::from)
+    }
+}
+
+impl KeptArgs {
     /// How much is to be said of requests: nothing, of those that failed, or of all.
     pub(super) fn verbosity(&self) -> u8 {
         match self.debug {
             true => 2,
             false => self.verbose,
         }
-    }
-
-    /// Threads that send.
-    pub(crate) fn workers(&self) -> usize {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        self.workers.map_or(default_workers(cores), usize::from)
     }
 }
 

@@ -115,7 +115,7 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// A system that gives no signals.
     pub(crate) fn cool_down(&self, next: &str) -> anyhow::Result<bool> {
-        let time_ns = self.args.cool_down.ns;
+        let time_ns = self.args.campaign.cool_down.ns;
         if !self.quiet && (time_ns > 0 || !next.is_empty()) {
             say(&format!("cooling down for {}{next}\n", Human(time_ns)));
         }

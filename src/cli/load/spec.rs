@@ -29,9 +29,9 @@ impl LoadArgs {
             bundle: bundle.clone(),
             callers,
             engine: self.engine(turn_timing),
-            sessions_per_connection: self.sessions_per_connection,
+            sessions_per_connection: self.connections.sessions_per_connection,
             settings: self.shown(settings),
-            labels: self.labels.iter().cloned().collect(),
+            labels: self.kept.labels.iter().cloned().collect(),
             campaign: None,
             texts: self.outputs.include_text,
             zone: stamp::zone(),
@@ -41,30 +41,32 @@ impl LoadArgs {
     /// How the engine is set, as far as the load does not decide it.
     fn engine(&self, turn_timing: TurnTiming) -> ReplaySpec {
         ReplaySpec {
-            workers: self.workers(),
+            workers: self.schedule.workers(),
             opening: Opening {
-                balance: self.balance,
-                cold: self.cold_connections,
-                resolve_every: Duration::from_nanos(self.resolve_every.ns.unsigned_abs()),
+                balance: self.connections.balance,
+                cold: self.connections.cold_connections,
+                resolve_every: Duration::from_nanos(
+                    self.connections.resolve_every.ns.unsigned_abs(),
+                ),
             },
-            pacer: self.pacer,
-            spin_ns: self.spin.ns,
-            coalesce_ns: self.coalesce.ns,
-            clip_memory_bytes: self.clip_memory.bytes,
+            pacer: self.schedule.pacer,
+            spin_ns: self.schedule.spin.ns,
+            coalesce_ns: self.schedule.coalesce.ns,
+            clip_memory_bytes: self.schedule.clip_memory.bytes,
             turn_timing,
-            timeout_ns: self.timeout.ns,
-            playout_buffer_ns: self.playout_buffer.ns,
+            timeout_ns: self.answers.timeout.ns,
+            playout_buffer_ns: self.answers.playout_buffer.ns,
             headers: self.to.headers.clone(),
-            replica_header: self.replica_header.clone(),
-            keep_text: !self.no_text,
-            messages: self.messages,
+            replica_header: self.connections.replica_header.clone(),
+            keep_text: !self.kept.no_text,
+            messages: self.kept.messages,
             ..ReplaySpec::default()
         }
     }
 
     /// Whether words are compared: for themselves, or for what is to hold at each load.
     fn compares_words(&self) -> bool {
-        let mut required = self.find_capacity.iter();
+        let mut required = self.campaign.find_capacity.iter();
         self.outputs.wer || required.any(|requirement| requirement.metric == Metric::Wer)
     }
 
@@ -81,8 +83,8 @@ impl LoadArgs {
             server_name: tls.server_name.clone().into(),
             insecure_skip_verify: tls.insecure_skip_verify.into(),
             force: self.force.into(),
-            allow_invalid: self.allow_invalid.into(),
-            strict_verdict: self.strict_verdict.into(),
+            allow_invalid: self.kept.allow_invalid.into(),
+            strict_verdict: self.kept.strict_verdict.into(),
             wer: self.compares_words().into(),
             require: required.into(),
             ..others

@@ -20,7 +20,8 @@ pub(crate) struct TargetArgs {
         long,
         value_name = "URL",
         default_value = "http://localhost:50051",
-        env = "VOICELT_TARGET"
+        env = "VOICELT_TARGET",
+        help_heading = None
     )]
     pub(crate) target: String,
     /// Request header, repeatable; values are never written anywhere

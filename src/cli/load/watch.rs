@@ -45,7 +45,7 @@ impl Watch {
             quiet,
             shows: !quiet && !args.live.no_live,
             line_every: args.live.line_every(),
-            verbosity: if quiet { 0 } else { args.verbosity() },
+            verbosity: if quiet { 0 } else { args.kept.verbosity() },
             server: args.server.source()?,
             metrics: args.metrics.listen(quiet)?,
         })

@@ -11,10 +11,9 @@ use super::exit::{BadInput, Outcome};
 use super::load::{Bench, LoadArgs, not_made, open_trace};
 use super::stderr::say;
 use super::stdout;
+use crate::campaign::RunSpec;
 use crate::campaign::curve::in_unit;
 use crate::campaign::search::Sought;
-use crate::campaign::{Callers, RunSpec};
-use crate::replay::plan::Shape;
 use crate::results::settings::Settings;
 use crate::trace::extent::Extent;
 use crate::trace::stream::Bundle;
@@ -32,13 +31,13 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     args.check()?;
     let load = &args.load.checked()?;
     let bundle = open_trace(&args.trace, quiet)?;
-    let spec = args.spec(load, &bundle, args.scale);
+    let spec = args.spec(load, &bundle, args.shape.scale);
     let extent = args.checked(spec.extent().map_err(not_made)?)?;
     if args.plan {
         return plan(&spec, extent);
     }
     let bench = Bench::open(load, quiet)?;
-    let made = match load.find_capacity.is_empty() {
+    let made = match load.campaign.find_capacity.is_empty() {
         true => bench
             .make(&spec, extent, &announced)
             .map_err(not_made)
@@ -66,12 +65,12 @@ fn find_capacity(
     bench: &Bench<'_>,
 ) -> anyhow::Result<Outcome> {
     let spec = |level| args.spec(load, bundle, in_unit(level, SCALE_STEP));
-    let first = (args.scale / SCALE_STEP).round().max(1.0) as u32;
+    let first = (args.shape.scale / SCALE_STEP).round().max(1.0) as u32;
     let sought = Sought {
         unit: "times",
         step: SCALE_STEP,
         first,
-        required: &load.find_capacity,
+        required: &load.campaign.find_capacity,
         held: !spec(first).settings.may_be_invalid(),
     };
     bench.find_capacity(&sought, spec, |extent| args.checked(extent), &announced)
@@ -97,7 +96,7 @@ impl Args {
                 "no session of the trace starts in --window, or --limit, --until or --scale leaves none"
             )));
         }
-        if self.warmup.ns >= extent.drain_ns && self.warmup.ns > 0 {
+        if self.shape.warmup.ns >= extent.drain_ns && self.shape.warmup.ns > 0 {
             return Err(BadInput(anyhow!(
                 "--warmup leaves no steady phase: the trace's ramp-down begins {} after its first session",
                 Human(extent.drain_ns)
@@ -108,16 +107,10 @@ impl Args {
 
     /// What is to be made at this scale.
     fn spec(&self, load: &LoadArgs, bundle: &Arc<Bundle>, scale: f64) -> RunSpec {
-        let callers = Callers::Trace {
-            shape: Shape {
-                scale,
-                ..self.shape()
-            },
-            warmup_ns: self.warmup.ns,
-        };
         let (name, settings) = (&bundle.manifest.name, Settings::default());
+        let callers = self.callers(scale);
         let mut spec = load.spec(name, bundle, callers, self.turn_timing(), settings);
-        spec.engine.keep_session_ids = self.keep_session_ids;
+        spec.engine.keep_session_ids = self.callers.keep_session_ids;
         spec
     }
 }

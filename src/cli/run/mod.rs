@@ -73,7 +73,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         quiet,
     };
     let bench = Bench::open(load, quiet)?;
-    let made = match load.find_capacity.is_empty() {
+    let made = match load.campaign.find_capacity.is_empty() {
         true => looped.run_all(&bench),
         false => looped.find_capacity(&bench),
     };
@@ -86,7 +86,7 @@ impl Loop<'_> {
         let of = self.args.repeat;
         let rest = |number| bench.cool_down(&format!(", then run {number} of {of}"));
         let make = |campaign| self.run_once(bench, campaign);
-        let runs = repeat(of, self.load.cool_down.ns, rest, make)?;
+        let runs = repeat(of, self.load.campaign.cool_down.ns, rest, make)?;
         let outcome = bench.present(&runs)?;
         if of > 1 && !self.quiet {
             say(&repeat::text(&runs));
@@ -149,7 +149,7 @@ impl Loop<'_> {
             unit: "users",
             step: 1.0,
             first,
-            required: &self.load.find_capacity,
+            required: &self.load.campaign.find_capacity,
             held: !spec(first).settings.may_be_invalid(),
         };
         bench.find_capacity(&sought, spec, Ok, &|extent| self.announced(extent))
