@@ -282,20 +282,11 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         error,
         transcript: final_transcript.and_then(|(_, said)| text(said.to_owned())),
         response_text: text(answer.response_text.clone()),
-        response_ns: None,
-        audible_ns: None,
-        asr_ns: None,
-        endpoint_ns: None,
-        llm_ttft_ns: None,
-        llm_total_ns: None,
-        tts_ns: None,
-        e2e_ns: None,
-        barge_in_latency_ns: None,
-        total_ns: None,
         recorded_response_ns: recorded.response_ns,
         recorded_asr_ns: recorded.asr_ns,
         recorded_e2e_ns: recorded.e2e_ns,
         recorded_total_ns: recorded.total_ns,
+        ..RequestRow::default()
     };
     row.derive_latencies(session.microphone == Microphone::PushToTalk);
     Some(row)

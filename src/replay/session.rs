@@ -82,12 +82,8 @@ pub(super) fn row(run: &RunFacts, record: &SessionRecord) -> SessionRow {
         replica: facts.replica.as_deref().map(str::to_owned),
         planned_start_at: UtcInstant(run.epoch_realtime_ns + script.start.0),
         planned_start_ns: script.start.0,
-        connected_ns: None,
         opened_ns: facts.opened_ns,
         started_ns: progress.started_ns,
-        ready_ns: None,
-        greeting_start_ns: None,
-        greeting_end_ns: None,
         ended_ns: Some(ended.0),
         end: kind(end, facts.opened_ns.is_some()),
         grpc_code: match end {
@@ -95,7 +91,6 @@ pub(super) fn row(run: &RunFacts, record: &SessionRecord) -> SessionRow {
             _ => None,
         },
         http_status: facts.http_status.map(u32::from),
-        close_code: None,
         error: error(
             end,
             facts.opened_ns.is_some() && progress.started_ns.is_none(),
@@ -103,6 +98,7 @@ pub(super) fn row(run: &RunFacts, record: &SessionRecord) -> SessionRow {
         blocked_ns: Some(progress.blocked_ns),
         turns_planned: Some(rows.turns.len() as u32),
         turns_answered: Some(progress.answered),
+        ..SessionRow::default()
     }
 }
 

@@ -4,8 +4,10 @@ use crate::table::UtcInstant;
 
 crate::names! {
     /// Which part of the run a request belongs to; headline figures are of the steady phase.
+    #[derive(Default)]
     pub enum Phase {
         /// Before the measured window.
+        #[default]
         Warmup = "warmup",
         /// Load is growing.
         RampUp = "ramp_up",
@@ -20,8 +22,10 @@ crate::names! {
 
 crate::names! {
     /// How a request ended; where several apply, the first in this order.
+    #[derive(Default)]
     pub enum Status {
         /// Its session ended before it could start.
+        #[default]
         NotStarted = "not_started",
         /// In flight when we were killed or told to stop, or still under way: no success and no error.
         Interrupted = "interrupted",
@@ -64,6 +68,7 @@ impl Status {
 
 crate::table! {
     /// One row per turn: the per-request timings. (`run_id`, `session_id`, `copy`, `turn`) is unique.
+    #[derive(Default)]
     pub struct RequestRow in "requests" {
         /// The run.
         pub run_id: String [""],
@@ -231,8 +236,10 @@ crate::table! {
 
 crate::names! {
     /// How a session ended.
+    #[derive(Default)]
     pub enum SessionEnd {
         /// No stream was opened for it: no connection, or a limit of this machine.
+        #[default]
         NotStarted = "not_started",
         /// Under way when we were told to stop or killed, or still is.
         Interrupted = "interrupted",
@@ -251,6 +258,7 @@ crate::names! {
 
 crate::table! {
     /// One row per session that was started, opened or not. (`run_id`, `session_id`, `copy`) is unique.
+    #[derive(Default)]
     pub struct SessionRow in "sessions" {
         /// The run.
         pub run_id: String [""],
@@ -372,6 +380,7 @@ crate::table! {
 
 crate::table! {
     /// One row per second of the run.
+    #[derive(Default)]
     pub struct TimelineRow in "timeline" {
         /// Start of the second, since the run's epoch.
         pub second_ns: i64 ["ns"],
