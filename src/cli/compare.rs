@@ -11,8 +11,9 @@ use super::report::RUNS_DIR;
 use super::share::share;
 use super::stderr::say;
 use super::stdout;
-use crate::report::compare::{CompareError, Comparison, Input, Leniency, compare};
+use crate::report::compare::{CompareError, Comparison, Input, Leniency, compare, goodput};
 use crate::report::render;
+use crate::report::require::conditions::Conditions;
 use crate::results::reader::{RunDir, resolve};
 
 /// Compare runs with a base: which differences are more than chance.
@@ -64,8 +65,12 @@ Examples:
 /// [`BadInput`] for runs that cannot be read or do not go together, [`Untrusted`] for an invalid one;
 /// otherwise a failure to write.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let base = read(&args.base)?;
-    let runs = args.runs.iter().map(|run| read(run));
+    let base = open(&args.base)?;
+    let runs = args.runs.iter().map(|run| open(run));
+    let runs = runs.collect::<Result<Vec<_>, _>>()?;
+    let goodput = goodput(std::iter::once(&base).chain(&runs).map(RunDir::manifest));
+    let base = read(&base, &goodput)?;
+    let runs = runs.iter().map(|run| read(run, &goodput));
     let runs = runs.collect::<Result<Vec<_>, _>>()?;
     let leniency = Leniency {
         invalid: args.allow_invalid,
@@ -89,14 +94,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(judge(args, &comparison).into())
 }
 
-fn read(run: &Path) -> Result<Input, BadInput> {
+fn open(run: &Path) -> Result<RunDir, BadInput> {
     let path = resolve(run, Path::new(RUNS_DIR));
-    let input = RunDir::open(&path).and_then(|run| {
-        let mut input = Input::of_run(&run)?;
-        input.may_be_invalid = run.manifest().spec.shares_our_processor();
-        Ok(input)
-    });
-    input.map_err(|error| BadInput(error.into()))
+    RunDir::open(&path).map_err(|error| BadInput(error.into()))
+}
+
+fn read(run: &RunDir, goodput: &[Conditions]) -> Result<Input, BadInput> {
+    let mut input = Input::of_run(run, goodput).map_err(|error| BadInput(error.into()))?;
+    input.may_be_invalid = run.manifest().spec.shares_our_processor();
+    Ok(input)
 }
 
 fn told(error: CompareError) -> anyhow::Error {

@@ -24,7 +24,8 @@ const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 #[command(next_help_heading = "Results")]
 pub struct OutputArgs {
     /// What must hold of the steady phase, repeatable, such as 'response.p95 < 800ms', 'errors < 1%',
-    /// 'lag.p99 < 1ms', 'throughput > 5/s'; the exit code is 99 where it does not
+    /// 'goodput(response < 800ms) >= 95%', 'lag.p99 < 1ms', 'throughput > 5/s' (voicelt schema --metrics
+    /// has every metric); the exit code is 99 where it does not
     #[arg(long = "require", value_name = "REQUIREMENT")]
     pub require: Vec<Requirement>,
     /// What to print: text, or JSON (one object for one run, an array for several)

@@ -294,6 +294,8 @@ fn fifty_sessions_are_sent_and_told_of_to_the_nanosecond() {
         assert_eq!(instants, [Some(expected[0].written), last, last]);
         let answered = expected[FRAMES - 1].written;
         assert_eq!(row.final_transcript_ns, Some(answered + 10 * MS));
+        let end_of_speech = start.0 + 200 * MS;
+        assert_eq!(row.final_ns, Some(answered + 10 * MS - end_of_speech));
         assert_eq!(row.first_audio_ns, Some(answered + 30 * MS));
         assert_eq!(row.closed_ns, Some(answered + 45 * MS));
         assert_eq!((row.status, row.chunks_sent), (Status::Ok, CHUNKS as u32));

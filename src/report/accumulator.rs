@@ -6,12 +6,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::breakdown::{ErrorAccumulator, ShareAccumulator};
 use super::clusters::Clusters;
 use super::diagnosis::Evidence;
-use super::exclusion::expects_answer;
+use super::goodput::{GoodputAccumulator, expressions};
 use super::growth::GrowthAccumulator;
 use super::latencies::{Measured, Selection};
 use super::recorded_baseline::RecordedBaseline;
+use super::require::Requirement;
+use super::shares::ShareCounts;
 use super::steady::SteadyAccumulator;
 use super::turns::Turns;
+use crate::results::exclusion::expects_answer;
 use crate::results::manifest::RunManifest;
 use crate::results::row::{RequestRow, Status};
 
@@ -20,7 +23,9 @@ use crate::results::row::{RequestRow, Status};
 pub(super) struct Accumulator {
     clusters: Clusters,
     pub(super) selection: Selection,
+    pub(super) shares: ShareCounts,
     pub(super) steady: SteadyAccumulator,
+    pub(super) goodput: GoodputAccumulator,
     pub(super) growth: GrowthAccumulator,
     pub(super) recorded_baseline: RecordedBaseline,
     pub(super) errors: ErrorAccumulator,
@@ -43,12 +48,14 @@ pub(super) struct Accumulator {
 }
 
 impl Accumulator {
-    /// Nothing counted yet of `run`.
-    pub(super) fn of(run: &RunManifest) -> Accumulator {
+    /// Nothing counted yet of `run`, of which this is required.
+    pub(super) fn of(run: &RunManifest, required: &[Requirement]) -> Accumulator {
         Accumulator {
             clusters: Clusters::of(run),
             selection: Selection::default(),
+            shares: ShareCounts::default(),
             steady: SteadyAccumulator::of(run),
+            goodput: GoodputAccumulator::of(expressions(run, required)),
             growth: GrowthAccumulator::default(),
             recorded_baseline: RecordedBaseline::default(),
             evidence: Evidence::default(),
@@ -73,7 +80,9 @@ impl Accumulator {
     pub(super) fn add(&mut self, row: &RequestRow) {
         let cluster = self.clusters.number(row);
         self.selection.add(row, cluster);
+        self.shares.add(row);
         self.steady.add(row);
+        self.goodput.add(row);
         self.growth.add(row, cluster);
         self.recorded_baseline.add(row, cluster);
         self.evidence.add(row);

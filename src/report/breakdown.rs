@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::exclusion::Exclusion;
 use super::stats::{Percentiles, Sample};
+use crate::results::exclusion::Exclusion;
 use crate::results::row::RequestRow;
 use crate::units::grpc_code_name;
 

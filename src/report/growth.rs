@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::exclusion::Exclusion;
 use super::stats::{Percentiles, Quantile, Sample};
+use crate::results::exclusion::Exclusion;
 use crate::results::row::{Phase, RequestRow};
 
 /// The fewest requests of a quarter whose medians are compared.

@@ -1,11 +1,12 @@
-//! Which latencies a report gives, and over which requests.
+//! The latencies of a report, and the requests that they are over.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::exclusion::Exclusion;
 use super::stats::{Percentiles, Sample};
+use crate::results::exclusion::Exclusion;
+use crate::results::metrics::LATENCIES;
 use crate::results::row::RequestRow;
 
 /// The requests that headline figures are over: the steady phase, less those left out.
@@ -30,61 +31,6 @@ pub struct Measured {
     #[serde(default)]
     pub drain: u64,
 }
-
-/// One latency of the reports.
-pub struct Latency {
-    /// Its name: the column's without `_ns`.
-    pub name: &'static str,
-    /// Its two ends, for people.
-    pub ends: &'static str,
-    /// Its value in a row, nanoseconds.
-    pub of: fn(&RequestRow) -> Option<i64>,
-    /// Whether a row without it counts as longer than every row with it; the others are over the
-    /// rows that have them, since a stage may not exist in a gateway or a turn.
-    pub unanswered_counts: bool,
-}
-
-const fn headline(
-    name: &'static str,
-    ends: &'static str,
-    of: fn(&RequestRow) -> Option<i64>,
-) -> Latency {
-    Latency {
-        name,
-        ends,
-        of,
-        unanswered_counts: true,
-    }
-}
-
-const fn stage(
-    name: &'static str,
-    ends: &'static str,
-    of: fn(&RequestRow) -> Option<i64>,
-) -> Latency {
-    Latency {
-        name,
-        ends,
-        of,
-        unanswered_counts: false,
-    }
-}
-
-/// Every latency, in the order of reports.
-pub const LATENCIES: [Latency; 10] = [
-    headline("response", "end of speech → audio", |r| r.response_ns),
-    headline("audible", "end of speech → sound", |r| r.audible_ns),
-    stage("asr", "turn start → transcript", |r| r.asr_ns),
-    stage("endpoint", "speech sent → processing", |r| r.endpoint_ns),
-    stage("llm_ttft", "transcript → first text", |r| r.llm_ttft_ns),
-    stage("llm_total", "transcript → last text", |r| r.llm_total_ns),
-    stage("tts", "first text → audio", |r| r.tts_ns),
-    stage("e2e", "transcript → audio", |r| r.e2e_ns),
-    stage("barge_in_latency", "barge-in → last audio", |r| {
-        r.barge_in_latency_ns
-    }),
-    stage("total", "turn start → turn end", |r| r.total_ns),
-];
 
 /// The latencies of the requests that headline figures are over, and how many are not.
 #[derive(Debug, Default)]
@@ -114,8 +60,8 @@ impl Selection {
         let count = match Exclusion::of(row) {
             None => {
                 for (latency, sample) in LATENCIES.iter().zip(&mut self.samples) {
-                    let value = (latency.of)(row);
-                    if latency.unanswered_counts || value.is_some() {
+                    let value = latency.of(row);
+                    if latency.unanswered_counts() || value.is_some() {
                         sample.push(value, cluster);
                     }
                 }

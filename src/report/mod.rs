@@ -11,7 +11,7 @@ pub mod clusters;
 pub mod compare;
 pub mod diagnosis;
 mod document;
-pub mod exclusion;
+pub mod goodput;
 pub mod growth;
 pub mod guidance;
 mod html;
@@ -27,6 +27,7 @@ pub mod require;
 pub mod runs;
 mod sections;
 pub mod server;
+pub mod shares;
 mod sketch;
 #[cfg(test)]
 mod snapshots;
@@ -35,6 +36,7 @@ pub mod steady;
 pub mod summary;
 mod text;
 pub mod turns;
+pub mod waterfall;
 pub mod wer;
 
 pub use summary::Summary;

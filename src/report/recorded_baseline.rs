@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::exclusion::Exclusion;
 use super::stats::{Percentiles, Sample};
+use crate::results::exclusion::Exclusion;
+use crate::results::metrics::LATENCIES;
 use crate::results::row::RequestRow;
 
 /// One latency of the turns of the headline figures, as recorded and as replayed.
@@ -24,40 +25,12 @@ pub struct Paired {
     pub only_replayed: u64,
 }
 
-/// A latency that recordings have too.
-struct PairedLatency {
-    name: &'static str,
-    recorded: fn(&RequestRow) -> Option<i64>,
-    replayed: fn(&RequestRow) -> Option<i64>,
-}
-
-/// Their order is that of reports.
-const PAIRED: [PairedLatency; 4] = [
-    PairedLatency {
-        name: "response",
-        recorded: |r| r.recorded_response_ns,
-        replayed: |r| r.response_ns,
-    },
-    PairedLatency {
-        name: "asr",
-        recorded: |r| r.recorded_asr_ns,
-        replayed: |r| r.asr_ns,
-    },
-    PairedLatency {
-        name: "e2e",
-        recorded: |r| r.recorded_e2e_ns,
-        replayed: |r| r.e2e_ns,
-    },
-    PairedLatency {
-        name: "total",
-        recorded: |r| r.recorded_total_ns,
-        replayed: |r| r.total_ns,
-    },
-];
-
 /// The names of the latencies that are compared, in the order of reports.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    PAIRED.iter().map(|latency| latency.name)
+    let recorded = LATENCIES
+        .iter()
+        .filter(|latency| latency.recorded.is_some());
+    recorded.map(|latency| latency.name)
 }
 
 /// The pairs of one latency.
@@ -70,22 +43,21 @@ struct Pairs {
     only_replayed: u64,
 }
 
-/// The pairs of a run, counted turn by turn.
+/// The pairs of a run, counted turn by turn, of those latencies that recordings have.
 #[derive(Debug, Default)]
-pub(super) struct RecordedBaseline([Pairs; PAIRED.len()]);
+pub(super) struct RecordedBaseline([Pairs; LATENCIES.len()]);
 
 impl RecordedBaseline {
     /// Takes in a turn of a cluster of turns that are alike, if it was recorded and counts in the
     /// headline figures.
     pub(super) fn add(&mut self, row: &RequestRow, cluster: u32) {
-        let was_recorded = PAIRED
-            .iter()
-            .any(|latency| (latency.recorded)(row).is_some());
-        if !was_recorded || Exclusion::of(row).is_some() {
+        let recorded = LATENCIES.each_ref().map(|latency| (latency.recorded?)(row));
+        if recorded == [None; LATENCIES.len()] || Exclusion::of(row).is_some() {
             return;
         }
-        for (latency, pairs) in PAIRED.iter().zip(&mut self.0) {
-            match ((latency.recorded)(row), (latency.replayed)(row)) {
+        let latencies = LATENCIES.iter().zip(recorded).zip(&mut self.0);
+        for ((latency, recorded), pairs) in latencies {
+            match (recorded, latency.of(row)) {
                 (Some(recorded), Some(replayed)) => {
                     pairs.recorded.push(Some(recorded), cluster);
                     pairs.replayed.push(Some(replayed), cluster);
@@ -100,22 +72,25 @@ impl RecordedBaseline {
 
     /// By name of the latency; empty where nothing was recorded.
     pub(super) fn finish(self) -> BTreeMap<String, Paired> {
-        let paired = self.0.map(|pairs| Paired {
-            recorded: pairs.recorded.percentiles(),
-            replayed: pairs.replayed.percentiles(),
-            difference: pairs.difference.percentiles(),
-            only_recorded: pairs.only_recorded,
-            only_replayed: pairs.only_replayed,
+        let pairs = LATENCIES.iter().zip(self.0);
+        let pairs = pairs.filter(|(latency, _)| latency.recorded.is_some());
+        let all = pairs.map(|(latency, pairs)| {
+            let paired = Paired {
+                recorded: pairs.recorded.percentiles(),
+                replayed: pairs.replayed.percentiles(),
+                difference: pairs.difference.percentiles(),
+                only_recorded: pairs.only_recorded,
+                only_replayed: pairs.only_replayed,
+            };
+            (latency.name.to_owned(), paired)
         });
-        let known =
+        let all: BTreeMap<_, _> = all.collect();
+        let is_known =
             |paired: &Paired| paired.recorded.n + paired.only_recorded + paired.only_replayed > 0;
-        if !paired.iter().any(known) {
-            return BTreeMap::new();
+        match all.values().any(is_known) {
+            true => all,
+            false => BTreeMap::new(),
         }
-        let named = PAIRED.iter().zip(paired);
-        named
-            .map(|(latency, paired)| (latency.name.to_owned(), paired))
-            .collect()
     }
 }
 
@@ -133,12 +108,10 @@ mod tests {
         }
     }
 
-    fn recorded_baseline(rows: &[RequestRow]) -> BTreeMap<String, Paired> {
-        let mut recorded_baseline = RecordedBaseline::default();
-        (0..)
-            .zip(rows)
-            .for_each(|(i, row)| recorded_baseline.add(row, i));
-        recorded_baseline.finish()
+    fn paired_up(rows: &[RequestRow]) -> BTreeMap<String, Paired> {
+        let mut baseline = RecordedBaseline::default();
+        (0..).zip(rows).for_each(|(i, row)| baseline.add(row, i));
+        baseline.finish()
     }
 
     #[test]
@@ -149,7 +122,7 @@ mod tests {
             phase: Phase::Warmup,
             ..recorded(row(0), Some(1))
         };
-        let found = recorded_baseline(&[
+        let found = paired_up(&[
             recorded(row(0), Some(900 * ms)),
             recorded(row(1), Some(100 * ms)),
             recorded(row(2), Some(300 * ms)),
@@ -165,13 +138,14 @@ mod tests {
         assert_eq!(response.difference.p50_ns, Some(-98 * ms));
         assert_eq!(response.difference.n, 3);
         assert_eq!((response.only_recorded, response.only_replayed), (1, 1));
-        assert_eq!(found["total"].recorded.n, 6);
+        let total = &found["total"];
+        assert_eq!((total.recorded.n, total.only_recorded), (4, 2), "failed");
         assert_eq!(found["asr"].only_replayed, 4);
         assert!(names().eq(["response", "asr", "e2e", "total"]));
     }
 
     #[test]
-    fn a_run_of_another_trace_has_no_yardstick() {
-        assert_eq!(recorded_baseline(&[row(0), row(1)]), BTreeMap::new());
+    fn a_run_of_another_trace_has_no_baseline() {
+        assert_eq!(paired_up(&[row(0), row(1)]), BTreeMap::new());
     }
 }

@@ -31,8 +31,14 @@ impl Steady {
     /// was shorter than a request takes.
     #[must_use]
     pub fn ended_per_s(&self) -> Option<f64> {
-        let span_ns = self.span_ns.filter(|ns| *ns > 0 && self.ended > 0)?;
-        Some(self.ended as f64 * NS_PER_S as f64 / span_ns as f64)
+        self.per_s(self.ended).filter(|_| self.ended > 0)
+    }
+
+    /// What `count` of it comes to a second; `None` where its length is not known.
+    #[must_use]
+    pub fn per_s(&self, count: u64) -> Option<f64> {
+        let span_ns = self.span_ns.filter(|ns| *ns > 0)?;
+        Some(count as f64 * NS_PER_S as f64 / span_ns as f64)
     }
 }
 

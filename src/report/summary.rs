@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::accumulator::Accumulator;
 use super::breakdown::{Errors, Share};
 use super::diagnosis::{Case, Finding};
+use super::goodput::Goodput;
 use super::growth::Growth;
 use super::guidance::advice::Advice;
 use super::guidance::{Surroundings, advise};
@@ -19,6 +20,7 @@ use super::rates::Rates;
 use super::recorded_baseline::Paired;
 use super::require::{Judged, Requirement, judge};
 use super::server::{self, ServerSeries};
+use super::shares::Occurrence;
 use super::stats::{Percentiles, Quantile};
 use super::steady::Steady;
 use super::turns::Turns;
@@ -53,6 +55,12 @@ pub struct Summary {
     pub measured: Measured,
     /// Quantiles by name of the latency.
     pub latencies: BTreeMap<String, Percentiles>,
+    /// Shares of the requests of the steady phase, by name; absent in summaries of before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shares: BTreeMap<String, Occurrence>,
+    /// Turns that met what makes a turn good, for each such expression; absent where none was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goodput: Vec<Goodput>,
     /// Recorded traces: latencies as recorded and as replayed, by name; absent for other traces.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub recorded: BTreeMap<String, Paired>,
@@ -180,7 +188,7 @@ impl Summary {
         timeline: &[TimelineRow],
         lag: Option<LagSummary>,
     ) -> Summary {
-        let mut counts = Accumulator::of(run);
+        let mut counts = Accumulator::of(run, &Requirement::kept_by(run));
         rows.iter().for_each(|row| counts.add(row));
         let asked = Asked {
             lag,
@@ -207,7 +215,11 @@ impl Summary {
         // A report of a damaged run is none, whether or not its clips are asked for.
         let clips = run.clips()?;
         let server = server::series(&run.server()?);
-        let mut counts = Accumulator::of(run.manifest());
+        let required = match asked.requirements {
+            [] => Requirement::kept_by(run.manifest()),
+            asked => asked.to_vec(),
+        };
+        let mut counts = Accumulator::of(run.manifest(), &required);
         let compared = asked.wer.compared;
         let mut words = compared.then(|| WerAccumulator::of(run.manifest(), &clips));
         let mut unreadable = run.for_each_request(|row| {
@@ -253,6 +265,7 @@ impl Summary {
         let seconds = timeline.iter().map(|row| row.second_ns);
         let last_ns = seconds.max().max(counts.last_ns).max(run.ended_ns);
         let last_ns = last_ns.unwrap_or(0);
+        let steady = counts.steady.finish(last_ns);
         let figures = Summary {
             schema_version: SUMMARY_SCHEMA.to_owned(),
             run: run_facts(run, last_ns),
@@ -263,8 +276,10 @@ impl Summary {
             lag: lag.or_else(|| lag::from_timeline(timeline)),
             blocked_ns: counts.blocked_ns,
             latencies,
+            shares: counts.shares.finish(),
+            goodput: counts.goodput.finish(&steady),
             recorded: counts.recorded_baseline.finish(),
-            steady: counts.steady.finish(last_ns),
+            steady,
             growth: counts.growth.finish(),
             wer: read.wer,
             server: read.server,

@@ -118,20 +118,18 @@ fn columns(page: &mut Page, table: &Table) {
     for row in std::iter::once(&head).chain(&table.rows) {
         for (i, (cell, column)) in row.iter().zip(&table.columns).enumerate() {
             let (text, width) = (&cell.text, widths[i]);
+            if i > 0 && (i + 1 < row.len() || !text.is_empty()) {
+                page.put(&" ".repeat(gap), Tone::Plain);
+            }
             match column {
-                Column::Sentence(_) if i == fixed => {
-                    page.rest(text, taken(gap), cell.tone);
-                    continue;
-                }
+                Column::Sentence(_) if i == fixed => page.rest(text, taken(gap), cell.tone),
                 Column::Figure(_) => page.put(&format!("{text:>width$}"), cell.tone),
                 _ if i + 1 == row.len() => page.put(text, cell.tone),
                 _ => page.put(&format!("{text:<width$}"), cell.tone),
             }
-            if i + 1 < row.len() {
-                page.put(&" ".repeat(gap), Tone::Plain);
-            } else {
-                page.end_line();
-            }
+        }
+        if !sentence {
+            page.end_line();
         }
     }
 }

@@ -59,6 +59,7 @@ impl RequestRow {
         let main = main.latencies();
         self.response_ns = main.response_ns;
         self.audible_ns = between(self.intended_end_of_speech_ns, self.first_audible_ns);
+        self.final_ns = between(self.intended_end_of_speech_ns, self.final_transcript_ns);
         self.asr_ns = main.asr_ns;
         self.endpoint_ns = match push_to_talk {
             true => None,

@@ -1,10 +1,12 @@
 //! The run: what happened. Rows, their schema, and the files they are written to and read from.
 
 pub mod error;
+pub mod exclusion;
 pub mod lag;
 pub mod latency;
 pub mod manifest;
 mod merge;
+pub mod metrics;
 pub mod neighbours;
 mod parts;
 pub mod reader;

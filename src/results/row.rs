@@ -206,6 +206,9 @@ crate::table! {
         pub response_ns: Option<i64> ["ns"],
         /// Intended end of speech to first audible sample; null without speech, or such a sample.
         pub audible_ns: Option<i64> ["ns"],
+        /// Intended end of speech to final transcript, negative where it came before; null where one of
+        /// them is.
+        pub final_ns: Option<i64> ["ns"],
         /// Start of the request to final transcript; includes the caller's speech; null without one.
         pub asr_ns: Option<i64> ["ns"],
         /// End of speech sent to PROCESSING; null with push-to-talk, and where one of them is.

@@ -199,6 +199,8 @@ settings! {
     connections: u64,
     /// Whether the load was to be made though this machine would not keep up.
     force: bool,
+    /// What makes a turn good, for the search that the run was made for.
+    goodput: Vec<Setting<String>>,
     /// Further request headers, their values hidden.
     headers: BTreeMap<String, String>,
     /// Whether the gateway's certificate was not verified.

@@ -17,6 +17,7 @@ mod library;
 mod live;
 mod made;
 mod messages;
+mod metrics;
 mod missing;
 mod mutations;
 mod original;

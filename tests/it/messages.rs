@@ -334,7 +334,7 @@ fn flags_with_values_that_mean_nothing() {
     $ voicelt run --scenario nowhere.toml --audio good.vtrace -t embedded
     error: --scenario nowhere.toml: No such file or directory; check the name and the folder [2]
     $ voicelt replay good.vtrace --require 'respons.p95 < 800ms'
-    error: invalid value 'respons.p95 < 800ms' for '--require <REQUIREMENT>': there is no metric `respons` (at character 1); did you mean `response`? Possible metrics: response, audible, asr, endpoint, llm_ttft, llm_total, tts, e2e, barge_in_latency, total, errors, success, lag, throughput, wer [2]
+    error: invalid value 'respons.p95 < 800ms' for '--require <REQUIREMENT>': there is no metric `respons` (at character 1); did you mean `response`? Possible metrics: response, audible, final, asr, endpoint, llm_ttft, llm_total, tts, e2e, barge_in_latency, barge_in_stop, total, errors, success, underruns, early_endpoint, overlapped, lag, throughput, wer, goodput [2]
     $ voicelt replay good.vtrace --require 'response.q95 < 800ms'
     error: invalid value 'response.q95 < 800ms' for '--require <REQUIREMENT>': `response` has no statistic `q95` (at character 10); did you mean `p95`? Possible statistics: p50, p90, p95, p99, max, mean, min [2]
     $ voicelt replay good.vtrace --require 'response.p95 < 800mz'

@@ -9,7 +9,7 @@ use crate::campaign::{Callers, RunSpec};
 use crate::cli::stamp;
 use crate::replay::connections::Opening;
 use crate::replay::{ReplaySpec, TurnTiming};
-use crate::report::require::Metric;
+use crate::report::require::{Metric, Requirement};
 use crate::results::settings::{Setting, Settings};
 use crate::trace::stream::Bundle;
 
@@ -70,6 +70,17 @@ impl LoadArgs {
         self.outputs.wer || required.any(|requirement| requirement.metric == Metric::Wer)
     }
 
+    /// What makes a turn good, for what is to hold at each load.
+    fn goodput(&self) -> Setting<Vec<Setting<String>>> {
+        let required = self.campaign.find_capacity.iter();
+        let conditions = required.filter_map(Requirement::conditions);
+        let conditions: Vec<_> = conditions.map(|one| one.to_string().into()).collect();
+        match conditions.is_empty() {
+            true => Setting::Missing,
+            false => conditions.into(),
+        }
+    }
+
     /// The settings of a run: these, and `others`.
     fn shown(&self, others: Settings) -> Settings {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
@@ -86,6 +97,7 @@ impl LoadArgs {
             allow_invalid: self.kept.allow_invalid.into(),
             strict_verdict: self.kept.strict_verdict.into(),
             wer: self.compares_words().into(),
+            goodput: self.goodput(),
             require: required.into(),
             ..others
         }

@@ -9,7 +9,7 @@ use crate::table::Column;
 use crate::units::terminal::wrapped;
 
 /// Most characters in a line of our Markdown that is no table.
-const PROSE_WIDTH: usize = 122;
+pub(super) const PROSE_WIDTH: usize = 122;
 
 /// For people at a terminal: two lines and more a column, none over `width` characters where words
 /// allow it.
@@ -110,12 +110,12 @@ fn sentences(column: &Column) -> String {
 }
 
 /// Without the marks of Markdown.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace('`', "")
 }
 
 /// `text` in lines of at most `width` characters, each indented.
-fn indented(text: &str, indent: usize, width: usize) -> String {
+pub(super) fn indented(text: &str, indent: usize, width: usize) -> String {
     let lines = wrapped(text, width.saturating_sub(indent)).into_iter();
     lines
         .map(|line| format!("{:indent$}{line}\n", ""))

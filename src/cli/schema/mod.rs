@@ -1,5 +1,7 @@
-//! `voicelt schema`: every table that we write, from the declarations that writers and readers use.
+//! `voicelt schema`: every table that we write, from the declarations that writers and readers use, and
+//! every metric, from the catalog.
 
+mod catalog;
 mod formats;
 mod tables;
 
@@ -18,6 +20,9 @@ pub struct Args {
     /// Tables, such as requests; all of them when none is named
     #[arg(value_name = "TABLE")]
     tables: Vec<String>,
+    /// The metrics instead: what each is, and which requests it is over
+    #[arg(long, conflicts_with = "tables")]
+    metrics: bool,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -37,18 +42,22 @@ enum Format {
 const EXAMPLES: &str = "\
 Examples:
   voicelt schema requests
+  voicelt schema --metrics
   voicelt schema --format json";
 
-/// Prints the tables.
+/// Prints the tables, or the metrics.
 ///
 /// # Errors
 /// [`BadInput`] for a table that there is not; otherwise a failure to write.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let chosen = choose(&args.tables)?;
-    let shown = match args.format {
-        Format::Text => formats::text(&chosen, stdout::width()),
-        Format::Markdown => formats::markdown(&chosen),
-        Format::Json => formats::json(&chosen),
+    let shown = match (args.format, args.metrics) {
+        (Format::Text, true) => catalog::text(stdout::width()),
+        (Format::Text, false) => formats::text(&chosen, stdout::width()),
+        (Format::Markdown, true) => catalog::markdown(),
+        (Format::Markdown, false) => formats::markdown(&chosen),
+        (Format::Json, true) => catalog::json()?,
+        (Format::Json, false) => formats::json(&chosen),
     };
     stdout::print(&shown)?;
     Ok(ExitCode::SUCCESS)
@@ -79,18 +88,20 @@ fn choose(names: &[String]) -> Result<Vec<Table>, BadInput> {
 mod tests {
     use super::*;
 
-    /// After this line, DATA.md is what `voicelt schema --format markdown` prints.
+    /// After this line, DATA.md is what `voicelt schema --format markdown` prints with `--metrics` and
+    /// without.
     const MARK: &str = "<!-- From here on made by `voicelt schema`; edit the declarations. -->\n";
 
     #[test]
     fn the_data_dictionary_is_not_stale() {
         let dictionary = include_str!("../../../DATA.md");
         let (_, tables_there) = dictionary.split_once(MARK).unwrap();
-        let made = formats::markdown(&tables());
+        let made = catalog::markdown() + &formats::markdown(&tables());
         assert!(
             tables_there == made,
             "DATA.md is stale; renew it:\n  \
              sed -i '/^<!-- From here on/q' DATA.md && \
+             cargo run --quiet -- schema --format markdown --metrics >> DATA.md && \
              cargo run --quiet -- schema --format markdown >> DATA.md"
         );
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::columns::Column;
 use super::events::{Events, rates, shares};
-use super::gather::{COMPARED, Input, NEVER, Turn};
+use super::gather::{ComparedShare, Input, NEVER, Turn};
 use super::model::{Against, Blocks, COMPARISON_SCHEMA, Change, Comparison, Difference, Pairing};
 use super::model::{Reading, Unit};
 use super::resample::{DRAWS, MOST_BLOCKS, Match, difference, draw};
@@ -13,6 +13,7 @@ use super::{load, wording};
 use crate::report::clusters::BlockKind;
 use crate::report::stats::Level;
 use crate::results::manifest::VerdictLevel;
+use crate::results::metrics::{Compared, LATENCIES};
 use crate::units::{NS_PER_S, grouped};
 
 /// Why runs cannot be compared.
@@ -134,7 +135,8 @@ struct Rows<'a> {
     /// Paired: requests that count in one run only.
     without_partner: u64,
     clusters: [u32; 2],
-    failures: [Events; 2],
+    /// Of each share that the base is asked for.
+    events: Vec<[Events; 2]>,
     ended: [Events; 2],
 }
 
@@ -172,7 +174,7 @@ fn beside(base: &Input, run: &Input) -> Against {
         return against;
     }
     latencies(&rows, &mut against);
-    errors(&rows, &mut against);
+    events(&base.asked, &rows, &mut against);
     throughput(base, run, &rows, &mut against);
     against
 }
@@ -192,17 +194,22 @@ fn rows<'a>(base: &'a Input, run: &'a Input, paired: bool) -> Rows<'a> {
         run: Vec::new(),
         without_partner: 0,
         clusters: [0; 2],
-        failures: Default::default(),
+        events: vec![Default::default(); base.asked.len()],
         ended: Default::default(),
     };
     for (side, input) in [base, run].into_iter().enumerate() {
         // Sessions of a pair of runs have one number in both.
         let numbers = &mut numbers[if paired { 0 } else { side }];
+        let place =
+            |asked: &ComparedShare| input.asked.iter().position(|own| own.name == asked.name);
+        let places: Vec<Option<usize>> = base.asked.iter().map(place).collect();
         for turn in &input.turns {
             let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
             let cluster = *numbers.entry(turn.block).or_insert(next);
-            if let Some(failed) = turn.failed {
-                rows.failures[side].add(cluster, failed);
+            for (events, place) in rows.events.iter_mut().zip(&places) {
+                if let Some(is_event) = place.and_then(|place| turn.event(place)) {
+                    events[side].add(cluster, is_event);
+                }
             }
             if turn.ended {
                 rows.ended[side].add(cluster, true);
@@ -259,19 +266,23 @@ fn columns(rows: &Rows<'_>, latency: usize) -> [Column; 2] {
 }
 
 fn latencies(rows: &Rows<'_>, against: &mut Against) {
-    let columns: Vec<[Column; 2]> = (0..COMPARED.len()).map(|i| columns(rows, i)).collect();
+    let compared = LATENCIES.iter().enumerate();
+    let compared = compared.filter(|(_, latency)| !latency.compared.is_empty());
+    let columns: Vec<_> = compared
+        .map(|(place, latency)| (latency, columns(rows, place)))
+        .collect();
     let mut names = Vec::new();
     let mut matches = Vec::new();
-    for ((name, levels), [base, run]) in COMPARED.iter().zip(&columns) {
+    for (latency, [base, run]) in &columns {
         if base.rows() == 0 && run.rows() == 0 {
             continue;
         }
-        for level in *levels {
-            let metric = format!("{name} p{}", level.0 / 100);
-            match enough(base, run, *level) {
+        for percent in latency.compared {
+            let (metric, level) = (format!("{} p{percent}", latency.name), Level(percent * 100));
+            match enough(base, run, level) {
                 Ok(()) => {
-                    names.push((metric, *level, base, run));
-                    matches.push(Match::of(base, run, *level));
+                    names.push((metric, level, base, run));
+                    matches.push(Match::of(base, run, level));
                 }
                 Err(why) => against.left_out.push(format!("{metric}: {why}")),
             }
@@ -311,17 +322,24 @@ fn enough(base: &Column, run: &Column, level: Level) -> Result<(), String> {
     }
 }
 
-fn errors(rows: &Rows<'_>, against: &mut Against) {
-    let [base, run] = &rows.failures;
-    let (Some(base_share), Some(run_share)) = (base.share(), run.share()) else {
-        let why = "errors: no request of the steady phase has ended in one of both runs";
-        against.left_out.push(why.to_owned());
-        return;
-    };
-    if let Some((_, judged)) = shares(base, run, rows.paired) {
-        let readings = (Reading::Value(base_share), Reading::Value(run_share));
-        let difference = Difference::of(("errors".to_owned(), Unit::Share, true), readings, judged);
-        against.differences.push(difference);
+fn events(asked: &[ComparedShare], rows: &Rows<'_>, against: &mut Against) {
+    for (asked, [base, run]) in asked.iter().zip(&rows.events) {
+        let is_seen = base.events() + run.events() > 0.0;
+        if asked.compared == Compared::WhereAny && !is_seen {
+            continue;
+        }
+        let (Some(base_share), Some(run_share)) = (base.share(), run.share()) else {
+            let why = format!("{}: one of both runs has no {}", asked.name, asked.over);
+            against.left_out.push(why);
+            continue;
+        };
+        if let Some((_, judged)) = shares(base, run, rows.paired) {
+            against.differences.push(Difference::of(
+                (asked.name.clone(), Unit::Share, asked.more_is_worse),
+                (Reading::Value(base_share), Reading::Value(run_share)),
+                judged,
+            ));
+        }
     }
 }
 

@@ -4,31 +4,25 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::model::Side;
 use crate::report::clusters::BlockKind;
-use crate::report::exclusion::Exclusion;
-use crate::report::latencies::{LATENCIES, Latency};
-use crate::report::stats::Level;
+use crate::report::goodput::{MEASURED, expressions};
+use crate::report::require::Requirement;
+use crate::report::require::conditions::Conditions;
 use crate::report::steady::Windows;
 use crate::report::summary::{Asked, Load, Summary};
 use crate::results::ResultsError;
+use crate::results::exclusion::Exclusion;
 use crate::results::manifest::RunManifest;
+use crate::results::metrics::{Compared, LATENCIES, Latency, SHARES};
 use crate::results::reader::RunDir;
-use crate::results::row::{Phase, RequestRow, TimelineRow};
-
-/// The latencies that are compared, and at which quantiles; in the order of reports.
-pub(super) const COMPARED: [(&str, &[Level]); 7] = [
-    ("response", &[Level::P50, Level::P95, Level::P99]),
-    ("audible", &[Level::P50, Level::P95]),
-    ("e2e", &[Level::P50, Level::P95]),
-    ("asr", &[Level::P50]),
-    ("llm_ttft", &[Level::P50]),
-    ("tts", &[Level::P50]),
-    ("total", &[Level::P50]),
-];
+use crate::results::row::{RequestRow, TimelineRow};
 
 /// Stands for an answer that never came: longer than every other.
 pub(super) const NEVER: i64 = i64::MAX;
 /// Stands for a stage that a turn does not have.
 const ABSENT: i64 = i64::MIN;
+
+/// Most shares that runs are compared by: a bit for each is kept of a request.
+const MOST_ASKED: usize = u64::BITS as usize;
 
 /// What is kept of a request.
 #[derive(Debug, Clone)]
@@ -39,19 +33,29 @@ pub(super) struct Turn {
     pub block: u64,
     /// Whether it counts in the headline figures.
     pub measured: bool,
-    /// Of the steady phase: whether it failed; null where it does not count.
-    pub failed: Option<bool>,
     /// Whether it ended within the steady phase.
     pub ended: bool,
-    values: [i64; COMPARED.len()],
+    /// By the place of the latency in the catalog.
+    values: [i64; LATENCIES.len()],
+    /// A bit for each share of [`Input::asked`]: whether it counts there.
+    counted: u64,
+    /// Whether it is among those in question there.
+    events: u64,
 }
 
 impl Turn {
-    /// Its value of a latency of [`COMPARED`], [`NEVER`] without an answer; null where it does not
-    /// have it.
+    /// Its value of the latency at this place of the catalog, [`NEVER`] without an answer; null where it
+    /// does not have it.
     pub(super) fn value(&self, latency: usize) -> Option<i64> {
         let value = self.values.get(latency).copied();
         value.filter(|value| *value != ABSENT)
+    }
+
+    /// Whether it is among those in question of the share at this place of [`Input::asked`]; null where
+    /// it does not count.
+    pub(super) fn event(&self, share: usize) -> Option<bool> {
+        let bit = 1 << share;
+        (self.counted & bit != 0).then_some(self.events & bit != 0)
     }
 }
 
@@ -64,6 +68,8 @@ pub struct Input {
     pub(super) kind: BlockKind,
     /// How long the steady phase was; null where the run does not say.
     pub(super) span_ns: Option<i64>,
+    /// The shares that it is compared by.
+    pub(super) asked: Vec<ComparedShare>,
     pub(super) turns: Vec<Turn>,
     pub(super) unreadable: Vec<String>,
     /// It may be compared though it did not keep its schedule: only a warning is due.
@@ -71,56 +77,129 @@ pub struct Input {
 }
 
 impl Input {
-    /// The run of a directory.
+    /// The run of a directory, which is to be compared by this `goodput` too.
     ///
     /// # Errors
     /// Tables that cannot be read.
-    pub fn of_run(run: &RunDir) -> Result<Input, ResultsError> {
-        let mut sieve = Sieve::of(run.manifest());
+    pub fn of_run(run: &RunDir, goodput: &[Conditions]) -> Result<Input, ResultsError> {
+        let mut sieve = Sieve::of(run.manifest(), goodput);
         let summary = Summary::of_run(run, &Asked::default(), |row| sieve.add(row))?;
         Ok(sieve.finish(run.manifest(), summary))
     }
 
-    /// The run that has these rows.
+    /// The run that has these rows, which is to be compared by its own goodput too.
     #[must_use]
     pub fn of_rows(run: &RunManifest, rows: &[RequestRow], timeline: &[TimelineRow]) -> Input {
-        let mut sieve = Sieve::of(run);
+        let mut sieve = Sieve::of(run, &goodput([run]));
         rows.iter().for_each(|row| sieve.add(row));
         sieve.finish(run, Summary::of(run, rows, timeline, None))
+    }
+}
+
+/// What makes a turn good by what was required of any of `runs`; each once.
+#[must_use]
+pub fn goodput<'a>(runs: impl IntoIterator<Item = &'a RunManifest>) -> Vec<Conditions> {
+    let mut all: Vec<Conditions> = Vec::new();
+    for run in runs {
+        for conditions in expressions(run, &Requirement::kept_by(run)) {
+            if !all.contains(&conditions) {
+                all.push(conditions);
+            }
+        }
+    }
+    all
+}
+
+/// A share that runs are compared by.
+#[derive(Debug, Clone)]
+pub(super) struct ComparedShare {
+    pub(super) name: String,
+    pub(super) more_is_worse: bool,
+    pub(super) compared: Compared,
+    /// What it is a share of, in the plural.
+    pub(super) over: &'static str,
+    of: ShareOf,
+}
+
+#[derive(Debug, Clone)]
+enum ShareOf {
+    Catalog(fn(&RequestRow) -> Option<bool>),
+    Good(Conditions),
+}
+
+impl ComparedShare {
+    /// Those of the catalog, then those of these goodputs.
+    fn all(goodput: &[Conditions]) -> Vec<ComparedShare> {
+        let catalog = SHARES.iter().map(|share| ComparedShare {
+            name: share.name.to_owned(),
+            more_is_worse: share.more_is_worse,
+            compared: share.compared,
+            over: share.over,
+            of: ShareOf::Catalog(share.of),
+        });
+        let goodput = goodput.iter().map(|conditions| ComparedShare {
+            name: format!("goodput({conditions})"),
+            more_is_worse: false,
+            compared: Compared::Always,
+            over: MEASURED,
+            of: ShareOf::Good(conditions.clone()),
+        });
+        let compared = catalog.filter(|share| share.compared != Compared::Never);
+        compared.chain(goodput).take(MOST_ASKED).collect()
+    }
+
+    fn is_event(&self, row: &RequestRow) -> Option<bool> {
+        match &self.of {
+            ShareOf::Catalog(of) => of(row),
+            ShareOf::Good(conditions) => {
+                let is_measured = Exclusion::of(row).is_none();
+                is_measured.then(|| conditions.are_met_by(row))
+            }
+        }
     }
 }
 
 struct Sieve {
     kind: BlockKind,
     steady: Windows,
-    latencies: [Option<&'static Latency>; COMPARED.len()],
+    asked: Vec<ComparedShare>,
     turns: Vec<Turn>,
 }
 
 impl Sieve {
-    fn of(run: &RunManifest) -> Sieve {
+    fn of(run: &RunManifest, goodput: &[Conditions]) -> Sieve {
         Sieve {
             kind: BlockKind::of(run),
             steady: Windows::of(run),
-            latencies: COMPARED.map(|(name, _)| LATENCIES.iter().find(|l| l.name == name)),
+            asked: ComparedShare::all(goodput),
             turns: Vec::new(),
         }
     }
 
     fn add(&mut self, row: &RequestRow) {
-        let counts = row.phase == Phase::Steady && row.status.is_judged();
         let closed_ns = row.closed_ns.filter(|_| row.started_ns.is_some());
-        let value = |latency: Option<&Latency>| match latency {
-            Some(latency) if latency.unanswered_counts => (latency.of)(row).unwrap_or(NEVER),
-            latency => latency.and_then(|l| (l.of)(row)).unwrap_or(ABSENT),
+        let value = |latency: &Latency| {
+            let lacking = if latency.unanswered_counts() {
+                NEVER
+            } else {
+                ABSENT
+            };
+            latency.of(row).unwrap_or(lacking)
         };
+        let (mut counted, mut events) = (0, 0);
+        for (place, asked) in self.asked.iter().enumerate() {
+            let event = asked.is_event(row);
+            counted |= u64::from(event.is_some()) << place;
+            events |= u64::from(event == Some(true)) << place;
+        }
         self.turns.push(Turn {
             key: key(row),
             block: self.kind.key(row),
             measured: Exclusion::of(row).is_none(),
-            failed: counts.then_some(!row.status.is_success()),
             ended: closed_ns.is_some_and(|ns| self.steady.contain(ns)),
-            values: self.latencies.map(value),
+            values: LATENCIES.each_ref().map(value),
+            counted,
+            events,
         });
     }
 
@@ -135,6 +214,7 @@ impl Sieve {
             manifest: run.clone(),
             load: summary.load,
             kind: self.kind,
+            asked: self.asked,
             turns: self.turns,
             unreadable: summary.unreadable,
             may_be_invalid: false,
@@ -155,12 +235,6 @@ mod tests {
     use crate::results::sample::{manifest, row, unanswered};
 
     #[test]
-    fn every_compared_latency_is_one_of_the_report() {
-        let sieve = Sieve::of(&manifest());
-        assert!(sieve.latencies.iter().all(Option::is_some));
-    }
-
-    #[test]
     fn a_missing_answer_is_long_and_a_missing_stage_is_not_there() {
         let input = Input::of_rows(&manifest(), &[row(0), unanswered(1, Status::Error)], &[]);
         let [answered, failed] = &input.turns[..] else {
@@ -168,7 +242,15 @@ mod tests {
         };
         assert_eq!(answered.value(0), Some(200_000_000));
         assert_eq!((failed.value(0), failed.value(2)), (Some(NEVER), None));
-        assert_eq!((answered.failed, failed.failed), (Some(false), Some(true)));
+        let names: Vec<&str> = input.asked.iter().map(|asked| &*asked.name).collect();
+        assert_eq!(
+            names,
+            ["errors", "underruns", "early_endpoint", "overlapped"]
+        );
+        let events = |turn: &Turn| [0, 1, 2, 3].map(|place| turn.event(place));
+        let no = Some(false);
+        assert_eq!(events(answered), [no; 4]);
+        assert_eq!(events(failed), [Some(true), None, no, no]);
         assert_ne!(answered.key, failed.key);
     }
 }

@@ -22,5 +22,5 @@ mod wording;
 
 pub(super) use blocks::blocks;
 pub use contest::{CompareError, Leniency, compare};
-pub use gather::Input;
+pub use gather::{Input, goodput};
 pub use model::Comparison;

@@ -113,7 +113,7 @@ fn replays_of_one_trace_are_paired() {
     left out  response p99: not enough data (effective n 122 of 368 needed)
 
               95 % intervals of run less base from 2,000 draws of whole sessions or
-              users; p is adjusted over 11 differences (Holm), and below 0.05 is
+              users; p is adjusted over 13 differences (Holm), and below 0.05 is
               said to be more than chance. Chance between runs is not in it: repeat
               runs to see that.
     ");
@@ -150,7 +150,8 @@ fn replays_of_one_trace_are_paired() {
     | llm\_ttft p50 | 50.0 ms | 50.0 ms | 0.0 % | +0 ns..+0 ns | 1.000 |  |
     | tts p50 | 200 ms | 222 ms | +11.3 % | +11.0 ms..+33.8 ms | 0.002 | ❌ WORSE |
     | total p50 | 1.62 s | 1.62 s | 0.0 % | +0 ns..+0 ns | 1.000 |  |
-    | errors | 0.00 % | 3.00 % | +3.00 pp | -0.24 pp..+6.24 pp | 0.277 |  |
+    | errors | 0.00 % | 3.00 % | +3.00 pp | -0.24 pp..+6.24 pp | 0.415 |  |
+    | early_endpoint | 0.00 % | 0.10 % | +0.10 pp | -0.24 pp..+0.44 pp | 1.000 |  |
 
     <details><summary>Load</summary>
 
@@ -170,7 +171,7 @@ fn replays_of_one_trace_are_paired() {
 
     #### Method
 
-    95 % intervals of run less base from 2,000 draws of whole sessions or users; p is adjusted over 11 differences (Holm), and below 0.05 is said to be more than chance. Chance between runs is not in it: repeat runs to see that.
+    95 % intervals of run less base from 2,000 draws of whole sessions or users; p is adjusted over 13 differences (Holm), and below 0.05 is said to be more than chance. Chance between runs is not in it: repeat runs to see that.
     ");
     let json = serde_json::to_string(&comparison).unwrap();
     let read: Comparison = serde_json::from_str(&json).unwrap();
@@ -244,7 +245,7 @@ fn users_are_not_paired_and_differences_of_the_load_are_said() {
     throughput     9.81/s   9.81/s    0.0 %    -0.09/s..+0.08/s    1.000  
 
               95 % intervals of run less base from 2,000 draws of whole sessions or
-              users; p is adjusted over 26 differences (Holm), and below 0.05 is
+              users; p is adjusted over 28 differences (Holm), and below 0.05 is
               said to be more than chance. Chance between runs is not in it: repeat
               runs to see that.
     ");

@@ -3,7 +3,7 @@
 
 use super::count::Count;
 use super::{Finding, Kind, Look, Seen};
-use crate::report::exclusion::{Exclusion, expects_answer};
+use crate::results::exclusion::{Exclusion, expects_answer};
 use crate::results::row::RequestRow;
 use crate::units::{counted, grouped};
 

@@ -8,8 +8,8 @@ use super::failures::clock;
 use super::traits::{Numbers, OF_SLOW, Traits, session};
 use super::values::most_frequent;
 use super::{Finding, Kind, Look, Seen};
-use crate::report::exclusion::Exclusion;
 use crate::report::sketch::Sketch;
+use crate::results::exclusion::Exclusion;
 use crate::results::row::RequestRow;
 use crate::units::{Human, NS_PER_MS, counted, grouped, percent, share_percent};
 

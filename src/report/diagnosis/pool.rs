@@ -7,7 +7,7 @@ use super::count::Count;
 use super::failures::{Failure, Failures};
 use super::limit::Limit;
 use super::{Finding, Kind, Look, Seen};
-use crate::report::exclusion::expects_answer;
+use crate::results::exclusion::expects_answer;
 use crate::results::row::{RequestRow, Status};
 use crate::units::counted;
 

@@ -2,8 +2,8 @@
 
 use super::{Finding, Kind, Look, Seen};
 use crate::report::bins::{Bins, Merge};
-use crate::report::exclusion::expects_answer;
 use crate::report::sketch::Sketch;
+use crate::results::exclusion::expects_answer;
 use crate::results::row::RequestRow;
 use crate::units::{Human, NS_PER_MS, grouped};
 

@@ -5,7 +5,7 @@ use super::failures::Failure;
 use super::stage_reached::STAGES;
 use super::values::most_frequent;
 use super::{Finding, Kind, Look, Seen};
-use crate::report::exclusion::expects_answer;
+use crate::results::exclusion::expects_answer;
 use crate::results::row::{RequestRow, Status};
 use crate::units::{NS_PER_S, grouped};
 

@@ -127,7 +127,7 @@ mod tests {
     const DESCRIBED: &str = include_str!("../../../DATA.md");
 
     /// Objects whose names are data.
-    const NAMED_BY_DATA: [&str; 11] = [
+    const NAMED_BY_DATA: [&str; 12] = [
         "latency",
         "latency_all",
         "errors_all",
@@ -137,6 +137,7 @@ mod tests {
         "latencies",
         "latencies.*.interval_ns",
         "latencies.*.effective_n",
+        "shares",
         "recorded",
         "error_breakdown.grpc_codes",
     ];
@@ -218,7 +219,8 @@ mod tests {
             value: 40.0,
         };
         write_all(&dir.join("server.parquet"), 1024, &[], &[value]).unwrap();
-        let asked = ["throughput > 5/s".parse().unwrap()];
+        let asked = ["throughput > 5/s", "goodput(response < 250ms) > 90%"];
+        let asked = asked.map(|text| text.parse().unwrap());
         let words = WerAsked {
             compared: true,
             texts: true,

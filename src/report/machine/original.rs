@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::latency::{LatencySummary, Values};
 use super::seconds::seconds;
+use crate::results::metrics::LATENCIES;
 use crate::results::row::{RequestRow, Status};
 
 /// Most messages that are distinguished.
@@ -49,19 +50,6 @@ pub struct Failure {
     /// How many they are.
     pub count: u64,
 }
-
-/// A latency of a request, if it has it.
-type Latency = fn(&RequestRow) -> Option<i64>;
-
-/// The latencies of the Python load test, by its names.
-const LATENCIES: [(&str, Latency); 6] = [
-    ("e2e", |row| row.e2e_ns),
-    ("asr", |row| row.asr_ns),
-    ("llm_ttft", |row| row.llm_ttft_ns),
-    ("llm_total", |row| row.llm_total_ns),
-    ("tts", |row| row.tts_ns),
-    ("total_duration", |row| row.total_ns),
-];
 
 /// How the Python load test would have called the outcome of a request.
 #[must_use]
@@ -105,6 +93,7 @@ pub(super) struct OriginalAccumulator {
     failures: BTreeMap<String, u64>,
     /// Messages of timeouts, which the Python load test did not list.
     late: BTreeMap<String, u64>,
+    /// Of those latencies that the Python load test had.
     latencies: [Values; LATENCIES.len()],
     /// The languages of the callers.
     pub(super) languages: BTreeSet<String>,
@@ -129,8 +118,10 @@ impl OriginalAccumulator {
         if !row.language_code.is_empty() && !self.languages.contains(&row.language_code) {
             self.languages.insert(row.language_code.clone());
         }
-        for (values, (_, value)) in self.latencies.iter_mut().zip(LATENCIES) {
-            values.add(row.status.is_success(), value(row));
+        for (values, latency) in self.latencies.iter_mut().zip(&LATENCIES) {
+            if latency.original.is_some() {
+                values.add(row.status.is_success(), (latency.time)(row));
+            }
         }
     }
 
@@ -156,7 +147,9 @@ impl OriginalAccumulator {
     /// What there is to say of latencies and messages.
     pub(super) fn finish(self) -> Figures {
         let mut figures = Figures::default();
-        for (values, (name, _)) in self.latencies.into_iter().zip(LATENCIES) {
+        let known = self.latencies.into_iter().zip(&LATENCIES);
+        let known = known.filter_map(|(values, latency)| Some((values, latency.original?)));
+        for (values, name) in known {
             let (successes, all) = values.finish();
             if let Some(successes) = successes {
                 figures.latency.insert(name.to_owned(), successes);

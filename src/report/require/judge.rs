@@ -1,58 +1,19 @@
 //! Whether a run meets what was required of it, over its steady phase.
 
-use serde::{Deserialize, Serialize};
-
-use super::{LagStatistic, Metric, Requirement, Statistic};
+use super::conditions::Conditions;
+use super::judged::{Judged, Judgement};
+use super::requirement::{LagStatistic, Metric, Requirement, Statistic};
+use crate::report::goodput::{Goodput, MEASURED};
 use crate::report::lag::LagBasis;
 use crate::report::stats::{Level, Percentiles, Quantile};
+use crate::report::steady::Steady;
 use crate::report::summary::Summary;
 use crate::report::wer::{self, Wer};
+use crate::results::metrics::Share;
 use crate::units::{Human, NS_PER_S, counted, grouped, share_percent};
 
 /// The shortest steady phase that a rate is taken over.
 const SHORTEST_NS: i64 = NS_PER_S;
-
-/// What became of a requirement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Judgement {
-    /// It holds.
-    Met,
-    /// It does not hold.
-    NotMet,
-    /// The run does not tell; a check does not pass by that.
-    NotJudged,
-}
-
-/// The unit of a requirement's figures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// Nanoseconds.
-    Ns,
-    /// A share of 1.
-    Share,
-    /// A number a second.
-    PerS,
-}
-
-/// A requirement and what became of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Judged {
-    /// The requirement, as text.
-    pub requirement: String,
-    /// What became of it.
-    pub judgement: Judgement,
-    /// What was observed, in `unit`; null where it was not judged, and where requests without an
-    /// answer make it longer than any number.
-    pub observed: Option<f64>,
-    /// What it was compared with, in `unit`.
-    pub limit: f64,
-    /// The unit of both.
-    pub unit: Unit,
-    /// For people: what was observed, or why it was not judged.
-    pub said: String,
-}
 
 /// A figure of a run.
 enum Figure {
@@ -100,50 +61,72 @@ fn judged(requirement: &Requirement, figure: Figure) -> Judged {
         judgement,
         observed,
         limit: requirement.limit,
-        unit: match requirement.metric {
-            Metric::Latency(..) | Metric::Lag(_) => Unit::Ns,
-            Metric::Errors | Metric::Success | Metric::Wer => Unit::Share,
-            Metric::Throughput => Unit::PerS,
-        },
+        unit: requirement.metric.unit(),
         said,
     }
 }
 
 fn figure(requirement: &Requirement, summary: &Summary) -> Figure {
     let steady = &summary.steady;
-    match requirement.metric {
-        Metric::Latency(name, statistic) => match summary.latencies.get(name) {
-            Some(figures) => latency(name, statistic, figures),
+    match &requirement.metric {
+        Metric::Latency(name, statistic) => match summary.latencies.get(*name) {
+            Some(figures) => latency(name, *statistic, figures),
             None => Figure::Unknown(format!("the run has no `{name}`")),
         },
-        Metric::Lag(statistic) => lag(statistic, requirement, summary),
-        Metric::Errors => share(steady.requests - steady.successes, steady.requests),
-        Metric::Success => share(steady.successes, steady.requests),
+        Metric::Lag(statistic) => lag(*statistic, requirement, summary),
+        Metric::Share(name) => {
+            let over = Share::named(name).map_or("requests", |share| share.over);
+            let counted = summary.shares.get(*name).copied().unwrap_or_default();
+            share(counted.events, counted.turns, over)
+        }
         Metric::Wer => words(summary),
-        Metric::Throughput => match (steady.span_ns, steady.ended_per_s()) {
-            (Some(span_ns), Some(per_s)) if span_ns >= SHORTEST_NS => {
-                let (ended, span) = (counted(steady.ended, "request"), Human(span_ns));
-                Figure::Known(per_s, format!("{per_s:.2}/s ({ended} in {span})"))
-            }
-            (Some(span_ns), None) if span_ns >= SHORTEST_NS => Figure::Unknown(format!(
+        Metric::Throughput => match (steady.span_ns, steady.ended) {
+            (Some(span_ns), 0) if span_ns >= SHORTEST_NS => Figure::Unknown(format!(
                 "not enough data: no request ended within the steady phase, which was {} long",
                 Human(span_ns)
             )),
-            (Some(span_ns), _) => Figure::Unknown(format!(
-                "not enough data: the steady phase was {} long, and a rate needs {}",
-                Human(span_ns),
-                Human(SHORTEST_NS)
-            )),
-            (None, _) => {
-                Figure::Unknown("run.json does not say when the steady phase was".to_owned())
-            }
+            (_, ended) => rate(ended, "request", steady),
+        },
+        Metric::GoodShare(conditions) => match good(conditions, summary) {
+            Ok(good) => share(good.good, good.turns, MEASURED),
+            Err(why) => Figure::Unknown(why),
+        },
+        Metric::GoodRate(conditions) => match good(conditions, summary) {
+            Ok(good) if good.turns == 0 => share(0, 0, MEASURED),
+            Ok(good) => rate(good.good, "good turn", steady),
+            Err(why) => Figure::Unknown(why),
         },
     }
 }
 
-fn share(part: u64, whole: u64) -> Figure {
+/// The turns that meet these conditions, where they were looked for.
+fn good<'a>(conditions: &Conditions, summary: &'a Summary) -> Result<&'a Goodput, String> {
+    let expression = conditions.to_string();
+    let mut goodput = summary.goodput.iter();
+    let found = goodput.find(|goodput| goodput.expression == expression);
+    found
+        .ok_or_else(|| format!("the turns were not held to `{expression}`; report the run with it"))
+}
+
+/// So many, a second of the steady phase.
+fn rate(count: u64, noun: &str, steady: &Steady) -> Figure {
+    match (steady.span_ns, steady.per_s(count)) {
+        (Some(span_ns), Some(per_s)) if span_ns >= SHORTEST_NS => {
+            let (count, span) = (counted(count, noun), Human(span_ns));
+            Figure::Known(per_s, format!("{per_s:.2}/s ({count} in {span})"))
+        }
+        (Some(span_ns), _) => Figure::Unknown(format!(
+            "not enough data: the steady phase was {} long, and a rate needs {}",
+            Human(span_ns),
+            Human(SHORTEST_NS)
+        )),
+        (None, _) => Figure::Unknown("run.json does not say when the steady phase was".to_owned()),
+    }
+}
+
+fn share(part: u64, whole: u64, over: &str) -> Figure {
     if whole == 0 {
-        return Figure::Unknown("no request of the steady phase has ended".to_owned());
+        return Figure::Unknown(format!("not enough data: there are no {over}"));
     }
     let share = part as f64 / whole as f64;
     let (part, of) = (grouped(part), grouped(whole));

@@ -3,134 +3,223 @@
 
 use std::str::FromStr;
 
-use strsim::levenshtein;
+use super::comparison::Comparison;
+use super::conditions::{Condition, Conditions};
+use super::limit::{Unit, limit};
+use super::part::{Part, RequirementError, possible};
+use super::requirement::{LagStatistic, Metric, Requirement, Statistic};
+use crate::results::manifest::RunManifest;
+use crate::results::metrics::{LATENCIES, Latency, SHARES, Share};
 
-use super::{Comparison, LagStatistic, Metric, Requirement, Statistic};
-use crate::report::latencies::LATENCIES;
-use crate::units::duration_ns;
-
-/// A text that is no requirement.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} (at character {at}); {advice}")]
-pub struct RequirementError {
-    /// What was wrong.
-    pub what: String,
-    /// Where: the character that it begins at, from 1.
-    pub at: usize,
-    /// What is possible.
-    pub advice: String,
-}
-
-/// A part of the text and where it begins, in characters from 0.
-#[derive(Clone, Copy)]
-struct Part<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Part<'a> {
-    /// Without the spaces around it.
-    fn trimmed(self) -> Part<'a> {
-        let without_start = self.text.trim_start();
-        let spaces = self.text.chars().count() - without_start.chars().count();
-        Part {
-            text: without_start.trim_end(),
-            at: self.at + spaces,
-        }
-    }
-
-    /// The part after `skipped`, its first piece.
-    fn after(self, skipped: &str) -> Part<'a> {
-        Part {
-            text: self.text.get(skipped.len()..).unwrap_or_default(),
-            at: self.at + skipped.chars().count(),
-        }
-    }
-
-    fn error(self, what: String, advice: String) -> RequirementError {
-        let at = self.at + 1;
-        RequirementError { what, at, advice }
-    }
-}
-
-/// The name of `value` among `named`.
-pub(super) fn name_of<T: PartialEq + Copy>(named: &[(&'static str, T)], value: T) -> &'static str {
-    let found = named.iter().find(|(_, other)| *other == value);
-    found.map_or("", |(name, _)| name)
-}
+/// What signs are written with.
+const SIGNS: [char; 4] = ['<', '>', '=', '!'];
 
 impl FromStr for Requirement {
     type Err = RequirementError;
 
     fn from_str(text: &str) -> Result<Requirement, RequirementError> {
-        let whole = Part { text, at: 0 }.trimmed();
-        let Some(sign_at) = whole.text.find(['<', '>', '=', '!']) else {
-            let end = whole.after(whole.text);
-            return Err(end.error(
-                "there is no comparison".to_owned(),
-                "write what must hold, such as `response.p95 < 800ms`, with <, <=, > or >="
-                    .to_owned(),
-            ));
+        let (left, rest) = at_sign(
+            Part::whole(text).trimmed(),
+            "write what must hold, such as `response.p95 < 800ms`, with <, <=, > or >=",
+        )?;
+        let metric = metric(left)?;
+        let (comparison, rest) = comparison(rest)?;
+        let written = rest.trimmed();
+        let units: &[Unit] = match metric {
+            Metric::GoodShare(_) => &[Unit::Share, Unit::PerS],
+            _ => &[metric.unit()],
         };
-        let left = Part {
-            text: &whole.text[..sign_at],
-            ..whole
-        };
-        let metric = metric(left.trimmed())?;
-        let rest = whole.after(left.text);
-        let (comparison, limit) = comparison(rest)?;
-        let limit = limit.trimmed();
+        let (unit, limit) = limit(&metric, units, written)?;
         Ok(Requirement {
-            metric,
+            metric: match metric {
+                Metric::GoodShare(conditions) if unit == Unit::PerS => Metric::GoodRate(conditions),
+                metric => metric,
+            },
             comparison,
-            limit: number(metric, limit)?,
-            limit_text: limit.text.to_owned(),
+            limit,
+            limit_text: written.text.to_owned(),
         })
+    }
+}
+
+impl Requirement {
+    /// What was required of a run, as far as it can be read.
+    #[must_use]
+    pub fn kept_by(run: &RunManifest) -> Vec<Requirement> {
+        let texts = run.spec.require.get().into_iter().flatten();
+        let read = texts.filter_map(|text| Requirement::kept(text.get()?).ok());
+        read.collect()
+    }
+
+    /// A requirement as a run directory keeps it: in those of earlier versions a bare number of a
+    /// latency is seconds.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn kept(text: &str) -> Result<Requirement, RequirementError> {
+        let is_bare = text.trim_end().ends_with(|c: char| c.is_ascii_digit());
+        let in_seconds = || format!("{}s", text.trim_end()).parse::<Requirement>().ok();
+        text.parse::<Requirement>()
+            .or_else(|refused| in_seconds().filter(|_| is_bare).ok_or(refused))
+    }
+}
+
+impl FromStr for Conditions {
+    type Err = RequirementError;
+
+    fn from_str(text: &str) -> Result<Conditions, RequirementError> {
+        conditions(Part::whole(text))
+    }
+}
+
+/// What lies before the first sign of `whole` that is in no parentheses, and the sign with what follows.
+fn at_sign<'a>(whole: Part<'a>, advice: &str) -> Result<(Part<'a>, Part<'a>), RequirementError> {
+    let mut open = Vec::new();
+    for (at, c) in whole.text.char_indices() {
+        match c {
+            '(' => open.push(at),
+            ')' => drop(open.pop()),
+            c if open.is_empty() && SIGNS.contains(&c) => {
+                let (left, rest) = whole.split_at(at);
+                return Ok((left.trimmed(), rest));
+            }
+            _ => {}
+        }
+    }
+    match open.first() {
+        Some(open) => Err(whole
+            .split_at(*open)
+            .1
+            .error("`(` is not closed", "write `)` after the last condition")),
+        None => Err(whole.end().error("there is no comparison", advice)),
     }
 }
 
 /// What is measured.
 fn metric(part: Part<'_>) -> Result<Metric, RequirementError> {
+    if let Some(open) = part.text.find('(') {
+        let (name, rest) = part.split_at(open);
+        return goodput(name.trimmed(), rest.after("("));
+    }
     let (name, statistic) = match part.text.split_once('.') {
-        Some((name, statistic)) => (name, Some(statistic)),
+        Some((name, _)) => (name, Some(part.after(name).after("."))),
         None => (part.text, None),
     };
-    let place = statistic.map(|text| Part {
-        text,
-        at: part.at + name.chars().count() + 1,
-    });
-    let plain = |metric: Metric| match place {
+    let plain = |metric: Metric| match statistic {
         None => Ok(metric),
-        Some(place) => Err(place.error(
+        Some(statistic) => Err(statistic.error(
             format!(
                 "`{name}` has no statistics, so `{}` means nothing",
-                place.text
+                statistic.text
             ),
             format!("write `{name}` alone"),
         )),
     };
+    if let Some(latency) = Latency::named(name) {
+        return statistic_of(&Statistic::ALL, name, part, statistic)
+            .map(|statistic| Metric::Latency(latency.name, statistic));
+    }
+    if let Some(share) = Share::named(name) {
+        return plain(Metric::Share(share.name));
+    }
     match name {
-        "errors" => plain(Metric::Errors),
-        "success" => plain(Metric::Success),
+        "lag" => statistic_of(&LagStatistic::ALL, name, part, statistic).map(Metric::Lag),
         "throughput" => plain(Metric::Throughput),
         "wer" => plain(Metric::Wer),
-        "lag" => statistic_of(&LagStatistic::ALL, name, part, place).map(Metric::Lag),
-        _ => match LATENCIES.iter().find(|latency| latency.name == name) {
-            Some(latency) => statistic_of(&Statistic::ALL, name, part, place)
-                .map(|statistic| Metric::Latency(latency.name, statistic)),
-            None => Err(part.error(
-                format!("there is no metric `{name}`"),
-                possible("metrics", name, &metrics()),
-            )),
-        },
+        "goodput" => Err(part.after(name).error(
+            "`goodput` lacks what makes a turn good",
+            "write conditions in parentheses, such as `goodput(response < 800ms and final < 1s)`",
+        )),
+        _ => {
+            let latencies = LATENCIES.iter().map(|latency| latency.name);
+            let shares = SHARES.iter().map(|share| share.name);
+            let all = latencies
+                .chain(shares)
+                .chain(["lag", "throughput", "wer", "goodput"]);
+            let what = format!("there is no metric `{name}`");
+            Err(part.error(what, possible("metrics", name, &all.collect::<Vec<_>>())))
+        }
     }
 }
 
-/// Every name that can stand before the statistic.
-fn metrics() -> Vec<&'static str> {
-    let latencies = LATENCIES.iter().map(|latency| latency.name);
-    let others = ["errors", "success", "lag", "throughput", "wer"];
-    latencies.chain(others).collect()
+/// The metric `name` of what follows its `(`.
+fn goodput(name: Part<'_>, rest: Part<'_>) -> Result<Metric, RequirementError> {
+    if name.text != "goodput" {
+        return Err(name.error(
+            format!(
+                "there is no metric `{}` that conditions are written behind",
+                name.text
+            ),
+            possible("metrics", name.text, &["goodput"]),
+        ));
+    }
+    // Whatever is open is closed where a sign was found behind it.
+    let (inner, rest) = rest.split_at(rest.text.find(')').unwrap_or(rest.text.len()));
+    let rest = rest.after(")").trimmed();
+    match rest.text {
+        "" => conditions(inner).map(Metric::GoodShare),
+        text => Err(rest.error(
+            format!("`{text}` means nothing"),
+            "write the comparison after `)`",
+        )),
+    }
+}
+
+/// Conditions joined by `and`.
+fn conditions(part: Part<'_>) -> Result<Conditions, RequirementError> {
+    let mut all = Vec::new();
+    let mut rest = part;
+    while let Some(and) = next_and(rest.text) {
+        let (one, behind) = rest.split_at(and);
+        all.push(condition(one.trimmed())?);
+        rest = behind.after("and");
+    }
+    all.push(condition(rest.trimmed())?);
+    Ok(Conditions(all))
+}
+
+/// Where the next word `and` begins.
+fn next_and(text: &str) -> Option<usize> {
+    let mut found = text.match_indices("and").map(|(at, _)| at);
+    found.find(|at| {
+        let (before, behind) = text.split_at(*at);
+        before.ends_with(char::is_whitespace) && behind[3..].starts_with(char::is_whitespace)
+    })
+}
+
+/// One condition: `LATENCY OP DURATION`.
+fn condition(part: Part<'_>) -> Result<Condition, RequirementError> {
+    let (left, rest) = at_sign(
+        part,
+        "write conditions as `response < 800ms`, joined by `and`",
+    )?;
+    let (name, statistic) = match left.text.split_once('.') {
+        Some((name, _)) => (name, Some(left.after(name))),
+        None => (left.text, None),
+    };
+    let Some(latency) = Latency::named(name) else {
+        let names = LATENCIES.each_ref().map(|latency| latency.name);
+        let what = format!("there is no latency `{name}`");
+        return Err(left.error(what, possible("latencies", name, &names)));
+    };
+    if let Some(statistic) = statistic {
+        return Err(statistic.error(
+            format!(
+                "each turn has one `{name}`, so `{}` means nothing",
+                statistic.text
+            ),
+            format!("write `{name}` alone"),
+        ));
+    }
+    let (comparison, rest) = comparison(rest)?;
+    let written = rest.trimmed();
+    let (_, limit_ns) = limit(&name, &[Unit::Ns], written)?;
+    Ok(Condition {
+        latency,
+        comparison,
+        limit_ns,
+        limit_text: written.text.to_owned(),
+    })
 }
 
 fn statistic_of<T: Copy>(
@@ -141,7 +230,7 @@ fn statistic_of<T: Copy>(
 ) -> Result<T, RequirementError> {
     let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
     let Some(part) = part else {
-        return Err(whole.after(whole.text).error(
+        return Err(whole.end().error(
             format!("`{metric}` lacks its statistic"),
             format!("write `{metric}.p99`, or another of {}", names.join(", ")),
         ));
@@ -157,159 +246,20 @@ fn statistic_of<T: Copy>(
 
 /// The sign at the start of `part`, and what follows it.
 fn comparison(part: Part<'_>) -> Result<(Comparison, Part<'_>), RequirementError> {
-    let is_sign = |c: char| "<>=!".contains(c);
-    let end = part.text.find(|c| !is_sign(c)).unwrap_or(part.text.len());
-    let sign = &part.text[..end];
-    let found = Comparison::ALL.iter().find(|(known, _)| *known == sign);
+    let end = part
+        .text
+        .find(|c| !SIGNS.contains(&c))
+        .unwrap_or(part.text.len());
+    let (sign, rest) = part.split_at(end);
+    let found = Comparison::ALL
+        .iter()
+        .find(|(known, _)| *known == sign.text);
     match found {
-        Some((_, comparison)) => Ok((*comparison, part.after(sign))),
+        Some((_, comparison)) => Ok((*comparison, rest)),
         None => Err(part.error(
-            format!("`{sign}` is no comparison"),
-            "write <, <=, > or >=".to_owned(),
+            format!("`{}` is no comparison", sign.text),
+            "write <, <=, > or >=",
         )),
-    }
-}
-
-/// What a limit is, by its unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Duration,
-    Share,
-    Rate,
-}
-
-impl Kind {
-    const ALL: [Kind; 3] = [Kind::Duration, Kind::Share, Kind::Rate];
-
-    fn of(metric: Metric) -> Kind {
-        match metric {
-            Metric::Latency(..) | Metric::Lag(_) => Kind::Duration,
-            Metric::Errors | Metric::Success | Metric::Wer => Kind::Share,
-            Metric::Throughput => Kind::Rate,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Kind::Duration => "a duration",
-            Kind::Share => "a share",
-            Kind::Rate => "a rate",
-        }
-    }
-
-    fn how(self) -> &'static str {
-        match self {
-            Kind::Duration => "write `250ms`, `1.5s` or `1m30s`",
-            Kind::Share => "write it in percent, such as `0.5%`",
-            Kind::Rate => {
-                "write a number a second, a minute or an hour, such as `5/s`, `300/m`, `1000/h`"
-            }
-        }
-    }
-
-    fn read(self, text: &str) -> Option<f64> {
-        match self {
-            // A bare number is seconds elsewhere, and milliseconds to those who use other tools.
-            Kind::Duration if bare(text).is_some() => None,
-            Kind::Duration => duration_ns(text).ok().map(|ns| ns as f64),
-            Kind::Share => share(text),
-            Kind::Rate => per_second(text),
-        }
-    }
-
-    /// What a number without a unit may mean.
-    fn meant(self, number: &str) -> Vec<String> {
-        let units: &[&str] = match self {
-            Kind::Duration => &["ms", "s"],
-            Kind::Share => &["%"],
-            Kind::Rate => &["/s", "/m"],
-        };
-        let mut meant: Vec<String> = units.iter().map(|unit| format!("{number}{unit}")).collect();
-        // `errors < 0.01` is more likely meant to be 1 % than a hundredth of it.
-        let as_share = number.parse::<f64>().ok().filter(|share| *share <= 1.0);
-        if let Some(share) = as_share.filter(|_| self == Kind::Share) {
-            // Without what a product of floats adds.
-            meant.insert(0, format!("{}%", (share * 1e9).round() / 1e7));
-        }
-        meant.retain(|text| self.read(text).is_some());
-        meant.dedup();
-        meant
-    }
-}
-
-/// A number without a unit.
-fn bare(text: &str) -> Option<f64> {
-    text.parse().ok()
-}
-
-/// The limit in the unit of `metric`.
-fn number(metric: Metric, part: Part<'_>) -> Result<f64, RequirementError> {
-    let (kind, text) = (Kind::of(metric), part.text);
-    if let Some(number) = kind.read(text) {
-        return Ok(number);
-    }
-    let is_finite = bare(text).is_some_and(f64::is_finite);
-    let meant = if is_finite {
-        kind.meant(text)
-    } else {
-        Vec::new()
-    };
-    let other = Kind::ALL.iter().find(|other| other.read(text).is_some());
-    let (what, advice) = match (&meant[..], other) {
-        _ if text.is_empty() => (format!("`{metric}` is compared with nothing"), kind.how()),
-        ([], Some(other)) => (
-            format!(
-                "`{text}` is {}, and `{metric}` is {}",
-                other.name(),
-                kind.name()
-            ),
-            kind.how(),
-        ),
-        ([], None) => (format!("`{text}` is not {}", kind.name()), kind.how()),
-        (meant, _) => {
-            let meant: Vec<String> = meant.iter().map(|text| format!("`{text}`")).collect();
-            let what = format!("`{text}` has no unit");
-            return Err(part.error(what, format!("write {}", meant.join(" or "))));
-        }
-    };
-    Err(part.error(what, advice.to_owned()))
-}
-
-/// The share of 1 that `0.5%` is; the decimal point is moved in the text, so that the number is as
-/// near as that of a division of counts.
-fn share(text: &str) -> Option<f64> {
-    let percent = text.strip_suffix('%')?.trim_end();
-    let is_plain = |c: char| c.is_ascii_digit() || c == '.';
-    if !percent.chars().all(is_plain) {
-        return None;
-    }
-    let share: f64 = format!("{percent}e-2").parse().ok()?;
-    (0.0..=1.0).contains(&share).then_some(share)
-}
-
-/// The number a second that `300/m` is.
-fn per_second(text: &str) -> Option<f64> {
-    let (number, unit) = text.split_once('/')?;
-    let seconds = match unit.trim_start() {
-        "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        _ => return None,
-    };
-    let number: f64 = number.trim_end().parse().ok()?;
-    (number.is_finite() && number >= 0.0).then_some(number / seconds)
-}
-
-/// What could have been meant, and everything that could.
-fn possible(what: &str, written: &str, names: &[&str]) -> String {
-    let named = names.iter().map(|name| (levenshtein(written, name), *name));
-    let nearest = named.min();
-    let all = names.join(", ");
-    match nearest {
-        Some((edits, name)) if edits * 3 <= name.chars().count().max(3) => {
-            format!("did you mean `{name}`? Possible {what}: {all}")
-        }
-        _ => format!("possible {what}: {all}"),
     }
 }
 
@@ -340,11 +290,26 @@ mod tests {
                 Less,
                 1e6,
             ),
-            ("errors < 0.7%", Metric::Errors, Less, 0.007),
-            ("success >= 99 %", Metric::Success, AtLeast, 0.99),
+            ("errors < 0.7%", Metric::Share("errors"), Less, 0.007),
+            ("success >= 99 %", Metric::Share("success"), AtLeast, 0.99),
             ("wer < 20%", Metric::Wer, Less, 0.2),
             ("throughput > 300/m", Metric::Throughput, Greater, 5.0),
             ("throughput > 7.5 / s", Metric::Throughput, Greater, 7.5),
+        ];
+        for (text, metric, comparison, limit) in table {
+            assert_eq!(read(text), (metric, comparison, limit), "{text}");
+        }
+        let good: Conditions = "response < 800ms".parse().unwrap();
+        let (share, rate) = (Metric::GoodShare(good.clone()), Metric::GoodRate(good));
+        let table = [
+            (
+                "goodput(response < 800ms) >= 95%",
+                share.clone(),
+                AtLeast,
+                0.95,
+            ),
+            ("goodput ( response<0.8s )>=95 %", share, AtLeast, 0.95),
+            ("goodput(response < 800ms) > 300/m", rate, Greater, 5.0),
         ];
         for (text, metric, comparison, limit) in table {
             assert_eq!(read(text), (metric, comparison, limit), "{text}");
@@ -360,11 +325,20 @@ mod tests {
                 assert_eq!(parsed(&text).to_string(), text);
             }
         }
+        for share in &SHARES {
+            let text = format!("{} > 1%", share.name);
+            assert_eq!(parsed(&text).to_string(), text);
+        }
         for (statistic, _) in LagStatistic::ALL {
             let text = format!("lag.{statistic} > 1ms");
             assert_eq!(parsed(&text).to_string(), text);
         }
         assert_eq!(parsed("errors<1%").to_string(), "errors < 1%");
+        let goodput = "goodput(response < 800ms and final <= 1s)";
+        for limit in [">= 95%", "> 5/s"] {
+            let text = format!("{goodput} {limit}");
+            assert_eq!(parsed(&text).to_string(), text);
+        }
     }
 
     #[test]
@@ -374,7 +348,7 @@ mod tests {
         let table = [
             ("", "there is no comparison (at character 1); write what must hold, such as"),
             ("response.p95", "there is no comparison (at character 13)"),
-            ("respnse.p95 < 1s", "there is no metric `respnse` (at character 1); did you mean `response`? Possible metrics: response, audible, asr,"),
+            ("respnse.p95 < 1s", "there is no metric `respnse` (at character 1); did you mean `response`? Possible metrics: response, audible, final,"),
             ("ttfb.p95 < 1s", "there is no metric `ttfb` (at character 1); possible metrics: response,"),
             ("response.p9 < 1s", "`response` has no statistic `p9` (at character 10); did you mean `p90`? Possible statistics: p50, p90, p95, p99, max, mean, min"),
             ("lag.p95 < 1s", "`lag` has no statistic `p95` (at character 5); did you mean"),
@@ -402,18 +376,31 @@ mod tests {
             ("throughput > 5", "`5` has no unit (at character 14); write `5/s` or `5/m`"),
             ("throughput > inf/s", "`inf/s` is not a rate"),
             ("<1s", "there is no metric `` (at character 1)"),
+            ("underruns < 2", "`2` has no unit (at character 13); write `2%`"),
+            ("early_endpoints < 2%", "there is no metric `early_endpoints` (at character 1); did you mean `early_endpoint`?"),
+            ("final < 1s", "`final` lacks its statistic (at character 6)"),
+            ("goodput >= 95%", "`goodput` lacks what makes a turn good (at character 8); write conditions in parentheses, such as `goodput(response < 800ms and final < 1s)`"),
+            ("goodput(response < 1s >= 95%", "`(` is not closed (at character 8); write `)` after the last condition"),
+            ("goodput(response < 1s)", "there is no comparison (at character 23)"),
+            ("goodput(response < 1s).p95 > 1%", "`.p95` means nothing (at character 23); write the comparison after `)`"),
+            ("goodputs(response < 1s) > 1%", "there is no metric `goodputs` that conditions are written behind (at character 1); did you mean `goodput`?"),
+            ("errors(response < 1s) > 1%", "there is no metric `errors` that conditions are written behind (at character 1); possible metrics: goodput"),
+            ("goodput() > 1%", "there is no comparison (at character 9); write conditions as `response < 800ms`, joined by `and`"),
+            ("goodput(response) > 1%", "there is no comparison (at character 17)"),
+            ("goodput(respnse < 1s) > 1%", "there is no latency `respnse` (at character 9); did you mean `response`? Possible latencies: response,"),
+            ("goodput(final < 1s and errors < 1%) > 1%", "there is no latency `errors` (at character 24); possible latencies: response,"),
+            ("goodput(response.p95 < 1s) > 1%", "each turn has one `response`, so `.p95` means nothing (at character 17); write `response` alone"),
+            ("goodput(response == 1s) > 1%", "`==` is no comparison (at character 18)"),
+            ("goodput(response < 800) > 1%", "`800` has no unit (at character 20); write `800ms` or `800s`"),
+            ("goodput(response < 1s and ) > 1%", "there is no comparison (at character 27); write conditions as"),
+            ("goodput(response < 1s and final < 5%) > 1%", "`5%` is a share, and `final` is a duration (at character 35)"),
+            ("goodput(response < 1s) > 5", "`5` has no unit (at character 26); write `5%` or `5/s` or `5/m`"),
+            ("goodput(response < 1s) > 5s", "`5s` is a duration, and `goodput(response < 1s)` is a share, or a rate (at character 26)"),
         ];
         for (text, expected) in table {
             let said = said(text);
             assert!(said.starts_with(expected), "{text}\n{said}\n{expected}");
         }
-    }
-
-    #[test]
-    fn edits_are_counted() {
-        assert_eq!(levenshtein("respnse", "response"), 1);
-        assert_eq!(levenshtein("", "abc"), 3);
-        assert_eq!(levenshtein("kitten", "sitting"), 3);
     }
 
     proptest! {

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use crate::report::bins::{Bins, Merge};
-use crate::report::exclusion::Exclusion;
-use crate::report::latencies::LATENCIES;
 use crate::report::sketch::Sketch;
+use crate::results::exclusion::Exclusion;
+use crate::results::metrics::LATENCIES;
 use crate::results::row::{Phase, RequestRow};
 use crate::units::NS_PER_S;
 
@@ -178,8 +178,8 @@ impl Collected {
 
     fn measured(&mut self, row: RequestRow) {
         for (latency, kept) in LATENCIES.iter().zip(&mut self.distributions) {
-            let value = (latency.of)(&row);
-            kept.rows += u64::from(latency.unanswered_counts || value.is_some());
+            let value = latency.of(&row);
+            kept.rows += u64::from(latency.unanswered_counts() || value.is_some());
             if let Some(ns) = value {
                 kept.values.add(ns);
             }

@@ -6,8 +6,8 @@ use super::{Collected, Report};
 use crate::report::axis::Axis;
 use crate::report::chart::{Ink, Layer, stretches};
 use crate::report::document::{Block, Figure, Table};
-use crate::report::latencies::LATENCIES;
 use crate::report::stats::Percentiles;
+use crate::results::metrics::LATENCIES;
 use crate::units::{counted, grouped};
 
 /// Points of a curve.

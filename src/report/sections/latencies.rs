@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Report;
 use crate::report::document::{Block, Column, Table, Words};
-use crate::report::latencies::{LATENCIES, Latency};
 use crate::report::stats::{Level, Percentiles, Quantile};
 use crate::report::summary::Summary;
+use crate::results::metrics::{LATENCIES, Latency};
 use crate::units::terminal::Tone;
 use crate::units::{Human, counted, grouped, percent};
 
@@ -47,7 +47,7 @@ fn shown(summary: &Summary) -> Vec<(&'static Latency, &Percentiles)> {
     let known = LATENCIES.iter();
     let known = known.filter_map(|latency| Some((latency, summary.latencies.get(latency.name)?)));
     let mut shown: Vec<_> = known
-        .filter(|(latency, figures)| latency.unanswered_counts || figures.n > 0)
+        .filter(|(latency, figures)| latency.unanswered_counts() || figures.n > 0)
         .collect();
     // Stable: what is not the headline keeps its place.
     shown.sort_by_key(|(latency, _)| latency.name != summary.headline());

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::align::{edits, words};
 use super::{Misheard, Wer};
-use crate::report::exclusion::Exclusion;
 use crate::report::stats::special::t_limit;
+use crate::results::exclusion::Exclusion;
 use crate::results::manifest::RunManifest;
 use crate::results::neighbours::ClipUsed;
 use crate::results::row::{RequestRow, Status};

@@ -54,8 +54,8 @@ pub(crate) const INSTEAD: &[(&str, &str)] = &[
         "-a calls.vtrace --find-capacity 'response.max < 1ms'",
     ),
     (
-        "replay calls.vtrace --find-capacity 'response.p95 < 800ms'",
-        "replay calls.vtrace --find-capacity 'response.max < 1ms'",
+        "--find-capacity 'goodput(response < 800ms) >= 95%'",
+        "--find-capacity 'goodput(response < 1ms) >= 95%'",
     ),
     // Nobody wrote down what is said in the clips of the test.
     ("--require 'wer < 20%'", "--require 'errors < 100%'"),

@@ -1,25 +1,21 @@
 """The rows of requests: which there are, what follows from them, and their quantiles."""
 
+import json
 import math
+from importlib.resources import files
 from typing import Any
 
 import polars as pl
 
 from voicelt._tables import Table
 
-# Latencies in which a request without an answer counts as longer than every other.
-HEADLINES = ("response", "audible")
+# The catalog of metrics: what `voicelt schema --metrics --format json` prints.
+_METRICS = json.loads(files("voicelt").joinpath("metrics.json").read_text(encoding="utf-8"))
+_LATENCIES = {metric["name"]: metric for metric in _METRICS if metric["unit"] == "ns"}
+# Latencies in which a request without one counts as longer than every other.
+HEADLINES = tuple(name for name, one in _LATENCIES.items() if one["lacking_is_longest"])
 # Every other latency: over the requests that have it.
-STAGES = (
-    "asr",
-    "endpoint",
-    "llm_ttft",
-    "llm_total",
-    "tts",
-    "e2e",
-    "barge_in_latency",
-    "total",
-)
+STAGES = tuple(name for name in _LATENCIES if name not in HEADLINES)
 
 _TURN = ("session_id", "copy", "turn")
 _RECORDED = ("recorded_response", "recorded_asr", "recorded_e2e", "recorded_total")
@@ -41,6 +37,7 @@ _NEEDED = pl.DataFrame(
         "early_endpoint": pl.Boolean,
         "overlapped": pl.Boolean,
         "intended_end_of_speech_ns": pl.Int64,
+        "barge_in_ns": pl.Int64,
         "end_of_speech_sent_ns": pl.Int64,
         "first_audio_ns": pl.Int64,
         **{f"{name}_ns": pl.Int64 for name in (*_SECONDS, *_MILLISECONDS)},
@@ -52,6 +49,8 @@ def every_turn(requests: Table, started: Table, manifest: dict[str, Any]) -> pl.
     """One row for every turn that started: those of `requests`, and of a run that did not finish
     those of `started` that have none, with status `interrupted`."""
     rows = _NEEDED if requests.frame is None else requests.frame
+    # A run of an older version lacks what came later.
+    rows = pl.concat([rows, _NEEDED], how="diagonal")
     if not requests.finished:
         # A killed run may have a part twice over: of two rows of a turn the first counts.
         rows = rows.unique(subset=_TURN, keep="first", maintain_order=True)
@@ -92,7 +91,7 @@ def quantile(rows: pl.DataFrame, latency: str, share: float) -> float | None:
         raise ValueError(f"`{latency}` is no latency; use one of {', '.join(HEADLINES + STAGES)}")
     if not 0 < share <= 1:
         raise ValueError(f"{share} is no share; use one over 0 and up to 1, such as 0.95")
-    values = rows.filter(pl.col("measured"))[f"{latency}_ns"]
+    values = rows.filter(pl.col("measured")).select(_value(latency)).to_series()
     if latency not in HEADLINES:
         values = values.drop_nulls()
     # In hundredths of a percent: 0.07 of 100 is rank 7, whatever 0.07 is in binary.
@@ -102,6 +101,18 @@ def quantile(rows: pl.DataFrame, latency: str, share: float) -> float | None:
     rank = max(1, -(-len(values) * level // 10_000))
     value = values.sort(nulls_last=True)[rank - 1]
     return math.inf if value is None else int(value) / _NS_PER_MS
+
+
+def _value(latency: str) -> pl.Expr:
+    """A latency in the figures of the report, in nanoseconds; null where a row does not have it."""
+    value = pl.col(f"{latency}_ns")
+    if latency == "barge_in_stop":
+        # The column is an instant; an answer without audio after the barge-in stopped at once.
+        barge_in = pl.col("barge_in_ns")
+        value = pl.when(barge_in.is_not_null()).then((value - barge_in).fill_null(0))
+    if _LATENCIES[latency]["successes_only"]:
+        value = pl.when(pl.col("success")).then(value)
+    return value
 
 
 def _fewest(level: int) -> int:

@@ -74,10 +74,10 @@ class Run:
     def quantile(self, latency: str, share: float) -> float | None:
         """A quantile of a latency over the measured requests, in milliseconds.
 
-        `latency` is the name of a column without `_ns`, such as `response`. It is the nearest rank:
-        the value at rank ⌈share · n⌉. In `response` and `audible` a request without an answer
-        counts as longer than every other, and a quantile that falls among these is infinity; the
-        rest are over the requests that have them.
+        `latency` is a latency of the report, such as `response`. It is the nearest rank: the value
+        at rank ⌈share · n⌉. In `response` and `audible` a request without an answer counts as
+        longer than every other, in `total` one that was no success, and a quantile that falls
+        among these is infinity; the rest are over the requests that have them.
 
         None where there are too few requests for it: one is enough up to the median and for the
         largest (`share` 1), 0.9 needs 36, 0.95 needs 72, and 0.99 needs 368. The report counts

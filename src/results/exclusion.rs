@@ -1,6 +1,6 @@
 //! Why a request is left out of the headline figures.
 
-use crate::results::row::{Phase, RequestRow, Status};
+use super::row::{Phase, RequestRow, Status};
 
 /// Why a request is left out of the headline figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
