@@ -10,50 +10,27 @@ use std::time::{Duration, SystemTime};
 use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 
 use super::histogram::{LATENCY_ENDS_NS, LatencyHistogram};
-
-/// How a request can end, by name, in the order of [`Requests::count`].
-pub const STATUSES: [&str; 8] = [
-    "not_started",
-    "interrupted",
-    "cancelled",
-    "timeout",
-    "error",
-    "barged_in",
-    "no_answer",
-    "ok",
-];
-
-/// The statuses that are successes.
-const SUCCESSES: [&str; 2] = ["barged_in", "ok"];
-
-/// The latencies of a turn, by name, in the order of [`Gauges::latencies`].
-pub const LATENCIES: [&str; 6] = ["response", "audible", "e2e", "asr", "llm_ttft", "tts"];
+use crate::results::metrics::LIVE;
+use crate::results::row::Status;
 
 /// The label of an exemplar: the trace that an observation belongs to.
 pub(super) type TraceLabel = [(&'static str, String); 1];
 
 /// Requests that ended, by how they did.
 #[derive(Debug, Default)]
-pub struct Requests([AtomicU64; STATUSES.len()]);
+pub struct Requests([AtomicU64; Status::ALL.len()]);
 
 impl Requests {
-    /// Counts a request that ended with the status of this number among [`STATUSES`].
-    pub fn count(&self, status: usize) {
-        if let Some(count) = self.0.get(status) {
-            count.fetch_add(1, Relaxed);
-        }
+    /// Counts a request that ended so.
+    pub fn count(&self, status: Status) {
+        self.0[status as usize].fetch_add(1, Relaxed);
     }
 
-    /// How many ended with each of [`STATUSES`].
+    /// How many ended with each status of [`Status::ALL`].
     #[must_use]
-    pub fn counts(&self) -> [u64; STATUSES.len()] {
+    pub fn counts(&self) -> [u64; Status::ALL.len()] {
         std::array::from_fn(|status| self.0[status].load(Relaxed))
     }
-}
-
-/// Whether the status of this name is a success.
-pub(super) fn is_success(status: &str) -> bool {
-    SUCCESSES.contains(&status)
 }
 
 /// One latency of turns.
@@ -111,6 +88,6 @@ pub struct Gauges {
     pub judged_chunks: AtomicU64,
     /// Of those, how many were late.
     pub late_chunks: AtomicU64,
-    /// Latencies of turns, in the order of [`LATENCIES`].
-    pub latencies: [Latency; LATENCIES.len()],
+    /// Latencies of turns, in the order of [`live`](crate::results::metrics::live).
+    pub latencies: [Latency; LIVE],
 }

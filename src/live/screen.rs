@@ -3,9 +3,10 @@
 
 mod frame;
 
-use super::gauges::{LATENCIES, STATUSES, is_success};
 use super::histogram::Counts;
 use super::snapshot::{Change, History, Snapshot};
+use crate::results::metrics::live;
+use crate::results::row::Status;
 use crate::units::terminal::{LABEL, Tone};
 use crate::units::{Human, NS_PER_S, RunTime, bars, percent};
 use frame::Frame;
@@ -191,9 +192,9 @@ fn load(frame: &mut Frame, sheet: &Sheet, now: &Snapshot, recent: Option<&Change
 fn requests(frame: &mut Frame, now: &Snapshot, recent: Option<&Change>) {
     let mut parts = vec![(format!("{} ended", now.ended()), Tone::Strong)];
     // What is usual comes first.
-    for (status, count) in STATUSES.iter().zip(now.requests).rev() {
+    for (status, count) in Status::ALL.iter().zip(now.requests).rev() {
         if count > 0 {
-            let tone = Tone::Bad.when(!is_success(status));
+            let tone = Tone::Bad.when(!status.is_success());
             parts.push((format!(" · {count} {status}"), tone));
         }
     }
@@ -227,7 +228,7 @@ fn latencies(frame: &mut Frame, now: &Snapshot, recent: Option<&Change>) {
             .concat()
     };
     let figures = recent.figures.latencies.iter().zip(&now.latencies);
-    let rows = LATENCIES.into_iter().zip(figures);
+    let rows = live().map(|latency| latency.name).zip(figures);
     for (name, (recent, whole)) in rows.chain([("lag", (&recent.figures.lag, &now.lag))]) {
         if whole.total() > 0 {
             let figures = format!("{}   {}", cells(recent), cells(whole));
@@ -324,6 +325,7 @@ mod tests {
     /// A run of half a minute that gets slower.
     fn history() -> History {
         let (gauges, mut history) = (Gauges::default(), History::default());
+        let e2e = live().position(|latency| latency.name == "e2e").unwrap();
         for second in 0..=30 {
             history.push(Snapshot::of(&gauges, RunTime(second * NS_PER_S)));
             gauges.active_sessions.store(40, Relaxed);
@@ -333,10 +335,15 @@ mod tests {
             (0..50).for_each(|n| gauges.lag.record(10_000 + n * 100));
             gauges.judged_chunks.fetch_add(50, Relaxed);
             for n in 0..4 {
-                gauges.requests.count(if n + second == 20 { 4 } else { 7 });
+                let status = if n + second == 20 {
+                    Status::Error
+                } else {
+                    Status::Ok
+                };
+                gauges.requests.count(status);
                 let ms = 300 + 20 * second + 40 * n;
                 gauges.latencies[0].record(ms * NS_PER_MS, "00", 0);
-                gauges.latencies[2].record((ms - 200) * NS_PER_MS, "00", 0);
+                gauges.latencies[e2e].record((ms - 200) * NS_PER_MS, "00", 0);
             }
         }
         history

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::gauges::{Gauges, LATENCIES, STATUSES, is_success};
+use super::gauges::Gauges;
 use super::histogram::Counts;
+use crate::results::metrics::LIVE;
+use crate::results::row::Status;
 use crate::units::{NS_PER_S, RunTime};
 
 /// How far back "recent" goes.
@@ -28,7 +30,7 @@ pub struct Snapshot {
     /// Sessions started.
     pub started_sessions: u64,
     /// Turns that had ended with each status.
-    pub requests: [u64; STATUSES.len()],
+    pub requests: [u64; Status::ALL.len()],
     /// Schedule lags.
     pub lag: Counts,
     /// Chunks in the seconds that are accounted for.
@@ -36,7 +38,7 @@ pub struct Snapshot {
     /// Of those, how many were late.
     pub late_chunks: u64,
     /// Latencies of turns.
-    pub latencies: [Counts; LATENCIES.len()],
+    pub latencies: [Counts; LIVE],
 }
 
 impl Snapshot {
@@ -67,8 +69,8 @@ impl Snapshot {
     /// Turns that ended well.
     #[must_use]
     pub fn succeeded(&self) -> u64 {
-        let by_status = STATUSES.iter().zip(self.requests);
-        let succeeded = by_status.filter(|(status, _)| is_success(status));
+        let by_status = Status::ALL.iter().zip(self.requests);
+        let succeeded = by_status.filter(|(status, _)| status.is_success());
         succeeded.map(|(_, count)| count).sum()
     }
 
@@ -175,7 +177,7 @@ mod tests {
             active_sessions: 7,
             ..Snapshot::default()
         };
-        snapshot.requests[STATUSES.len() - 1] = ended;
+        snapshot.requests[Status::Ok as usize] = ended;
         snapshot
     }
 
@@ -216,7 +218,9 @@ mod tests {
     #[test]
     fn successes_are_those_that_were_answered_or_interrupted_as_planned() {
         let gauges = Gauges::default();
-        (0..STATUSES.len()).for_each(|status| gauges.requests.count(status));
+        Status::ALL
+            .iter()
+            .for_each(|status| gauges.requests.count(*status));
         let snapshot = Snapshot::of(&gauges, RunTime(0));
         assert_eq!((snapshot.ended(), snapshot.succeeded()), (8, 2));
     }

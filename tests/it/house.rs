@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("transport", &["units", "clock"]),
     ("results",  &["units", "table"]),
     ("trace",    &["units", "fence", "table", "pcm", "conversation"]),
-    ("live",     &["units", "clock"]),
+    ("live",     &["units", "clock", "results"]),
     ("audio",    &["units", "fence", "table", "pcm", "trace"]),
     ("report",   &["units", "table", "results"]),
     ("gateway",  &["units", "table", "clock", "pcm", "conversation", "dialect", "results", "live"]),

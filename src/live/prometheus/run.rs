@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Exposition, Metrics};
-use crate::live::gauges::{Gauges, LATENCIES, STATUSES};
+use crate::live::gauges::Gauges;
 use crate::live::histogram::LAG_ENDS_NS;
+use crate::results::metrics::live;
+use crate::results::row::Status;
 
 /// What a run is, in words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,28 +20,6 @@ pub struct RunInfo {
     /// Name of the trace.
     pub trace: String,
 }
-
-/// Names and definitions of the latencies, in the order of [`LATENCIES`].
-const HELP: [(&str, &str); LATENCIES.len()] = [
-    ("voicelt_response", "Planned end of speech to first audio."),
-    (
-        "voicelt_audible",
-        "Planned end of speech to first audible sample.",
-    ),
-    ("voicelt_e2e", "Final transcript to first audio."),
-    (
-        "voicelt_asr",
-        "Planned start of the request to final transcript.",
-    ),
-    (
-        "voicelt_llm_ttft",
-        "Final transcript to first text of the language model.",
-    ),
-    (
-        "voicelt_tts",
-        "First text of the language model to first audio.",
-    ),
-];
 
 /// The metrics of the run whose gauges these are.
 #[must_use]
@@ -63,7 +43,8 @@ fn write(to: &mut Metrics<'_>, gauges: &Gauges, info: &RunInfo) -> fmt::Result {
     to.counter("voicelt_offered_sessions", help, offered)?;
     let started = gauges.started_sessions.load(Relaxed);
     to.counter("voicelt_started_sessions", "Sessions started.", started)?;
-    let by_status = STATUSES.into_iter().zip(gauges.requests.counts());
+    let by_status = Status::ALL.iter().map(|status| status.name());
+    let by_status = by_status.zip(gauges.requests.counts());
     let help = "Requests that ended, by status.";
     to.counters("voicelt_requests", help, "status", by_status)?;
     let judged = gauges.judged_chunks.load(Relaxed);
@@ -75,8 +56,9 @@ fn write(to: &mut Metrics<'_>, gauges: &Gauges, info: &RunInfo) -> fmt::Result {
     let help = "Planned instant of a chunk to the instant at which it was sent.";
     let lag = gauges.lag.counts();
     to.seconds("voicelt_schedule_lag", help, &LAG_ENDS_NS, &lag)?;
-    for ((name, help), latency) in HELP.iter().zip(&gauges.latencies) {
-        to.seconds_with_traces(name, help, &latency.exposed)?;
+    for (metric, latency) in live().zip(&gauges.latencies) {
+        let name = format!("voicelt_{}", metric.name);
+        to.seconds_with_traces(&name, metric.about, &latency.exposed)?;
     }
     Ok(())
 }
@@ -86,16 +68,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_latency_has_its_name() {
-        let names = HELP.map(|(name, _)| name.trim_start_matches("voicelt_"));
-        assert_eq!(names, LATENCIES);
-    }
-
-    #[test]
     fn the_page_is_what_the_gauges_say() {
         let gauges = Arc::<Gauges>::default();
         gauges.started_sessions.store(3, Relaxed);
-        gauges.requests.count(7);
+        gauges.requests.count(Status::Ok);
         gauges.lag.record(30_000);
         gauges.latencies[0].record(400_000_000, "00ff", 1_700_000_000_500_000_000);
         let info = RunInfo {
