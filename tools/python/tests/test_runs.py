@@ -215,6 +215,31 @@ def test_requests_without_an_answer_are_longer_than_every_other(
     assert run.quantile("e2e", 1) == pytest.approx(run.requests["e2e_ms"].max())
 
 
+def test_a_turn_that_failed_and_a_barge_in_count_as_in_the_report(demo_run: Path) -> None:
+    run = voicelt.load_run(demo_run)
+    rows = run.requests.filter("measured")[:3]
+    rows = rows.with_columns(
+        success=pl.Series([True, False, True]),
+        barge_in_ns=pl.Series([5_000_000, 5_000_000, None]),
+        barge_in_stop_ns=pl.Series([8_000_000, None, None], dtype=pl.Int64),
+    )
+    run = replace(run, requests=rows)
+    totals = rows.filter("success")["total_ms"]
+    assert run.quantile("total", 0.5) == pytest.approx(totals.max())
+    assert run.quantile("total", 1) == math.inf
+    stops = [run.quantile("barge_in_stop", share) for share in (0.5, 1)]
+    assert stops == [0.0, 3.0]
+
+
+def test_a_run_of_before_has_the_metrics_that_came_later(demo_run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    shutil.copytree(demo_run, path)
+    rows = pl.read_parquet(path / "requests.parquet")
+    rows.drop("final_ns").write_parquet(path / "requests.parquet")
+    before, now = voicelt.load_run(path), voicelt.load_run(demo_run)
+    assert before.quantile("final", 0.5) == now.quantile("final", 0.5) is not None
+
+
 @pytest.mark.parametrize(("share", "needed"), [(0.5, 1), (0.9, 36), (0.95, 72), (0.99, 368)])
 def test_a_quantile_needs_requests_enough(
     share: float, needed: int, demo_run: Path, tmp_path: Path

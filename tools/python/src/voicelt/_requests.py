@@ -37,6 +37,7 @@ _NEEDED = pl.DataFrame(
         "early_endpoint": pl.Boolean,
         "overlapped": pl.Boolean,
         "intended_end_of_speech_ns": pl.Int64,
+        "final_transcript_ns": pl.Int64,
         "barge_in_ns": pl.Int64,
         "end_of_speech_sent_ns": pl.Int64,
         "first_audio_ns": pl.Int64,
@@ -49,8 +50,10 @@ def every_turn(requests: Table, started: Table, manifest: dict[str, Any]) -> pl.
     """One row for every turn that started: those of `requests`, and of a run that did not finish
     those of `started` that have none, with status `interrupted`."""
     rows = _NEEDED if requests.frame is None else requests.frame
-    # A run of an older version lacks what came later.
-    rows = pl.concat([rows, _NEEDED], how="diagonal")
+    # A run of an older version lacks what came later, though its instants tell.
+    rows = pl.concat([rows, _NEEDED], how="diagonal").with_columns(
+        final_ns=pl.col("final_transcript_ns") - pl.col("intended_end_of_speech_ns")
+    )
     if not requests.finished:
         # A killed run may have a part twice over: of two rows of a turn the first counts.
         rows = rows.unique(subset=_TURN, keep="first", maintain_order=True)
