@@ -8,7 +8,7 @@ use super::clusters::Clusters;
 use super::diagnosis::Evidence;
 use super::goodput::{GoodputAccumulator, expressions};
 use super::growth::GrowthAccumulator;
-use super::latencies::{Measured, Selection};
+use super::latencies::Selection;
 use super::recorded_baseline::RecordedBaseline;
 use super::require::Requirement;
 use super::shares::ShareCounts;
@@ -37,14 +37,8 @@ pub(super) struct Accumulator {
     sessions: HashSet<u64>,
     /// The last instant of any turn.
     pub(super) last_ns: Option<i64>,
-    outcomes: BTreeMap<&'static str, u64>,
-    rows: u64,
-    started: u64,
-    successes: u64,
-    answer_expected: u64,
-    answered: u64,
-    overlapped: u64,
-    owner_uncertain: u64,
+    turns: Turns,
+    outcomes: BTreeMap<Status, u64>,
 }
 
 impl Accumulator {
@@ -65,14 +59,8 @@ impl Accumulator {
             blocked_ns: 0,
             sessions: HashSet::new(),
             last_ns: None,
+            turns: Turns::default(),
             outcomes: BTreeMap::new(),
-            rows: 0,
-            started: 0,
-            successes: 0,
-            answer_expected: 0,
-            answered: 0,
-            overlapped: 0,
-            owner_uncertain: 0,
         }
     }
 
@@ -91,21 +79,22 @@ impl Accumulator {
         self.replicas.add(row.replica.as_deref(), row, cluster);
         self.blocked_ns += row.blocked_ns;
         self.last_ns = self.last_ns.max(row.started_ns).max(row.closed_ns);
-        *self.outcomes.entry(row.status.name()).or_default() += 1;
+        *self.outcomes.entry(row.status).or_default() += 1;
         let started = row.started_ns.is_some();
         let expected = expects_answer(row);
-        self.rows += 1;
-        self.started += u64::from(started);
         if started {
             let mut hash = DefaultHasher::new();
             (&row.session_id, row.copy).hash(&mut hash);
             self.sessions.insert(hash.finish());
         }
-        self.successes += u64::from(row.status.is_success());
-        self.answer_expected += u64::from(expected);
-        self.answered += u64::from(expected && row.first_audio_ns.is_some());
-        self.overlapped += u64::from(row.overlapped);
-        self.owner_uncertain += u64::from(row.owner_uncertain == Some(true));
+        let turns = &mut self.turns;
+        turns.rows += 1;
+        turns.started += u64::from(started);
+        turns.successes += u64::from(row.status.is_success());
+        turns.answer_expected += u64::from(expected);
+        turns.answered += u64::from(expected && row.first_audio_ns.is_some());
+        turns.overlapped += u64::from(row.overlapped);
+        turns.owner_uncertain += u64::from(row.owner_uncertain == Some(true));
     }
 
     /// Sessions of which a turn started.
@@ -115,44 +104,23 @@ impl Accumulator {
 
     /// Turns.
     pub(super) fn rows(&self) -> u64 {
-        self.rows
+        self.turns.rows
     }
 
     /// What became of the turns, of which so many were planned.
     pub(super) fn turns(&self, planned: u64) -> Turns {
-        let of = |status: &Status| self.outcomes.get(status.name()).copied().unwrap_or(0);
+        let of = |status: &Status| self.outcomes.get(status).copied().unwrap_or(0);
         let outcomes = Status::ALL.iter();
-        let unjudged = Status::ALL.iter().filter(|status| !status.is_judged());
-        let judged = self.rows - unjudged.map(of).sum::<u64>();
-        Turns {
+        let mut turns = Turns {
             planned,
-            rows: self.rows,
-            started: self.started,
             in_flight: of(&Status::Interrupted),
-            successes: self.successes,
-            success_rate: (judged > 0).then(|| self.successes as f64 / judged as f64),
-            answer_expected: self.answer_expected,
-            answered: self.answered,
-            overlapped: self.overlapped,
-            owner_uncertain: self.owner_uncertain,
             outcomes: outcomes
                 .map(|status| (status.name().to_owned(), of(status)))
                 .collect(),
-        }
-    }
-
-    /// The requests that the latencies are over.
-    pub(super) fn measured(&self) -> Measured {
-        let selection = &self.selection;
-        Measured {
-            rows: selection.rows,
-            answered: selection.answered,
-            cut_off: selection.cut_off,
-            overlapped: selection.overlapped,
-            no_speech: selection.no_speech,
-            stopped: selection.stopped,
-            warmup: selection.warmup,
-            drain: selection.drain,
-        }
+            ..self.turns.clone()
+        };
+        let judged = turns.judged();
+        turns.success_rate = (judged > 0).then(|| turns.successes as f64 / judged as f64);
+        turns
     }
 }

@@ -6,7 +6,6 @@ use super::require::Requirement;
 use super::require::conditions::Conditions;
 use super::shares::Occurrence;
 use super::steady::Steady;
-use crate::results::exclusion::Exclusion;
 use crate::results::manifest::RunManifest;
 use crate::results::row::RequestRow;
 
@@ -50,39 +49,36 @@ pub fn expressions(run: &RunManifest, required: &[Requirement]) -> Vec<Condition
 /// Counts good turns, turn by turn.
 #[derive(Debug)]
 pub(super) struct GoodputAccumulator {
-    turns: u64,
-    good: Vec<(Conditions, u64)>,
+    /// Good turns, and those that could be, of each.
+    counts: Vec<(Conditions, [u64; 2])>,
 }
 
 impl GoodputAccumulator {
     /// For each of `expressions`.
     pub(super) fn of(expressions: Vec<Conditions>) -> GoodputAccumulator {
         GoodputAccumulator {
-            turns: 0,
-            good: expressions.into_iter().map(|one| (one, 0)).collect(),
+            counts: expressions.into_iter().map(|one| (one, [0; 2])).collect(),
         }
     }
 
     /// Takes in a turn.
     pub(super) fn add(&mut self, row: &RequestRow) {
-        if Exclusion::of(row).is_some() {
-            return;
-        }
-        self.turns += 1;
-        for (conditions, good) in &mut self.good {
-            *good += u64::from(conditions.are_met_by(row));
+        for (conditions, [good, turns]) in &mut self.counts {
+            let is_good = conditions.good(row);
+            *good += u64::from(is_good == Some(true));
+            *turns += u64::from(is_good.is_some());
         }
     }
 
     /// By expression, in the order that they were asked for.
     pub(super) fn finish(self, steady: &Steady) -> Vec<Goodput> {
-        let counted = self.good.into_iter();
+        let counted = self.counts.into_iter();
         counted
-            .map(|(conditions, good)| Goodput {
+            .map(|(conditions, [good, turns])| Goodput {
                 expression: conditions.to_string(),
                 good,
-                turns: self.turns,
-                share: Occurrence::of(good, self.turns).share,
+                turns,
+                share: Occurrence::of(good, turns).share,
                 per_s: steady.per_s(good),
             })
             .collect()

@@ -10,7 +10,7 @@ use crate::results::metrics::LATENCIES;
 use crate::results::row::RequestRow;
 
 /// The requests that headline figures are over: the steady phase, less those left out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// Requests; those without an answer count as longer than every answered one.
     pub rows: u64,
@@ -35,28 +35,15 @@ pub struct Measured {
 /// The latencies of the requests that headline figures are over, and how many are not.
 #[derive(Debug, Default)]
 pub struct Selection {
-    /// Requests that the figures are over.
-    pub rows: u64,
-    /// Answered with audio.
-    pub answered: u64,
-    /// Before the steady phase.
-    pub warmup: u64,
-    /// After the steady phase.
-    pub drain: u64,
-    /// Stopped by us before the caller is known to have finished speaking.
-    pub stopped: u64,
-    /// The clip has no speech: no answer is expected.
-    pub no_speech: u64,
-    /// The gateway began to answer before the end of speech.
-    pub cut_off: u64,
-    /// The utterance began before the answer to the one before had ended.
-    pub overlapped: u64,
+    /// How many there are, and how many are left out.
+    pub measured: Measured,
     samples: [Sample; LATENCIES.len()],
 }
 
 impl Selection {
     /// Takes in a request of a cluster of requests that are alike.
     pub fn add(&mut self, row: &RequestRow, cluster: u32) {
+        let measured = &mut self.measured;
         let count = match Exclusion::of(row) {
             None => {
                 for (latency, sample) in LATENCIES.iter().zip(&mut self.samples) {
@@ -65,15 +52,15 @@ impl Selection {
                         sample.push(value, cluster);
                     }
                 }
-                self.answered += u64::from(row.response_ns.is_some());
-                &mut self.rows
+                measured.answered += u64::from(row.response_ns.is_some());
+                &mut measured.rows
             }
-            Some(Exclusion::Warmup) => &mut self.warmup,
-            Some(Exclusion::Drain) => &mut self.drain,
-            Some(Exclusion::Stopped) => &mut self.stopped,
-            Some(Exclusion::NoSpeech) => &mut self.no_speech,
-            Some(Exclusion::CutOff) => &mut self.cut_off,
-            Some(Exclusion::Overlapped) => &mut self.overlapped,
+            Some(Exclusion::Warmup) => &mut measured.warmup,
+            Some(Exclusion::Drain) => &mut measured.drain,
+            Some(Exclusion::Stopped) => &mut measured.stopped,
+            Some(Exclusion::NoSpeech) => &mut measured.no_speech,
+            Some(Exclusion::CutOff) => &mut measured.cut_off,
+            Some(Exclusion::Overlapped) => &mut measured.overlapped,
         };
         *count += 1;
     }
@@ -133,7 +120,7 @@ mod tests {
                 ..row(8)
             },
         ];
-        let selection = select(&rows);
+        let selection = select(&rows).measured;
         assert_eq!((selection.rows, selection.answered), (2, 1));
         let measured = rows.iter().filter(|row| Exclusion::of(row).is_none());
         assert!(measured.map(|row| row.turn).eq([0, 1]));

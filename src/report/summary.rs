@@ -253,7 +253,7 @@ impl Summary {
         });
         let planned = planned(run, &counts, timeline);
         let turns = counts.turns(planned.turns);
-        let measured = counts.measured();
+        let measured = counts.selection.measured.clone();
         let load = load(&planned, counts.sessions_started(), timeline);
         let latencies = counts.selection.all();
         let case = Case {

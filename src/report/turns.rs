@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::results::row::Status;
 
 /// What became of the turns of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Turns {
     /// Planned.
     pub planned: u64,

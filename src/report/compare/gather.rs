@@ -151,10 +151,7 @@ impl ComparedShare {
     fn is_event(&self, row: &RequestRow) -> Option<bool> {
         match &self.of {
             ShareOf::Catalog(of) => of(row),
-            ShareOf::Good(conditions) => {
-                let is_measured = Exclusion::of(row).is_none();
-                is_measured.then(|| conditions.are_met_by(row))
-            }
+            ShareOf::Good(conditions) => conditions.good(row),
         }
     }
 }

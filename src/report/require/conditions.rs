@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::comparison::Comparison;
+use crate::results::exclusion::Exclusion;
 use crate::results::metrics::Latency;
 use crate::results::row::RequestRow;
 
@@ -29,15 +30,16 @@ impl PartialEq for Condition {
 }
 
 impl Conditions {
-    /// Whether a turn is good: a success that meets every condition. What a turn does not have meets
-    /// none.
+    /// Whether a turn of the headline figures is good: a success that meets every condition, and what a
+    /// turn does not have meets none; `None` for a turn that is left out of them.
     #[must_use]
-    pub fn are_met_by(&self, row: &RequestRow) -> bool {
+    pub fn good(&self, row: &RequestRow) -> Option<bool> {
         let is_met = |condition: &Condition| {
             let ns = condition.latency.of(row);
             ns.is_some_and(|ns| condition.comparison.holds(ns as f64, condition.limit_ns))
         };
-        row.status.is_success() && self.0.iter().all(is_met)
+        let is_measured = Exclusion::of(row).is_none();
+        is_measured.then(|| row.status.is_success() && self.0.iter().all(is_met))
     }
 }
 
@@ -65,7 +67,7 @@ mod tests {
     #[test]
     fn a_good_turn_is_a_success_that_meets_every_condition() {
         // Answered 200 ms and as many more as its number after its end; final after 50 ms.
-        let met = |text: &str, row: &RequestRow| conditions(text).are_met_by(row);
+        let met = |text: &str, row: &RequestRow| conditions(text).good(row).unwrap();
         assert!(met("response < 210ms and final <= 50ms", &row(9)));
         assert!(!met("response < 210ms and final <= 50ms", &row(10)));
         assert!(!met("response < 210ms and final < 50ms", &row(9)));
@@ -79,6 +81,11 @@ mod tests {
         assert!(!met("response < 1h", &silent) && !met("response > 0s", &silent));
         // Ok, but nobody spoke over it.
         assert!(!met("barge_in_stop < 1h", &row(0)));
+        let left_out = RequestRow {
+            early_endpoint: true,
+            ..row(0)
+        };
+        assert_eq!(conditions("response < 1h").good(&left_out), None);
     }
 
     #[test]
