@@ -10,6 +10,7 @@ use crate::results::row::Status;
 use crate::units::terminal::{LABEL, Tone};
 use crate::units::{Human, NS_PER_S, RunTime, bars, percent};
 use frame::Frame;
+pub use frame::Size;
 
 /// Width of a duration in the table of latencies.
 const CELL: usize = 9;
@@ -51,15 +52,6 @@ impl Sheet {
         let part = self.phases.iter().find(|phase| at < phase.ends);
         part.map_or(DRAIN, |phase| phase.name)
     }
-}
-
-/// Room on a terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    /// Characters in a line.
-    pub columns: usize,
-    /// Lines.
-    pub rows: usize,
 }
 
 /// The screen: at most `size.rows` lines of at most `size.columns` characters, with escape codes

@@ -33,6 +33,7 @@ mod sketch;
 mod snapshots;
 pub mod stats;
 pub mod steady;
+pub mod summarise;
 pub mod summary;
 mod text;
 pub mod turns;

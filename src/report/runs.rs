@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::summary::{Asked, Summary};
+use super::summarise::Asked;
+use super::summary::Summary;
 use crate::results::ResultsError;
 use crate::results::manifest::RunManifest;
 use crate::results::reader::RunDir;

@@ -7,31 +7,23 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::accumulator::Accumulator;
 use super::breakdown::{Errors, Share};
-use super::diagnosis::{Case, Finding};
+use super::diagnosis::Finding;
 use super::goodput::Goodput;
 use super::growth::Growth;
 use super::guidance::advice::Advice;
-use super::guidance::{Surroundings, advise};
-use super::lag::{self, LagBasis, ScheduleLag};
+use super::lag::ScheduleLag;
 use super::latencies::Measured;
 use super::rates::Rates;
 use super::recorded_baseline::Paired;
-use super::require::{Judged, Requirement, judge};
-use super::server::{self, ServerSeries};
+use super::require::Judged;
+use super::server::ServerSeries;
 use super::shares::Occurrence;
 use super::stats::{Percentiles, Quantile};
 use super::steady::Steady;
 use super::turns::Turns;
-use super::wer::{Wer, WerAccumulator, WerAsked};
-use crate::results::ResultsError;
-use crate::results::lag::LagSummary;
-use crate::results::manifest::{
-    ClosedLoop, ExitReason, Planned, RunManifest, Verdict, VerdictLevel,
-};
-use crate::results::reader::RunDir;
-use crate::results::row::{RequestRow, TimelineRow};
+use super::wer::Wer;
+use crate::results::manifest::{ClosedLoop, ExitReason, Verdict, VerdictLevel};
 use crate::units::NS_PER_MS;
 
 /// The version of the summary's shape.
@@ -153,153 +145,7 @@ pub struct Load {
     pub rates: Option<Rates>,
 }
 
-/// What a summary is made of besides the turns, and what is asked of it; of what is left out, it says
-/// nothing.
-#[derive(Debug, Default)]
-pub struct Asked<'a> {
-    /// The lag over all chunks; where it is null, that of the summary in `run.json`, since rows do not have
-    /// it, else upper bounds by the timeline.
-    pub lag: Option<LagSummary>,
-    /// What must hold.
-    pub requirements: &'a [Requirement],
-    /// Whether what must hold is not judged where the verdict is invalid.
-    pub held: bool,
-    /// What lies around the run, for rules of thumb.
-    pub around: Option<&'a Surroundings>,
-    /// What is asked of the words.
-    pub wer: WerAsked,
-}
-
-/// What is read of a run besides its turns.
-#[derive(Debug, Default)]
-struct Read<'a> {
-    timeline: &'a [TimelineRow],
-    server: Vec<ServerSeries>,
-    wer: Option<Wer>,
-    unreadable: Vec<String>,
-}
-
 impl Summary {
-    /// The summary of a run's rows, with the lag over all chunks where it is known.
-    #[must_use]
-    pub fn of(
-        run: &RunManifest,
-        rows: &[RequestRow],
-        timeline: &[TimelineRow],
-        lag: Option<LagSummary>,
-    ) -> Summary {
-        let mut counts = Accumulator::of(run, &Requirement::kept_by(run));
-        rows.iter().for_each(|row| counts.add(row));
-        let asked = Asked {
-            lag,
-            ..Asked::default()
-        };
-        let read = Read {
-            timeline,
-            ..Read::default()
-        };
-        Summary::complete(run, counts, read, &asked)
-    }
-
-    /// The summary of a run directory, from its rows as they are now; each request is also handed to
-    /// `each`, so that it is read once.
-    ///
-    /// # Errors
-    /// Tables that are missing or cannot be read; damaged parts of an unfinished run are listed instead.
-    pub fn of_run(
-        run: &RunDir,
-        asked: &Asked<'_>,
-        mut each: impl FnMut(&RequestRow),
-    ) -> Result<Summary, ResultsError> {
-        run.check_tables()?;
-        // A report of a damaged run is none, whether or not its clips are asked for.
-        let clips = run.clips()?;
-        let server = server::series(&run.server()?);
-        let required = match asked.requirements {
-            [] => Requirement::kept_by(run.manifest()),
-            asked => asked.to_vec(),
-        };
-        let mut counts = Accumulator::of(run.manifest(), &required);
-        let compared = asked.wer.compared;
-        let mut words = compared.then(|| WerAccumulator::of(run.manifest(), &clips));
-        let mut unreadable = run.for_each_request(|row| {
-            counts.add(&row);
-            words.iter_mut().for_each(|words| words.add(&row));
-            each(&row);
-        })?;
-        let timeline = run.timeline()?;
-        unreadable.extend(timeline.unreadable);
-        unreadable.extend(run.changed_tables());
-        let read = Read {
-            timeline: &timeline.rows,
-            server,
-            wer: words.map(|words| words.finish(asked.wer.texts)),
-            unreadable,
-        };
-        Ok(Summary::complete(run.manifest(), counts, read, asked))
-    }
-
-    fn complete(
-        run: &RunManifest,
-        counts: Accumulator,
-        read: Read<'_>,
-        asked: &Asked<'_>,
-    ) -> Summary {
-        let timeline = read.timeline;
-        let lag = asked.lag.or_else(|| kept_lag(run));
-        let lag = lag.map(|figures| ScheduleLag {
-            basis: LagBasis::Measured,
-            figures,
-        });
-        let planned = planned(run, &counts, timeline);
-        let turns = counts.turns(planned.turns);
-        let measured = counts.selection.measured.clone();
-        let load = load(&planned, counts.sessions_started(), timeline);
-        let latencies = counts.selection.all();
-        let case = Case {
-            run,
-            timeline,
-            response: latencies.get("response").copied(),
-        };
-        let diagnosis = counts.evidence.findings(case);
-        let seconds = timeline.iter().map(|row| row.second_ns);
-        let last_ns = seconds.max().max(counts.last_ns).max(run.ended_ns);
-        let last_ns = last_ns.unwrap_or(0);
-        let steady = counts.steady.finish(last_ns);
-        let figures = Summary {
-            schema_version: SUMMARY_SCHEMA.to_owned(),
-            run: run_facts(run, last_ns),
-            verdict: run.verdict.clone(),
-            turns,
-            measured,
-            load,
-            lag: lag.or_else(|| lag::from_timeline(timeline)),
-            blocked_ns: counts.blocked_ns,
-            latencies,
-            shares: counts.shares.finish(),
-            goodput: counts.goodput.finish(&steady),
-            recorded: counts.recorded_baseline.finish(),
-            steady,
-            growth: counts.growth.finish(),
-            wer: read.wer,
-            server: read.server,
-            error_breakdown: counts.errors.finish(),
-            peers: counts.peers.finish(),
-            replicas: counts.replicas.finish(),
-            diagnosis,
-            unreadable: read.unreadable,
-            requirements: Vec::new(),
-            guidance: Vec::new(),
-        };
-        Summary {
-            requirements: judge(asked.requirements, &figures, asked.held),
-            guidance: asked
-                .around
-                .map_or_else(Vec::new, |around| advise(&figures, around)),
-            ..figures
-        }
-    }
-
     /// Whether the verdict is that the figures are not to be trusted.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
@@ -332,62 +178,12 @@ impl Summary {
     }
 }
 
-/// The lag over all chunks, as it was summed up when the run ended.
-fn kept_lag(run: &RunManifest) -> Option<LagSummary> {
-    let lag = run.summary.as_ref()?.get("lag")?.clone();
-    let lag: ScheduleLag = serde_json::from_value(lag).ok()?;
-    (lag.basis == LagBasis::Measured).then_some(lag.figures)
-}
-
-fn run_facts(run: &RunManifest, last_ns: i64) -> RunFacts {
-    RunFacts {
-        run_id: run.run_id.clone(),
-        name: run.name.clone(),
-        trace: run.trace.name.clone(),
-        trace_blake3: run.trace.content_blake3.clone(),
-        target: run.spec.target.get().cloned(),
-        exit_reason: run.exit_reason,
-        started_at: run.started_at.clone(),
-        elapsed_ns: last_ns,
-        labels: run.labels.clone(),
-        closed_loop: run.closed_loop.clone(),
-        reactive: run.spec.reactive.is_set(),
-        allow_invalid: run.spec.allow_invalid.is_set(),
-    }
-}
-
-/// What the plan asked for; where there is none, what the users asked for as they went.
-fn planned(run: &RunManifest, accumulator: &Accumulator, timeline: &[TimelineRow]) -> Planned {
-    match &run.closed_loop {
-        None => run.planned.clone(),
-        Some(users) => Planned {
-            sessions: accumulator.sessions_started(),
-            turns: accumulator.rows(),
-            chunks: timeline.iter().map(|row| row.offered_chunks).sum(),
-            peak_sessions: users.users.into(),
-            ..Planned::default()
-        },
-    }
-}
-
-fn load(planned: &Planned, sessions_started: u64, timeline: &[TimelineRow]) -> Load {
-    let known = !timeline.is_empty();
-    let peak = timeline.iter().map(|row| row.active_sessions).max();
-    Load {
-        sessions_planned: planned.sessions,
-        sessions_started,
-        peak_sessions_planned: planned.peak_sessions,
-        peak_sessions: peak.map(u64::from),
-        chunks_planned: planned.chunks,
-        chunks_sent: known.then(|| timeline.iter().map(|row| row.achieved_chunks).sum()),
-        rates: Rates::of(timeline),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::row::Status;
+    use crate::report::lag::LagBasis;
+    use crate::results::lag::LagSummary;
+    use crate::results::row::{RequestRow, Status};
     use crate::results::sample::{manifest, row, second, unanswered};
 
     #[test]

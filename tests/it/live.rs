@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use voicelt::report::summary::{Asked, Summary};
+use voicelt::report::summarise::Asked;
+use voicelt::report::summary::Summary;
 
 use crate::support::front::Front;
 use crate::support::{Desk, Output, Running, until};

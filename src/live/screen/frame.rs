@@ -1,8 +1,16 @@
 //! Lines that fit a terminal: cut at its width, and at its height with what matters least gone
 //! first.
 
-use super::Size;
 use crate::units::terminal::{LABEL, Tone};
+
+/// Room on a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Characters in a line.
+    pub columns: usize,
+    /// Lines.
+    pub rows: usize,
+}
 
 /// Text in a tone.
 pub(super) type Piece = (String, Tone);

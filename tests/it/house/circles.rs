@@ -18,7 +18,6 @@ const KNOWN: &[&[&str]] = &[
       "cli/config/refusal.rs", "cli/config/show.rs"],
     &["cli/config/flag.rs", "cli/load/args.rs", "cli/load/capacity.rs", "cli/load/mod.rs", "cli/load/place.rs",
       "cli/load/target.rs", "cli/load/watch.rs", "cli/prometheus.rs", "cli/prometheus/client.rs"],
-    &["live/screen.rs", "live/screen/page.rs"],
     &["report/summary.rs", "report/require/mod.rs", "report/require/judge.rs", "report/require/parse.rs"],
 ];
 

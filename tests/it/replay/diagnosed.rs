@@ -2,7 +2,8 @@
 //! none.
 
 use voicelt::report::diagnosis::{Finding, Kind};
-use voicelt::report::summary::{Asked, Summary};
+use voicelt::report::summarise::Asked;
+use voicelt::report::summary::Summary;
 
 use super::replay_into;
 use crate::support::Desk;

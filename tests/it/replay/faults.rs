@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use rustix::process::Signal;
-use voicelt::report::summary::{Asked, Summary};
+use voicelt::report::summarise::Asked;
+use voicelt::report::summary::Summary;
 use voicelt::results::manifest::{Verdict, VerdictLevel};
 use voicelt::units::NS_PER_S;
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use crate::report::render::runs_html;
-use crate::report::summary::{Asked, Summary};
+use crate::report::summarise::Asked;
+use crate::report::summary::Summary;
 use crate::results::manifest::{RunManifest, Verdict, VerdictLevel};
 use crate::results::reader::RunDir;
 use crate::results::row::{Phase, RequestRow, ServerRow, Status, TimelineRow};
