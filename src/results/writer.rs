@@ -10,7 +10,8 @@ use std::path::Path;
 use super::ResultsError;
 use super::manifest::RunManifest;
 use super::parts::Parts;
-use super::row::{MessageRow, RequestRow, SessionRow, StartedRow, TimelineRow};
+use super::row::{MessageRow, RequestRow, ServerRow, SessionRow, StartedRow, TimelineRow};
+use crate::table::{ROW_GROUP_ROWS, Row, TableError, write_all};
 
 /// Version of the tables, in each file's key-values.
 const SCHEMA_VERSION: &str = "1.0";
@@ -168,6 +169,15 @@ pub fn write_manifest(dir: &Path, manifest: &RunManifest) -> Result<(), ResultsE
     file.write_all(&text).map_err(io)?;
     file.sync_all().map_err(io)?;
     fs::rename(&temporary, &path).map_err(io)
+}
+
+/// Writes what servers measured during the run in `dir` into that.
+///
+/// # Errors
+/// Those of the system.
+pub fn write_server_rows(dir: &Path, rows: &[ServerRow]) -> Result<(), TableError> {
+    let path = dir.join(format!("{}.parquet", ServerRow::TABLE));
+    write_all(&path, ROW_GROUP_ROWS, &[], rows)
 }
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
 //! What a Prometheus server is asked for.
 
+use std::str::FromStr;
+
 /// A series, or several with different labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Query {
+pub struct Query {
     /// What it is called in the results.
     pub(super) name: String,
     /// What it is.
     pub(super) promql: String,
 }
 
-impl Query {
+impl FromStr for Query {
+    type Err = String;
+
     /// `NAME=PROMQL`.
-    pub(super) fn parse(text: &str) -> Result<Query, String> {
+    fn from_str(text: &str) -> Result<Query, String> {
         let parts = text.split_once('=');
         let parts = parts.map(|(name, promql)| (name.trim(), promql.trim()));
         match parts {
@@ -23,7 +27,9 @@ impl Query {
             )),
         }
     }
+}
 
+impl Query {
     fn new(name: &str, promql: &str) -> Query {
         Query {
             name: name.to_owned(),
@@ -65,10 +71,10 @@ mod tests {
 
     #[test]
     fn a_query_has_a_name() {
-        let read = Query::parse("pods=sum(up{job=\"gateway\"})").unwrap();
+        let read = "pods=sum(up{job=\"gateway\"})".parse::<Query>().unwrap();
         assert_eq!(read, Query::new("pods", "sum(up{job=\"gateway\"})"));
         for text in ["sum(up)", "=up", "a=", "a b=up", "sum(up{job=\"x\"})=1"] {
-            assert!(Query::parse(text).is_err(), "{text}");
+            assert!(text.parse::<Query>().is_err(), "{text}");
         }
     }
 

@@ -16,7 +16,7 @@ use crate::results::row::ServerRow;
 use crate::units::NS_PER_S;
 
 /// Where the token for Prometheus is taken from: never from a flag, which others could read.
-pub(crate) const TOKEN: &str = "VOICELT_PROMETHEUS_TOKEN";
+pub const TOKEN: &str = "VOICELT_PROMETHEUS_TOKEN";
 
 /// How long a query may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ const MOST_VALUES: i64 = 1_000;
 
 /// Why nothing was fetched.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
+pub(super) enum FetchError {
     /// The server cannot be reached, or hung up.
     #[error("cannot ask {url}: {reason}")]
     Unreachable { url: String, reason: String },
@@ -277,7 +277,9 @@ mod tests {
     }
 
     fn query() -> Query {
-        Query::parse("streams=sum(voice_gateway_active_streams) + 1").unwrap()
+        "streams=sum(voice_gateway_active_streams) + 1"
+            .parse()
+            .unwrap()
     }
 
     fn ask(status: &str, body: impl Into<Vec<u8>>) -> Result<Vec<ServerRow>, String> {
