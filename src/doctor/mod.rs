@@ -3,10 +3,12 @@
 //! `connection` asks the gateway (`health` is one of its questions), `machine` looks at this one:
 //! they measure and decide nothing. `call` makes one call. `judge` makes a list of [`check::Check`]s of
 //! what they found, and of the row of the call; it is pure, so that every sentence is tested by equality.
+//! `gateway` puts these together.
 
 pub mod call;
 pub mod check;
 pub mod connection;
+pub mod gateway;
 pub mod health;
 pub mod judge;
 pub mod machine;

@@ -9,6 +9,7 @@
 
 pub mod admit;
 mod delay;
+mod description;
 mod error;
 mod gauges;
 mod listener;
@@ -17,6 +18,7 @@ mod metrics;
 mod proxy;
 mod relay;
 mod sink;
+mod sink_spec;
 mod tap;
 mod transcribe;
 mod upstream;
@@ -28,5 +30,7 @@ pub use gauges::RecorderGauges;
 pub use listener::Identity;
 pub use metrics::recorder_metrics;
 pub use proxy::{Proxy, ProxySpec, Stop};
-pub use sink::{Describe, Keep, Made, Sink, SinkSpec, Stopped, Written};
+pub use sink::{Made, Sink, Stopped, Written};
+pub use sink_spec::SinkSpec;
 pub use tap::Tap;
+pub use transcribe::Keep;

@@ -12,17 +12,15 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::RecordError;
-use super::admit::Admission;
 use super::delay::{AddedLatency, Delays};
+use super::description;
 use super::gauges::RecorderGauges;
+use super::sink_spec::SinkSpec;
 use super::tap::{Piece, Pieces, Tap, What};
-pub use super::transcribe::Keep;
 use super::volume::Volume;
 use crate::clock::monotonic_ns;
 use crate::live::thread::lower_priority;
 use crate::trace::TraceError;
-use crate::trace::journal::Recording;
-use crate::trace::manifest::Provenance;
 use crate::trace::recover::{Finished, finish};
 use crate::units::NS_PER_S;
 
@@ -31,31 +29,6 @@ use crate::units::NS_PER_S;
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Time between commits: what a crash may cost.
 const COMMIT_NS: i64 = NS_PER_S / 4;
-
-/// What is recorded, and where.
-#[derive(Debug, Clone)]
-pub struct SinkSpec {
-    /// The trace's folder; with `rotate_ns` its name gets a number.
-    pub place: PathBuf,
-    /// Which calls.
-    pub admission: Admission,
-    /// What of them.
-    pub keep: Keep,
-    /// A new trace is begun after this time.
-    pub rotate_ns: Option<i64>,
-    /// No call is recorded after so many.
-    pub most_sessions: Option<u64>,
-    /// Recording ends when a trace's journal has this size.
-    pub most_bytes: Option<u64>,
-}
-
-/// What a trace says of itself.
-pub struct Describe {
-    /// What one that is begun now at this place is.
-    pub begun: Box<dyn Fn(&Path) -> Recording + Send>,
-    /// The step of its history that ends it, with these settings.
-    pub finished: Box<dyn Fn(serde_json::Value) -> Provenance + Send>,
-}
 
 /// What became of one trace.
 #[derive(Debug)]
@@ -101,13 +74,12 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Begins a recording; `describe` is asked what each trace is.
+    /// Begins a recording.
     ///
     /// # Errors
     /// A place that is taken or cannot be written, or a thread that the system refuses.
     pub fn begin(
         spec: SinkSpec,
-        describe: Describe,
         delays: Arc<Delays>,
         gauges: Arc<RecorderGauges>,
     ) -> Result<Sink, RecordError> {
@@ -117,11 +89,10 @@ impl Sink {
             gauges.clone(),
         );
         let place = numbered(&spec.place, spec.rotate_ns.map(|_| 1));
-        let first = Volume::begin(&place, &(describe.begun)(&place), monotonic_ns())?;
+        let first = Volume::begin(&place, &description::begun(&spec, &place), monotonic_ns())?;
         let ended = CancellationToken::new();
         let writer = Writer {
             spec,
-            describe,
             delays,
             gauges,
             current: Some(first),
@@ -189,7 +160,6 @@ struct Report {
 
 struct Writer {
     spec: SinkSpec,
-    describe: Describe,
     delays: Arc<Delays>,
     gauges: Arc<RecorderGauges>,
     /// The trace that calls begin in.
@@ -320,7 +290,7 @@ impl Writer {
             && self.stopped.is_none()
         {
             let place = numbered(&self.spec.place, Some(self.begun + 1));
-            match Volume::begin(&place, &(self.describe.begun)(&place), now_ns) {
+            match Volume::begin(&place, &description::begun(&self.spec, &place), now_ns) {
                 Ok(next) => {
                     self.begun += 1;
                     self.draining.extend(self.current.replace(next));
@@ -343,7 +313,7 @@ impl Writer {
         let place = volume.place().to_owned();
         // Its lock goes with it.
         drop(volume);
-        let step = (self.describe.finished)(serde_json::json!(self.report()));
+        let step = description::finished(&self.spec, serde_json::json!(self.report()));
         let made = move || {
             lower_priority();
             Made {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
+use crate::audio::import::ImportSpec;
 use crate::cli::choice::{choice, microphone};
 use crate::cli::duration::DurationArg;
 use crate::cli::prepare::bad;
@@ -28,26 +29,26 @@ use crate::trace::pace::Pace;
 pub struct Args {
     /// The log
     #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
+    file: PathBuf,
     /// Audio to speak: a file or folder, converted as by `prepare`, or a trace bundle
     #[arg(long, value_name = "DIR|TRACE")]
-    pub(super) audio: PathBuf,
+    audio: PathBuf,
     /// Trace bundle to make; an older one there is replaced
     #[arg(short, long, value_name = "OUT.vtrace")]
     pub(super) output: PathBuf,
 
     #[command(flatten)]
-    pub(super) log: LogArgs,
+    log: LogArgs,
     #[command(flatten)]
     shape: ShapeArgs,
     #[command(flatten)]
-    pub(super) calls: CallArgs,
+    calls: CallArgs,
 }
 
 /// How the log is read.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Log")]
-pub(super) struct LogArgs {
+struct LogArgs {
     /// What the log is
     #[arg(long, value_name = "FORMAT", required_unless_present = "map",
           value_parser = choice::<LogFormat>())]
@@ -56,7 +57,7 @@ pub(super) struct LogArgs {
     /// duration=COL, duration-unit=UNIT, tokens=COL, clip=COL what there is, with commas between. A
     /// clip is named by its source file, with or without folder and extension, or by its id
     #[arg(long, value_name = "KEY=COL,...")]
-    pub(super) map: Option<MapSpec>,
+    map: Option<MapSpec>,
     /// Unit of timestamps that are plain numbers: s, ms, us or ns [default: that of the format, or
     /// told by their size]
     #[arg(long, value_name = "UNIT", value_parser = choice::<Unit>())]
@@ -73,7 +74,7 @@ pub(super) struct LogArgs {
     status: Option<String>,
     /// Asterisk: only calls of this disposition [default: ANSWERED]
     #[arg(long, value_name = "DISPOSITION")]
-    pub(super) disposition: Option<String>,
+    disposition: Option<String>,
     /// Fail on the first row that cannot be read, instead of skipping it
     #[arg(long)]
     strict: bool,
@@ -110,7 +111,7 @@ struct ShapeArgs {
 /// How calls are made of them.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Calls")]
-pub(super) struct CallArgs {
+struct CallArgs {
     /// Whether silence is sent between utterances (open) or nothing [default: push-to-talk for one
     /// turn, else open]
     #[arg(long, value_parser = microphone())]
@@ -130,7 +131,7 @@ pub(super) struct CallArgs {
     language: String,
     /// What every random choice derives from
     #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(super) seed: u64,
+    seed: u64,
 }
 
 const EXAMPLES: &str = "\
@@ -141,29 +142,25 @@ Examples:
   voicelt import calls.parquet --map start=began,session=call_id,duration=secs,duration-unit=s \\
       --audio calls.vtrace -o a.vtrace --window 1h..2h --speed 4";
 
-/// What is asked for.
-pub(super) struct Specs {
-    pub(super) log: LogSpec,
-    pub(super) shape: Shape,
-    pub(super) assignment: ClipAssignmentSpec,
-}
-
 impl Args {
     /// What is asked for, with defaults where nothing is set.
     ///
     /// # Errors
     /// Flags of another format than the log's, and calls that are not possible.
-    pub(super) fn specs(&self) -> anyhow::Result<Specs> {
+    pub(super) fn spec(&self) -> anyhow::Result<ImportSpec> {
         let log = self.log.spec()?;
         let call = self.calls.spec();
         call.check().map_err(bad)?;
-        Ok(Specs {
+        Ok(ImportSpec {
+            file: self.file.clone(),
+            audio: self.audio.clone(),
             log,
             shape: self.shape.spec(),
             assignment: ClipAssignmentSpec {
                 call,
                 words_per_second: self.log.words_per_second,
             },
+            seed: self.calls.seed,
         })
     }
 }
@@ -184,7 +181,6 @@ impl LogArgs {
                 )));
             }
         }
-        let usual = LogSpec::new(format);
         Ok(LogSpec {
             map: self.map.clone().unwrap_or_default(),
             unit: self.unit,
@@ -192,7 +188,7 @@ impl LogArgs {
             path: self.path.clone(),
             status: self.status.clone(),
             format,
-            disposition: self.disposition.clone().unwrap_or(usual.disposition),
+            disposition: self.disposition.clone(),
             strict: self.strict,
         })
     }

@@ -10,6 +10,7 @@ use crate::cli::live::LiveArgs;
 use crate::cli::metrics::MetricsArgs;
 use crate::cli::share::share;
 use crate::cli::size::SizeArg;
+use crate::cli::stamp::TOOL;
 use crate::cli::tls::TlsArgs;
 use crate::record::admit::{Admission, HeaderValue, KeptName};
 use crate::record::{Identity, Keep, ProxySpec, SinkSpec};
@@ -38,7 +39,7 @@ pub struct Args {
     #[command(flatten)]
     pub(super) privacy: PrivacyArgs,
     #[command(flatten)]
-    pub(super) amount: AmountArgs,
+    amount: AmountArgs,
     #[command(flatten)]
     connections: ConnectionArgs,
     #[command(flatten)]
@@ -53,40 +54,40 @@ pub struct Args {
 pub(super) struct PrivacyArgs {
     /// What to keep of the calls besides lengths and times: audio, text, or audio,text
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
-    pub(super) keep: Vec<Kept>,
+    keep: Vec<Kept>,
     /// Keep lengths and times alone; a replay then sends speech-like audio of the same lengths
     #[arg(long, conflicts_with = "keep")]
-    pub(super) timing_only: bool,
+    timing_only: bool,
     /// Record only calls that carry this metadata; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
-    pub(super) consent_header: Vec<HeaderValue>,
+    consent_header: Vec<HeaderValue>,
     /// Never record calls that carry this metadata; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
-    pub(super) drop_header: Vec<HeaderValue>,
+    drop_header: Vec<HeaderValue>,
     /// Keep this metadata with each call; all other is never stored; may be repeated
     #[arg(long, value_name = "NAME")]
-    pub(super) keep_header: Vec<KeptName>,
+    keep_header: Vec<KeptName>,
     /// Write into the trace that it must be deleted after this time, such as 30d
     #[arg(long, value_name = "DURATION")]
-    pub(super) retain: Option<DurationArg>,
+    retain: Option<DurationArg>,
 }
 
 /// How much is recorded.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Amount")]
-pub(super) struct AmountArgs {
+struct AmountArgs {
     /// Record this share of the calls, chosen at random
     #[arg(long, value_name = "PERCENT", default_value = "100%", value_parser = share)]
-    pub(super) sample: f64,
+    sample: f64,
     /// Record no call after so many
     #[arg(long, value_name = "N")]
-    pub(super) max_sessions: Option<u64>,
+    max_sessions: Option<u64>,
     /// Record no further call once the recording takes so much room, such as 10GB
     #[arg(long, value_name = "SIZE")]
-    pub(super) max_size: Option<SizeArg>,
+    max_size: Option<SizeArg>,
     /// Begin a new trace after this time, such as 10m; calls stay whole in the one they began in
     #[arg(long, value_name = "DURATION")]
-    pub(super) rotate: Option<DurationArg>,
+    rotate: Option<DurationArg>,
 }
 
 /// How callers connect, and the recorder to the gateway.
@@ -162,6 +163,8 @@ impl Args {
             rotate_ns: amount.rotate.map(|time| time.ns),
             most_sessions: amount.max_sessions,
             most_bytes: amount.max_size.map(|size| size.bytes as u64),
+            retain_ns: privacy.retain.map(|time| time.ns),
+            tool: TOOL.to_owned(),
         }
     }
 

@@ -3,14 +3,11 @@
 mod args;
 mod summary_text;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use jiff::Timestamp;
 use rustix::process::Signal;
-use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub use args::Args;
@@ -18,16 +15,13 @@ pub use args::Args;
 use super::live;
 use super::prepare::{bad, of_trace};
 use super::signals::Ends;
-use super::stamp;
 use super::stderr::say;
 use super::trace::recover::private_files;
-use crate::clock::wall_ns;
 use crate::record::{
-    Delays, Describe, Keep, Made, Proxy, RecordError, RecorderGauges, Sink, Stop, Stopped, Written,
+    Delays, Made, Proxy, RecordError, RecorderGauges, Sink, Stop, Stopped, Written,
     recorder_metrics,
 };
 use crate::replay::limits::raise_open_files;
-use crate::trace::journal::Recording;
 use crate::trace::recover::Finished;
 
 /// How long calls may go on after the first signal.
@@ -46,8 +40,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     let address = proxy.address().context("cannot tell the address")?;
     let (delays, gauges) = (Arc::<Delays>::default(), Arc::<RecorderGauges>::default());
     metrics.show(|| recorder_metrics(gauges.clone(), delays.clone()));
-    let describe = describe(args, keep);
-    let sink = Sink::begin(args.sink(keep), describe, delays.clone(), gauges.clone());
+    let sink = Sink::begin(args.sink(keep), delays.clone(), gauges.clone());
     let sink = sink.map_err(|error| match error {
         RecordError::Trace(error) => of_trace(error),
         error => anyhow::Error::from(error),
@@ -92,10 +85,9 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     }
     metrics.linger()?;
     // A signal is how a recording ends.
-    Ok(if well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    Ok(match well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     })
 }
 
@@ -105,42 +97,6 @@ fn is_well(written: &Written) -> bool {
     let is_made = |made: &Made| made.result.as_ref().is_ok_and(is_whole);
     let is_made = written.traces.iter().all(is_made);
     is_made && !matches!(written.stopped, Some(Stopped::Failed(_)))
-}
-
-fn describe(args: &Args, keep: Keep) -> Describe {
-    let contains = [(keep.audio, "audio"), (keep.text, "text")].into_iter();
-    let contains = contains.filter_map(|(kept, what)| kept.then(|| what.to_owned()));
-    let contains: Vec<String> = contains.collect();
-    let retain_ns = args.privacy.retain.map(|time| time.ns);
-    // Names of metadata are in it, values are not: they may tell of people.
-    let settings = json!({
-        "keep": contains,
-        "sample": args.amount.sample,
-        "consent": !args.privacy.consent_header.is_empty(),
-        "dropped": !args.privacy.drop_header.is_empty(),
-        "rotate_ns": args.amount.rotate.map(|time| time.ns),
-    });
-    let begun = move |place: &Path| {
-        let now = Timestamp::from_nanosecond(wall_ns().into()).unwrap_or_default();
-        let kept = retain_ns.map(jiff::SignedDuration::from_nanos);
-        let delete_after = kept.and_then(|kept| now.checked_add(kept).ok());
-        Recording {
-            name: place
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-            tool: stamp::TOOL.to_owned(),
-            origin_at: now.to_string(),
-            contains: contains.clone(),
-            delete_after: delete_after.map(|at| at.to_string()),
-            settings: settings.clone(),
-        }
-    };
-    Describe {
-        begun: Box::new(begun),
-        finished: Box::new(|settings| stamp::step("finish", settings)),
-    }
 }
 
 /// The first signal lets calls end, the second ends them.

@@ -122,7 +122,7 @@ mod tests {
                     2026-03-02 08:15:30,Ann,1001,30,ANSWERED\n\
                     2026-03-02 08:15:31,Bo,1002,0,NO ANSWER\n";
         let spec = LogSpec {
-            disposition: "no answer".to_owned(),
+            disposition: Some("no answer".to_owned()),
             zone: "Europe/Berlin".parse().ok(),
             ..LogSpec::new(LogFormat::Cdr)
         };
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn calls_of_another_disposition_are_named() {
         let spec = LogSpec {
-            disposition: "BUSY".to_owned(),
+            disposition: Some("BUSY".to_owned()),
             ..LogSpec::new(LogFormat::Cdr)
         };
         let said = fails(SAMPLE, &spec);

@@ -68,8 +68,8 @@ pub struct LogSpec {
     pub path: Option<String>,
     /// Envoy: rows of this gRPC status, or HTTP response code where there is none.
     pub status: Option<String>,
-    /// Asterisk: rows of this disposition.
-    pub disposition: String,
+    /// Asterisk: rows of this disposition; `None`: calls that were answered.
+    pub disposition: Option<String>,
     /// Whether a row that cannot be read is fatal.
     pub strict: bool,
 }
@@ -85,7 +85,7 @@ impl LogSpec {
             zone: None,
             path: None,
             status: None,
-            disposition: cdr::ANSWERED.to_owned(),
+            disposition: None,
             strict: false,
         }
     }
@@ -96,7 +96,7 @@ impl LogSpec {
             LogFormat::Mooncake => mooncake::mapping(),
             LogFormat::BurstGpt => burstgpt::mapping(),
             LogFormat::Envoy => envoy::mapping(self.path.as_deref(), self.status.as_deref()),
-            LogFormat::Cdr => cdr::mapping(&self.disposition),
+            LogFormat::Cdr => cdr::mapping(self.disposition.as_deref().unwrap_or(cdr::ANSWERED)),
             LogFormat::Map => self.map.mapping()?,
         })
     }
