@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use super::exit::{BadInput, Outcome, Untrusted};
 use super::outputs::{self, Format};
 use super::report::RUNS_DIR;
@@ -76,7 +74,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         invalid: args.allow_invalid,
         different_pace: args.allow_different_pace,
     };
-    let comparison = compare(&base, &runs, leniency).map_err(told)?;
+    let comparison = compare(&base, &runs, leniency).map_err(refused)?;
     if let Some(file) = &args.json {
         outputs::write_json(file, &comparison)?;
     }
@@ -86,11 +84,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.html {
         outputs::write_text(file, &render::comparison_html(&comparison))?;
     }
-    let shown = match args.format {
-        Format::Text => render::comparison_text(&comparison, stdout::colour()),
-        Format::Json => serde_json::to_string_pretty(&comparison)? + "\n",
-    };
-    stdout::print(&shown).context("could not write to standard output")?;
+    let text = || render::comparison_text(&comparison, stdout::colour());
+    args.format.print(&comparison, text)?;
     Ok(judge(args, &comparison).into())
 }
 
@@ -105,7 +100,7 @@ fn read(run: &RunDir, goodput: &[Conditions]) -> Result<Input, BadInput> {
     Ok(input)
 }
 
-fn told(error: CompareError) -> anyhow::Error {
+fn refused(error: CompareError) -> anyhow::Error {
     match error {
         CompareError::Invalid { .. } => Untrusted(error.into()).into(),
         CompareError::Pace { .. } => BadInput(error.into()).into(),

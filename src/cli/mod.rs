@@ -22,7 +22,6 @@ mod prometheus;
 pub mod record;
 pub mod replay;
 pub mod report;
-mod retention;
 pub mod run;
 pub mod runs;
 mod scenario;

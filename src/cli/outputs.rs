@@ -162,12 +162,10 @@ impl OutputArgs {
 /// The documents as JSON: one object, or an array of several.
 fn json(runs: &[RunReport]) -> anyhow::Result<String> {
     let documents: Vec<&Document> = runs.iter().map(|run| &run.document).collect();
-    let mut text = match documents.as_slice() {
-        [one] => serde_json::to_string_pretty(one),
-        several => serde_json::to_string_pretty(several),
-    }?;
-    text.push('\n');
-    Ok(text)
+    match documents.as_slice() {
+        [one] => pretty(one),
+        several => pretty(&several),
+    }
 }
 
 /// Whether `--output` with this path is the JSON report.
@@ -199,7 +197,11 @@ pub(super) fn can_be_written(path: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// A failure to write.
 pub(super) fn write_json(path: &Path, value: &impl serde::Serialize) -> anyhow::Result<()> {
-    write_text(path, &(serde_json::to_string_pretty(value)? + "\n"))
+    write_text(path, &pretty(value)?)
+}
+
+fn pretty(value: &impl serde::Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
 /// Writes `text` to a file that was asked for.

@@ -11,7 +11,7 @@ use super::progress::ConversionBar;
 use super::settings::Settings;
 use super::stderr::say;
 use super::{listing, stamp, stdout, summary_text};
-use crate::audio::library::{self, AudioError, Pool};
+use crate::audio::library::AudioError;
 use crate::audio::list::list;
 use crate::audio::prepare::{Observer, PrepareError, Prepared, prepare};
 use crate::audio::spec::ConvertSpec;
@@ -149,14 +149,6 @@ pub(crate) fn name_of(output: &Path) -> anyhow::Result<String> {
             output.display()
         ))
     })
-}
-
-/// Converts audio into the bundle `folder`, which is being made, and shows how far it is.
-pub(crate) fn convert_all(spec: &ConvertSpec, folder: &Path, quiet: bool) -> anyhow::Result<Pool> {
-    let bar = ConversionBar::new(quiet);
-    let pool = library::convert(spec, folder, None, &|progress| bar.show(progress));
-    bar.finish();
-    pool.map_err(of_audio)
 }
 
 /// An error of what was asked for.

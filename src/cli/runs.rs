@@ -9,7 +9,6 @@ use super::exit::BadInput;
 use super::outputs::Format;
 use super::report::RUNS_DIR;
 use super::stderr::say;
-use super::stdout;
 use crate::report::runs::{RunRow, table};
 use crate::results::ResultsError;
 use crate::results::reader::LATEST;
@@ -62,20 +61,19 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         write_all(file, ROW_GROUP_ROWS, &[], &rows)
             .with_context(|| format!("could not write {}", file.display()))?;
     }
-    let shown = match args.format {
-        Format::Json => serde_json::to_string_pretty(&rows)? + "\n",
-        Format::Text if rows.is_empty() => {
-            if !quiet {
-                say(&format!(
-                    "no runs in {}; `voicelt replay` and `voicelt run` make some\n",
-                    args.dir.display()
-                ));
-            }
-            String::new()
+    let text = || {
+        if !rows.is_empty() {
+            return table(&rows);
         }
-        Format::Text => table(&rows),
+        if !quiet {
+            let dir = args.dir.display();
+            say(&format!(
+                "no runs in {dir}; `voicelt replay` and `voicelt run` make some\n"
+            ));
+        }
+        String::new()
     };
-    stdout::print(&shown)?;
+    args.format.print(&rows, text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -25,6 +25,7 @@ pub mod pick;
 pub mod profile;
 mod recorded;
 pub mod recover;
+pub mod retention;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod scaling;

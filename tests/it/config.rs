@@ -72,6 +72,57 @@ fn a_recipe_takes_precedence_over_the_file_and_a_variable_over_it() {
 }
 
 #[test]
+fn a_recipe_that_the_file_names_is_changed_by_it() {
+    let desk = desk("[prepare]\nrecipe = \"conf/r.toml\"\nsessions = 2\n");
+    desk.write("conf/r.toml", "sessions = 3\nsynth = [\"tone:300ms\"]\n");
+    assert_eq!(made(&desk, &[], ""), (2, 1));
+    assert_eq!(made(&desk, &[], "--recipe conf/r.toml"), (3, 1));
+    let shown = printed(&desk, &[], "config show prepare");
+    let line = |name: &str| {
+        let line = shown.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        line("prepare.sessions "),
+        "prepare.sessions 2 voicelt.toml, line 3"
+    );
+    let synth = "prepare.synth tone:300ms recipe conf/r.toml, line 2";
+    assert_eq!(line("prepare.synth "), synth);
+}
+
+#[test]
+fn a_scenario_sets_any_flag_of_a_run_and_its_stages_are_not_left_out() {
+    let desk = desk("[run]\nusers = 9\n");
+    let scenario = "timeout = 2\nlabel = [\"a=b\"]\npurpose = \"lunch\"\n\
+                    [[stages]]\nusers = 3\nhold = \"1s\"\n[[stages]]\nusers = 0\nramp = 2\n";
+    desk.write("day.toml", scenario);
+    let shown = printed(&desk, &["VOICELT_SCENARIO=day.toml"], "config show run");
+    for (name, value) in [
+        ("run.stage ", "3:0s:1s, 0:2:0s"),
+        ("run.timeout ", "2 "),
+        ("run.label ", "a=b"),
+        ("run.purpose ", "lunch"),
+        ("run.users ", "1 "),
+        ("left out: ", "`users` is overridden by `stage`"),
+    ] {
+        let line = shown.lines().find(|line| line.starts_with(name)).unwrap();
+        assert!(line.contains(value), "{line}");
+    }
+    let both = ["VOICELT_SCENARIO=day.toml", "VOICELT_RUN_USERS=2"];
+    let error = refused(&desk, &both, "config show run");
+    assert!(error.contains("cannot be used with"), "{error}");
+    assert!(
+        error.contains("note: --stage is set by scenario day.toml, line 4\n"),
+        "{error}"
+    );
+    let error = refused(&desk, &["VOICELT_SCENARIO=no.toml"], "config show run");
+    assert!(
+        error.contains("--scenario no.toml: No such file"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_switch_is_turned_on_by_the_file_and_off_by_a_variable() {
     let desk = desk("quiet = true\n[prepare]\nsynth = \"tone:300ms\"\n");
     let said = |variables: &[&str]| voicelt(&desk, variables, "prepare -o a.vtrace").stderr;

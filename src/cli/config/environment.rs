@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Arg, Command};
 
-use super::file::nearest;
 use super::flag::{self, flags, is_list};
 use super::given::{Given, Origin};
+use super::names::nearest;
 use crate::cli::prometheus::TOKEN;
 
 /// The variable that names the file, as `--config` does.

@@ -9,13 +9,12 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::flag::{NAMING, STAGE, arguments, flags, is_list, is_switch, named, names};
 use super::given::{Given, Origin};
+use super::names::{subcommand, unknown};
 use crate::cli::exit::BadInput;
 use crate::cli::stage::stage;
 
 /// The file that is read where no other is named.
 pub(super) const FILE: &str = "voicelt.toml";
-/// How alike a name must be to be offered for one that is unknown, of 1.
-const ALIKE: f64 = 0.75;
 /// The stages of a scenario, a table each, and what one has.
 const STAGES: &str = "stages";
 const MEMBERS: [&str; 3] = ["users", "ramp", "hold"];
@@ -128,12 +127,10 @@ impl Reading<'_> {
                 .as_table()
                 .filter(|_| command.has_subcommands())
             {
-                let subcommand = command.find_subcommand(name).ok_or_else(|| {
-                    let known = command.get_subcommands().map(Command::get_name);
-                    self.refused(at, &unknown("command", name, known))
-                })?;
+                let below_it = subcommand(command, name);
+                let below_it = below_it.map_err(|what| self.refused(at, &what))?;
                 let words = [words, &[name.to_owned()]].concat();
-                self.table(subcommand, &words, below)?;
+                self.table(below_it, &words, below)?;
                 continue;
             }
             let given = self.setting(command, words, (name, at), value.get_ref())?;
@@ -260,6 +257,7 @@ impl Reading<'_> {
         }
     }
 }
+
 /// The values as the command line would have them.
 fn texts(value: &DeValue<'_>, is_list: bool) -> Result<Vec<String>, String> {
     match value {
@@ -278,25 +276,6 @@ fn texts(value: &DeValue<'_>, is_list: bool) -> Result<Vec<String>, String> {
         DeValue::Boolean(is_on) => Ok(vec![is_on.to_string()]),
         DeValue::Datetime(_) => Err("is a date; write it in quotes".to_owned()),
         DeValue::Table(_) => Err("is a table".to_owned()),
-    }
-}
-
-/// The one of `known` that is spelt most like `name`, if any is.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = |known: &str| strsim::jaro_winkler(name, known);
-    let most = known.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    most.filter(|most| likeness(most) >= ALIKE)
-}
-
-/// That there is no such thing, and which one is meant.
-pub(super) fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let known: Vec<_> = known.collect();
-    match nearest(name, known.iter().copied()) {
-        Some(nearest) => format!("there is no {kind} `{name}`; is `{nearest}` meant?"),
-        None => format!(
-            "there is no {kind} `{name}`; there are {}",
-            known.join(", ")
-        ),
     }
 }
 

@@ -157,6 +157,7 @@ fn choose(command: &Command, parsed: &ArgMatches, layers: Vec<Vec<Given>>) -> Ch
     }
     chosen
 }
+
 /// The words that name the command, and what was said of it.
 fn innermost(mut parsed: &ArgMatches) -> (Vec<String>, &ArgMatches) {
     let mut words = Vec::new();

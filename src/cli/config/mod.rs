@@ -9,6 +9,7 @@ mod file;
 mod flag;
 mod given;
 mod layers;
+mod names;
 mod parser;
 mod recipe;
 mod refusal;

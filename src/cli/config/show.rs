@@ -4,21 +4,22 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::error::ErrorKind;
 use clap::{Arg, Command};
 use serde::Serialize;
 
 use super::environment::VARIABLE;
-use super::file::{FILE, unknown};
+use super::file::FILE;
 use super::flag::{self, flags};
 use super::given::Given;
 use super::layers::Layers;
+use super::names::subcommand;
 use super::{parser, refusal};
 use crate::cli::exit::BadInput;
 use crate::cli::outputs::Format;
 use crate::cli::secrets::shown;
-use crate::cli::stdout;
+use crate::units::plain_lines;
 
 /// Show what each setting is and where that comes from: a variable, a recipe, the file, the default
 ///
@@ -85,7 +86,9 @@ pub(super) fn run(args: &Args, parser: &Command, file: Option<&Path>) -> anyhow:
         file: layers.file.as_ref().map(|file| file.path.clone()),
         ..Shown::default()
     };
-    let command = named(root, &args.command)?;
+    let mut words = args.command.iter();
+    let command = words.try_fold(root, |above, word| subcommand(above, word));
+    let command = command.map_err(|what| BadInput(anyhow!(what)))?;
     for words in below(command, &args.command) {
         if let Some(refused) = found.add(&words, parser, root, &layers, args.command.is_empty())? {
             return Ok(refused);
@@ -95,24 +98,9 @@ pub(super) fn run(args: &Args, parser: &Command, file: Option<&Path>) -> anyhow:
     found.unused_variables = unused
         .map(|(variable, advice)| Unused { variable, advice })
         .collect();
-    let written = match args.format {
-        Format::Text => stdout::show(&found.text()),
-        Format::Json => stdout::print(&(serde_json::to_string_pretty(&found)? + "\n")),
-    };
-    written.context("could not write to standard output")?;
+    args.format
+        .print(&found, || plain_lines(&found.text()).into_owned())?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The command of these words.
-fn named<'a>(root: &'a Command, words: &[String]) -> Result<&'a Command, BadInput> {
-    let mut command = root;
-    for word in words {
-        command = command.find_subcommand(word).ok_or_else(|| {
-            let known = command.get_subcommands().map(Command::get_name);
-            BadInput(anyhow!(unknown("command", word, known)))
-        })?;
-    }
-    Ok(command)
 }
 
 /// The commands that can be run below `command`, or itself, each as the words that name it; and what

@@ -15,9 +15,8 @@ use crate::campaign::feasibility::Feasibility;
 use crate::campaign::search::{Sought, Undecided, find};
 use crate::campaign::{RunError, RunReport, RunSpec};
 use crate::cli::exit::{BadInput, Outcome};
-use crate::cli::outputs::{Format, write_json};
+use crate::cli::outputs::write_json;
 use crate::cli::stderr::say;
-use crate::cli::stdout;
 use crate::results::manifest::VerdictLevel;
 use crate::trace::extent::Extent;
 use crate::units::{Human, counted};
@@ -124,18 +123,26 @@ impl<'a> Bench<'a> {
         Ok(self.signal.get().is_none())
     }
 
-    /// Searches for the highest load with the run of `spec` for each that is tried, and prints the curve.
-    /// What a load comes to is `checked` before.
+    /// Searches for the highest load, from `first` on, with the run of `spec` for each that is tried, and
+    /// prints the curve. What a load comes to is `checked` before; one is so much as a step, in its unit.
     ///
     /// # Errors
     /// Why a run was not made, and one that is too short to judge what is required.
     pub(crate) fn find_capacity(
         &self,
-        sought: &Sought<'_>,
+        (unit, step): (&'static str, f64),
+        first: u32,
         spec: impl Fn(u32) -> RunSpec,
         checked: impl Fn(Extent) -> Result<Extent, BadInput>,
         what: &dyn Fn(&Extent) -> String,
     ) -> anyhow::Result<Outcome> {
+        let sought = &Sought {
+            unit,
+            step,
+            first,
+            required: &self.args.campaign.find_capacity,
+            held: !spec(first).settings.may_be_invalid(),
+        };
         let mut is_first = true;
         // A short trace comes to the same sessions at several scales, or to none.
         let size = |load| {
@@ -151,11 +158,7 @@ impl<'a> Bench<'a> {
             let dir = spec.dir.as_deref().map(|dir| number_of(dir, load));
             match self.make(&RunSpec { dir, ..spec }, extent, what) {
                 Err(why @ RunError::Infeasible(_)) => {
-                    say(&format!(
-                        "{} {}: {why}\n",
-                        in_unit(load, sought.step),
-                        sought.unit
-                    ));
+                    say(&format!("{} {unit}: {why}\n", in_unit(load, step)));
                     Ok(None)
                 }
                 Ok(_) if self.signal.get().is_some() => Err(Ended::Stopped),
@@ -172,11 +175,7 @@ impl<'a> Bench<'a> {
         if let Some(file) = &self.args.outputs.json {
             write_json(file, &curve)?;
         }
-        let shown = match self.args.outputs.format {
-            Format::Text => curve.text(),
-            Format::Json => serde_json::to_string_pretty(&curve)? + "\n",
-        };
-        stdout::print(&shown)?;
+        self.args.outputs.format.print(&curve, || curve.text())?;
         Ok(outcome)
     }
 }

@@ -1,8 +1,7 @@
 //! Signals while a load is made, and between two.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::cli::exit::Outcome;
@@ -16,7 +15,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// The first signal stops arrivals and gives calls a drain time, the second ends them.
 #[derive(Debug)]
 pub(super) struct Signals {
-    got: Arc<AtomicU8>,
+    got: Arc<OnceLock<Outcome>>,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -29,11 +28,11 @@ impl Signals {
         let guard = runtime.enter();
         let mut ends = Ends::listen()?;
         drop(guard);
-        let got = Arc::new(AtomicU8::new(0));
+        let got = Arc::new(OnceLock::new());
         let (seen, stop) = (got.clone(), stop.clone());
         runtime.spawn(async move {
             let outcome = ends.next().await;
-            seen.store(outcome.code(), Ordering::SeqCst);
+            seen.get_or_init(|| outcome);
             stop.stop_arrivals();
             if !quiet {
                 say("\nstopping: no further calls; those under way have 5 s to end (again to end them now)\n");
@@ -52,11 +51,7 @@ impl Signals {
 
     /// The signal that came, if one did.
     pub(super) fn outcome(&self) -> Option<Outcome> {
-        match self.got.load(Ordering::SeqCst) {
-            130 => Some(Outcome::Interrupted),
-            143 => Some(Outcome::Terminated),
-            _ => None,
-        }
+        self.got.get().copied()
     }
 }
 

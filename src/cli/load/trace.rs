@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::failure::unreadable;
-use crate::cli::retention::overdue;
 use crate::cli::stamp;
 use crate::cli::stderr::say;
+use crate::trace::retention::overdue;
 use crate::trace::stream::Bundle;
 
 /// Opens the trace, whose clips must be there; warns unless `quiet` of one that should not be any more.

@@ -13,7 +13,6 @@ use super::stderr::say;
 use super::stdout;
 use crate::campaign::RunSpec;
 use crate::campaign::curve::in_unit;
-use crate::campaign::search::Sought;
 use crate::results::settings::Settings;
 use crate::trace::extent::Extent;
 use crate::trace::stream::Bundle;
@@ -42,7 +41,12 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
             .make(&spec, extent, &announced)
             .map_err(not_made)
             .and_then(|report| bench.present(&[report])),
-        false => find_capacity(args, load, &bundle, &bench),
+        false => {
+            let spec = |level| args.spec(load, &bundle, in_unit(level, SCALE_STEP));
+            let first = (args.shape.scale / SCALE_STEP).round().max(1.0) as u32;
+            let checked = |extent| args.checked(extent);
+            bench.find_capacity(("times", SCALE_STEP), first, spec, checked, &announced)
+        }
     };
     bench.close(made)
 }
@@ -55,25 +59,6 @@ fn plan(spec: &RunSpec, extent: Extent) -> anyhow::Result<ExitCode> {
         say(&format!("warning: {warning}\n"));
     }
     Ok(Outcome::Ok.into())
-}
-
-/// Replays at one scale after the other, up to the highest that the gateway can take.
-fn find_capacity(
-    args: &Args,
-    load: &LoadArgs,
-    bundle: &Arc<Bundle>,
-    bench: &Bench<'_>,
-) -> anyhow::Result<Outcome> {
-    let spec = |level| args.spec(load, bundle, in_unit(level, SCALE_STEP));
-    let first = (args.shape.scale / SCALE_STEP).round().max(1.0) as u32;
-    let sought = Sought {
-        unit: "times",
-        step: SCALE_STEP,
-        first,
-        required: &load.campaign.find_capacity,
-        held: !spec(first).settings.may_be_invalid(),
-    };
-    bench.find_capacity(&sought, spec, |extent| args.checked(extent), &announced)
 }
 
 /// What will be replayed, in part of a line.

@@ -17,7 +17,6 @@ use super::scenario;
 use super::stderr::say;
 use crate::campaign::emit::emit;
 use crate::campaign::repeat::{self, repeat};
-use crate::campaign::search::Sought;
 use crate::campaign::{Callers, EmitError, RunReport, RunSpec};
 use crate::replay::TurnTiming;
 use crate::replay::request_producer::ClosedLoopSpec;
@@ -145,14 +144,8 @@ impl Loop<'_> {
             }
             self.spec(of)
         };
-        let sought = Sought {
-            unit: "users",
-            step: 1.0,
-            first,
-            required: &self.load.campaign.find_capacity,
-            held: !spec(first).settings.may_be_invalid(),
-        };
-        bench.find_capacity(&sought, spec, Ok, &|extent| self.announced(extent))
+        let what = |extent: &Extent| self.announced(extent);
+        bench.find_capacity(("users", 1.0), first, spec, Ok, &what)
     }
 
     /// What is to be made of these users.

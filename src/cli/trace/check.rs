@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use crate::cli::prepare::bad;
-use crate::cli::retention::overdue;
 use crate::cli::stderr::say;
 use crate::cli::{stamp, stdout};
 use crate::trace::journal::has_journal;
+use crate::trace::retention::overdue;
 use crate::trace::stream::Bundle;
 
 /// Check the manifest, every row, the seal and the audio of every clip; exit code 2 if one is wrong

@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::trace::stream::Bundle;
+use super::stream::Bundle;
 
 /// The warning about a trace that was to be deleted before `now`, or that has an unreadable day.
-pub(crate) fn overdue(bundle: &Bundle, now: Timestamp) -> Option<String> {
+#[must_use]
+pub fn overdue(bundle: &Bundle, now: Timestamp) -> Option<String> {
     let after = bundle.manifest.delete_after.as_ref()?;
     let trace = bundle.dir.display();
     match after.parse::<Timestamp>() {
