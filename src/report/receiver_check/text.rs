@@ -1,31 +1,46 @@
-//! The receiver's testimony, for people.
+//! The receiver check, for people.
 
 use super::{Quantiles, ReceiverCheck};
-use crate::units::terminal::{LABEL, Page, Tone};
+use crate::report::document::{Block, Column, Table, Words};
+use crate::report::text;
+use crate::units::terminal::Tone;
 use crate::units::{Human, counted, grouped};
 
-/// The testimony as text of at most 80 columns, where the run's name is not longer.
+/// The check as text of at most 80 columns, where the run's name is not longer.
 ///
 /// Without `colour` it holds no escape codes.
 #[must_use]
 pub fn render(check: &ReceiverCheck, colour: bool) -> String {
-    let mut page = Page::new(colour);
     let sent = counted(check.messages.sent, "message");
     let arrived = grouped(check.messages.arrived);
-    let items = [
-        (check.run.clone(), Tone::Strong),
-        (format!("{sent} sent, {arrived} arrived"), Tone::Plain),
+    let mut blocks = vec![
+        Block::Title {
+            kind: "run",
+            name: check.run.clone(),
+            facts: vec![format!("{sent} sent, {arrived} arrived")],
+            labels: Vec::new(),
+        },
+        verdict(check),
     ];
-    page.items("run", &items);
-    verdict(&mut page, check);
-    messages(&mut page, check);
-    page.end_line();
-    spreads(&mut page, check);
-    drift(&mut page, check);
-    page.into_text()
+    let warning = |label, note| Block::line(label, vec![Words::new(Tone::Warning, note)]);
+    if !check.same_clock {
+        let note = "The log is of another boot or machine, or does not say which: instants \
+                    cannot be compared, gaps can.";
+        blocks.push(warning("clocks", note));
+    }
+    if !check.run_ended {
+        let note = "The run was killed, or is under way: its last messages have no row, and their \
+                    arrivals are not held against it.";
+        blocks.push(warning("ended", note));
+    }
+    blocks.push(messages(check));
+    blocks.extend(drift(check));
+    blocks.push(Block::Heading("Chunks"));
+    blocks.push(times(check));
+    text::write(&blocks, colour)
 }
 
-fn verdict(page: &mut Page, check: &ReceiverCheck) {
+fn verdict(check: &ReceiverCheck) -> Block {
     let (text, tone) = match (check.failures.is_empty(), check.same_clock) {
         (true, true) => ("KEPT: the receiver saw the schedule", Tone::Good),
         (true, false) => (
@@ -34,35 +49,22 @@ fn verdict(page: &mut Page, check: &ReceiverCheck) {
         ),
         (false, _) => ("FAILED: the receiver did not see the schedule", Tone::Bad),
     };
-    page.words("verdict", text, LABEL, tone);
-    for failure in &check.failures {
-        page.point(failure, Tone::Plain);
-    }
-    if !check.same_clock {
-        let note = "The log is of another boot or machine, or does not say which: instants \
-                    cannot be compared, gaps can.";
-        page.words("clocks", note, LABEL, Tone::Warning);
-    }
-    if !check.run_ended {
-        let note = "The run was killed, or is under way: its last messages have no row, and their \
-                    arrivals are not held against it.";
-        page.words("ended", note, LABEL, Tone::Warning);
-    }
+    let failures = check.failures.iter().map(|failure| failure.as_str().into());
+    Block::points("verdict", vec![Words::new(tone, text)], failures.collect())
 }
 
-fn messages(page: &mut Page, check: &ReceiverCheck) {
+fn messages(check: &ReceiverCheck) -> Block {
     let counts = &check.messages;
     let judged = check.chunks.error.map_or(0, |error| error.n);
-    // The first ones are said even when there are none: that is what a witness is asked for.
+    let late = grouped(check.chunks.late);
+    let late = format!("{late} of {} late", counted(judged, "chunk"));
+    // The first ones are said even when there are none: that is what the check is asked for.
     let mut items = vec![
         format!("{} lost", grouped(counts.lost)),
         format!("{} doubled", grouped(counts.doubled)),
         format!("{} reordered", grouped(counts.reordered)),
     ];
-    if check.same_clock {
-        let late = grouped(check.chunks.late);
-        items.push(format!("{late} of {} late", counted(judged, "chunk")));
-    }
+    items.extend(check.same_clock.then_some(late));
     let others = [
         (counts.cut_off, "cut off with their stream"),
         (counts.altered, "of another length"),
@@ -71,49 +73,38 @@ fn messages(page: &mut Page, check: &ReceiverCheck) {
     ];
     let others = others.into_iter().filter(|(count, _)| *count > 0);
     items.extend(others.map(|(count, what)| format!("{} {what}", grouped(count))));
-    let items: Vec<_> = items.into_iter().map(|item| (item, Tone::Plain)).collect();
-    page.items("messages", &items);
+    Block::line("messages", items.into_iter().map(Words::from).collect())
 }
 
-fn spreads(page: &mut Page, check: &ReceiverCheck) {
-    let [p50, p99, p999, max] = ["p50", "p99", "p99.9", "max"];
-    let header = format!("{:38}{p50:>10}{p99:>10}{p999:>10}{max:>10}", "chunks");
-    page.put(&header, Tone::Strong);
-    page.end_line();
+fn times(check: &ReceiverCheck) -> Block {
+    let chunks = &check.chunks;
     let lines = [
-        ("error", "plan → arrival", check.chunks.error),
-        ("lag", "plan → sent", check.chunks.lag),
-        ("transit", "sent → arrival", check.chunks.transit),
-        ("gap error", "|gap − planned gap|", check.chunks.gap_error),
+        ("error", "plan → arrival", chunks.error),
+        ("lag", "plan → sent", chunks.lag),
+        ("transit", "sent → arrival", chunks.transit),
+        ("gap error", "|gap − planned gap|", chunks.gap_error),
     ];
-    for (name, ends, spread) in lines {
-        if let Some(spread) = spread {
-            page.put(&format!("{name:<LABEL$}"), Tone::Plain);
-            page.put(&format!("{ends:<28}"), Tone::Faint);
-            page.put(&cells(&spread), Tone::Plain);
-            page.end_line();
-        }
-    }
-}
-
-fn cells(spread: &Quantiles) -> String {
-    let figures = [spread.p50_ns, spread.p99_ns, spread.p999_ns, spread.max_ns];
-    let cells = figures.map(|ns| format!("{:>10}", Human(ns)));
-    cells.concat()
-}
-
-fn drift(page: &mut Page, check: &ReceiverCheck) {
-    let Some(drift) = &check.chunks.drift else {
-        return;
+    let row = |(name, ends, spread): (&str, &str, Option<Quantiles>)| {
+        let of = spread?;
+        let figures = [of.p50_ns, of.p99_ns, of.p999_ns, of.max_ns];
+        let figures = figures.map(|ns| Human(ns).to_string().into());
+        let name = [Words::from(name), Words::new(Tone::Faint, ends)];
+        Some(name.into_iter().chain(figures).collect())
     };
-    page.end_line();
+    let heads = ["p50", "p99", "p99.9", "max"].map(Column::Figure);
+    let columns = [&[Column::Name("chunks"), Column::Name("")], &heads[..]].concat();
+    Block::Table(Table::of(&columns, lines.into_iter().filter_map(row)))
+}
+
+fn drift(check: &ReceiverCheck) -> Option<Block> {
+    let drift = check.chunks.drift.as_ref()?;
     let items = [
         format!("{} a minute", signed(drift.per_minute_ns)),
         format!("{} over the run", signed(drift.over_run_ns)),
         format!("error p99 {} at first", Human(drift.first_p99_ns)),
         format!("{} at last", Human(drift.last_p99_ns)),
     ];
-    page.items("drift", &items.map(|item| (item, Tone::Plain)));
+    Some(Block::line("drift", items.map(Words::from).to_vec()))
 }
 
 fn signed(ns: f64) -> String {
