@@ -197,8 +197,8 @@ fn contains(clips: &[ClipRow]) -> Vec<String> {
     let heard = clips.iter().any(|clip| clip.file.is_some());
     let read = clips.iter().any(|clip| clip.transcript.is_some());
     let contains = [(heard, "audio"), (read, "text")].into_iter();
-    let contains = contains.filter_map(|(there, what)| there.then(|| what.to_owned()));
-    contains.collect()
+    let contains = contains.filter(|(there, _)| *there);
+    contains.map(|(_, what)| what.to_owned()).collect()
 }
 
 /// The settings as resolved, for the trace's history: of paths only the last part, as a trace is

@@ -1,8 +1,8 @@
 //! From files in any format to samples at one rate.
 //!
 //! [`open`] opens a file, and [`decode`] yields planar `f32` blocks; [`resample`] converts one channel to
-//! another rate; [`library`] makes clips of whole folders, [`mod@prepare`] a trace of them, [`import`] one of them and a log. Nothing
-//! here reads a clock or prints.
+//! another rate; [`library`] makes clips of whole folders, [`prepare`] a trace of them, and [`import`] one
+//! that follows a log. Nothing here reads a clock or prints.
 //!
 //! Who decodes what: WAV, AIFF and headerless telephony are read here (`wav`, `aiff`, `raw`, `g722`), Opus
 //! by `opus-pure`, Vorbis of many channels by `lewton`, everything else that is common by `symphonia`,

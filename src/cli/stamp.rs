@@ -2,11 +2,9 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::Value;
 
 use crate::clock;
 use crate::results::manifest::second;
-use crate::trace::manifest::Provenance;
 
 pub(crate) use crate::results::manifest::TOOL;
 
@@ -18,14 +16,4 @@ pub(crate) fn zone() -> TimeZone {
 /// The present second.
 pub(crate) fn now() -> Timestamp {
     second(clock::wall_ns())
-}
-
-/// A step of a trace's history that is made now.
-pub(crate) fn step(step: &str, settings: Value) -> Provenance {
-    Provenance {
-        step: step.to_owned(),
-        tool: TOOL.to_owned(),
-        at: now().to_string(),
-        settings,
-    }
 }

@@ -143,13 +143,13 @@ fn heading(frame: &mut Frame, sheet: &Sheet, now: &Snapshot) {
         0 => clock_text(now.at),
         _ => format!("{} of {}", clock_text(now.at), clock_text(sheet.ends)),
     };
-    frame.apart((sheet.title.clone(), Tone::Strong), (time, Tone::Plain));
+    frame.apart((&sheet.title, Tone::Strong), (time, Tone::Plain));
     let current = sheet.phases.iter().find(|phase| now.at < phase.ends);
     let next = current.map_or(String::new(), |current| {
         let left = RunTime(current.ends.0 - now.at.0 + NS_PER_S - 1);
         format!("{} in {}", sheet.phase(current.ends), clock_text(left))
     });
-    let name = sheet.phase(now.at).to_owned();
+    let name = sheet.phase(now.at);
     let share = now.at.0.max(0) as f64 / sheet.ends.0.max(1) as f64;
     frame.bar((name, Tone::Good), share.min(1.0), (next, Tone::Faint));
 }

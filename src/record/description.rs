@@ -14,8 +14,8 @@ use crate::units::NS_PER_S;
 /// What one that is begun now at `place` is.
 pub(super) fn begun(spec: &SinkSpec, place: &Path) -> Recording {
     let contains = [(spec.keep.audio, "audio"), (spec.keep.text, "text")].into_iter();
-    let contains = contains.filter_map(|(kept, what)| kept.then(|| what.to_owned()));
-    let contains: Vec<String> = contains.collect();
+    let contains = contains.filter(|(kept, _)| *kept);
+    let contains: Vec<String> = contains.map(|(_, what)| what.to_owned()).collect();
     let now = Timestamp::from_nanosecond(wall_ns().into()).unwrap_or_default();
     let kept = spec.retain_ns.map(SignedDuration::from_nanos);
     let delete_after = kept.and_then(|kept| now.checked_add(kept).ok());

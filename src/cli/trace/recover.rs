@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::cli::prepare::of_trace;
 use crate::cli::summary_text::Lines;
 use crate::cli::{stamp, stdout};
+use crate::trace::manifest::Provenance;
 use crate::trace::recover::{Counts, Damage, Finished, finish};
 use crate::units::Human;
 
@@ -36,7 +37,12 @@ pub(crate) struct Args {
 /// read; otherwise our own failure, and a journal of which something is missing.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     private_files();
-    let step = stamp::step("recover", json!({}));
+    let step = Provenance {
+        step: "recover".to_owned(),
+        tool: stamp::TOOL.to_owned(),
+        at: stamp::now().to_string(),
+        settings: json!({}),
+    };
     let Finished { counts, damage, .. } = finish(&args.recording, step).map_err(of_trace)?;
     let recording = args.recording.display();
     let in_part = if damage.costs() { " in part" } else { "" };

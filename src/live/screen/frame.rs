@@ -55,14 +55,14 @@ impl Frame {
     }
 
     /// A line with one piece at either end; the left one is cut.
-    pub(super) fn apart(&mut self, left: Piece, right: Piece) {
+    pub(super) fn apart(&mut self, left: (&str, Tone), right: Piece) {
         let room = self.room_beside(&right);
         let text: String = left.0.chars().take(room).collect();
         self.line([(format!("{text:room$}  "), left.1), right]);
     }
 
     /// A bar that is filled by `share` between two pieces.
-    pub(super) fn bar(&mut self, left: Piece, share: f64, right: Piece) {
+    pub(super) fn bar(&mut self, left: (&str, Tone), share: f64, right: Piece) {
         let room = self.room_beside(&right).saturating_sub(LABEL);
         let filled = (room as f64 * share) as usize;
         self.line([
