@@ -5,11 +5,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::breakdown::{ErrorAccumulator, ShareAccumulator};
 use super::clusters::Clusters;
+use super::counted::Counts;
 use super::diagnosis::Evidence;
 use super::goodput::{GoodputAccumulator, expressions};
 use super::growth::GrowthAccumulator;
 use super::latencies::Selection;
-use super::recorded_baseline::RecordedBaseline;
 use super::require::Requirement;
 use super::shares::ShareCounts;
 use super::steady::SteadyAccumulator;
@@ -27,7 +27,7 @@ pub(super) struct Accumulator {
     pub(super) steady: SteadyAccumulator,
     pub(super) goodput: GoodputAccumulator,
     pub(super) growth: GrowthAccumulator,
-    pub(super) recorded_baseline: RecordedBaseline,
+    pub(super) sections: Counts,
     pub(super) errors: ErrorAccumulator,
     pub(super) peers: ShareAccumulator,
     pub(super) replicas: ShareAccumulator,
@@ -51,7 +51,7 @@ impl Accumulator {
             steady: SteadyAccumulator::of(run),
             goodput: GoodputAccumulator::of(expressions(run, required)),
             growth: GrowthAccumulator::default(),
-            recorded_baseline: RecordedBaseline::default(),
+            sections: Counts::default(),
             evidence: Evidence::default(),
             errors: ErrorAccumulator::default(),
             peers: ShareAccumulator::default(),
@@ -72,7 +72,7 @@ impl Accumulator {
         self.steady.add(row);
         self.goodput.add(row);
         self.growth.add(row, cluster);
-        self.recorded_baseline.add(row, cluster);
+        self.sections.add(row, cluster);
         self.evidence.add(row);
         self.errors.add(row);
         self.peers.add(row.peer.as_deref(), row, cluster);

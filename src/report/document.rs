@@ -2,6 +2,7 @@
 //! them once; `text`, `markdown` and `html` write them.
 
 use super::chart::{Chart, Ink};
+use crate::units::Human;
 use crate::units::terminal::Tone;
 
 /// Words, and how they are meant.
@@ -147,4 +148,9 @@ pub(super) struct Figure {
     pub(super) legend: Vec<(Ink, String)>,
     pub(super) note: String,
     pub(super) table: Table,
+}
+
+/// A length of time that may not be known.
+pub(super) fn human(ns: Option<i64>) -> String {
+    ns.map_or_else(|| "–".to_owned(), |ns| Human(ns).to_string())
 }

@@ -9,6 +9,7 @@ pub mod breakdown;
 mod chart;
 pub mod clusters;
 pub mod compare;
+pub mod counted;
 pub mod diagnosis;
 mod document;
 pub mod goodput;

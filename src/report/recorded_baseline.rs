@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::stats::{Percentiles, Sample};
+use super::counted::Counted;
+use super::document::{Block, Table, Words};
+use super::stats::{Percentiles, Quantile, Sample};
 use crate::results::exclusion::Exclusion;
 use crate::results::metrics::LATENCIES;
 use crate::results::row::RequestRow;
+use crate::units::terminal::Tone;
+use crate::units::{Human, counted, grouped};
 
 /// One latency of the turns of the headline figures, as recorded and as replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +30,7 @@ pub struct Paired {
 }
 
 /// The names of the latencies that are compared, in the order of reports.
-pub fn names() -> impl Iterator<Item = &'static str> {
+fn names() -> impl Iterator<Item = &'static str> {
     let recorded = LATENCIES
         .iter()
         .filter(|latency| latency.recorded.is_some());
@@ -45,17 +49,21 @@ struct Pairs {
 
 /// The pairs of a run, counted turn by turn, of those latencies that recordings have.
 #[derive(Debug, Default)]
-pub(super) struct RecordedBaseline([Pairs; LATENCIES.len()]);
+pub(super) struct AllPairs([Pairs; LATENCIES.len()]);
 
-impl RecordedBaseline {
-    /// Takes in a turn of a cluster of turns that are alike, if it was recorded and counts in the
-    /// headline figures.
-    pub(super) fn add(&mut self, row: &RequestRow, cluster: u32) {
+/// The latencies that were recorded, by name.
+pub type RecordedBaseline = BTreeMap<String, Paired>;
+
+impl Counted for RecordedBaseline {
+    type Counts = AllPairs;
+
+    // Of turns that were recorded and count in the headline figures.
+    fn add(counts: &mut AllPairs, row: &RequestRow, cluster: u32) {
         let recorded = LATENCIES.each_ref().map(|latency| (latency.recorded?)(row));
         if recorded == [None; LATENCIES.len()] || Exclusion::of(row).is_some() {
             return;
         }
-        let latencies = LATENCIES.iter().zip(recorded).zip(&mut self.0);
+        let latencies = LATENCIES.iter().zip(recorded).zip(&mut counts.0);
         for ((latency, recorded), pairs) in latencies {
             match (recorded, latency.of(row)) {
                 (Some(recorded), Some(replayed)) => {
@@ -70,9 +78,8 @@ impl RecordedBaseline {
         }
     }
 
-    /// By name of the latency; empty where nothing was recorded.
-    pub(super) fn finish(self) -> BTreeMap<String, Paired> {
-        let pairs = LATENCIES.iter().zip(self.0);
+    fn finish(counts: AllPairs) -> Option<RecordedBaseline> {
+        let pairs = LATENCIES.iter().zip(counts.0);
         let pairs = pairs.filter(|(latency, _)| latency.recorded.is_some());
         let all = pairs.map(|(latency, pairs)| {
             let paired = Paired {
@@ -87,10 +94,51 @@ impl RecordedBaseline {
         let all: BTreeMap<_, _> = all.collect();
         let is_known =
             |paired: &Paired| paired.recorded.n + paired.only_recorded + paired.only_replayed > 0;
-        match all.values().any(is_known) {
-            true => all,
-            false => BTreeMap::new(),
+        all.values().any(is_known).then_some(all)
+    }
+
+    fn blocks(&self) -> Vec<Block> {
+        let Some(response) = self.get("response") else {
+            return Vec::new();
+        };
+        let rows = names().filter_map(|name| {
+            let paired = self.get(name)?;
+            let difference = match paired.difference.quantiles()[0] {
+                Quantile::Value(ns) if ns > 0 => format!("+{}", Human(ns)),
+                other => other.to_string(),
+            };
+            let mut row = vec![name.to_owned(), grouped(paired.difference.n)];
+            row.extend(paired.recorded.p50_p95());
+            row.extend(paired.replayed.p50_p95());
+            row.push(difference);
+            Some(row)
+        });
+        let heads = [
+            "beside the recorded calls",
+            "turns",
+            "recorded",
+            "p95",
+            "replayed",
+            "p95",
+            "paired",
+        ];
+        let note = "p50 and p95 of turns that have both; paired is the median of replayed less recorded, turn \
+                    by turn";
+        let mut blocks = vec![
+            Block::Heading("Recorded calls"),
+            Block::Table(Table::figures(heads, rows)),
+            Block::note(note),
+        ];
+        let (before, now) = (response.only_recorded, response.only_replayed);
+        if before + now > 0 {
+            let note = format!(
+                "answered only when it was recorded: {}; only now: {}",
+                counted(before, "turn"),
+                counted(now, "turn")
+            );
+            blocks.push(Block::Note(Words::new(Tone::Warning, note)));
         }
+        blocks
     }
 }
 
@@ -109,9 +157,11 @@ mod tests {
     }
 
     fn paired_up(rows: &[RequestRow]) -> BTreeMap<String, Paired> {
-        let mut baseline = RecordedBaseline::default();
-        (0..).zip(rows).for_each(|(i, row)| baseline.add(row, i));
-        baseline.finish()
+        let mut baseline = AllPairs::default();
+        (0..)
+            .zip(rows)
+            .for_each(|(i, row)| RecordedBaseline::add(&mut baseline, row, i));
+        RecordedBaseline::finish(baseline).unwrap_or_default()
     }
 
     #[test]

@@ -489,6 +489,6 @@ fn a_replay_of_recorded_calls() {
 
 #[test]
 fn json_of_a_replay_of_recorded_calls() {
-    let response = &recorded().recorded["response"];
+    let response = &recorded().sections.recorded.unwrap()["response"];
     insta::assert_snapshot!(serde_json::to_string_pretty(response).unwrap());
 }

@@ -140,7 +140,7 @@ impl Summary {
             latencies,
             shares: counts.shares.finish(),
             goodput: counts.goodput.finish(&steady),
-            recorded: counts.recorded_baseline.finish(),
+            sections: counts.sections.finish(),
             steady,
             growth: counts.growth.finish(),
             wer: read.wer,

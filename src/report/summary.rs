@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::breakdown::{Errors, Share};
+use super::counted::Sections;
 use super::diagnosis::Finding;
 use super::goodput::Goodput;
 use super::growth::Growth;
@@ -15,7 +16,6 @@ use super::guidance::advice::Advice;
 use super::lag::ScheduleLag;
 use super::latencies::Measured;
 use super::rates::Rates;
-use super::recorded_baseline::Paired;
 use super::require::Judged;
 use super::server::ServerSeries;
 use super::shares::Occurrence;
@@ -53,9 +53,9 @@ pub struct Summary {
     /// Turns that met what makes a turn good, for each such expression; absent where none was asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub goodput: Vec<Goodput>,
-    /// Recorded traces: latencies as recorded and as replayed, by name; absent for other traces.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub recorded: BTreeMap<String, Paired>,
+    /// What sections counted of the turns.
+    #[serde(flatten)]
+    pub sections: Sections,
     /// What the plan asked for and what was done.
     pub load: Load,
     /// How well the schedule was kept; null when no chunk is known.

@@ -8,8 +8,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::counted::Counted;
+use super::document::{Block, Column, Table, Words, human};
 use crate::results::exclusion::Exclusion;
 use crate::results::row::RequestRow;
+use crate::units::counted;
+use crate::units::terminal::Tone;
 
 /// The stages in order: their names, and what each ends with.
 pub const STAGES: [(&str, &str); 4] = [
@@ -62,32 +66,31 @@ pub fn stages(row: &RequestRow) -> Option<[Option<i64>; STAGES.len()]> {
 
 /// An answered turn.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Turn {
+pub(super) struct Turn {
     response_ns: i64,
     stages_ns: [Option<i64>; STAGES.len()],
 }
 
-/// Takes in turns one by one.
+/// The answered turns of a run.
 #[derive(Debug, Default)]
-pub struct WaterfallAccumulator(Vec<Turn>);
+pub(super) struct Turns(Vec<Turn>);
 
-impl WaterfallAccumulator {
-    /// Takes in a turn, if headline figures are over it and it was answered.
-    pub fn add(&mut self, row: &RequestRow) {
+impl Counted for Waterfall {
+    type Counts = Turns;
+
+    // Of answered turns that headline figures are over.
+    fn add(counts: &mut Turns, row: &RequestRow, _cluster: u32) {
         let is_measured = Exclusion::of(row).is_none();
         let stages_ns = stages(row).filter(|_| is_measured);
         if let Some((response_ns, stages_ns)) = row.response_ns.zip(stages_ns) {
-            self.0.push(Turn {
+            counts.0.push(Turn {
                 response_ns,
                 stages_ns,
             });
         }
     }
 
-    /// The means; `None` where no turn was answered.
-    #[must_use]
-    pub fn finish(mut self) -> Option<Waterfall> {
-        let turns = &mut self.0;
+    fn finish(Turns(mut turns): Turns) -> Option<Waterfall> {
         turns.sort_unstable();
         let median_ns = turns.get(turns.len().checked_sub(1)? / 2)?.response_ns;
         let slowest = &turns[turns.len() - turns.len().div_ceil(20)..];
@@ -95,6 +98,38 @@ impl WaterfallAccumulator {
         turns.sort_by_key(|turn| turn.response_ns.abs_diff(median_ns));
         let median = Group::of(&turns[..turns.len().div_ceil(10)])?;
         Some(Waterfall { median, slowest })
+    }
+
+    fn blocks(&self) -> Vec<Block> {
+        let groups = [&self.median, &self.slowest];
+        let row = |name: &str, ends: &str, tone, of: &dyn Fn(&Group) -> Option<i64>| {
+            let figures = groups.map(|group| Words::new(tone, human(of(group))));
+            let names = [Words::new(tone, name), Words::new(Tone::Faint, ends)];
+            names.into_iter().chain(figures).collect()
+        };
+        let stages = STAGES.iter().enumerate();
+        let stages = stages
+            .map(|(i, (name, ends))| row(name, ends, Tone::Plain, &|group| group.stages_ns[i]));
+        let sum = row("response", "their sum", Tone::Strong, &|group| {
+            Some(group.response_ns)
+        });
+        let columns = [
+            Column::Name("stage"),
+            Column::Name(""),
+            Column::Figure("median turns"),
+            Column::Figure("slowest turns"),
+        ];
+        let note = format!(
+            "means over the {} nearest the median and the {} that took longest; a stage that a turn \
+             does not have is part of the next",
+            counted(self.median.turns, "turn"),
+            counted(self.slowest.turns, "turn")
+        );
+        vec![
+            Block::Heading("Where the time goes"),
+            Block::Table(Table::of(&columns, stages.chain([sum]))),
+            Block::note(note),
+        ]
     }
 }
 
@@ -145,6 +180,10 @@ mod tests {
         row
     }
 
+    fn take(turns: &mut Turns, row: &RequestRow) {
+        Waterfall::add(turns, row, 0);
+    }
+
     #[test]
     fn stages_follow_each_other_from_the_end_of_speech_to_the_audio() {
         let of = |instants: [Option<i64>; 5]| stages(&with(instants)).unwrap();
@@ -168,15 +207,15 @@ mod tests {
     fn groups_are_the_turns_around_the_median_and_the_slowest() {
         // Answered 200 to 299 ms after the end of speech, 50 ms of it before PROCESSING and transcript,
         // 50 ms before the text.
-        let mut accumulator = WaterfallAccumulator::default();
-        (0..100).for_each(|turn| accumulator.add(&row(turn)));
+        let mut turns_of = Turns::default();
+        (0..100).for_each(|turn| take(&mut turns_of, &row(turn)));
         let left_out = RequestRow {
             phase: Phase::Warmup,
             ..row(7)
         };
-        accumulator.add(&left_out);
-        accumulator.add(&unanswered(8, Status::Timeout));
-        let found = accumulator.finish().unwrap();
+        take(&mut turns_of, &left_out);
+        take(&mut turns_of, &unanswered(8, Status::Timeout));
+        let found = Waterfall::finish(turns_of).unwrap();
         let [median, slowest] = [found.median, found.slowest];
         assert_eq!((median.turns, slowest.turns), (10, 5));
         // Their median is 249 ms; of 244 and 254 ms, which lie equally near, the shorter is taken.
@@ -185,9 +224,9 @@ mod tests {
         let stages = [50, 0, 50, 197].map(|ms| Some(ms * NS_PER_MS));
         assert_eq!(slowest.stages_ns, stages);
         let one = |row: RequestRow| {
-            let mut accumulator = WaterfallAccumulator::default();
-            accumulator.add(&row);
-            accumulator.finish()
+            let mut turns_of = Turns::default();
+            take(&mut turns_of, &row);
+            Waterfall::finish(turns_of)
         };
         let only = one(row(0)).unwrap();
         assert_eq!((only.median, only.median.turns), (only.slowest, 1));
@@ -199,17 +238,17 @@ mod tests {
         fn stages_add_up_to_the_response_in_every_turn_and_group(
             turns in prop::collection::vec(prop::array::uniform5(prop::option::weighted(0.8, -1_000_i64..1_000)), 1..60)
         ) {
-            let mut accumulator = WaterfallAccumulator::default();
+            let mut turns_of = Turns::default();
             let mut answered = 0;
             for instants in turns {
                 let row = with(instants);
-                accumulator.add(&row);
+                take(&mut turns_of, &row);
                 let sum = stages(&row).map(|stages| stages.iter().flatten().sum::<i64>());
                 prop_assert_eq!(sum, row.response_ns);
                 answered += usize::from(row.response_ns.is_some());
             }
-            prop_assert_eq!(accumulator.0.len(), answered);
-            if let Some(found) = accumulator.finish() {
+            prop_assert_eq!(turns_of.0.len(), answered);
+            if let Some(found) = Waterfall::finish(turns_of) {
                 for group in [found.median, found.slowest] {
                     let sum = group.stages_ns.iter().flatten().sum::<i64>();
                     prop_assert_eq!(sum, group.response_ns);

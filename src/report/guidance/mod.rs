@@ -25,8 +25,11 @@ const SILENT_DBFS: f64 = -60.0;
 /// How a run stands to a rule, and what is said of that; `None` where there is nothing to say.
 type Stands = Option<(Standing, String)>;
 
+/// What tells it of a run.
+type Judge = fn(&Summary, &Surroundings) -> Stands;
+
 /// The rules, and then what makes figures worth less, in the order in which they are shown.
-const RULES: [(Rule, fn(&Summary, &Surroundings) -> Stands); 9] = [
+const RULES: [(Rule, Judge); 9] = [
     (Rule::E2e, |summary, _| e2e(summary)),
     (Rule::Errors, |summary, _| errors(summary)),
     (Rule::Flat, |summary, _| flat(summary)),

@@ -1,7 +1,6 @@
 //! Turns by who answered them, where there were several.
 
 use super::Report;
-use super::latencies::p50_p95;
 use crate::report::breakdown::Share;
 use crate::report::document::{Block, Table};
 use crate::units::{grouped, percent};
@@ -18,7 +17,7 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
 fn table(who: &'static str, shares: &[Share]) -> Option<Block> {
     let rows = shares.iter().map(|share| {
         let success = percent(share.successes, share.turns);
-        let [p50, p95] = p50_p95(&share.response);
+        let [p50, p95] = share.response.p50_p95();
         vec![share.name.clone(), grouped(share.turns), success, p50, p95]
     });
     Table::figures([who, "turns", "success", "response p50", "p95"], rows).block()

@@ -1,11 +1,11 @@
 //! Charts of distributions: of the response time and its stages, and of the response time by load.
 
 use super::collect::Distribution;
-use super::line_chart::{LineChart, highest, human};
+use super::line_chart::{LineChart, highest};
 use super::{Collected, Report};
 use crate::report::axis::Axis;
 use crate::report::chart::{Ink, Layer, stretches};
-use crate::report::document::{Block, Figure, Table};
+use crate::report::document::{Block, Figure, Table, human};
 use crate::report::stats::Percentiles;
 use crate::results::metrics::LATENCIES;
 use crate::units::{counted, grouped};

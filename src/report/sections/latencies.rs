@@ -22,7 +22,9 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
             false => Tone::Plain,
         };
         let name = Words::new(tone, latency.name.trim_end_matches("_latency"));
-        let figures = figures.quantiles().map(|at| Words::new(tone, cell(at)));
+        let figures = figures
+            .quantiles()
+            .map(|at| Words::new(tone, at.to_string()));
         let mut row = vec![name, Words::new(Tone::Faint, latency.ends)];
         row.extend(figures);
         row
@@ -52,21 +54,6 @@ fn shown(summary: &Summary) -> Vec<(&'static Latency, &Percentiles)> {
     // Stable: what is not the headline keeps its place.
     shown.sort_by_key(|(latency, _)| latency.name != summary.headline());
     shown
-}
-
-/// A quantile as people read it.
-pub(in crate::report) fn cell(quantile: Quantile) -> String {
-    match quantile {
-        Quantile::Value(ns) => Human(ns).to_string(),
-        Quantile::NoAnswer => "∞".to_owned(),
-        Quantile::NotEnough => "–".to_owned(),
-    }
-}
-
-/// The median and the 95th percentile.
-pub(super) fn p50_p95(figures: &Percentiles) -> [String; 2] {
-    let [p50, _, p95, ..] = figures.quantiles();
-    [cell(p50), cell(p95)]
 }
 
 /// An interval; without an upper end where that falls among the turns without an answer.
@@ -196,7 +183,7 @@ fn cards(summary: &Summary) -> Vec<[String; 3]> {
     let ends = ends.map_or("", |latency| latency.ends);
     let mut cards = Vec::new();
     if let Some(figures) = summary.latencies.get(name) {
-        let [p50, _, p95, p99, _] = figures.quantiles().map(cell);
+        let [p50, _, p95, p99, _] = figures.quantiles().map(|at| at.to_string());
         let intervals = &figures.interval_ns;
         for (level, value, interval) in [
             ("p50", p50, intervals.p50),

@@ -3,7 +3,6 @@
 use crate::report::axis::Axis;
 use crate::report::chart::{Chart, Ink, LEFT, Layer};
 use crate::report::document::{Figure, Table};
-use crate::units::Human;
 
 /// A line in stretches without a gap.
 pub(super) type Line = Vec<Vec<(f64, f64)>>;
@@ -56,9 +55,4 @@ impl LineChart<'_> {
 pub(super) fn highest<'a>(lines: impl IntoIterator<Item = &'a Line>) -> f64 {
     let points = lines.into_iter().flatten().flatten().map(|point| point.1);
     points.fold(0.0, f64::max)
-}
-
-/// A length of time that may not be known.
-pub(super) fn human(ns: Option<i64>) -> String {
-    ns.map_or_else(|| "–".to_owned(), |ns| Human(ns).to_string())
 }

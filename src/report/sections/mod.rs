@@ -12,9 +12,9 @@ mod heading;
 mod latencies;
 mod line_chart;
 mod load;
+mod notices;
 mod outcomes;
 mod over_time;
-mod recorded;
 mod report;
 mod run_facts;
 mod servers;
@@ -28,12 +28,13 @@ pub(super) use report::{Pictures, Report};
 pub(super) use verdict::badge;
 
 /// The sections, in order.
-const SECTIONS: [fn(&Report<'_>) -> Vec<Block>; 17] = [
+const SECTIONS: [fn(&Report<'_>) -> Vec<Block>; 18] = [
     heading::blocks,
     verdict::blocks,
     latencies::blocks,
-    recorded::blocks,
+    |report| report.summary.sections.blocks(),
     outcomes::blocks,
+    notices::blocks,
     words::blocks,
     load::blocks,
     errors::blocks,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::line_chart::{Line, LineChart, highest, human};
+use super::line_chart::{Line, LineChart, highest};
 use super::{Collected, Report};
 use crate::report::axis::Axis;
 use crate::report::chart::{Ink, Layer, stretches};
 use crate::report::diagnosis::clock;
-use crate::report::document::{Block, Figure, Table};
+use crate::report::document::{Block, Figure, Table, human};
 use crate::results::row::{Status, TimelineRow};
 use crate::units::{Human, NS_PER_S, grouped};
 

@@ -1,10 +1,9 @@
 //! The slowest turns, each with the stages of its answer one under the other.
 
 use super::Report;
-use super::line_chart::human;
 use crate::report::axis::Axis;
 use crate::report::chart::{Chart, Ink, Layer};
-use crate::report::document::{Block, Figure, Table, Words};
+use crate::report::document::{Block, Figure, Table, Words, human};
 use crate::results::row::RequestRow;
 use crate::units::{Human, counted};
 

@@ -1,8 +1,11 @@
 //! The usual quantiles of a latency, as reports and `run.json` hold them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::level::Level;
+use crate::units::Human;
 
 /// What a quantile turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +16,17 @@ pub enum Quantile {
     NoAnswer,
     /// Fewer effective rows than [`Level::min_rows`].
     NotEnough,
+}
+
+/// As people read it: `∞` among the rows without a value, `–` where the data are too few.
+impl fmt::Display for Quantile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Quantile::Value(ns) => Human(*ns).fmt(f),
+            Quantile::NoAnswer => f.pad("∞"),
+            Quantile::NotEnough => f.pad("–"),
+        }
+    }
 }
 
 impl Quantile {
@@ -96,6 +110,13 @@ pub struct Percentiles {
 }
 
 impl Percentiles {
+    /// The median and the 95th percentile, as people read them.
+    #[must_use]
+    pub fn p50_p95(&self) -> [String; 2] {
+        let [p50, _, p95, ..] = self.quantiles();
+        [p50, p95].map(|at| at.to_string())
+    }
+
     /// The five figures in order, each with why it is missing where it is.
     #[must_use]
     pub fn quantiles(&self) -> [Quantile; 5] {

@@ -284,7 +284,7 @@ fn every_chunk_as_recorded(with_audio: bool) {
         assert_eq!((&row.transcript, &row.response_text), (&None, &None));
     }
     let summary: Summary = serde_json::from_str(&desk.read("run.json")).unwrap();
-    let response = &summary.recorded["response"];
+    let response = &summary.sections.recorded.as_ref().unwrap()["response"];
     let measured = summary.measured.answered;
     assert_eq!(response.difference.n, measured);
     assert_eq!((response.only_recorded, response.only_replayed), (0, 0));
