@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use clap::{Arg, Command, ValueHint};
-use toml::de::{DeArray, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use super::flag::{NAMING, STAGE, arguments, flags, is_list, is_switch, named, names};
 use super::given::{Given, Origin};
@@ -156,14 +156,12 @@ impl Reading<'_> {
         value: &DeValue<'_>,
     ) -> Result<Given, BadInput> {
         let refused = |what: String| self.refused(at, &what);
-        let stages = value
-            .as_array()
-            .filter(|_| name == STAGES && named(command, STAGE).is_some());
-        let sought = if stages.is_some() { STAGE } else { name };
+        let is_stages = name == STAGES && named(command, STAGE).is_some();
+        let sought = if is_stages { STAGE } else { name };
         let (long, arg) = self.settable(command, words, sought).map_err(refused)?;
-        let mut values = match stages {
-            Some(stages) => self.stages(at, stages)?,
-            None => {
+        let mut values = match is_stages {
+            true => self.stages(at, value)?,
+            false => {
                 texts(value, is_list(arg)).map_err(|what| refused(format!("`{name}` {what}")))?
             }
         };
@@ -209,23 +207,25 @@ impl Reading<'_> {
             )),
             None => {
                 let here = flags(command).filter(|(_, arg)| is_here(arg));
-                Err(unknown("setting", name, here.map(|(long, _)| long)))
+                let here = here.map(|(long, _)| long);
+                let here = here.filter(|long| !(is_recipe && NAMING.contains(long)));
+                Err(unknown("setting", name, here))
             }
         }
     }
 
     /// Stages as `--stage` has them.
-    fn stages(&self, at: usize, stages: &DeArray<'_>) -> Result<Vec<String>, BadInput> {
+    fn stages(&self, at: usize, stages: &DeValue<'_>) -> Result<Vec<String>, BadInput> {
+        let no_stage = |at| {
+            self.refused(
+                at,
+                "a stage is `[[stages]]` with `users`, `ramp` and `hold`",
+            )
+        };
         let mut read = Vec::new();
-        for item in stages {
-            let table = item.get_ref().as_table();
-            let table = table.filter(|table| table.keys().any(|key| key.get_ref() == MEMBERS[0]));
-            let table = table.ok_or_else(|| {
-                self.refused(
-                    at,
-                    "a stage is a table [[stages]] with `users`, and `ramp` and `hold`",
-                )
-            })?;
+        for item in stages.as_array().ok_or_else(|| no_stage(at))? {
+            let at = item.span().start;
+            let table = item.get_ref().as_table().ok_or_else(|| no_stage(at))?;
             let mut parts = ["0", "0s", "0s"].map(str::to_owned);
             for (key, value) in table {
                 let (name, at) = (key.get_ref().as_ref(), key.span().start);
@@ -239,6 +239,11 @@ impl Reading<'_> {
                     .map_err(|what| refused(format!("`{name}` {what}")))?
                     .concat();
                 stage(&parts.join(":")).map_err(|what| refused(format!("`{name}`: {what}")))?;
+            }
+            if !table.contains_key(MEMBERS[0]) {
+                return Err(
+                    self.refused(at, "a stage needs `users`: how many there are at its end")
+                );
             }
             read.push(parts.join(":"));
         }

@@ -168,7 +168,7 @@ mod tests {
             (
                 "scenario",
                 "users = 1\n[[stages]]\nramp = 1",
-                "line 2: a stage is a table [[stages]]",
+                "line 2: a stage needs `users`",
             ),
             (
                 "scenario",
@@ -184,6 +184,21 @@ mod tests {
                 "scenario",
                 "[[stages]]\nusers = 1\nholds = 2",
                 "line 3: there is no setting of a stage `holds`; is `hold` meant?",
+            ),
+            (
+                "scenario",
+                "[[stages]]\nusers = 1\n[[stages]]\nusrs = 1",
+                "line 4: there is no setting of a stage `usrs`; is `users` meant?",
+            ),
+            (
+                "scenario",
+                "[[stages]]\nusers = 1\n[[stages]]\nramp = 1",
+                "line 3: a stage needs `users`",
+            ),
+            (
+                "scenario",
+                "stages = 3",
+                "line 1: a stage is `[[stages]]` with `users`",
             ),
             ("scenario", "users = ", "line 1: "),
         ] {
