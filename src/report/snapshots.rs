@@ -84,24 +84,36 @@ fn a_good_run() {
     labels    build=abc
     verdict   VALID: the load kept its schedule
 
-    latency                                  p50      p90      p95      p99      max
-    response   end of speech → audio      250 ms   290 ms   295 ms   299 ms   299 ms
-    audible    end of speech → sound      260 ms   300 ms   305 ms   309 ms   309 ms
-    asr        turn start → transcript    1.25 s   1.25 s   1.25 s   1.25 s   1.25 s
-    endpoint   speech sent → processing  50.0 ms  50.0 ms  50.0 ms  50.0 ms  50.0 ms
-    llm_ttft   transcript → first text   50.0 ms  50.0 ms  50.0 ms  50.0 ms  50.0 ms
-    llm_total  transcript → last text     100 ms   100 ms   100 ms   100 ms   100 ms
-    tts        first text → audio         150 ms   190 ms   195 ms   199 ms   199 ms
-    e2e        transcript → audio         200 ms   240 ms   245 ms   249 ms   249 ms
-    barge_in   barge-in → last audio      195 ms        –        –        –   195 ms
-    total      turn start → turn end      1.62 s   1.62 s   1.62 s   1.62 s   1.62 s
+    latency                                    p50     p90     p95     p99     max
+    response      end of speech → audio     250 ms  290 ms  295 ms  299 ms  299 ms
+    audible       end of speech → sound     260 ms  300 ms  305 ms  309 ms  309 ms
+    final         end of speech → final    50.0 ms 50.0 ms 50.0 ms 50.0 ms 50.0 ms
+    asr           turn start → transcript   1.25 s  1.25 s  1.25 s  1.25 s  1.25 s
+    endpoint      speech sent → processing 50.0 ms 50.0 ms 50.0 ms 50.0 ms 50.0 ms
+    llm_ttft      transcript → first text  50.0 ms 50.0 ms 50.0 ms 50.0 ms 50.0 ms
+    llm_total     transcript → last text    100 ms  100 ms  100 ms  100 ms  100 ms
+    tts           first text → audio        150 ms  190 ms  195 ms  199 ms  199 ms
+    e2e           transcript → audio        200 ms  240 ms  245 ms  249 ms  249 ms
+    barge_in      barge-in → last audio     195 ms       –       –       –  195 ms
+    barge_in_stop barge-in → silence        195 ms       –       –       –  195 ms
+    total         turn start → turn end     1.62 s  1.62 s  1.62 s  1.62 s  1.62 s
               answered 998 of 998 turns; left out: 1 cut off, 1 overlapped
               95 % interval p50 246 ms..253 ms · p95 293 ms..296 ms
               p99 298 ms..299 ms · effective n 976 (p99 950)
               – not enough data (n below): p90 needs 36 effective, p95 72, p99 368
-              measured in 1 turn: barge_in_latency
+              measured in 1 turn: barge_in_latency, barge_in_stop
+
+    stage                                    median turns  slowest turns
+    endpoint     end of speech → processing       50.0 ms        50.0 ms
+    transcript   → final transcript                  0 ns           0 ns
+    first text   → first text                     50.0 ms        50.0 ms
+    first audio  → first audio                     150 ms         197 ms
+    response     their sum                         250 ms         297 ms
+              means over the 100 turns nearest the median and the 50 turns that took
+              longest; a stage that a turn does not have is part of the next
 
     turns     success 100 % · 1,000 of 1,000 started · 999 ok · 1 barged_in
+    callers   underruns 0.0 % · early_endpoint 0.1 % · overlapped 0.1 %
     load      100 of 100 sessions · 12 at once (12 planned)
               50,000 of 50,000 chunks
     offered   1.00 sessions/s · 500.0 chunks/s
@@ -140,28 +152,40 @@ fn a_run_with_errors_timeouts_and_missing_answers() {
     latency                                  p50      p90      p95      p99      max
     response   end of speech → audio      260 ms        ∞        ∞        –        ∞
     audible    end of speech → sound      270 ms        ∞        ∞        –        ∞
+    final      end of speech → final     50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
     asr        turn start → transcript    1.25 s   1.25 s   1.25 s        –   1.25 s
     endpoint   speech sent → processing  50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
     llm_ttft   transcript → first text   50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
     llm_total  transcript → last text     100 ms   100 ms   100 ms        –   100 ms
     tts        first text → audio         150 ms   190 ms   195 ms        –   199 ms
     e2e        transcript → audio         200 ms   240 ms   245 ms        –   249 ms
-    total      turn start → turn end      1.62 s   1.62 s   1.62 s   1.62 s   1.62 s
+    total      turn start → turn end      1.62 s        ∞        ∞        –        ∞
               answered 330 of 400 turns
               95 % interval p50 254 ms..269 ms · p95 ∞ · effective n 234
-              – not enough data (n below): p90 needs 36 effective, p95 72, p99 368
+              – not enough data (n=400): p90 needs 36 effective, p95 72, p99 368
               ∞ no answer: a turn without one counts as longer than every other
-              measured in 330 turns: asr, endpoint, llm_ttft, llm_total, tts, e2e
+              measured in 330 turns: final, asr, endpoint, llm_ttft, llm_total, tts,
+              e2e
+
+    stage                                    median turns  slowest turns
+    endpoint     end of speech → processing       50.0 ms        50.0 ms
+    transcript   → final transcript                  0 ns           0 ns
+    first text   → first text                     50.0 ms        50.0 ms
+    first audio  → first audio                     150 ms         197 ms
+    response     their sum                         250 ms         297 ms
+              means over the 33 turns nearest the median and the 17 turns that took
+              longest; a stage that a turn does not have is part of the next
 
     turns     success 82.5 % · 400 of 400 started · 330 ok · 20 no_answer · 40 error
               10 timeout
+    callers   underruns 0.0 % · early_endpoint 0.0 % · overlapped 0.0 %
     load      100 of 100 sessions · 12 at once (12 planned)
               20,000 of 20,000 chunks
     offered   1.00 sessions/s · 500.0 chunks/s
     achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
               0 of 20,000 chunks late · 0 ns blocked by the peer
-    errors    
+    errors  
     20 turns  ASR failed
     20 turns  upstream connect error or disconnect/reset before headers. reset
               reason: connection failure
@@ -195,13 +219,14 @@ fn a_run_in_which_nothing_was_answered() {
     latency                              p50      p90      p95      p99      max
     response  end of speech → audio        ∞        –        –        –        ∞
     audible   end of speech → sound        ∞        –        –        –        ∞
-    total     turn start → turn end   1.62 s        –        –        –   1.62 s
+    total     turn start → turn end        ∞        –        –        –        ∞
               answered 0 of 20 turns
               95 % interval p50 ∞ · effective n 20
               – not enough data (n=20): p90 needs 36 effective, p95 72, p99 368
               ∞ no answer: a turn without one counts as longer than every other
 
     turns     success 0.0 % · 20 of 20 started · 20 no_answer
+    callers   early_endpoint 0.0 % · overlapped 0.0 %
     load      20 of 20 sessions · 12 at once (12 planned) · 1,000 of 1,000 chunks
     offered   1.00 sessions/s · 500.0 chunks/s
     achieved  1.00 sessions/s · 500.0 chunks/s
@@ -239,6 +264,7 @@ fn a_killed_run() {
     latency                                  p50      p90      p95      p99      max
     response   end of speech → audio      238 ms   269 ms   273 ms        –   276 ms
     audible    end of speech → sound      248 ms   279 ms   283 ms        –   286 ms
+    final      end of speech → final     50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
     asr        turn start → transcript    1.25 s   1.25 s   1.25 s        –   1.25 s
     endpoint   speech sent → processing  50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
     llm_ttft   transcript → first text   50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
@@ -250,7 +276,17 @@ fn a_killed_run() {
               95 % interval p50 229 ms..247 ms · p95 268 ms..276 ms · effective n 77
               – not enough data (n=77): p90 needs 36 effective, p95 72, p99 368
 
+    stage                                    median turns  slowest turns
+    endpoint     end of speech → processing       50.0 ms        50.0 ms
+    transcript   → final transcript                  0 ns           0 ns
+    first text   → first text                     50.0 ms        50.0 ms
+    first audio  → first audio                     138 ms         174 ms
+    response     their sum                         238 ms         274 ms
+              means over the 8 turns nearest the median and the 4 turns that took
+              longest; a stage that a turn does not have is part of the next
+
     turns     success 100 % · 80 of 1,000 started · 77 ok · 3 in flight
+    callers   underruns 0.0 % · early_endpoint 0.0 % · overlapped 0.0 %
     load      80 of 100 sessions · 12 at once (12 planned) · 4,000 of 50,000 chunks
     offered   1.00 sessions/s · 500.0 chunks/s
     achieved  1.00 sessions/s · 500.0 chunks/s
@@ -298,6 +334,7 @@ fn an_invalid_run() {
     latency                                 p50      p90      p95      p99      max
     audible    end of speech → sound     329 ms   369 ms   374 ms        –   379 ms
     response   end of speech → audio     249 ms   289 ms   294 ms        –   299 ms
+    final      end of speech → final    50.0 ms  50.0 ms  50.0 ms  50.0 ms  50.0 ms
     asr        turn start → transcript   1.25 s   1.25 s   1.25 s   1.25 s   1.25 s
     llm_ttft   transcript → first text  50.0 ms  50.0 ms  50.0 ms  50.0 ms  50.0 ms
     llm_total  transcript → last text    100 ms   100 ms   100 ms   100 ms   100 ms
@@ -309,7 +346,17 @@ fn an_invalid_run() {
               effective n 194
               – not enough data (n below): p90 needs 36 effective, p95 72, p99 368
 
+    stage                                    median turns  slowest turns
+    endpoint     end of speech → processing       50.0 ms        50.0 ms
+    transcript   → final transcript                  0 ns           0 ns
+    first text   → first text                     50.0 ms        50.0 ms
+    first audio  → first audio                     148 ms         197 ms
+    response     their sum                         248 ms         297 ms
+              means over the 40 turns nearest the median and the 20 turns that took
+              longest; a stage that a turn does not have is part of the next
+
     turns     success 100 % · 400 of 400 started · 400 ok
+    callers   underruns 0.0 % · early_endpoint 0.0 % · overlapped 0.0 %
     load      100 of 100 sessions · 12 at once (12 planned)
               20,000 of 20,000 chunks
     offered   1.00 sessions/s · 500.0 chunks/s
@@ -337,6 +384,7 @@ fn an_empty_run() {
     latency                              p50      p90      p95      p99      max
     response  end of speech → audio        –        –        –        –        –
     audible   end of speech → sound        –        –        –        –        –
+    total     turn start → turn end        –        –        –        –        –
               answered 0 of 0 turns
               – not enough data (n=0): p90 needs 36 effective, p95 72, p99 368
 
@@ -363,6 +411,7 @@ fn a_run_of_too_few_turns_for_high_percentiles() {
     latency                                  p50      p90      p95      p99      max
     response   end of speech → audio      219 ms   235 ms        –        –   239 ms
     audible    end of speech → sound      229 ms   245 ms        –        –   249 ms
+    final      end of speech → final     50.0 ms  50.0 ms        –        –  50.0 ms
     asr        turn start → transcript    1.25 s   1.25 s        –        –   1.25 s
     endpoint   speech sent → processing  50.0 ms  50.0 ms        –        –  50.0 ms
     llm_ttft   transcript → first text   50.0 ms  50.0 ms        –        –  50.0 ms
@@ -374,7 +423,17 @@ fn a_run_of_too_few_turns_for_high_percentiles() {
               95 % interval p50 213 ms..226 ms · effective n 40
               – not enough data (n=40): p90 needs 36 effective, p95 72, p99 368
 
+    stage                                    median turns  slowest turns
+    endpoint     end of speech → processing       50.0 ms        50.0 ms
+    transcript   → final transcript                  0 ns           0 ns
+    first text   → first text                     50.0 ms        50.0 ms
+    first audio  → first audio                     118 ms         138 ms
+    response     their sum                         218 ms         238 ms
+              means over the 4 turns nearest the median and the 2 turns that took
+              longest; a stage that a turn does not have is part of the next
+
     turns     success 100 % · 40 of 40 started · 40 ok
+    callers   underruns 0.0 % · early_endpoint 0.0 % · overlapped 0.0 %
     load      40 of 40 sessions · 12 at once (12 planned) · 2,000 of 2,000 chunks
     offered   1.00 sessions/s · 500.0 chunks/s
     achieved  1.00 sessions/s · 500.0 chunks/s
@@ -445,9 +504,19 @@ fn a_run_with_warm_up_drain_and_callers_who_speak_into_answers() {
               effective n 135
               – not enough data (n=314): p90 needs 36 effective, p95 72, p99 368
 
+    stage                                    median turns  slowest turns
+    endpoint     end of speech → processing       50.0 ms        50.0 ms
+    transcript   → final transcript                  0 ns           0 ns
+    first text   → first text                     50.0 ms        50.0 ms
+    first audio  → first audio                     154 ms         196 ms
+    response     their sum                         254 ms         296 ms
+              means over the 32 turns nearest the median and the 16 turns that took
+              longest; a stage that a turn does not have is part of the next
+
     turns     success 100 % · 400 of 400 started · 400 ok
               40 of 400 turns began before the answer to the one before had ended;
               with --turn-timing reactive callers wait for answers
+    callers   underruns 0.0 % · early_endpoint 0.0 % · overlapped 9.8 %
     ");
     assert!(!summarise(true).contains("reactive"), "it is already");
 }
@@ -480,7 +549,7 @@ fn a_replay_of_recorded_calls() {
     response                      388   400 ms  400 ms   250 ms  295 ms  -150 ms
     asr                           396   1.20 s  1.20 s   1.25 s  1.25 s +50.0 ms
     e2e                            59   250 ms       –   180 ms       – -70.0 ms
-    total                         400   1.62 s  1.62 s   1.62 s  1.62 s     0 ns
+    total                         396   1.62 s  1.62 s   1.62 s  1.62 s     0 ns
               p50 and p95 of turns that have both; paired is the median of replayed
               less recorded, turn by turn
               answered only when it was recorded: 4 turns; only now: 8 turns

@@ -98,18 +98,20 @@ fn replays_of_one_trace_are_paired() {
               once 12, length 102 s, callers keep to the trace
     result    6 metrics worse, 0 better.
 
-    metric           base      run    change       95 % interval        p  
-    response p50   299 ms   325 ms    +8.8 %  +14.0 ms..+38.6 ms   <0.001  WORSE
-    response p95   498 ms   639 ms   +28.4 %        +53.7 ms..+∞    0.013  WORSE
-    audible p50    309 ms   335 ms    +8.6 %  +14.0 ms..+38.6 ms   <0.001  WORSE
-    audible p95    508 ms   649 ms   +27.8 %        +53.7 ms..+∞    0.013  WORSE
-    e2e p50        250 ms   272 ms    +9.0 %  +11.0 ms..+33.8 ms    0.002  WORSE
-    e2e p95        449 ms   498 ms   +10.8 %  +11.5 ms..+88.7 ms    0.053  
-    asr p50        1.25 s   1.25 s     0.0 %        +0 ns..+0 ns    1.000  
-    llm_ttft p50  50.0 ms  50.0 ms     0.0 %        +0 ns..+0 ns    1.000  
-    tts p50        200 ms   222 ms   +11.3 %  +11.0 ms..+33.8 ms    0.002  WORSE
-    total p50      1.62 s   1.62 s     0.0 %        +0 ns..+0 ns    1.000  
-    errors         0.00 %   3.00 %  +3.00 pp  -0.24 pp..+6.24 pp    0.277  
+    metric             base      run    change       95 % interval        p
+    response p50     299 ms   325 ms    +8.8 %  +14.0 ms..+38.6 ms   <0.001  WORSE
+    response p95     498 ms   639 ms   +28.4 %        +53.7 ms..+∞    0.017  WORSE
+    audible p50      309 ms   335 ms    +8.6 %  +14.0 ms..+38.6 ms   <0.001  WORSE
+    audible p95      508 ms   649 ms   +27.8 %        +53.7 ms..+∞    0.017  WORSE
+    final p50       50.0 ms  50.0 ms     0.0 %        +0 ns..+0 ns    1.000
+    asr p50          1.25 s   1.25 s     0.0 %        +0 ns..+0 ns    1.000
+    llm_ttft p50    50.0 ms  50.0 ms     0.0 %        +0 ns..+0 ns    1.000
+    tts p50          200 ms   222 ms   +11.3 %  +11.0 ms..+33.8 ms    0.002  WORSE
+    e2e p50          250 ms   272 ms    +9.0 %  +11.0 ms..+33.8 ms    0.002  WORSE
+    e2e p95          449 ms   498 ms   +10.8 %  +11.5 ms..+88.7 ms    0.075
+    total p50        1.62 s   1.62 s     0.0 %        +0 ns..+0 ns    1.000
+    errors           0.00 %   3.00 %  +3.00 pp  -0.24 pp..+6.24 pp    0.415
+    early_endpoint   0.00 %   0.10 %  +0.10 pp  -0.24 pp..+0.44 pp    1.000
     left out  response p99: not enough data (effective n 122 of 368 needed)
 
               95 % intervals of run less base from 2,000 draws of whole sessions or
@@ -141,17 +143,18 @@ fn replays_of_one_trace_are_paired() {
     | metric | base | run | change | 95 % interval | p |  |
     | --- | ---: | ---: | ---: | ---: | ---: | --- |
     | response p50 | 299 ms | 325 ms | +8.8 % | +14.0 ms..+38.6 ms | &lt;0.001 | ❌ WORSE |
-    | response p95 | 498 ms | 639 ms | +28.4 % | +53.7 ms..+∞ | 0.013 | ❌ WORSE |
+    | response p95 | 498 ms | 639 ms | +28.4 % | +53.7 ms..+∞ | 0.017 | ❌ WORSE |
     | audible p50 | 309 ms | 335 ms | +8.6 % | +14.0 ms..+38.6 ms | &lt;0.001 | ❌ WORSE |
-    | audible p95 | 508 ms | 649 ms | +27.8 % | +53.7 ms..+∞ | 0.013 | ❌ WORSE |
-    | e2e p50 | 250 ms | 272 ms | +9.0 % | +11.0 ms..+33.8 ms | 0.002 | ❌ WORSE |
-    | e2e p95 | 449 ms | 498 ms | +10.8 % | +11.5 ms..+88.7 ms | 0.053 |  |
+    | audible p95 | 508 ms | 649 ms | +27.8 % | +53.7 ms..+∞ | 0.017 | ❌ WORSE |
+    | final p50 | 50.0 ms | 50.0 ms | 0.0 % | +0 ns..+0 ns | 1.000 |  |
     | asr p50 | 1.25 s | 1.25 s | 0.0 % | +0 ns..+0 ns | 1.000 |  |
     | llm\_ttft p50 | 50.0 ms | 50.0 ms | 0.0 % | +0 ns..+0 ns | 1.000 |  |
     | tts p50 | 200 ms | 222 ms | +11.3 % | +11.0 ms..+33.8 ms | 0.002 | ❌ WORSE |
+    | e2e p50 | 250 ms | 272 ms | +9.0 % | +11.0 ms..+33.8 ms | 0.002 | ❌ WORSE |
+    | e2e p95 | 449 ms | 498 ms | +10.8 % | +11.5 ms..+88.7 ms | 0.075 |  |
     | total p50 | 1.62 s | 1.62 s | 0.0 % | +0 ns..+0 ns | 1.000 |  |
     | errors | 0.00 % | 3.00 % | +3.00 pp | -0.24 pp..+6.24 pp | 0.415 |  |
-    | early_endpoint | 0.00 % | 0.10 % | +0.10 pp | -0.24 pp..+0.44 pp | 1.000 |  |
+    | early\_endpoint | 0.00 % | 0.10 % | +0.10 pp | -0.24 pp..+0.44 pp | 1.000 |  |
 
     <details><summary>Load</summary>
 
@@ -205,20 +208,21 @@ fn users_are_not_paired_and_differences_of_the_load_are_said() {
     load      DIFFERS: users 20 → 50, stages 20 in 30s for 5m → 50 in 30s for 5m
     result    No difference is more than chance explains.
 
-    metric           base      run   change       95 % interval        p  
-    response p50   297 ms   293 ms   -1.2 %  -15.3 ms..+9.26 ms    1.000  
-    response p95   500 ms   493 ms   -1.4 %  -50.1 ms..+41.0 ms    1.000  
-    response p99   653 ms   628 ms   -3.8 %  -80.8 ms..+57.3 ms    1.000  
-    audible p50    307 ms   303 ms   -1.1 %  -15.3 ms..+9.26 ms    1.000  
-    audible p95    510 ms   503 ms   -1.4 %  -50.1 ms..+41.0 ms    1.000  
-    e2e p50        247 ms   243 ms   -1.4 %  -15.3 ms..+9.26 ms    1.000  
-    e2e p95        450 ms   443 ms   -1.6 %  -50.1 ms..+41.0 ms    1.000  
-    asr p50        1.25 s   1.25 s    0.0 %        +0 ns..+0 ns    1.000  
-    llm_ttft p50  50.0 ms  50.0 ms    0.0 %        +0 ns..+0 ns    1.000  
-    tts p50        197 ms   193 ms   -1.7 %  -15.3 ms..+9.26 ms    1.000  
-    total p50      1.62 s   1.62 s    0.0 %        +0 ns..+0 ns    1.000  
-    errors         0.00 %   0.00 %  0.00 pp  -0.35 pp..+0.35 pp    1.000  
-    throughput     9.81/s   9.83/s   +0.2 %    -0.06/s..+0.10/s    1.000  
+    metric           base      run   change       95 % interval        p
+    response p50   297 ms   293 ms   -1.2 %  -15.3 ms..+9.26 ms    1.000
+    response p95   500 ms   493 ms   -1.4 %  -50.1 ms..+41.0 ms    1.000
+    response p99   653 ms   628 ms   -3.8 %  -80.8 ms..+57.3 ms    1.000
+    audible p50    307 ms   303 ms   -1.1 %  -15.3 ms..+9.26 ms    1.000
+    audible p95    510 ms   503 ms   -1.4 %  -50.1 ms..+41.0 ms    1.000
+    final p50     50.0 ms  50.0 ms    0.0 %        +0 ns..+0 ns    1.000
+    asr p50        1.25 s   1.25 s    0.0 %        +0 ns..+0 ns    1.000
+    llm_ttft p50  50.0 ms  50.0 ms    0.0 %        +0 ns..+0 ns    1.000
+    tts p50        197 ms   193 ms   -1.7 %  -15.3 ms..+9.26 ms    1.000
+    e2e p50        247 ms   243 ms   -1.4 %  -15.3 ms..+9.26 ms    1.000
+    e2e p95        450 ms   443 ms   -1.6 %  -50.1 ms..+41.0 ms    1.000
+    total p50      1.62 s   1.62 s    0.0 %        +0 ns..+0 ns    1.000
+    errors         0.00 %   0.00 %  0.00 pp  -0.35 pp..+0.35 pp    1.000
+    throughput     9.81/s   9.83/s   +0.2 %    -0.06/s..+0.10/s    1.000
 
     run       same · scenario medium · trace calls
     labels    build=abc
@@ -229,20 +233,21 @@ fn users_are_not_paired_and_differences_of_the_load_are_said() {
               1s..2s, requests without limit, turns 1 a session, pace realtime
     result    8 metrics better, none worse.
 
-    metric           base      run   change       95 % interval        p  
+    metric           base      run   change       95 % interval        p
     response p50   297 ms   210 ms  -29.3 %   -100 ms..-76.1 ms   <0.001  better
     response p95   500 ms   340 ms  -32.0 %    -197 ms..-114 ms   <0.001  better
     response p99   653 ms   445 ms  -31.8 %    -277 ms..-134 ms   <0.001  better
     audible p50    307 ms   220 ms  -28.4 %   -100 ms..-76.1 ms   <0.001  better
     audible p95    510 ms   350 ms  -31.4 %    -197 ms..-114 ms   <0.001  better
+    final p50     50.0 ms  50.0 ms    0.0 %        +0 ns..+0 ns    1.000
+    asr p50        1.25 s   1.25 s    0.0 %        +0 ns..+0 ns    1.000
+    llm_ttft p50  50.0 ms  50.0 ms    0.0 %        +0 ns..+0 ns    1.000
+    tts p50        197 ms   110 ms  -44.3 %   -100 ms..-76.1 ms   <0.001  better
     e2e p50        247 ms   160 ms  -35.3 %   -100 ms..-76.1 ms   <0.001  better
     e2e p95        450 ms   290 ms  -35.6 %    -197 ms..-114 ms   <0.001  better
-    asr p50        1.25 s   1.25 s    0.0 %        +0 ns..+0 ns    1.000  
-    llm_ttft p50  50.0 ms  50.0 ms    0.0 %        +0 ns..+0 ns    1.000  
-    tts p50        197 ms   110 ms  -44.3 %   -100 ms..-76.1 ms   <0.001  better
-    total p50      1.62 s   1.62 s    0.0 %        +0 ns..+0 ns    1.000  
-    errors         0.00 %   0.00 %  0.00 pp  -0.37 pp..+0.37 pp    1.000  
-    throughput     9.81/s   9.81/s    0.0 %    -0.09/s..+0.08/s    1.000  
+    total p50      1.62 s   1.62 s    0.0 %        +0 ns..+0 ns    1.000
+    errors         0.00 %   0.00 %  0.00 pp  -0.37 pp..+0.37 pp    1.000
+    throughput     9.81/s   9.81/s    0.0 %    -0.09/s..+0.08/s    1.000
 
               95 % intervals of run less base from 2,000 draws of whole sessions or
               users; p is adjusted over 28 differences (Holm), and below 0.05 is
