@@ -26,7 +26,7 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
     fact("workers", count(&run.spec.workers));
     let host = &run.host;
     let cores = (host.cores > 0).then(|| counted(host.cores.into(), "core"));
-    let parts = [&host.hostname, &host.os, &host.cpu].map(|part| part.clone());
+    let parts = [&host.hostname, &host.os, &host.cpu].map(String::clone);
     let parts: Vec<String> = parts
         .into_iter()
         .chain(cores)
