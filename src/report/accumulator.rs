@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::breakdown::{ErrorAccumulator, ShareAccumulator};
 use super::clusters::Clusters;
-use super::counted::Counts;
+use super::counted_sections::Counts;
 use super::diagnosis::Evidence;
 use super::goodput::{GoodputAccumulator, expressions};
 use super::growth::GrowthAccumulator;

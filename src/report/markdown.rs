@@ -20,7 +20,11 @@ fn put(page: &mut String, block: &Block) {
             facts,
             labels,
         } => {
-            page.push_str(&format!("### voicelt {kind}: {}\n\n", plain(name)));
+            let kind = match *kind {
+                "run" => String::new(),
+                other => format!(" {other}"),
+            };
+            page.push_str(&format!("### voicelt{kind}: {}\n\n", plain(name)));
             let facts = facts.iter().chain(labels).map(|fact| plain(fact));
             page.push_str(&facts.collect::<Vec<_>>().join(" · "));
             page.push_str("\n\n");

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::breakdown::{Errors, Share};
-use super::counted::Sections;
+use super::counted_sections::Sections;
 use super::diagnosis::Finding;
 use super::goodput::Goodput;
 use super::growth::Growth;

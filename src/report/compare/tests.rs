@@ -126,7 +126,7 @@ fn replays_of_one_trace_are_paired() {
 
     ✅ valid · answered 1,000 of 1,000 turns of its headline figures
 
-    ### voicelt run: tuesday
+    ### voicelt: tuesday
 
     trace calls · http://gateway:50051 · build=abc
 

@@ -128,7 +128,8 @@ mod tests {
     const DESCRIBED: &str = include_str!("../../../DATA.md");
 
     /// Objects whose names are data.
-    const NAMED_BY_DATA: [&str; 12] = [
+    const NAMED_BY_DATA: [&str; 13] = [
+        "waterfall",
         "latency",
         "latency_all",
         "errors_all",

@@ -1,8 +1,7 @@
 //! What the charts of a run are made of, taken in turn by turn: bins and sketches, and the few
 //! slowest turns, so that a run of any length has a report of one size.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use crate::report::bins::{Bins, Merge};
@@ -80,47 +79,12 @@ pub(in crate::report) struct Collected {
     dots: BTreeMap<u64, (u32, i64)>,
     /// By the place of the latency in [`LATENCIES`].
     pub(super) distributions: [Distribution; LATENCIES.len()],
-    slowest: BinaryHeap<Reverse<Slow>>,
+    /// By response time, and then by what no two turns have in common.
+    slowest: BTreeMap<(i64, String, u32, u32), RequestRow>,
     /// First and last start of a turn in the steady phase.
     pub(super) steady_ns: Option<(i64, i64)>,
     /// Whether turns lie before or after it.
     pub(super) has_other_phases: bool,
-}
-
-/// A turn by its response time.
-#[derive(Debug)]
-struct Slow(RequestRow);
-
-impl Slow {
-    fn key(&self) -> (Option<i64>, i64, &str, u32) {
-        let row = &self.0;
-        (
-            row.response_ns,
-            row.intended_start_ns,
-            &row.session_id,
-            row.copy,
-        )
-    }
-}
-
-impl PartialEq for Slow {
-    fn eq(&self, other: &Slow) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Slow {}
-
-impl PartialOrd for Slow {
-    fn partial_cmp(&self, other: &Slow) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Slow {
-    fn cmp(&self, other: &Slow) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
 }
 
 impl Default for Collected {
@@ -130,7 +94,7 @@ impl Default for Collected {
             by_load: Bins::new(1, MOST_LOADS),
             dots: BTreeMap::new(),
             distributions: Default::default(),
-            slowest: BinaryHeap::new(),
+            slowest: BTreeMap::new(),
             steady_ns: None,
             has_other_phases: false,
         }
@@ -184,10 +148,11 @@ impl Collected {
                 kept.values.add(ns);
             }
         }
-        if row.response_ns.is_some() {
-            self.slowest.push(Reverse(Slow(row)));
+        if let Some(response_ns) = row.response_ns {
+            let key = (response_ns, row.session_id.clone(), row.copy, row.turn);
+            self.slowest.insert(key, row);
             if self.slowest.len() > SLOWEST {
-                self.slowest.pop();
+                self.slowest.pop_first();
             }
         }
     }
@@ -211,9 +176,7 @@ impl Collected {
 
     /// The slowest answered requests of the headline figures, the slowest first.
     pub(super) fn slowest(&self) -> Vec<&RequestRow> {
-        let mut slowest: Vec<&Slow> = self.slowest.iter().map(|Reverse(slow)| slow).collect();
-        slowest.sort_by(|a, b| b.cmp(a));
-        slowest.into_iter().map(|Slow(row)| row).collect()
+        self.slowest.values().rev().collect()
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
             Judgement::NotJudged => Words::new(Tone::Warning, "NOT JUDGED"),
         };
         vec![
-            judged.requirement.as_str().into(),
             judgement,
+            judged.requirement.as_str().into(),
             judged.said.as_str().into(),
         ]
     });

@@ -17,7 +17,10 @@ fn block(wer: &Wer) -> Block {
         let why = Words::new(Tone::Warning, format!("not known: {why}"));
         return Block::line("wer", vec![why]);
     };
-    let mut items = vec![Words::new(Tone::Strong, share(rate)), edits(wer).into()];
+    let mut items = vec![
+        Words::new(Tone::Strong, format!("word error rate {}", share(rate))),
+        edits(wer).into(),
+    ];
     items.extend(
         wer.interval
             .map(|[low, high]| Words::from(format!("95 %: {} – {}", share(low), share(high)))),

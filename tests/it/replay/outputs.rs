@@ -69,9 +69,7 @@ fn requirements_are_kept_with_the_run_and_decide_the_exit_code_now_and_later() {
 
     set_verdict(&desk, VerdictLevel::Valid);
     let report = |flags: &str| desk.voicelt(&format!("report run {flags}"));
-    report("")
-        .exits(0)
-        .says("require   MET         response.p50 < 20s");
+    report("").exits(0).says("MET       response.p50 < 20s");
     let stricter = report("--require 'response.p50 < 1us' --format json");
     let judged = judgements(&stricter.exits(99).json());
     assert_eq!(judged.len(), 3, "the old one about the same is replaced");
@@ -180,7 +178,7 @@ fn the_summary_of_a_step_is_appended_to() {
         "{after_replay}"
     );
     assert!(
-        after_replay.contains("| errors &lt; 1% | ✅ met |"),
+        after_replay.contains("| ✅ MET | errors &lt; 1% |"),
         "{after_replay}"
     );
     let after_report = step("report run");

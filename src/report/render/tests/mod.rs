@@ -49,11 +49,11 @@ fn requirements_stand_below_the_verdict_and_guidance_at_the_end() {
     labels    build=abc
     verdict   VALID: the load kept its schedule
     required                               observed
-    response.p95 < 800ms       MET         294 ms
-    e2e.max < 200ms            NOT MET     249 ms
-    barge_in_latency.p95 < 1s  NOT JUDGED  not enough data: it needs 72 turns, and
+    MET         response.p95 < 800ms       294 ms
+    NOT MET     e2e.max < 200ms            249 ms
+    NOT JUDGED  barge_in_latency.p95 < 1s  not enough data: it needs 72 turns, and
                                            there are 1
-    lag.p99 < 1ms              MET         88.0 µs
+    MET         lag.p99 < 1ms              88.0 µs
 
     guidance  e2e p95 244 ms (rule: < 3 s) · errors 0.00 % (rule: < 1 %)
               - no baseline of this target and these clips beside it; make one:
