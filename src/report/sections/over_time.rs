@@ -30,7 +30,9 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
     let mut figures = vec![over_time.response()];
     if !pictures.timeline.is_empty() {
         figures.insert(0, over_time.load());
-        figures.extend([over_time.starts(), over_time.failures(), over_time.lag()]);
+        figures.push(over_time.starts());
+        figures.extend(over_time.failures());
+        figures.push(over_time.lag());
     }
     vec![Block::Heading("Over time"), Block::Figures(figures)]
 }
@@ -269,8 +271,8 @@ impl OverTime<'_> {
             .figure()
     }
 
-    /// Turns that failed, by what failed.
-    fn failures(&self) -> Figure {
+    /// Turns that failed, by what failed; none where none did.
+    fn failures(&self) -> Option<Figure> {
         let spans = self.spans(MOST_POINTS);
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for (kind, count) in spans.iter().flat_map(|span| &span.failed) {
@@ -301,10 +303,10 @@ impl OverTime<'_> {
             most = most.max(below);
         }
         let all: u64 = kinds.iter().map(|(_, count)| count).sum();
-        let said = match all {
-            0 => "No turn failed.".to_owned(),
-            all => format!("{} turns failed.", grouped(all)),
-        };
+        if all == 0 {
+            return None;
+        }
+        let said = format!("{} turns failed.", grouped(all));
         let table = self.table(["failed turns", "which"], |span| {
             let kinds = span.failed.iter();
             let kinds = kinds.map(|(kind, count)| format!("{kind} {}", grouped(*count)));
@@ -313,7 +315,6 @@ impl OverTime<'_> {
                 kinds.collect::<Vec<_>>().join(", "),
             ]
         });
-        let table = if all > 0 { table } else { Table::default() };
         let names = ("failures", "Failed turns a second");
         let y = Axis::numbers(most);
         let mut chart = self.chart(names, said.clone(), y, Vec::new(), &said, table);
@@ -325,10 +326,10 @@ impl OverTime<'_> {
         let (first, others) = named.split_at(named.len().min(KINDS.len() - 1));
         let others = (!others.is_empty()).then(|| others.join(", "));
         let legend = KINDS.into_iter().zip(first.iter().cloned().chain(others));
-        Figure {
+        Some(Figure {
             legend: legend.collect(),
             ..chart.figure()
-        }
+        })
     }
 
     /// How late chunks left.
