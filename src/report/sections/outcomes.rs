@@ -1,8 +1,9 @@
 //! Who called, and what became of the turns.
 
 use super::Report;
-use crate::report::document::{Block, Words};
+use crate::report::document::{Block, Table, Words};
 use crate::report::summary::Summary;
+use crate::report::turns::Turns;
 use crate::results::manifest::ClosedLoop;
 use crate::results::row::Status;
 use crate::units::terminal::Tone;
@@ -30,7 +31,36 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
             grouped(turns.owner_uncertain)
         ));
     }
+    blocks.extend(shares(&summary.turns));
     blocks
+}
+
+/// How many turns ended so.
+fn count(turns: &Turns, status: Status) -> u64 {
+    turns.outcomes.get(status.name()).copied().unwrap_or(0)
+}
+
+/// How a turn ended, as people call it.
+fn name(status: Status) -> &'static str {
+    match status {
+        Status::Interrupted => "in flight",
+        other => other.name(),
+    }
+}
+
+/// Turns by how they ended, where they did not all end alike.
+fn shares(turns: &Turns) -> Option<Block> {
+    let seen = Status::ALL
+        .iter()
+        .rev()
+        .filter(|status| count(turns, **status) > 0);
+    let rows = seen.map(|status| {
+        let count = count(turns, *status);
+        let share = percent(count, turns.rows);
+        vec![name(*status).to_owned(), grouped(count), share]
+    });
+    let table = Table::figures(["status", "turns", "share"], rows);
+    (table.rows.len() > 1).then(|| Block::Details("Shares", vec![Block::Table(table)]))
 }
 
 /// Who called, in a closed loop.
@@ -67,17 +97,16 @@ fn turns(summary: &Summary) -> Vec<Words> {
     let (started, planned) = (grouped(turns.started), grouped(turns.planned));
     let mut items = vec![success, format!("{started} of {planned} started").into()];
     for status in Status::ALL.iter().rev() {
-        let count = turns.outcomes.get(status.name()).copied().unwrap_or(0);
+        let count = count(turns, *status);
         let tone = match status.is_success() || status.is_in_flight() {
             true => Tone::Plain,
             false => Tone::Bad,
         };
-        let name = match status {
-            Status::Interrupted => "in flight",
-            other => other.name(),
-        };
         if count > 0 {
-            items.push(Words::new(tone, format!("{} {name}", grouped(count))));
+            items.push(Words::new(
+                tone,
+                format!("{} {}", grouped(count), name(*status)),
+            ));
         }
     }
     items
