@@ -14,7 +14,7 @@ use crate::units::{Human, SampleRate, Samples};
 /// each is seeded by it, so that two of a kind differ.
 pub(super) fn clip(synth: SynthSpec, number: usize, folder: &Path) -> Result<ClipRow, AudioError> {
     let samples = Samples::in_ns(synth.duration_ns, SampleRate::PREPARED);
-    let key = format!("made-up-{number}");
+    let key = format!("synthetic-{number}");
     let mut clip = ClipWriter::create(folder, &key, Quantizer::exact())?;
     clip.push_pcm(&render(synth.signal, samples, number))?;
     let speech = match synth.signal {

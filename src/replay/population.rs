@@ -20,7 +20,7 @@ use crate::units::RunTime;
 pub struct Population {
     /// How their number goes, from none.
     pub stages: Vec<Stage>,
-    /// How long each thinks between two requests; drawn anew for each.
+    /// How long each thinks between two requests; a random draw for each.
     pub think_ns: RangeInclusive<i64>,
     /// Requests after which a user leaves for good.
     pub requests_per_user: Option<u32>,

@@ -22,7 +22,7 @@ pub struct RequestSpec {
     pub pick: Pick,
     /// Utterances of a request.
     pub turns: u32,
-    /// Pause before each but the first, after the answer was heard; drawn anew for each.
+    /// Pause before each but the first, after the playout of the answer; a random draw for each.
     pub think_ns: RangeInclusive<i64>,
     /// What every random choice derives from.
     pub seed: u64,

@@ -225,7 +225,7 @@ fn a_disk_that_is_full() {
     );
     insta::assert_snapshot!(said, @r#"
     $ trap '' XFSZ; ulimit -f 8; voicelt prepare --synth speech-like:5s -o full.vtrace
-    error: .full.vtrace.tmp/clips/unfinished-made-up-0.wav: File too large; make room on that disk, or write to another [1]
+    error: .full.vtrace.tmp/clips/unfinished-synthetic-0.wav: File too large; make room on that disk, or write to another [1]
     $ trap '' XFSZ; ulimit -f 1; voicelt replay good.vtrace -t embedded -o full
     error: full/run.json: File too large; make room on that disk, or write to another [1]
     $ voicelt report run >/dev/full

@@ -1,4 +1,4 @@
-//! `shuffle`: which session starts when is drawn anew; the arrival process stays as it is.
+//! `shuffle`: start times are permuted at random among the sessions; the arrival process stays as it is.
 
 use std::ops::Range;
 
