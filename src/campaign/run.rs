@@ -201,6 +201,7 @@ impl RunSpec {
         manifest.spec.scheduling = outcome.scheduling.into();
         manifest.spec.stream_limit = outcome.stream_limit.map(|limit| limit as u64).into();
         manifest.address_changes = outcome.address_changes;
+        manifest.connections = outcome.connections;
         manifest.exit_reason = match stop.is_by_user() {
             true => ExitReason::Interrupted,
             false => ExitReason::Finished,

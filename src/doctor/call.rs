@@ -22,13 +22,9 @@ pub fn call(
     let made = gateway.and_then(|gateway| spec.make(extent, &gateway, &()));
     let report = match made {
         Ok(report) => report,
-        Err(
-            RunError::Replay(ReplayError::Unreachable(error))
-            | RunError::Stopped {
-                source: ReplayError::Unreachable(error),
-                ..
-            },
-        ) => return Ok(vec![Check::failed("call", error.found(), error.advice())]),
+        Err(RunError::Replay(ReplayError::Unreachable(error))) => {
+            return Ok(vec![Check::failed("call", error.found(), error.advice())]);
+        }
         // What was written is gone.
         Err(RunError::Stopped { source, .. }) => return Err(source.into()),
         Err(error) => return Err(error),

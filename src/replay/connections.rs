@@ -1,159 +1,68 @@
-//! A worker's connections: opened before the run, opened again when one is lost, shared out evenly among
+//! A worker's connections: opened in the background, opened again when one is lost, shared out evenly among
 //! its sessions, and moved to where the gateway's name leads.
 //!
 //! A session waits here, not inside the transport, when the server takes no more streams: so that it is seen
-//! to wait, and gets the first place that becomes free on any connection.
+//! to wait, and gets the first place that becomes free on any connection. It never waits for a connection
+//! that does not open while another is open. `slot` is the place of one connection, `opener` opens them and
+//! `book` keeps what came of it.
 
+mod book;
+mod opener;
+mod slot;
 #[cfg(test)]
 mod tests;
 
-use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
+use crate::clock::monotonic_ns;
 use crate::results::settings::Balance;
-use crate::transport::channel::{Channel, ConnectError, Connector, Endpoint};
+use crate::transport::channel::{Connector, Endpoint};
 use crate::transport::stream::Connection;
+use crate::units::{NS_PER_MS, NS_PER_S};
 
-/// Connections that are being opened at once before a run: few enough for a listener's backlog.
+pub(super) use book::Book;
+pub(super) use opener::HURRY;
+use opener::{NotReady, Opener};
+use slot::{Slot, State};
+
+/// Connections that are being opened at once when a run starts: few enough for a listener's backlog.
 pub(super) const BATCH: u32 = 32;
 /// How often a session that waits for a place looks whether the server has raised its limit, or
 /// the connection was lost; places that become free are told at once.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// A connection that is being opened takes its share of the sessions as long as it may be expected to open as
+/// fast as the fastest: for twice that time, but no longer than this after it, and a margin. The sessions
+/// of a first moment are then not all on the connection that opens first.
+const BEHIND_NS: i64 = 250 * NS_PER_MS;
+const MARGIN_NS: i64 = 50 * NS_PER_MS;
+/// How long a session waits for a connection of its own where they are opened cold, while others are open.
+const COLD_NS: i64 = NS_PER_S;
+/// How long after a failure a connection is tried again.
+const REST_NS: i64 = NS_PER_S;
 
 /// How connections are opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opening {
     /// Where they go.
     pub balance: Balance,
-    /// Whether each is opened at the first session that needs it, instead of before the run.
+    /// Whether each is opened at the first session that needs it, instead of when the run starts.
     pub cold: bool,
     /// How often the gateway's name is looked up again; never where it is zero.
     pub resolve_every: Duration,
 }
 
 impl Default for Opening {
-    /// To each address in turn, before the run; the name is looked up every ten seconds.
+    /// To each address in turn, when the run starts; the name is looked up every ten seconds.
     fn default() -> Opening {
         Opening {
             balance: Balance::default(),
             cold: false,
             resolve_every: Duration::from_secs(10),
-        }
-    }
-}
-
-/// Why a session got no connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NotReady {
-    /// In a sentence.
-    pub(super) reason: String,
-    /// Whether a limit of this machine is to blame, not the gateway.
-    pub(super) ours: bool,
-}
-
-impl From<ConnectError> for NotReady {
-    fn from(error: ConnectError) -> NotReady {
-        NotReady {
-            reason: error.to_string(),
-            ours: error.is_our_limit(),
-        }
-    }
-}
-
-/// Where a connection is, was, or is to be.
-struct Slot {
-    number: u32,
-    line: RefCell<Option<Connection>>,
-    /// Places taken on the present connection; those who wait for it to open have one already.
-    taken: RefCell<Rc<Cell<usize>>>,
-    /// Held by whoever opens it.
-    opening: Mutex<()>,
-}
-
-impl Slot {
-    fn new(number: u32) -> Rc<Slot> {
-        Rc::new(Slot {
-            number,
-            line: RefCell::default(),
-            taken: RefCell::default(),
-            opening: Mutex::default(),
-        })
-    }
-
-    fn load(&self) -> usize {
-        self.taken.borrow().get()
-    }
-
-    /// The connection, if it is open. A lost one is forgotten; its last sessions no longer count.
-    fn line(&self) -> Option<Connection> {
-        let mut line = self.line.borrow_mut();
-        if line.as_ref().is_some_and(Connection::is_lost) {
-            *line = None;
-            self.taken.replace(Rc::default());
-        }
-        line.clone()
-    }
-
-    /// How many streams the server takes at once; unknown while there is no connection.
-    fn stream_limit(&self) -> Option<usize> {
-        let line = self.line()?;
-        Some(line.max_streams())
-    }
-
-    /// The connection, opened if need be; those who come meanwhile wait for the same one.
-    async fn open(
-        &self,
-        connector: &Connector,
-        balance: Balance,
-    ) -> Result<Connection, ConnectError> {
-        if let Some(line) = self.line() {
-            return Ok(line);
-        }
-        let _sole = self.opening.lock().await;
-        if let Some(line) = self.line() {
-            return Ok(line);
-        }
-        let start = match balance {
-            Balance::RoundRobin => self.number as usize,
-            Balance::First => 0,
-        };
-        Ok(self.use_from_now(connector.connect(start).await?))
-    }
-
-    /// Puts a connection in place of the one before, whose streams go on.
-    fn use_from_now(&self, channel: Channel) -> Connection {
-        let (line, kept) = Connection::of(channel);
-        // Those who wait for a connection to open have their places on it already.
-        if self.line.borrow().is_some() {
-            self.taken.replace(Rc::default());
-        }
-        let taken = self.taken.borrow().clone();
-        // It ends with the worker's task set; its streams tell why it was lost.
-        tokio::task::spawn_local(async move { kept.run(|| taken.get() > 0).await });
-        *self.line.borrow_mut() = Some(line.clone());
-        line
-    }
-
-    /// Moves the connection to where one that is opened now would lead; what cannot be reached leaves
-    /// it as it is.
-    async fn follow(&self, connector: &Connector, balance: Balance, addresses: &[SocketAddr]) {
-        let Some(line) = self.line() else { return };
-        let home = match balance {
-            Balance::RoundRobin => addresses[self.number as usize % addresses.len()],
-            Balance::First if addresses.contains(&line.peer()) => return,
-            Balance::First => addresses[0],
-        };
-        if home == line.peer() {
-            return;
-        }
-        let _sole = self.opening.lock().await;
-        if let Ok(channel) = connector.connect_only(home).await {
-            self.use_from_now(channel);
         }
     }
 }
@@ -169,7 +78,7 @@ struct Place {
 
 impl Place {
     fn take(slot: &Rc<Slot>, freed: &Rc<Notify>) -> Place {
-        let taken = slot.taken.borrow().clone();
+        let taken = slot.taken();
         taken.set(taken.get() + 1);
         Place {
             slot: slot.clone(),
@@ -181,7 +90,7 @@ impl Place {
 
     /// Whether the place is on this connection, and the server takes as many.
     fn is_on(&self, line: &Connection) -> bool {
-        Rc::ptr_eq(&self.taken, &self.slot.taken.borrow()) && self.rank <= line.max_streams()
+        Rc::ptr_eq(&self.taken, &self.slot.taken()) && self.rank <= line.max_streams()
     }
 }
 
@@ -200,11 +109,16 @@ pub(super) struct Ready {
     _place: Place,
 }
 
-/// The connections of one worker.
-pub(super) struct Connections {
-    connector: Connector,
-    balance: Balance,
+/// The connections of one worker; clones are the same ones.
+#[derive(Clone)]
+pub(super) struct Connections(Rc<Pool>);
+
+struct Pool {
+    opener: Rc<Opener>,
     slots: Vec<Rc<Slot>>,
+    cold: bool,
+    /// Whether those of the start are still being opened one after the other.
+    starting: Rc<Cell<bool>>,
     /// Where the search for the next session's connection begins.
     next: Cell<usize>,
     /// Held by the session that is to get the next place: who came first is served first.
@@ -213,105 +127,66 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Opens the connections with these numbers, at least one, unless they are to be opened cold;
-    /// must run inside a local task set.
-    ///
-    /// A limit of this machine is an error only when not a single connection could be opened:
-    /// otherwise those that are not open are tried again when a session is to use them.
-    ///
-    /// # Errors
-    /// The first that cannot be opened.
-    pub(super) async fn open(
+    /// Begins to open the connections with these numbers, at least one, unless they are to be opened
+    /// cold; one usually takes `usual_ns`. Must run inside a local task set, with which all that goes on
+    /// in the background ends.
+    pub(super) fn begin(
         connector: Connector,
         numbers: std::ops::Range<u32>,
         opening: Opening,
-    ) -> Result<Connections, ConnectError> {
-        let connections = Connections {
-            connector,
-            balance: opening.balance,
+        usual_ns: i64,
+    ) -> Connections {
+        let follows = !connector.is_address() && !opening.resolve_every.is_zero();
+        let pool = Pool {
+            opener: Opener::new(connector, opening.balance, usual_ns),
             slots: numbers.map(Slot::new).collect(),
+            cold: opening.cold,
+            starting: Rc::new(Cell::new(!opening.cold)),
             next: Cell::new(0),
             turn: Mutex::default(),
             freed: Rc::default(),
         };
         if !opening.cold {
-            connections.open_all().await?;
+            pool.start();
         }
-        if !connections.connector.is_address() && !opening.resolve_every.is_zero() {
-            connections.follow(opening.resolve_every);
+        if follows {
+            pool.follow(opening.resolve_every);
         }
-        Ok(connections)
+        Connections(Rc::new(pool))
     }
 
     /// One that is open already.
     #[cfg(test)]
     pub(super) fn over(connection: Connection) -> Connections {
-        let connections = Connections {
-            connector: Connector::to(vec![connection.peer()]),
-            balance: Balance::First,
-            slots: vec![Slot::new(0)],
+        let connector = Connector::to(vec![connection.peer()]);
+        Connections(Rc::new(Pool {
+            opener: Opener::new(connector, Balance::First, 0),
+            slots: vec![Slot::over(connection)],
+            cold: false,
+            starting: Rc::default(),
             next: Cell::new(0),
             turn: Mutex::default(),
             freed: Rc::default(),
-        };
-        *connections.slots[0].line.borrow_mut() = Some(connection);
-        connections
+        }))
     }
 
-    /// Looks the gateway's name up from time to time, and moves connections to where it leads. Ends with
-    /// the worker's task set.
-    fn follow(&self, every: Duration) {
-        let (slots, connector) = (self.slots.clone(), self.connector.clone());
-        let balance = self.balance;
-        tokio::task::spawn_local(async move {
-            loop {
-                tokio::time::sleep(every).await;
-                // Workers look at about the same time, and one look-up is enough for all.
-                let Ok(addresses) = connector.addresses(every / 2).await else {
-                    continue;
-                };
-                for slot in &slots {
-                    slot.follow(&connector, balance, &addresses).await;
-                }
-            }
-        });
-    }
-
-    async fn open_all(&self) -> Result<(), ConnectError> {
-        for batch in self.slots.chunks(BATCH as usize) {
-            let mut opened = JoinSet::new();
-            for slot in batch {
-                let (slot, connector, balance) =
-                    (slot.clone(), self.connector.clone(), self.balance);
-                opened.spawn_local(async move { slot.open(&connector, balance).await.map(drop) });
-            }
-            let mut limit = None;
-            while let Some(joined) = opened.join_next().await {
-                match joined {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) if error.is_our_limit() => limit = Some(error),
-                    Ok(Err(error)) => return Err(error),
-                    Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-                }
-            }
-            match limit {
-                Some(_) if self.slots.iter().any(|slot| slot.line().is_some()) => break,
-                Some(error) => return Err(error),
-                None => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// A place on the connection with the fewest sessions; equals take turns. Waits while the
-    /// server takes no further stream on any; opens a connection that is closed or was lost.
+    /// A place on the connection with the fewest sessions; equals take turns. Waits while no connection
+    /// is open, and while the server takes no further stream on any.
     ///
     /// # Errors
-    /// A connection that cannot be opened.
+    /// No connection is open, or is being opened, and one that was begun since then has failed; or a limit
+    /// of this machine kept that of the session from being opened.
     pub(super) async fn ready(&self) -> Result<Ready, NotReady> {
+        let pool = &*self.0;
+        let before = pool.opener.begun();
+        let mut may_wait = true;
         loop {
-            let place = self.place().await;
-            let line = place.slot.open(&self.connector, self.balance).await?;
+            let place = pool.place(before, may_wait).await?;
+            let Some(line) = pool.line_of(&place).await? else {
+                // Once is enough.
+                may_wait = false;
+                continue;
+            };
             // While it was closed nobody knew the limit: more may have come than it takes.
             if place.is_on(&line) {
                 return Ok(Ready {
@@ -325,42 +200,207 @@ impl Connections {
 
     /// Where they go.
     pub(super) fn endpoint(&self) -> &Endpoint {
-        self.connector.endpoint()
+        self.0.opener.connector.endpoint()
     }
 
-    /// How many streams the server takes at once on one connection, the least of all that are
-    /// open; `None` when it sets no limit, or no connection is open.
+    /// How many streams the server takes at once on one connection, the least of all that were
+    /// opened; `None` when it sets no limit, or no connection was open.
     pub(super) fn stream_limit(&self) -> Option<usize> {
-        let limits = self.slots.iter().filter_map(|slot| slot.stream_limit());
-        limits.min().filter(|limit| *limit < usize::MAX)
+        self.0.opener.stream_limit()
     }
 
-    async fn place(&self) -> Place {
+    /// What came of the connections, at the end of the run.
+    pub(super) fn close(&self) -> Book {
+        self.0.opener.close()
+    }
+}
+
+impl Pool {
+    /// Opens all in the background, a few at a time. Stops at a limit of this machine: those that are
+    /// left are tried when a session is to use them.
+    fn start(&self) {
+        let (slots, opener) = (self.slots.clone(), self.opener.clone());
+        let starting = self.starting.clone();
+        tokio::task::spawn_local(async move {
+            let mut opening = JoinSet::new();
+            for slot in &slots {
+                if opening.len() >= BATCH as usize {
+                    let _ = opening.join_next().await;
+                }
+                if opener.failure_since(0).is_some_and(|why| why.ours) {
+                    break;
+                }
+                opening.spawn_local(slot.open(&opener));
+            }
+            starting.set(false);
+            opener.changed.notify_waiters();
+            while opening.join_next().await.is_some() {}
+        });
+    }
+
+    /// Looks the gateway's name up from time to time, and moves connections to where it leads.
+    fn follow(&self, every: Duration) {
+        let (slots, opener) = (self.slots.clone(), self.opener.clone());
+        tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                // Workers look at about the same time, and one look-up is enough for all.
+                let Ok(addresses) = opener.connector.addresses(every / 2).await else {
+                    continue;
+                };
+                for slot in &slots {
+                    slot.follow(&opener, &addresses).await;
+                }
+            }
+        });
+    }
+
+    /// A place on a connection that is open, or may be expected to open in time where a session
+    /// `may_wait` for that.
+    async fn place(&self, before: u64, may_wait: bool) -> Result<Place, NotReady> {
         let _turn = self.turn.lock().await;
         loop {
-            if let Some(slot) = self.least_loaded() {
-                return Place::take(slot, &self.freed);
+            if let Some(slot) = self.least_loaded(may_wait) {
+                return Ok(Place::take(slot, &self.freed));
             }
-            // Freed, or time to look again: either way the answer is to look.
-            let _ = tokio::time::timeout(LOOK_AGAIN, self.freed.notified()).await;
+            let is_open = self.is_any_open();
+            if !is_open && !self.opener.is_opening() && !self.starting.get() {
+                match self.opener.failure_since(before) {
+                    Some(why) => return Err((*why).clone()),
+                    None => self.open(self.wanted()),
+                }
+            }
+            let _need = (!is_open).then(|| self.opener.need());
+            // Freed, opened, or time to look again: whatever it is, the answer is to look.
+            tokio::select! {
+                () = self.freed.notified() => {}
+                () = self.opener.changed.notified() => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
         }
     }
 
-    /// The slot with the fewest sessions among those that have room.
-    fn least_loaded(&self) -> Option<&Rc<Slot>> {
-        let start = self.next.get();
-        let mut best: Option<(usize, &Rc<Slot>)> = None;
-        for nth in (start..self.slots.len()).chain(0..start) {
-            let slot = &self.slots[nth];
-            // The load is compared first: it costs nothing to look at, the limit a lock.
-            if best.is_none_or(|(_, best)| slot.load() < best.load())
-                && slot.stream_limit().is_none_or(|limit| slot.load() < limit)
-            {
-                best = Some((nth, slot));
+    /// The connection of a place, as soon as it is open; `None` when another is to be looked for.
+    async fn line_of(&self, place: &Place) -> Result<Option<Connection>, NotReady> {
+        let mut is_tried = false;
+        loop {
+            if let Some(line) = place.slot.line() {
+                return Ok(Some(line));
             }
+            match place.slot.state() {
+                State::Opening { .. } if self.is_awaited(&place.slot) => is_tried = true,
+                State::Failed { why, .. } if is_tried => {
+                    return if why.ours {
+                        Err((*why).clone())
+                    } else {
+                        Ok(None)
+                    };
+                }
+                _ if self.is_awaited(&place.slot) => {
+                    is_tried = true;
+                    self.open(&place.slot);
+                }
+                _ => return Ok(None),
+            }
+            let left_ns = self.patience_ns(&place.slot).unwrap_or(i64::MAX);
+            let left = Duration::from_nanos(u64::try_from(left_ns).unwrap_or(0));
+            let _need = (!self.is_any_open()).then(|| self.opener.need());
+            tokio::select! {
+                () = self.opener.changed.notified() => {}
+                () = tokio::time::sleep(left.min(LOOK_AGAIN)) => {}
+            }
+        }
+    }
+
+    /// Opens a connection in the background.
+    fn open(&self, slot: &Rc<Slot>) {
+        tokio::task::spawn_local(slot.open(&self.opener));
+    }
+
+    fn is_any_open(&self) -> bool {
+        self.slots.iter().any(|slot| slot.line().is_some())
+    }
+
+    /// How much longer a connection that is being opened is waited for while others are open; `None`
+    /// as long as none has been.
+    fn patience_ns(&self, slot: &Slot) -> Option<i64> {
+        let State::Opening { since_ns, .. } = slot.state() else {
+            return None;
+        };
+        let fastest_ns = self.opener.fastest_ns()?;
+        let patience_ns = match self.cold {
+            true => COLD_NS,
+            false => fastest_ns + fastest_ns.min(BEHIND_NS) + MARGIN_NS,
+        };
+        Some(since_ns + patience_ns - monotonic_ns())
+    }
+
+    /// Whether sessions may take a place on this connection that is not open, and wait for it: it is
+    /// being opened for the first time, and not late; or it is theirs to open, since it was left to them,
+    /// or to find that a limit of this machine still stands.
+    fn is_awaited(&self, slot: &Slot) -> bool {
+        match slot.state() {
+            State::Untried => !self.starting.get(),
+            State::Opening { is_awaited, .. } => {
+                is_awaited && self.patience_ns(slot).is_none_or(|left| left > 0)
+            }
+            State::Failed { why, .. } => why.ours,
+            State::Opened => false,
+        }
+    }
+
+    /// The slot with the fewest sessions among those that are open and have room, and where a session
+    /// `may_wait` those that are [awaited](Pool::is_awaited). One with as few that was lost or failed is
+    /// opened in the background.
+    fn least_loaded(&self, may_wait: bool) -> Option<&Rc<Slot>> {
+        let (mut best, mut least) = (None, (usize::MAX, true));
+        for (nth, slot) in self.in_turn() {
+            let (load, mut is_after) = (slot.load(), false);
+            // The load is compared first: it costs nothing to look at, the limit a lock.
+            if (load, is_after) >= least {
+                continue;
+            }
+            let has_room = match slot.stream_limit() {
+                Some(limit) => load < limit,
+                None => {
+                    // Of equals those that are open come first, unless sessions are to open them.
+                    is_after = !self.cold;
+                    may_wait && (load, is_after) < least && self.is_awaited(slot)
+                }
+            };
+            if has_room {
+                (best, least) = (Some((nth, slot)), (load, is_after));
+            }
+        }
+        let wanted = self.wanted();
+        if wanted.line().is_none() && is_due(wanted) {
+            self.open(wanted);
         }
         let (nth, slot) = best?;
         self.next.set((nth + 1) % self.slots.len());
         Some(slot)
+    }
+
+    /// The slot with the fewest sessions that is not being opened, whether it is open or not.
+    fn wanted(&self) -> &Rc<Slot> {
+        let slots = self.in_turn().map(|(_, slot)| slot);
+        let least = slots.filter(|slot| !slot.is_opening());
+        let least = least.min_by_key(|slot| slot.load());
+        least.unwrap_or(&self.slots[0])
+    }
+
+    fn in_turn(&self) -> impl Iterator<Item = (usize, &Rc<Slot>)> {
+        let start = self.next.get();
+        let numbers = (start..self.slots.len()).chain(0..start);
+        numbers.map(|nth| (nth, &self.slots[nth]))
+    }
+}
+
+/// Whether a connection that is not open is to be opened again by now.
+fn is_due(slot: &Slot) -> bool {
+    match slot.state() {
+        State::Opened => true,
+        State::Failed { at_ns, why } => !why.ours && monotonic_ns() - at_ns > REST_NS,
+        State::Untried | State::Opening { .. } => false,
     }
 }

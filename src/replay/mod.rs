@@ -58,21 +58,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 
-use crate::clock::{Clock, RunClock, epoch_now};
+use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
-use crate::results::manifest::{AddressChange, RunManifest, TraceRef, Verdict};
+use crate::results::manifest::{AddressChange, AddressConnections, RunManifest, TraceRef, Verdict};
 use crate::results::row::RequestRow;
 use crate::results::settings::Granted;
 use crate::results::writer::RunWriter;
 use crate::trace::TraceError;
 use crate::trace::stream::Bundle;
 use crate::transport::channel::{ConnectError, Connector, Endpoint, TlsOptions};
+use crate::transport::race::Race;
 use crate::units::{NS_PER_MS, NS_PER_S};
 
 use accumulator::lag_histogram;
-use connections::Connections;
+use connections::{Book, Connections};
 use loader::{Loader, Reading};
 use pacer::Pacer;
 use plan::Plan;
@@ -86,6 +87,10 @@ use worker::Assignment;
 
 pub use spec::{ReplaySpec, TurnTiming, default_workers};
 pub use stop::Stop;
+
+/// Longest part of the time before the first session that is there for a gateway to be connected to: with
+/// the rest it is about a second for a few connections.
+const MOST_CONNECT_NS: i64 = 800 * NS_PER_MS;
 
 /// What can keep a replay from its end.
 #[derive(Debug, thiserror::Error)]
@@ -135,24 +140,28 @@ pub struct Gateway {
     connector: Connector,
     /// Streams that it allows on a connection; `usize::MAX` for no limit.
     pub stream_limit: usize,
-    /// How long the connection took to be ready.
+    /// How long the connection to the address that answered took to be ready.
     pub connect_ns: i64,
 }
 
 impl Gateway {
-    /// Opens a connection, to see that it can be done, and closes it again.
+    /// Opens a connection, to see that it can be done, and closes it again. Of several addresses the
+    /// first that answers will do; each is tried shortly after the one before.
     ///
     /// # Errors
-    /// A gateway that cannot be reached.
+    /// A gateway that cannot be reached at any of its addresses.
     pub fn reach(endpoint: Endpoint, tls: &TlsOptions) -> Result<Gateway, ReplayError> {
         let connector = Connector::new(endpoint, tls)?;
         let runtime = runtime()?;
-        let clock = RunClock::new(&epoch_now());
-        let opened = runtime.block_on(connector.connect(0))?;
+        let (opened, connect_ns) = runtime.block_on(async {
+            let pause = async || tokio::time::sleep(connections::HURRY).await;
+            let mut race = Race::default();
+            race.first(&connector, 0, pause, &mut |_, _| {}).await
+        })?;
         Ok(Gateway {
             connector,
             stream_limit: opened.max_streams(),
-            connect_ns: clock.now().0,
+            connect_ns,
         })
     }
 }
@@ -163,7 +172,7 @@ pub struct Replay {
     bundle: Arc<Bundle>,
     source: Source,
     starts: Vec<Starts>,
-    connector: Connector,
+    gateway: Gateway,
 }
 
 /// Where sessions and their audio come from.
@@ -188,6 +197,8 @@ pub struct Outcome {
     pub stream_limit: Option<usize>,
     /// The addresses that the gateway's name got and lost.
     pub address_changes: Vec<AddressChange>,
+    /// What came of the connections to each address.
+    pub connections: Vec<AddressConnections>,
 }
 
 impl Replay {
@@ -228,7 +239,7 @@ impl Replay {
             bundle,
             source,
             starts,
-            connector: gateway.connector,
+            gateway,
         })
     }
 
@@ -275,8 +286,8 @@ impl Replay {
                     };
                     let share = |n: usize| n as u32 * connections / workers as u32;
                     let numbers = share(number)..share(number + 1);
-                    let connector = self.connector.clone();
-                    scope.spawn(move || serve(job, connector, numbers))
+                    let gateway = self.gateway.clone();
+                    scope.spawn(move || serve(job, gateway, numbers))
                 })
                 .collect();
             drop(sink);
@@ -310,7 +321,8 @@ impl Replay {
             let ended_ns = clock.now().0;
             over.store(true, Ordering::SeqCst);
             loading.join().map_err(|_| ReplayError::Worker)??;
-            let accounts = accounts.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let served = accounts.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let (accounts, tried): (Vec<_>, Vec<_>) = served.into_iter().unzip();
             let books = books?;
             let (lag, mut totals) = add_up(&books, &accounts);
             let calibration = manifest.calibration.as_ref();
@@ -321,7 +333,11 @@ impl Replay {
                 lag,
                 verdict: books.watch.verdict(&totals),
                 stream_limit: accounts.iter().filter_map(|a| a.stream_limit).min(),
-                address_changes: address_changes(&self.connector, manifest.epoch.monotonic_ns),
+                address_changes: address_changes(
+                    &self.gateway.connector,
+                    manifest.epoch.monotonic_ns,
+                ),
+                connections: Book::sum(tried),
                 scheduling: accounts.into_iter().find_map(|account| account.scheduling),
             })
         })
@@ -371,12 +387,12 @@ fn add_up(books: &Books, accounts: &[Account]) -> (Option<LagSummary>, Totals) {
     (summary, totals)
 }
 
-/// One worker's thread.
+/// One worker's thread; returns its account, and what came of its connections.
 fn serve(
     job: Assignment,
-    connector: Connector,
+    gateway: Gateway,
     numbers: Range<u32>,
-) -> Result<Account, ReplayError> {
+) -> Result<(Account, Book), ReplayError> {
     let system = |what| move |source| ReplayError::System { what, source };
     let runtime = runtime()?;
     let local = tokio::task::LocalSet::new();
@@ -386,13 +402,13 @@ fn serve(
         // The timer comes first: connections may take every descriptor that is left.
         let pacer = Pacer::new(job.spec.pacer, job.clock.clone(), job.spec.spin_ns);
         let pacer = pacer.map_err(system("make a timer"))?;
-        let connections = Connections::open(connector, numbers, opening).await?;
-        let stream_limit = connections.stream_limit();
-        let worked = worker::work(job, pacer, connections).await;
+        let (connector, connect_ns) = (gateway.connector, gateway.connect_ns);
+        let connections = Connections::begin(connector, numbers, opening, connect_ns);
+        let worked = worker::work(job, pacer, connections.clone()).await;
         let mut account = worked.map_err(system("keep time"))?;
         account.scheduling = Some(granted);
-        account.stream_limit = stream_limit;
-        Ok(account)
+        account.stream_limit = connections.stream_limit();
+        Ok((account, connections.close()))
     })
 }
 
@@ -406,10 +422,27 @@ fn runtime() -> Result<tokio::runtime::Runtime, ReplayError> {
     })
 }
 
-/// Time between the run's epoch and its first session, for threads and connections to be ready:
-/// of these each batch takes as long as the one that was opened before the run.
+/// Time between the run's epoch and its first session, for threads and connections to be ready, of which
+/// each batch takes as long as the one that was opened before the run. What takes longer than that is
+/// not waited for, nor is anything longer than a second or so: the first sessions then take what is
+/// open.
 #[must_use]
 pub fn lead_ns(connections: u32, connect_ns: i64) -> i64 {
     let batches = i64::from(connections.div_ceil(connections::BATCH));
-    NS_PER_S / 5 + i64::from(connections) * NS_PER_MS * 2 + batches * connect_ns
+    let connect_ns = batches.saturating_mul(connect_ns).min(MOST_CONNECT_NS);
+    NS_PER_S / 5 + i64::from(connections) * NS_PER_MS * 2 + connect_ns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_session_waits_for_connections_of_ordinary_speed_and_no_longer() {
+        let at_once = lead_ns(8, 0);
+        assert_eq!(lead_ns(8, 20 * NS_PER_MS) - at_once, 20 * NS_PER_MS);
+        assert_eq!(lead_ns(40, 20 * NS_PER_MS) - lead_ns(40, 0), 40 * NS_PER_MS);
+        assert!(lead_ns(8, 10 * NS_PER_S) < 11 * NS_PER_S / 10);
+        assert!(lead_ns(u32::MAX, i64::MAX) > lead_ns(8, 0));
+    }
 }

@@ -93,6 +93,59 @@ pub struct AddressChange {
     pub came: bool,
 }
 
+crate::names! {
+    /// Why a connection did not come to be.
+    pub enum ConnectFailure {
+        /// Nothing came from the address in time.
+        NoAnswer = "no_answer",
+        /// It was accepted, and the HTTP/2 settings of the server did not come in time.
+        NoSettings = "no_settings",
+        /// Nobody listens there.
+        Refused = "refused",
+        /// There is no way to it.
+        Unreachable = "unreachable",
+        /// TLS failed.
+        Tls = "tls",
+        /// It does not speak HTTP/2.
+        NotHttp2 = "not_http2",
+        /// A limit of this machine.
+        OurLimit = "our_limit",
+    }
+}
+
+/// What came of the connections to one address during a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct AddressConnections {
+    /// The address and port.
+    pub address: String,
+    /// Connections that were tried; one that is tried again counts again.
+    pub tried: u64,
+    /// Those of them that did not come to be, by the reason.
+    pub failed: BTreeMap<ConnectFailure, u64>,
+    /// Those that were ready two seconds or more after their beginning.
+    pub late: u64,
+    /// The shortest time that one took until it was ready, TLS and HTTP/2 settings included; null when
+    /// none was.
+    pub fastest_ns: Option<i64>,
+    /// The longest.
+    pub slowest_ns: Option<i64>,
+}
+
+impl AddressConnections {
+    /// Adds others to the same address.
+    pub fn add(&mut self, others: AddressConnections) {
+        self.tried += others.tried;
+        for (why, count) in others.failed {
+            *self.failed.entry(why).or_default() += count;
+        }
+        self.late += others.late;
+        let least = [self.fastest_ns, others.fastest_ns].into_iter().flatten();
+        self.fastest_ns = least.min();
+        self.slowest_ns = self.slowest_ns.max(others.slowest_ns);
+    }
+}
+
 /// What the plan asked for.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Planned {
@@ -239,6 +292,10 @@ pub struct RunManifest {
     /// while running, and for a gateway named by its address.
     #[serde(default)]
     pub address_changes: Vec<AddressChange>,
+    /// What came of the connections to each address, in the order of the addresses; not there while
+    /// running.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connections: Vec<AddressConnections>,
     /// Our own part; null while running.
     pub verdict: Option<Verdict>,
     /// The summary that `report` shows; null while running.
@@ -270,6 +327,7 @@ impl RunManifest {
             planned: Planned::default(),
             tables: BTreeMap::new(),
             address_changes: Vec::new(),
+            connections: Vec::new(),
             verdict: None,
             summary: None,
         }
@@ -304,4 +362,31 @@ pub fn wire_session_id(run_id: &str, session_id: &str, copy: u32) -> String {
 pub fn trace_id(run_id: &str, session_id: &str, copy: u32) -> String {
     let hash = blake3::hash(format!("{run_id} {session_id} {copy}").as_bytes());
     hash.to_hex()[..32].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize as _;
+
+    use super::*;
+    use crate::results::sample;
+
+    #[test]
+    fn a_run_of_before_connections_were_counted_is_read() {
+        let run = RunManifest {
+            connections: vec![AddressConnections {
+                address: "10.0.0.9:50051".to_owned(),
+                tried: 8,
+                failed: [(ConnectFailure::NoAnswer, 2)].into(),
+                ..AddressConnections::default()
+            }],
+            ..sample::manifest()
+        };
+        let mut json = serde_json::to_value(&run).unwrap();
+        assert_eq!(json["connections"][0]["failed"]["no_answer"], 2);
+        let read = |json: &serde_json::Value| RunManifest::deserialize(json).unwrap();
+        assert_eq!(read(&json), run);
+        json.as_object_mut().unwrap().remove("connections");
+        assert_eq!(read(&json).connections, []);
+    }
 }

@@ -51,6 +51,7 @@ pub fn manifest() -> RunManifest {
         },
         tables: std::collections::BTreeMap::new(),
         address_changes: Vec::new(),
+        connections: Vec::new(),
         verdict: Some(Verdict {
             level: VerdictLevel::Valid,
             reasons: Vec::new(),

@@ -25,14 +25,14 @@ pub use super::tls::{ClientIdentity, TlsFacts, TlsOptions};
 use super::tls::{Tls, alert};
 
 /// How long a connection may take, TLS and HTTP/2 included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The same when there is another address to try.
 const FALL_OVER: Duration = Duration::from_secs(3);
 /// How long a new connection is kept back until the server has told its settings.
-const SETTINGS_TIMEOUT: Duration = Duration::from_secs(2);
+pub const SETTINGS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How old addresses may be when a connection is opened: those of a start are looked up once, those of
 /// a connection that was refused or lost anew.
-const FRESH: Duration = Duration::from_secs(1);
+pub(super) const FRESH: Duration = Duration::from_secs(1);
 /// Answers are read as they come; windows this large keep them from ever waiting for us.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024 * 1024;

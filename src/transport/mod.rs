@@ -2,7 +2,7 @@
 //!
 //! `channel` opens HTTP/2 connections to the addresses of an `endpoint` (`resolve`), over `tls` if need
 //! be (`certificate` is what a server shows, `pem` reads files, `unverified` trusts it whatever it is,
-//! `connect_error` says why there is none), and `keep_alive` gives them up when the peer is gone.
+//! `connect_error` says why there is none, `race` tries several), and `keep_alive` gives them up when the peer is gone.
 //! `stream` is a session's, whatever carries it and whatever its `outcome`: one of `http2`, whose messages are `grpc`'s and whose
 //! end is a `status`; `sink` is a server that reads and discards.
 
@@ -15,6 +15,7 @@ pub mod http2;
 pub mod keep_alive;
 pub mod outcome;
 pub mod pem;
+pub mod race;
 mod resolve;
 #[cfg(test)]
 pub mod scripted;

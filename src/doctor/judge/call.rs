@@ -43,6 +43,12 @@ fn outcome(row: &RequestRow, synthetic: bool) -> Check {
             "look whether the gateway hangs on a model, or give it longer with --timeout",
         ),
         Status::Error => Check::failed("call", told(row, error), &advice(row.grpc_code, session)),
+        // What kept it waiting is no error of anybody's.
+        Status::NotStarted if row.error.is_none() => Check::failed(
+            "call",
+            "the call was not made: no connection was ready for it in time",
+            "look at what is said of the connection above, or give it longer with --timeout",
+        ),
         Status::NotStarted | Status::Interrupted | Status::Cancelled => Check::failed(
             "call",
             format!("the call was not made: {error}"),

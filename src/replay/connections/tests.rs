@@ -1,5 +1,8 @@
 //! Connections to servers of the test's own, which count what they are asked for.
 
+mod silent;
+
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -91,9 +94,17 @@ async fn serve(socket: TcpStream, max_streams: Option<u32>) {
 
 async fn open(servers: &[&Server], number: u32, opening: Opening) -> Connections {
     let connector = Connector::to(servers.iter().map(|server| server.addr).collect());
-    Connections::open(connector, 0..number, opening)
-        .await
-        .unwrap()
+    opened(connector, number, opening).await
+}
+
+/// So many connections, of which none is being opened any more.
+async fn opened(connector: Connector, number: u32, opening: Opening) -> Connections {
+    let connections = Connections::begin(connector, 0..number, opening, 0);
+    let pool = &connections.0;
+    while pool.starting.get() || pool.opener.is_opening() {
+        let _ = tokio::time::timeout(LOOK_AGAIN, pool.opener.changed.notified()).await;
+    }
+    connections
 }
 
 /// Opens a stream, as a session does, and keeps it.
@@ -119,7 +130,7 @@ fn warm(balance: Balance) -> Opening {
 async fn peers(connections: &Connections) -> BTreeMap<SocketAddr, usize> {
     let mut peers = BTreeMap::new();
     let mut held = Vec::new();
-    for _ in 0..connections.slots.len() {
+    for _ in 0..connections.0.slots.len() {
         let ready = connections.ready().await.unwrap();
         *peers.entry(ready.connection.peer()).or_default() += 1;
         held.push(ready);
@@ -142,16 +153,15 @@ fn each_address_gets_its_share_and_one_that_is_down_is_passed_over() {
         one.stop().await;
         let connector = Connector::to(vec![a, b]);
         for balance in Balance::ALL {
-            let connections = Connections::open(connector.clone(), 0..4, warm(*balance));
-            let left = peers(&connections.await.unwrap()).await;
+            let left = peers(&opened(connector.clone(), 4, warm(*balance)).await).await;
             assert_eq!(left, BTreeMap::from([(b, 4)]), "{balance}");
         }
         two.stop().await;
-        let nobody = Connections::open(connector, 0..1, Opening::default()).await;
-        let error = nobody.err().unwrap();
+        let nobody = Connections::begin(connector, 0..1, Opening::default(), 0);
+        let refused = nobody.ready().await.err().unwrap();
         assert!(
-            matches!(error, ConnectError::Tcp { .. }) && !error.is_our_limit(),
-            "{error}"
+            !refused.ours && refused.reason.contains("cannot connect to"),
+            "{refused:?}"
         );
     });
 }
@@ -169,8 +179,7 @@ fn connections_follow_the_name_and_their_calls_go_on() {
                 resolve_every: Duration::from_millis(20),
                 ..Opening::default()
             };
-            let opened = Connections::open(connector.clone(), 0..4, opening);
-            let connections = opened.await.unwrap();
+            let connections = opened(connector.clone(), 4, opening).await;
             let mut held = connections.ready().await.unwrap();
             let mut stream = call(&mut held);
             let become_ = async |expected: &[(SocketAddr, usize)]| {
@@ -210,8 +219,7 @@ fn a_connection_that_was_lost_is_opened_where_the_name_leads_by_then() {
             resolve_every: Duration::ZERO,
             ..Opening::default()
         };
-        let opened = Connections::open(connector.clone(), 0..1, opening);
-        let connections = opened.await.unwrap();
+        let connections = opened(connector.clone(), 1, opening).await;
         connector.moved(&[two.addr]);
         one.stop().await;
         // What was looked up within the last second is fresh, and that a server has gone takes a moment.
@@ -275,7 +283,11 @@ fn the_servers_limit_of_streams_is_known_and_kept() {
         drop(third);
         assert_eq!(fourth.await.unwrap().number, 0);
         drop(second);
-        assert_eq!(connections.slots[0].load(), 0, "all places are given back");
+        assert_eq!(
+            connections.0.slots[0].load(),
+            0,
+            "all places are given back"
+        );
     });
 }
 
@@ -339,9 +351,12 @@ fn a_lost_connection_is_opened_again_and_its_sessions_no_longer_count() {
         assert!(waits(&mut next).await);
         server.hang_up();
         let next = next.await.unwrap();
-        assert_eq!((server.connections(), connections.slots[0].load()), (1, 1));
+        assert_eq!(
+            (server.connections(), connections.0.slots[0].load()),
+            (1, 1)
+        );
         drop(stale);
-        assert_eq!(connections.slots[0].load(), 1);
+        assert_eq!(connections.0.slots[0].load(), 1);
         drop(next);
 
         server.hang_up();
@@ -372,9 +387,10 @@ fn who_does_not_speak_http2_is_found_out_at_once() {
             let _ = socket.writable().await;
             let _ = socket.try_write(answer);
         });
-        let opened = Connections::open(Connector::to(vec![addr]), 0..1, Opening::default()).await;
-        let error = opened.err().unwrap();
-        assert!(matches!(error, ConnectError::Http2 { .. }), "{error}");
+        let connector = Connector::to(vec![addr]);
+        let connections = Connections::begin(connector, 0..1, Opening::default(), 0);
+        let error = connections.ready().await.err().unwrap().reason;
+        assert!(error.contains("does not speak HTTP/2"), "{error}");
     });
 }
 
@@ -414,10 +430,10 @@ fn a_limit_of_open_files_is_ours_and_leaves_the_rest_closed() {
 }
 
 async fn hit_the_limit(server: SocketAddr) {
-    let connections = Connections::open(Connector::to(vec![server]), 0..80, Opening::default());
-    let connections = connections.await.unwrap();
+    let connector = Connector::to(vec![server]);
+    let connections = opened(connector, 80, Opening::default()).await;
     let is_open = |slot: &&Rc<Slot>| slot.line().is_some();
-    let open = connections.slots.iter().filter(is_open).count();
+    let open = connections.0.slots.iter().filter(is_open).count();
     assert!((1..40).contains(&open), "{open} are open");
     let mut held = Vec::new();
     let refused = loop {
