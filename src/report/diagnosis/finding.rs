@@ -15,6 +15,8 @@ pub enum Kind {
     GeneratorLate,
     /// The gateway's name led to other addresses.
     NameMoved,
+    /// Connections to an address did not come to be, or late.
+    ConnectionsFailed,
     /// Connections were closed for too much traffic: GOAWAY with ENHANCE_YOUR_CALM.
     ConnectionFlood,
     /// Streams were refused, or waited for a place on a connection.

@@ -35,6 +35,7 @@ mod stream_limit;
 #[cfg(test)]
 mod tests;
 mod traits;
+mod unopened;
 mod values;
 
 use crate::results::row::RequestRow;
@@ -65,6 +66,7 @@ impl Default for Evidence {
             looks: vec![
                 without_turns(|seen| generator::finding(seen.case)),
                 without_turns(|seen| moved::finding(seen.case)),
+                Box::<unopened::Sessions>::default(),
                 Box::<slots::Waits>::default(),
                 without_turns(flood::finding),
                 Box::<stream_limit::Ages>::default(),

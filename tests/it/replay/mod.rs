@@ -9,6 +9,7 @@ mod odd_servers;
 mod outputs;
 mod recorded;
 mod sessions;
+mod silent;
 mod stopped;
 mod strays;
 mod tls;
