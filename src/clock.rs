@@ -87,6 +87,26 @@ impl RunClock {
             Kind::Manual(_) => at.0,
         }
     }
+
+    /// CPU time that the calling thread has used, in nanoseconds; a test's clock knows of none.
+    #[must_use]
+    pub fn thread_cpu_ns(&self) -> i64 {
+        match &self.0 {
+            Kind::System(_) => thread_cpu_ns(),
+            #[cfg(test)]
+            Kind::Manual(_) => 0,
+        }
+    }
+
+    /// The instant at which the system's monotonic clock read `monotonic_ns`.
+    #[must_use]
+    pub fn run_time_of(&self, monotonic_ns: i64) -> RunTime {
+        match &self.0 {
+            Kind::System(epoch_ns) => RunTime(monotonic_ns - epoch_ns),
+            #[cfg(test)]
+            Kind::Manual(_) => RunTime(monotonic_ns),
+        }
+    }
 }
 
 impl Clock for RunClock {

@@ -6,6 +6,7 @@
 mod bars;
 mod columns;
 mod outside;
+pub mod priority;
 mod share;
 pub mod terminal;
 

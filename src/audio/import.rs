@@ -112,7 +112,7 @@ impl<'a> Import<'a> {
 
     fn take_bundle(&mut self) -> Result<(), ImportError> {
         let library = Bundle::open(&self.spec.audio).map_err(ImportError::Library)?;
-        for clip in &library.clips {
+        for clip in library.clips.iter() {
             let path = clip.file.as_ref().map(|file| library.dir.join(file));
             let audio = path.as_deref().map_or(ClipAudio::Unknown, ClipAudio::File);
             self.writer.clip(clip.clone(), audio)?;

@@ -6,11 +6,11 @@ use super::error::RunError;
 use crate::replay::limits::OpenFiles;
 use crate::results::manifest::Calibration;
 use crate::trace::extent::Extent;
-use crate::units::{Human, share_percent};
+use crate::units::{Human, counted, share_percent};
 
 /// Files that are open besides connections: results, timers, the runtime's own.
 const OTHER_FILES: u64 = 64;
-/// Largest share of a core, in percent, that the threads that send may need without a warning.
+/// Largest share, in percent, of what the threads that send can send that is asked of them without a warning.
 const BUSY_PERCENT: f64 = 70.0;
 
 /// What will be needed, and what there is.
@@ -29,7 +29,7 @@ pub struct Feasibility {
 }
 
 impl Feasibility {
-    /// Predicted use of each core that sends, at the peak, in percent.
+    /// The peak as a share of what the threads that send can send, in percent.
     fn cpu_percent(&self) -> f64 {
         let chunks_per_s = self.extent.peak_chunks_per_s as f64;
         let ns_per_s = chunks_per_s * self.calibration.chunk_cost_ns as f64;
@@ -57,7 +57,7 @@ impl Feasibility {
         }
         if cpu > BUSY_PERCENT {
             findings.push(format!(
-                "the threads that send will be busy {cpu:.0} % of the peak; use more --workers, or a larger machine"
+                "the peak is {cpu:.0} % of what the threads that send can send; use more --workers, or a larger machine"
             ));
         }
         if (few_files || cpu > 100.0) && !force {
@@ -107,9 +107,9 @@ impl Feasibility {
         line(
             "processor",
             format!(
-                "{} of each of {} cores at the peak ({} a chunk)",
+                "{} of what {} can send at the peak ({} a chunk)",
                 share_percent(self.cpu_percent() / 100.0, 0),
-                self.workers,
+                counted(self.workers as u64, "core"),
                 Human(calibration.chunk_cost_ns)
             ),
         );

@@ -13,7 +13,7 @@ use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
 use crate::live::screen::{Sheet, line, screen};
 use crate::live::snapshot::{History, Snapshot};
-use crate::live::thread::lower_priority;
+use crate::units::priority::lower_priority;
 use crate::units::{DurationError, NS_PER_S};
 use terminal::Terminal;
 

@@ -98,6 +98,7 @@ mod tests {
             p999_ns: 90_000,
             max_ns: 210_000,
             late_chunks: 0,
+            blocked_chunks: 0,
             chunks: 500,
         };
         let mut run = manifest();

@@ -2,9 +2,8 @@
 //! answers is asked for its health, its limits and its distance. Every wait has an end.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
-
-use tokio::task::JoinSet;
 
 use super::health::{self, Answer};
 use crate::clock::monotonic_ns;
@@ -89,9 +88,17 @@ pub async fn inspect(
 }
 
 async fn ask(channel: Channel, connector: &Connector, headers: &[(String, String)]) -> Shown {
+    let mut driver = channel.driver.clone();
+    let mut asking = pin!(ask_on(channel, connector, headers));
+    tokio::select! {
+        shown = &mut asking => shown,
+        // What it has been told by then is all.
+        _ = &mut driver => asking.await,
+    }
+}
+
+async fn ask_on(channel: Channel, connector: &Connector, headers: &[(String, String)]) -> Shown {
     let limit = channel.max_streams();
-    let mut driving = JoinSet::new();
-    driving.spawn(channel.driver);
     let mut round_trips_ns = Vec::new();
     if let Some(mut ping) = channel.ping {
         while round_trips_ns.len() < PINGS {

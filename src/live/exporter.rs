@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::prometheus::{Exposition, plain};
-use super::thread::lower_priority;
+use crate::units::priority::lower_priority;
 
 /// Where metrics are.
 const PATH: &str = "/metrics";

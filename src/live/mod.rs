@@ -10,4 +10,3 @@ pub mod histogram;
 pub mod prometheus;
 pub mod screen;
 pub mod snapshot;
-pub mod thread;

@@ -19,10 +19,10 @@ use super::sink_spec::SinkSpec;
 use super::tap::{Piece, Pieces, Tap, What};
 use super::volume::Volume;
 use crate::clock::monotonic_ns;
-use crate::live::thread::lower_priority;
 use crate::trace::TraceError;
 use crate::trace::recover::{Finished, finish};
 use crate::units::NS_PER_S;
+use crate::units::priority::lower_priority;
 
 /// How often the sink looks. It is not woken for each piece: that would cost the calls a system
 /// call a piece.

@@ -28,6 +28,21 @@ pub(super) fn record(histogram: &mut Histogram<u64>, lag: Lag) {
     histogram.saturating_record(u64::try_from(lag.0).unwrap_or(0));
 }
 
+/// A message that was due.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Left {
+    /// When.
+    pub(super) due: RunTime,
+    /// When it was written; `None` if it was not when its session ended.
+    pub(super) sent: Option<RunTime>,
+    /// Until then, without what the peer is to blame for.
+    pub(super) lag: Lag,
+    /// What the peer is to blame for.
+    pub(super) blocked_ns: i64,
+    /// The usual time between two chunks of its session.
+    pub(super) interval_ns: i64,
+}
+
 /// What happened in one second.
 #[derive(Debug, Clone)]
 pub struct Second {
@@ -41,10 +56,10 @@ pub struct Second {
     pub(super) achieved_chunks: u64,
     /// Of those that were to leave in it, how many were late.
     pub(super) late_chunks: u64,
+    /// Of the others, how many left late or never since the peer took no more.
+    pub(super) blocked_chunks: u64,
     /// Lags of those that were to leave in it.
     pub(super) lag: Histogram<u64>,
-    /// CPU time that the worker used in it.
-    pub(super) cpu_ns: i64,
 }
 
 impl Default for Second {
@@ -55,8 +70,8 @@ impl Default for Second {
             offered_chunks: 0,
             achieved_chunks: 0,
             late_chunks: 0,
+            blocked_chunks: 0,
             lag: lag_histogram(),
-            cpu_ns: 0,
         }
     }
 }
@@ -69,7 +84,7 @@ impl Second {
         self.offered_chunks += other.offered_chunks;
         self.achieved_chunks += other.achieved_chunks;
         self.late_chunks += other.late_chunks;
-        self.cpu_ns += other.cpu_ns;
+        self.blocked_chunks += other.blocked_chunks;
         // Both have the same bounds, so that adding cannot fail.
         let _ = self.lag.add(&other.lag);
     }
@@ -92,24 +107,32 @@ impl Accumulator {
         &mut self.open[place]
     }
 
-    /// The worker used so much CPU time in the second before `now`.
-    pub(super) fn cpu(&mut self, now: RunTime, cpu_ns: i64) {
-        self.at(RunTime(now.0 - NS_PER_S / 2)).cpu_ns += cpu_ns;
-    }
-
     /// A session started.
-    pub(super) fn start(&mut self, due: RunTime, started: RunTime) {
-        self.at(due).offered_starts += 1;
-        self.at(started).achieved_starts += 1;
+    pub(super) fn start(&mut self, left: &Left) {
+        self.at(left.due).offered_starts += 1;
+        if let Some(sent) = left.sent {
+            self.at(sent).achieved_starts += 1;
+        }
     }
 
-    /// A chunk left, with this lag of ours.
-    pub(super) fn chunk(&mut self, due: RunTime, sent: RunTime, lag: Lag, interval_ns: i64) {
-        let second = self.at(due);
+    /// A chunk was due: it left, or had not when its session ended.
+    pub(super) fn chunk(&mut self, left: &Left) {
+        let limit_ns = left.interval_ns.max(LATE_NS);
+        let (late, blocked) = match left.lag.0 > limit_ns {
+            true => (true, false),
+            false => (false, left.lag.0 + left.blocked_ns > limit_ns),
+        };
+        if left.sent.is_none() && !(late || blocked) {
+            return;
+        }
+        let second = self.at(left.due);
         second.offered_chunks += 1;
-        second.late_chunks += u64::from(lag.0 > interval_ns.max(LATE_NS));
-        record(&mut second.lag, lag);
-        self.at(sent).achieved_chunks += 1;
+        second.late_chunks += u64::from(late);
+        second.blocked_chunks += u64::from(blocked);
+        record(&mut second.lag, left.lag);
+        if let Some(sent) = left.sent {
+            self.at(sent).achieved_chunks += 1;
+        }
     }
 
     /// The seconds that are over, with their numbers; all of them when there is no `now`.
@@ -135,14 +158,26 @@ impl Accumulator {
 mod tests {
     use super::*;
 
+    /// A chunk with a lag of ours and a wait for the peer, in milliseconds; `None` left never.
+    fn left(due_ms: i64, lag_ms: i64, blocked_ms: i64, sent: bool) -> Left {
+        let at = |ms: i64| RunTime(ms * NS_PER_MS);
+        Left {
+            due: at(due_ms),
+            sent: sent.then(|| at(due_ms + lag_ms + blocked_ms)),
+            lag: Lag(lag_ms * NS_PER_MS),
+            blocked_ns: blocked_ms * NS_PER_MS,
+            interval_ns: 20 * NS_PER_MS,
+        }
+    }
+
     #[test]
     fn a_chunk_counts_where_it_was_due_and_where_it_left() {
         let mut accumulator = Accumulator::default();
-        let at = |ms: i64| RunTime(ms * NS_PER_MS);
-        accumulator.start(at(900), at(1100));
-        accumulator.chunk(at(990), at(1015), Lag(25 * NS_PER_MS), 20 * NS_PER_MS);
-        accumulator.chunk(at(1500), at(1500), Lag(0), 20 * NS_PER_MS);
-        assert!(accumulator.close(Some(at(3999))).is_empty());
+        accumulator.start(&left(900, 200, 0, true));
+        accumulator.chunk(&left(990, 25, 0, true));
+        accumulator.chunk(&left(1500, 0, 0, true));
+        let end = RunTime(3999 * NS_PER_MS);
+        assert!(accumulator.close(Some(end)).is_empty());
         let closed = accumulator.close(None);
         let counts: Vec<_> = closed
             .iter()
@@ -159,12 +194,37 @@ mod tests {
     fn what_leaves_after_its_second_was_closed_counts_in_the_oldest_open_one() {
         let mut accumulator = Accumulator::default();
         assert_eq!(accumulator.close(Some(RunTime(9 * NS_PER_S))).len(), 6);
-        accumulator.chunk(
-            RunTime(0),
-            RunTime(9 * NS_PER_S),
-            Lag(9 * NS_PER_S),
-            NS_PER_MS,
-        );
+        accumulator.chunk(&left(0, 9_000, 0, true));
         assert_eq!(accumulator.close(None)[0].0, 6);
+    }
+
+    #[test]
+    fn what_is_late_is_ours_or_the_peers_or_neither() {
+        let table = [
+            // Lag, wait, sent; offered, late, blocked.
+            (20, 0, true, [1, 0, 0]),
+            (21, 0, true, [1, 1, 0]),
+            (0, 21, true, [1, 0, 1]),
+            (11, 10, true, [1, 0, 1]),
+            (30, 30, true, [1, 1, 0]),
+            (30, 0, false, [1, 1, 0]),
+            (0, 30, false, [1, 0, 1]),
+            // Its session ended before it was late.
+            (10, 10, false, [0, 0, 0]),
+        ];
+        for (lag, blocked, sent, counts) in table {
+            let mut accumulator = Accumulator::default();
+            accumulator.chunk(&left(0, lag, blocked, sent));
+            let second = accumulator.close(None).pop().map(|(_, second)| second);
+            let second = second.unwrap_or_default();
+            let counted = [
+                second.offered_chunks,
+                second.late_chunks,
+                second.blocked_chunks,
+            ];
+            assert_eq!(counted, counts, "{lag} {blocked} {sent}");
+            assert_eq!(second.lag.len(), counts[0]);
+            assert_eq!(second.achieved_chunks, u64::from(sent));
+        }
     }
 }

@@ -279,8 +279,9 @@ pub(super) mod tests {
                     event,
                     chunk: 0,
                 };
-                let (frame, payload) = held.chunk(&script.rows, step);
-                assert_eq!(payload, script.rows.events[event].chunk_bytes as usize);
+                let row = &script.rows.events[event];
+                let (frame, payload) = held.chunk(row.kind, step);
+                assert_eq!(payload, row.chunk_bytes as usize);
                 pcm.extend_from_slice(&frame[frame.len() - payload..]);
             }
         }

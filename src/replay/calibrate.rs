@@ -1,29 +1,21 @@
-//! What this machine can do, measured in under half a second before a run: how late a wake-up is,
-//! and what a chunk costs.
+//! What this machine can do, measured in about a second before a run: how late a wake-up is, and what a
+//! chunk costs (`trial`).
 //!
-//! Both are measured on a thread set up as a worker is. The chunks go over a real loopback
-//! connection to a server of this process that reads and discards them.
+//! Both are measured on a thread set up as a worker is.
 
-use std::future::poll_fn;
 use std::io;
-use std::iter::once;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use super::pacer::Pacer;
-use super::scheduling;
-use crate::clock::{Clock, RunClock, epoch_now, thread_cpu_ns};
-use crate::dialect::Dialect;
+use super::{scheduling, trial};
+use crate::clock::{Clock, RunClock, epoch_now};
 use crate::results::manifest::Calibration;
 use crate::results::settings::PacerKind;
-use crate::transport::channel::{Connector, Endpoint, TlsOptions};
-use crate::transport::grpc;
-use crate::transport::outcome::Sent;
 use crate::transport::sink::discard;
-use crate::transport::stream::{Connection, Outgoing};
 use crate::units::RunTime;
 
 const WAKE_UPS: i64 = 150;
@@ -31,13 +23,6 @@ const WAKE_UPS: i64 = 150;
 const WAKE_UP_STEP_NS: i64 = 1_000_000;
 const JITTER_NS: i64 = 250_000;
 
-const CHUNKS: i64 = 2_000;
-/// 20 ms at 16 kHz.
-const CHUNK_BYTES: usize = 640;
-/// As far apart as the chunks of 1,000 sessions; each has a write of its own.
-const CHUNK_STEP_NS: i64 = 20_000;
-/// Under load the next chunk is often due when one has been sent.
-const CHUNKS_A_WAKE_UP: i64 = 4;
 /// How long either measurement may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -83,58 +68,19 @@ fn timer_errors_ns(kind: PacerKind, spin_ns: i64) -> io::Result<Vec<i64>> {
     join(measured)
 }
 
-/// CPU time of the sending thread for one chunk, its frame and its write, where a wake-up serves
-/// several: what counts when there is much to do.
+/// CPU time of a sending thread for one chunk, where there is always one to send.
 fn chunk_cost_ns(kind: PacerKind) -> io::Result<i64> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    let server = start("null server", async move || discard(listener).await)?;
-    let sender = start("calibrate", async move || send_chunks(kind, address).await)?;
-    let cost = join(sender)?;
+    let (measured, end) = oneshot::channel::<()>();
+    let end = async move || discard(listener, async { end.await.unwrap_or(()) }).await;
+    let server = start("null server", end)?;
+    let sender = std::thread::Builder::new().name("calibrate".to_owned());
+    let cost = join(sender.spawn(move || trial::chunk_cost_ns(kind, address))?);
+    drop(measured);
     join(server)?;
-    Ok(cost)
-}
-
-async fn send_chunks(kind: PacerKind, address: SocketAddr) -> io::Result<i64> {
-    scheduling::request();
-    let endpoint = Endpoint {
-        host: address.ip().to_string(),
-        port: address.port(),
-        tls: false,
-    };
-    let request = grpc::request(&endpoint, Dialect::StreamAudio.path(), []);
-    let connector = Connector::new(endpoint, &TlsOptions::default()).map_err(io::Error::other)?;
-    let channel = connector.connect(0).await.map_err(io::Error::other)?;
-    let (mut connection, kept) = Connection::of(channel);
-    tokio::task::spawn_local(kept.run(|| true));
-    let opened = connection.open(request.map_err(io::Error::other)?);
-    let (mut stream, _incoming) = opened.map_err(|status| io::Error::other(status.message))?;
-
-    let audio = Dialect::StreamAudio.frame_audio(&[0; CHUNK_BYTES], once(CHUNK_BYTES));
-    let (chunk, _) = audio.chunk(0);
-    let clock = RunClock::new(&epoch_now());
-    let pacer = Pacer::new(kind, clock.clone(), 0)?;
-    let (begun, cpu_ns) = (clock.now(), thread_cpu_ns());
-    for k in 1..=CHUNKS {
-        if k % CHUNKS_A_WAKE_UP == 0 {
-            pacer.until(RunTime(begun.0 + k * CHUNK_STEP_NS)).await?;
-        }
-        send(&mut stream, &chunk).await?;
-        // Also when the next is due already, this one is written first.
-        tokio::task::yield_now().await;
-    }
-    Ok((thread_cpu_ns() - cpu_ns) / CHUNKS)
-}
-
-async fn send(stream: &mut Outgoing, chunk: &Bytes) -> io::Result<()> {
-    loop {
-        match stream.try_send(chunk.clone(), false) {
-            Sent::Taken => return Ok(()),
-            Sent::Blocked => poll_fn(|context| stream.poll_room(context)).await,
-            Sent::Gone => return Err(io::Error::other("the null server has hung up")),
-        }
-    }
+    cost
 }
 
 type Measuring<T> = JoinHandle<io::Result<T>>;

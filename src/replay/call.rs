@@ -10,10 +10,10 @@ use super::cursor::Cursor;
 use super::effect::Effect;
 use super::entry::{Entry, Message};
 use super::progress::{CallFacts, End, TurnRecord};
-use super::script::{Held, Script, Step};
+use super::script::{EventFacts, Held, Script, Step};
 use super::session::{SessionProgress, SessionRecord};
 use super::shared::Shared;
-use super::timers::Timer;
+use super::timers::{CallKey, Timer};
 use crate::clock::Clock;
 use crate::conversation::answers::Answers;
 use crate::transport::stream::Outgoing;
@@ -21,6 +21,7 @@ use crate::units::{RunTime, SampleRate};
 
 /// A session that has started.
 pub(super) struct Call {
+    pub(super) key: CallKey,
     pub(super) script: Arc<Script>,
     pub(super) facts: CallFacts,
     pub(super) end: Option<End>,
@@ -47,6 +48,10 @@ pub(super) struct Sending {
     pub(super) stream: Option<Outgoing>,
     /// The audio of the stretch that is being sent.
     pub(super) audio: Option<Held>,
+    /// The event that is being sent.
+    pub(super) facts: Option<EventFacts>,
+    /// The utterance that is being sent.
+    pub(super) begun: Option<u32>,
     /// Messages that were taken and have not been written, in order.
     pub(super) unwritten: VecDeque<Taken>,
     /// Since when a due message has waited for a stream slot or the peer's flow control.
@@ -62,13 +67,14 @@ pub(super) struct Sending {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taken {
     pub(super) step: Step,
+    pub(super) facts: EventFacts,
     /// When the pacer woke for it, and when it was taken.
     pub(super) released: RunTime,
     pub(super) taken: RunTime,
     /// How long it had waited for the peer.
     pub(super) blocked_ns: i64,
     pub(super) payload_bytes: usize,
-    /// When its turn was to start.
+    /// When its turn was to start, of a message with which one does.
     pub(super) turn_start: RunTime,
     /// It is the first of an utterance.
     pub(super) begins_turn: bool,
@@ -93,9 +99,10 @@ pub(super) struct Receiving {
 }
 
 impl Call {
-    pub(super) fn new(shared: &Shared, script: Arc<Script>, now: RunTime) -> Call {
+    pub(super) fn new(shared: &Shared, key: CallKey, script: Arc<Script>, now: RunTime) -> Call {
         let turns = script.rows.turns.len();
         Call {
+            key,
             sending: Sending::new(shared.spec.turn_timing.is_reactive(), now),
             receiving: Receiving::new(shared, &script, now),
             turns: (0..turns)
@@ -109,11 +116,6 @@ impl Call {
             waker: None,
             watched: false,
         }
-    }
-
-    /// Its place in the plan.
-    pub(super) fn id(&self) -> u64 {
-        self.script.number
     }
 
     pub(super) fn enter(&mut self, entry: Entry) {
@@ -134,7 +136,7 @@ impl Call {
         let deadline = self.deadline(shared.spec.timeout_ns);
         if let Some(deadline) = deadline.filter(|_| !self.watched) {
             self.watched = true;
-            self.wake_at(deadline, Timer::Overdue(self.id()));
+            self.wake_at(deadline, Timer::Overdue(self.key));
         }
     }
 
@@ -184,6 +186,7 @@ impl Call {
     /// The session is over: writes what has not been written.
     pub(super) fn finish(&mut self, shared: &Shared, end: &End) {
         let now = shared.clock.now();
+        self.count_unsent(shared, now);
         self.settle_transcripts();
         for turn in 0..self.turns.len() {
             if let Some(record) = &mut self.turns[turn]
@@ -193,11 +196,11 @@ impl Call {
             }
             self.write(shared, turn, Some(end));
         }
-        if let Some(since) = self.sending.blocked_since {
-            self.progress.waited(since, now);
-        }
         let record = SessionRecord::new(&self.script, &self.facts, self.progress, now, end);
         self.enter(Entry::Session(record));
+        if shared.spec.messages {
+            self.effects.push(Effect::Ended(self.script.number));
+        }
     }
 }
 
@@ -209,6 +212,8 @@ impl Sending {
             last_taken: now,
             stream: None,
             audio: None,
+            facts: None,
+            begun: None,
             unwritten: VecDeque::new(),
             blocked_since: None,
             blocked: None,

@@ -31,6 +31,45 @@ pub struct Cursor {
     hold: Option<Hold>,
     /// The last hold that was left.
     left: Option<Hold>,
+    /// What was last moved on in.
+    piece: Option<Piece>,
+}
+
+/// The messages of an event, gathered so that to go on in it touches nothing of the script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Piece {
+    event: usize,
+    /// It is repeated as long as the cursor holds.
+    repeats: bool,
+    kind: EventKind,
+    count: u32,
+    /// When its first message is due as recorded, and how much later each of the others.
+    first: RunTime,
+    between_ns: i64,
+}
+
+impl Piece {
+    fn of(script: &Script, event: usize, repeats: bool) -> Option<Piece> {
+        let row = script.rows.events.get(event)?;
+        let (into_ns, between_ns) = match row.kind {
+            // A chunk leaves when its last sample was captured.
+            EventKind::Audio | EventKind::Fill if repeats => {
+                // Silence that is repeated goes on at its own rate.
+                let rate = SampleRate(script.rows.session.sample_rate_hz);
+                (row.interval_ns, interval_ns(row, rate))
+            }
+            EventKind::Audio | EventKind::Fill => (row.interval_ns, row.interval_ns),
+            _ => (0, 0),
+        };
+        Some(Piece {
+            event,
+            repeats,
+            kind: row.kind,
+            count: row.count,
+            first: script.run_time(TraceTime(row.at_ns + into_ns)),
+            between_ns,
+        })
+    }
 }
 
 impl Cursor {
@@ -44,6 +83,7 @@ impl Cursor {
             reactive,
             hold: None,
             left: None,
+            piece: None,
         }
     }
 
@@ -83,34 +123,34 @@ impl Cursor {
     /// until the hold is released.
     #[must_use]
     pub fn step(&self, script: &Script) -> Option<Step> {
-        let row = script.rows.events.get(self.event)?;
-        if self.hold.is_some() && row.kind != EventKind::Fill {
+        let piece = self.piece(script)?;
+        if self.hold.is_some() && piece.kind != EventKind::Fill {
             return None;
         }
-        let at_ns = match row.kind {
-            // A chunk leaves when its last sample was captured.
-            EventKind::Audio | EventKind::Fill => {
-                let rate = SampleRate(script.rows.session.sample_rate_hz);
-                let between_ns = match self.hold {
-                    None => row.interval_ns,
-                    // Silence that is repeated goes on at its own rate.
-                    Some(_) => interval_ns(row, rate),
-                };
-                row.at_ns + row.interval_ns + i64::from(self.chunk) * between_ns
-            }
-            _ => row.at_ns,
-        };
+        let into_ns = i64::from(self.chunk) * piece.between_ns;
         Some(Step {
-            due: self.run_time(script, TraceTime(at_ns)),
+            due: RunTime((piece.first.0 + into_ns).saturating_add(self.shift_ns)),
             event: self.event,
             chunk: self.chunk,
         })
     }
 
+    fn piece(&self, script: &Script) -> Option<Piece> {
+        let repeats = self.hold.is_some();
+        let known = self.piece;
+        known
+            .filter(|piece| (piece.event, piece.repeats) == (self.event, repeats))
+            .or_else(|| Piece::of(script, self.event, repeats))
+    }
+
     /// Moves past the step that [`Cursor::step`] gives.
     pub fn advance(&mut self, script: &Script) {
+        let Some(piece) = self.piece(script) else {
+            return;
+        };
+        self.piece = Some(piece);
         self.chunk += 1;
-        if self.hold.is_none() && self.chunk >= script.rows.events[self.event].count {
+        if self.hold.is_none() && self.chunk >= piece.count {
             let turn = script.rows.events[self.event].turn as usize;
             let ends_utterance = script.index.last_speech.get(turn) == Some(&Some(self.event));
             self.event += 1;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::audio_cache::tests::bundle;
 use super::connections::Connections;
 use super::entry::Entry;
+use super::idle::Idle;
 use super::pacer::Pacer;
 use super::phases::Phases;
 use super::plan::tests::{event, session as rows_of_session, turn};
@@ -69,7 +70,7 @@ fn run(starts: &[RunTime], script: impl Fn(usize) -> StreamScript + Send + Sync 
         epoch_realtime_ns: 0,
         keep_text: true,
         keep_session_ids: true,
-        bundle,
+        clips: bundle.clips.clone(),
         closed_loop: false,
         phases: Phases::default(),
     });
@@ -99,6 +100,7 @@ fn run(starts: &[RunTime], script: impl Fn(usize) -> StreamScript + Send + Sync 
         gauges: Arc::new(Gauges::default()),
         sink,
         stop: Stop::default(),
+        idle: Idle::default(),
     };
     let connection = Connection::new(&clock, script);
     let over = crate::transport::stream::Connection::Scripted(connection.clone());
@@ -122,11 +124,17 @@ fn gather(run: &RunFacts, entries: &Receiver<Entry>, received: Vec<Vec<(RunTime,
         sessions: BTreeMap::new(),
         received,
     };
+    let mut scripts = BTreeMap::new();
     for entry in entries.try_iter() {
         match entry {
-            Entry::Message(message) => {
-                let of = ran.messages.entry(message.script.number).or_default();
-                of.push(message.row());
+            Entry::Opened(script) => {
+                scripts.insert(script.number, script);
+            }
+            Entry::Messages(batch) => {
+                for message in &batch.messages {
+                    let row = message.row(&scripts[&message.session]);
+                    ran.messages.entry(message.session).or_default().push(row);
+                }
             }
             Entry::Turn(record) => {
                 let number = record.script.number;
@@ -146,17 +154,19 @@ fn gather(run: &RunFacts, entries: &Receiver<Entry>, received: Vec<Vec<(RunTime,
 
 /// What is to become of the frames of session `number`.
 fn fates(number: usize) -> Vec<Fate> {
-    use Fate::{Half, Refused, Written};
+    use Fate::{Half, Refused, Stuck, Written};
     let at = |of: &[(usize, Fate)]| {
         let mut fates = vec![Written(0); FRAMES];
         of.iter().for_each(|(frame, fate)| fates[*frame] = *fate);
         fates
     };
-    match number % 6 {
+    match number % 7 {
         0 => Vec::new(),
         1 => at(&[(3, Written(3 * MS + 7)), (6, Written(45 * MS))]),
         2 => at(&[(4, Half(50 * MS + 3))]),
         3 => at(&[(5, Refused(33 * MS + 1))]),
+        // The system takes nothing for a while, twice.
+        6 => at(&[(3, Stuck(70 * MS + 9)), (8, Stuck(5 * MS))]),
         // One frame at a time gets through.
         4 => at(&[
             (4, Half(90 * MS)),
@@ -194,49 +204,60 @@ fn answers() -> Vec<Answer> {
     messages.into_iter().map(answer).collect()
 }
 
-/// When a frame is due, taken and written, and for how long its peer kept it waiting.
+/// When a frame is due, taken and written, and for how long its peer kept it waiting: until it was taken, and
+/// after that.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Expected {
     due: i64,
     taken: i64,
     written: i64,
-    blocked: i64,
+    stuck: i64,
+}
+
+impl Expected {
+    fn blocked(&self) -> i64 {
+        self.taken - self.due + self.stuck
+    }
 }
 
 /// The same in a few lines, of one stream whose caller is never late.
 fn expected(start: RunTime, fates: &[Fate]) -> Vec<Expected> {
     let mut frames: Vec<Expected> = Vec::new();
-    let (mut busy, mut written) = (i64::MIN, i64::MIN);
+    let (mut busy, mut written, mut stuck) = (i64::MIN, i64::MIN, i64::MIN);
     for frame in 0..FRAMES {
         let due = start.0 + frame.min(CHUNKS) as i64 * 20 * MS;
         let before = frames.last().map_or(i64::MIN, |last| last.taken);
         let free = due.max(before).max(busy);
         let (taken, delay) = match fates.get(frame) {
             Some(Fate::Refused(ns)) => (free + ns, 0),
-            Some(Fate::Written(ns) | Fate::Half(ns)) => (free, *ns),
+            Some(Fate::Written(ns) | Fate::Half(ns) | Fate::Stuck(ns)) => (free, *ns),
             Some(Fate::Lost) | None => (free, 0),
         };
         if let Some(Fate::Half(ns)) = fates.get(frame) {
             busy = taken + ns;
+        }
+        if let Some(Fate::Stuck(ns)) = fates.get(frame) {
+            stuck = taken + ns;
         }
         written = written.max(taken + delay);
         frames.push(Expected {
             due,
             taken,
             written,
-            blocked: taken - due,
+            stuck: if taken < stuck { written - taken } else { 0 },
         });
     }
     frames
 }
 
-/// How long at least one of the frames waited, each from when it was due until it was taken.
+/// How long at least one of the frames waited, each from when it was due until it was taken, or written if the
+/// peer took nothing.
 fn waited(frames: &[Expected]) -> i64 {
     let mut until = i64::MIN;
     let waits = frames.iter().map(|frame| {
-        let since = frame.due.max(until);
-        until = until.max(frame.taken);
-        (frame.taken - since).max(0)
+        let (since, end) = (frame.due.max(until), frame.taken + frame.stuck);
+        until = until.max(end);
+        (end - since).max(0)
     });
     waits.sum()
 }
@@ -257,11 +278,14 @@ fn fifty_sessions_are_sent_and_told_of_to_the_nanosecond() {
         let of = &ran.messages[&(number as u64)];
         let sent = of.iter().filter(|row| row.direction == Direction::Sent);
         let sent: Vec<_> = sent
-            .map(|row| (row.intended_ns, row.released_ns, row.sent_ns))
+            .map(|row| (row.intended_ns, row.released_ns, row.taken_ns, row.sent_ns))
             .collect();
         let wanted: Vec<_> = expected
             .iter()
-            .map(|frame| (Some(frame.due), Some(frame.taken), Some(frame.written)))
+            .map(|frame| {
+                let taken = Some(frame.taken);
+                (Some(frame.due), taken, taken, Some(frame.written))
+            })
             .collect();
         assert_eq!(sent, wanted, "session {number}");
         // The receiver says the same.
@@ -281,9 +305,9 @@ fn fifty_sessions_are_sent_and_told_of_to_the_nanosecond() {
         let chunks = &expected[1..=CHUNKS];
         let lags = chunks
             .iter()
-            .map(|chunk| chunk.written - chunk.due - chunk.blocked);
+            .map(|chunk| chunk.written - chunk.due - chunk.blocked());
         assert_eq!(row.lag_max_ns, lags.max(), "session {number}");
-        let blocked_ns = chunks.iter().map(|chunk| chunk.blocked).sum::<i64>();
+        let blocked_ns = chunks.iter().map(Expected::blocked).sum::<i64>();
         assert_eq!(row.blocked_ns, blocked_ns, "session {number}");
         let instants = [
             row.started_ns,
@@ -367,10 +391,29 @@ fn a_peer_that_takes_a_little_at_a_time_is_waited_for() {
     let row = &ran.requests[&0];
     assert_eq!((row.status, row.chunks_sent), (Status::Timeout, 0));
     assert_eq!(row.closed_ns, Some(20 * MS + TIMEOUT_NS));
-    // It was still waiting when it was given up.
+    // It was still waiting when it was given up, and so was all that fell due behind it.
     let whole = &ran.sessions[&0];
     assert_eq!(
         (whole.end, whole.blocked_ns),
         (SessionEnd::Timeout, Some(TIMEOUT_NS))
     );
+    let behind = (0..CHUNKS as i64).map(|chunk| TIMEOUT_NS - chunk * 20 * MS);
+    assert_eq!(row.blocked_ns, behind.sum::<i64>());
+    assert_eq!(row.lag_max_ns, None, "nothing was sent");
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_to_blame_for_what_was_taken_and_never_written() {
+    let ran = run(&[RunTime(0)], |_| StreamScript {
+        fates: [vec![Fate::Written(0); 4], vec![Fate::Stuck(NS_PER_S * 60)]].concat(),
+        answers: answers(),
+    });
+    let row = &ran.requests[&0];
+    assert_eq!((row.status, row.chunks_sent), (Status::Timeout, 3));
+    // The fourth chunk is given up a timeout after it was taken; the others were due by then.
+    let ended = 80 * MS + TIMEOUT_NS;
+    let waits = (4..=CHUNKS as i64).map(|chunk| ended - chunk * 20 * MS);
+    assert_eq!((row.closed_ns, row.blocked_ns), (Some(ended), waits.sum()));
+    assert_eq!(row.lag_max_ns, Some(0));
+    assert_eq!(ran.sessions[&0].blocked_ns, Some(TIMEOUT_NS));
 }

@@ -3,6 +3,8 @@
 //! the sink's thread.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::accumulator::Second;
 use super::progress::TurnRecord;
@@ -20,8 +22,10 @@ pub enum Entry {
     Turn(Box<TurnRecord>),
     /// A session ended, after its turns.
     Session(Box<SessionRecord>),
-    /// A message was sent or received.
-    Message(Message),
+    /// A session started of which messages are kept.
+    Opened(Arc<Script>),
+    /// Messages were sent or received.
+    Messages(Batch),
     /// A second of a worker is over.
     Second {
         /// The worker.
@@ -33,6 +37,23 @@ pub enum Entry {
     },
     /// A worker tells no more.
     WorkerDone(usize),
+}
+
+/// Messages that were handed over. They count as waiting until this is dropped.
+pub struct Batch {
+    pub(super) messages: Vec<Message>,
+    /// Sessions that have no more.
+    pub(super) ended: Vec<u64>,
+    /// How many they were.
+    pub(super) count: usize,
+    /// How many messages of the worker wait.
+    pub(super) waiting: Arc<AtomicUsize>,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(self.count, Relaxed);
+    }
 }
 
 /// The first message of a turn left.
@@ -59,8 +80,8 @@ impl TurnStart {
 
 /// A message that was sent or received.
 pub struct Message {
-    /// Its session.
-    pub script: Arc<Script>,
+    /// Its session's place in the plan.
+    pub session: u64,
     /// Number of its turn.
     pub turn: u32,
     /// Its number among those of its session and direction, from 0.
@@ -82,6 +103,8 @@ pub enum Passage {
         /// When the pacer woke for it.
         released: RunTime,
         /// When it was handed to the transport.
+        taken: RunTime,
+        /// When the system had all of it.
         sent: RunTime,
     },
     /// From the gateway.
@@ -94,33 +117,37 @@ pub enum Passage {
 }
 
 impl Message {
-    pub(super) fn row(&self) -> MessageRow {
-        let (direction, kind, [intended_ns, released_ns, sent_ns, received_ns]) = match self.passage
-        {
+    /// Its row; `script` is that of its session.
+    pub(super) fn row(&self, script: &Script) -> MessageRow {
+        let (direction, kind, at) = match self.passage {
             Passage::Sent {
                 kind,
                 intended,
                 released,
+                taken,
                 sent,
             } => {
-                let instants = [Some(intended.0), Some(released.0), Some(sent.0), None];
-                (Direction::Sent, kind.name(), instants)
+                let at = [intended, released, taken, sent].map(|at| Some(at.0));
+                (Direction::Sent, kind.name(), at)
             }
-            Passage::Received { kind, at } => {
-                (Direction::Received, kind, [None, None, None, Some(at.0)])
-            }
+            Passage::Received { kind, .. } => (Direction::Received, kind, [None; 4]),
         };
+        let [intended_ns, released_ns, taken_ns, sent_ns] = at;
         MessageRow {
-            session_id: self.script.rows.session.session_id.clone(),
-            copy: self.script.copy,
+            session_id: script.rows.session.session_id.clone(),
+            copy: script.copy,
             turn: self.turn,
             direction,
             kind: kind.to_owned(),
             seq: self.seq,
             intended_ns,
             released_ns,
+            taken_ns,
             sent_ns,
-            received_ns,
+            received_ns: match self.passage {
+                Passage::Received { at, .. } => Some(at.0),
+                Passage::Sent { .. } => None,
+            },
             bytes: self.bytes,
         }
     }

@@ -1,15 +1,16 @@
 //! From a trace to a run: sends what the trace says, when it says so, whatever the gateway answers.
 //!
 //! `plan` lays the sessions of the trace on the run's clock (`plan_extent` says how large it is,
-//! `calibrate` and `limits` what this machine can do) and makes a `script` of each, with its
+//! `calibrate` and `limits` what this machine can do, by a `trial`) and makes a `script` of each, with its
 //! `session_index` and how it was answered when it was `recorded`. `loader` hands them to the workers
 //! shortly before they start, with their audio framed (`audio_cache`). In a closed loop there is no plan:
 //! `population` says who is there when, `requests` what they say, `request_producer` makes that ready, and the
 //! `users` of a worker when each begins. `worker`s send what `starts` next, each with one
 //! `pacer` and the `timers` of all its sessions: `call` is one of them, with its `cursor` in its
 //! script: what it `send`s and `receive`s, and its caller's `reaction`, with `effect`s that the worker
-//! carries out; `stream` opens and reads its stream.
-//! `result_sink` keeps the books from the workers' `entry`s, in the `phases` of the run, and `verdict`
+//! carries out; `stream` opens and reads its stream. `idle` says when a worker had nothing to do, and `rest`
+//! how short it may sleep. `result_sink` keeps the books from the workers' `entry`s, which come through a
+//! `message_queue` where they are of messages, in the `phases` of the run, and `verdict`
 //! says whether the schedule was kept. Failures of the gateway are rows, not errors.
 
 pub mod accumulator;
@@ -22,8 +23,10 @@ mod effect;
 #[cfg(test)]
 mod engine_tests;
 pub mod entry;
+mod idle;
 pub mod limits;
 mod loader;
+pub mod message_queue;
 pub mod pacer;
 pub mod phases;
 pub mod plan;
@@ -36,6 +39,7 @@ mod receive;
 mod recorded;
 pub mod request_producer;
 pub mod requests;
+mod rest;
 mod result_sink;
 pub mod scheduling;
 pub mod script;
@@ -48,6 +52,7 @@ mod starts;
 mod stop;
 mod stream;
 pub mod timers;
+mod trial;
 mod users;
 pub mod verdict;
 mod worker;
@@ -74,6 +79,7 @@ use crate::units::{NS_PER_MS, NS_PER_S};
 
 use accumulator::lag_histogram;
 use connections::{Book, Connections};
+use idle::Idle;
 use loader::{Loader, Reading};
 use pacer::Pacer;
 use plan::Plan;
@@ -153,7 +159,8 @@ impl Gateway {
     pub fn reach(endpoint: Endpoint, tls: &TlsOptions) -> Result<Gateway, ReplayError> {
         let connector = Connector::new(endpoint, tls)?;
         let runtime = runtime()?;
-        let (opened, connect_ns) = runtime.block_on(async {
+        let local = tokio::task::LocalSet::new();
+        let (opened, connect_ns) = local.block_on(&runtime, async {
             let pause = async || tokio::time::sleep(connections::HURRY).await;
             let mut race = Race::default();
             race.first(&connector, 0, pause, &mut |_, _| {}).await
@@ -262,7 +269,7 @@ impl Replay {
             epoch_realtime_ns: manifest.epoch.realtime_ns,
             keep_text: self.spec.keep_text,
             keep_session_ids: self.spec.keep_session_ids,
-            bundle: self.bundle,
+            clips: self.bundle.clips.clone(),
             closed_loop: manifest.closed_loop.is_some(),
             phases: self.spec.phases.clone(),
         });
@@ -275,6 +282,7 @@ impl Replay {
                 .zip(self.starts)
                 .map(|(number, starts)| {
                     let job = Assignment {
+                        idle: Idle::default(),
                         number,
                         starts,
                         spec: self.spec.clone(),
@@ -370,6 +378,7 @@ fn add_up(books: &Books, accounts: &[Account]) -> (Option<LagSummary>, Totals) {
         p999_ns: at(0.999),
         max_ns: i64::try_from(lag.max()).unwrap_or(i64::MAX),
         late_chunks: books.late_chunks,
+        blocked_chunks: books.blocked_chunks,
         chunks: lag.len(),
     });
     let sum = |of: fn(&Account) -> u64| accounts.iter().map(of).sum();
@@ -394,7 +403,13 @@ fn serve(
     numbers: Range<u32>,
 ) -> Result<(Account, Book), ReplayError> {
     let system = |what| move |source| ReplayError::System { what, source };
-    let runtime = runtime()?;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let job = Assignment {
+        idle: Idle::watch(&mut runtime),
+        ..job
+    };
+    let runtime = runtime.enable_all().build();
+    let runtime = runtime.map_err(system("start a worker"))?;
     let local = tokio::task::LocalSet::new();
     let opening = job.spec.opening;
     let granted = scheduling::request();

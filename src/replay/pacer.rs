@@ -79,7 +79,19 @@ impl Pacer {
     /// # Errors
     /// The system's.
     pub async fn until(&self, at: RunTime) -> io::Result<()> {
-        let wake = RunTime(at.0.saturating_sub(self.spin_ns));
+        self.about(RunTime(at.0.saturating_sub(self.spin_ns)))
+            .await?;
+        while self.clock.now() < at {
+            std::hint::spin_loop();
+        }
+        Ok(())
+    }
+
+    /// The same without keeping the processor busy: returns as late as the system wakes it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn about(&self, wake: RunTime) -> io::Result<()> {
         while self.clock.now() < wake {
             let wake_ns = self.clock.monotonic_of(wake);
             match &self.timer {
@@ -95,9 +107,6 @@ impl Pacer {
                     clock.advance(wake);
                 }
             }
-        }
-        while self.clock.now() < at {
-            std::hint::spin_loop();
         }
         Ok(())
     }

@@ -10,8 +10,7 @@ use crate::conversation::text::{MAX_ERROR_CHARS, cut};
 use crate::results::manifest::{trace_id, wire_session_id};
 use crate::results::row::{RequestRow, Status};
 use crate::table::UtcInstant;
-use crate::trace::model::{Microphone, SpeechMethod, TurnRow};
-use crate::trace::stream::Bundle;
+use crate::trace::model::{ClipRow, Microphone, SpeechMethod, TurnRow};
 use crate::transport::status::{GrpcStatus, OK};
 use crate::units::{RunTime, TraceTime};
 
@@ -29,8 +28,8 @@ pub(super) struct RunFacts {
     pub(super) keep_text: bool,
     /// Whether the gateway sees the trace's own session ids.
     pub(super) keep_session_ids: bool,
-    /// The trace.
-    pub(super) bundle: Arc<Bundle>,
+    /// The clips of the trace.
+    pub(super) clips: Arc<[ClipRow]>,
     /// Whether there are users, who wait for answers.
     pub(super) closed_loop: bool,
     /// The parts of the run.
@@ -55,9 +54,7 @@ impl RunFacts {
 
     /// Whether an utterance has speech, and so expects an answer.
     pub(super) fn expects_answer(&self, turn: &TurnRow) -> bool {
-        let clip = turn
-            .clip
-            .and_then(|clip| self.bundle.clips.get(clip as usize));
+        let clip = turn.clip.and_then(|clip| self.clips.get(clip as usize));
         clip.is_none_or(|clip| clip.speech_method != SpeechMethod::None)
     }
 }
@@ -187,7 +184,7 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
     }
     let session = &script.rows.session;
     let planned = script.turn(*turn);
-    let clip = planned.clip.map(|clip| &run.bundle.clips[clip as usize]);
+    let clip = planned.clip.map(|clip| &run.clips[clip as usize]);
     let expects_answer = run.expects_answer(planned);
     let at = |ns| script.run_time(TraceTime(ns)).0 + progress.shift_ns;
     let intended_start_ns = at(planned.at_ns);

@@ -11,7 +11,7 @@ const ENDPOINT_NS: i64 = 2 * NS_PER_S;
 
 impl Call {
     /// The instant has come at which the caller speaks into an answer, if it is still playing.
-    pub(super) fn barge_in(&mut self, shared: &Shared, at: RunTime) {
+    pub(super) fn barge_in(&mut self, shared: &Shared, at: RunTime, now: RunTime) {
         let Some(turn) = self.sending.cursor.holding() else {
             return;
         };
@@ -29,7 +29,7 @@ impl Call {
             record.progress.barge_in = Some(BargeIn { at, samples });
         }
         self.sending.cursor.release(&self.script, at);
-        self.pump(shared);
+        self.pump(shared, now);
     }
 
     /// With reactive timing: a further answer to the last utterance began before the caller went on,

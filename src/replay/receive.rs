@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::call::Call;
+use super::effect::Effect;
 use super::entry::{Entry, Message, Passage};
 use super::progress::{End, TurnRecord};
 use super::shared::Shared;
@@ -47,22 +48,22 @@ impl Call {
             let message = self.kept(at, reply, beside);
             return match owner {
                 Owner::Open => self.receiving.open.push(message),
-                _ => self.enter(Entry::Message(message)),
+                _ => self.effects.push(Effect::Message(message)),
             };
         };
         if matches!(owner, Owner::Settles(_)) {
             for mut message in std::mem::take(&mut self.receiving.open) {
                 message.turn = message.turn.min(turn as u32);
-                self.enter(Entry::Message(message));
+                self.effects.push(Effect::Message(message));
             }
         }
         let message = self.kept(at, reply, turn);
-        self.enter(Entry::Message(message));
+        self.effects.push(Effect::Message(message));
     }
 
     fn kept(&self, at: RunTime, reply: &Reply, turn: usize) -> Message {
         Message {
-            script: self.script.clone(),
+            session: self.script.number,
             turn: turn as u32,
             seq: self.receiving.messages,
             bytes: u32::try_from(reply.payload_bytes()).unwrap_or(u32::MAX),
@@ -77,7 +78,7 @@ impl Call {
     pub(super) fn settle_transcripts(&mut self) {
         self.receiving.answers.finish();
         for message in std::mem::take(&mut self.receiving.open) {
-            self.enter(Entry::Message(message));
+            self.effects.push(Effect::Message(message));
         }
     }
 
@@ -96,7 +97,7 @@ impl Call {
         if let (Some(start_ns), Some(after_ns)) = (start_ns, after_ns)
             && turn + 1 < self.turns.len()
         {
-            self.wake_at(RunTime(start_ns + after_ns), Timer::BargeIn(self.id()));
+            self.wake_at(RunTime(start_ns + after_ns), Timer::BargeIn(self.key));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The thread that keeps the books of a run: it takes rows from the workers, adds up their seconds,
 //! samples this process, and writes the run directory. Workers never wait for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -13,6 +13,7 @@ use super::accumulator::{Second, lag_histogram};
 use super::entry::Entry;
 use super::process::{Sampler, Usage};
 use super::progress::{RunFacts, row};
+use super::script::Script;
 use super::session;
 use super::verdict::{SecondFacts, Watch};
 use crate::clock::{Clock, RunClock};
@@ -39,8 +40,9 @@ pub(super) struct Books {
     pub(super) watch: Watch,
     /// Lags of all chunks.
     pub(super) lag: Histogram<u64>,
-    /// Chunks that left late.
+    /// Chunks that left late, and those that the peer kept waiting.
     pub(super) late_chunks: u64,
+    pub(super) blocked_chunks: u64,
 }
 
 /// Seconds that are being added up.
@@ -69,18 +71,33 @@ pub(super) fn keep(
         told: vec![Some(0); workers],
         next: 0,
     };
+    // Those of which messages are kept, by number.
+    let mut sessions: HashMap<u64, Arc<Script>> = HashMap::new();
     let mut sampler = Sampler::new();
     let mut books = Books {
         writer,
         watch: Watch::default(),
         lag: lag_histogram(),
         late_chunks: 0,
+        blocked_chunks: 0,
     };
     let (mut sampled, mut next_part) = (0, RunTime(PART_NS));
     while seconds.told.iter().any(Option::is_some) {
         match entries.try_recv() {
             Ok(Entry::Started(start)) => books.writer.started(start.row())?,
-            Ok(Entry::Message(message)) => books.writer.message(message.row())?,
+            Ok(Entry::Opened(script)) => {
+                sessions.insert(script.number, script);
+            }
+            Ok(Entry::Messages(batch)) => {
+                for message in &batch.messages {
+                    if let Some(script) = sessions.get(&message.session) {
+                        books.writer.message(message.row(script))?;
+                    }
+                }
+                for session in &batch.ended {
+                    sessions.remove(session);
+                }
+            }
             Ok(Entry::Turn(record)) => {
                 if let Some(row) = row(run, &record) {
                     seconds.note(&row, gauges, run.epoch_realtime_ns);
@@ -154,7 +171,6 @@ impl Seconds {
         run: &RunFacts,
         gauges: &Gauges,
     ) -> Result<(), ResultsError> {
-        let workers = self.told.len() as f64;
         let told = self.told.iter().flatten().min().copied();
         let end = told.unwrap_or_else(|| self.open.keys().last().map_or(0, |last| last + 1));
         while self.next < end {
@@ -163,6 +179,7 @@ impl Seconds {
             // All have the same bounds, so that adding cannot fail.
             let _ = books.lag.add(&second.lag);
             books.late_chunks += second.late_chunks;
+            books.blocked_chunks += second.blocked_chunks;
             let judged = second.lag.len();
             gauges.judged_chunks.fetch_add(judged, Relaxed);
             gauges.late_chunks.fetch_add(second.late_chunks, Relaxed);
@@ -171,7 +188,6 @@ impl Seconds {
                 chunks: second.offered_chunks,
                 steady,
                 steal_percent: usage.steal_percent.unwrap_or(0.0),
-                worker_cpu_percent: second.cpu_ns as f64 * 100.0 / NS_PER_S as f64 / workers,
             });
             let lag = |q| match second.lag.is_empty() {
                 true => None,
@@ -187,6 +203,7 @@ impl Seconds {
                 offered_chunks: second.offered_chunks,
                 achieved_chunks: second.achieved_chunks,
                 late_chunks: second.late_chunks,
+                blocked_chunks: Some(second.blocked_chunks),
                 lag_p50_ns: lag(0.5),
                 lag_p99_ns: lag(0.99),
                 lag_max_ns: lag(1.0),

@@ -41,6 +41,27 @@ pub struct Step {
     pub chunk: u32,
 }
 
+/// What is needed of an event for each of its messages, gathered so that they touch nothing else of the script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EventFacts {
+    pub(super) event: usize,
+    pub(super) kind: EventKind,
+    pub(super) turn: u32,
+    /// The chunk with which all speech of the utterance is sent, and those after it.
+    pub(super) speech_ends_at: Option<u32>,
+    /// The last chunk of the utterance.
+    pub(super) last: Option<u32>,
+    /// The usual time between two chunks of the session.
+    pub(super) interval_ns: i64,
+}
+
+impl EventFacts {
+    /// Whether it is of an utterance.
+    pub(super) fn is_speech(&self) -> bool {
+        matches!(self.kind, EventKind::Audio | EventKind::Text)
+    }
+}
+
 /// The audio of the stretch that is being sent.
 #[derive(Debug)]
 pub struct Held {
@@ -81,6 +102,39 @@ impl Script {
     #[must_use]
     pub fn turn(&self, turn: usize) -> &TurnRow {
         &self.rows.turns[turn]
+    }
+
+    /// The facts of event `event`.
+    pub(super) fn facts(&self, event: usize) -> EventFacts {
+        let row = &self.rows.events[event];
+        let turn = row.turn as usize;
+        let planned = self.rows.turns.get(turn);
+        // A clip may be spread over several events: the speech ends with the chunk that covers it.
+        let speech_ends_at = match row.kind {
+            EventKind::Text => Some(0),
+            EventKind::Audio => planned.and_then(|planned| {
+                let left_ns = planned.speech_end_ns? - row.at_ns;
+                match row.interval_ns {
+                    _ if left_ns <= row.interval_ns => Some(0),
+                    0 => None,
+                    interval_ns => u32::try_from((left_ns - 1) / interval_ns).ok(),
+                }
+            }),
+            _ => None,
+        };
+        let facts = EventFacts {
+            event,
+            kind: row.kind,
+            turn: row.turn,
+            speech_ends_at,
+            last: None,
+            interval_ns: self.index.interval_ns.unwrap_or(row.interval_ns),
+        };
+        let ends = facts.is_speech() && self.index.last_speech.get(turn) == Some(&Some(event));
+        EventFacts {
+            last: ends.then(|| row.count.saturating_sub(1)),
+            ..facts
+        }
     }
 
     /// The events of stretch `number`, if there are so many.
@@ -127,10 +181,10 @@ impl Held {
         self.events.contains(&event)
     }
 
-    /// The frame of the chunk of `step` and its PCM bytes. Nothing is copied.
+    /// The frame of the chunk of `step`, of an event of this kind, and its PCM bytes. Nothing is copied.
     #[must_use]
-    pub fn chunk(&self, rows: &SessionRows, step: Step) -> (Bytes, usize) {
-        if rows.events[step.event].kind == EventKind::Fill {
+    pub fn chunk(&self, kind: EventKind, step: Step) -> (Bytes, usize) {
+        if kind == EventKind::Fill {
             return self.audio.chunk(0);
         }
         // A stretch is one event, or events of one chunk each.

@@ -8,11 +8,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+use super::accumulator::Left;
 use super::call::{Call, Taken};
-use super::effect::{Effect, Left};
+use super::effect::Effect;
 use super::entry::{Entry, Message, Passage, TurnStart};
 use super::progress::{End, TurnRecord};
-use super::script::{Held, Step};
+use super::script::{EventFacts, Held, Step};
 use super::shared::Shared;
 use super::timers::Timer;
 use crate::clock::Clock;
@@ -38,16 +39,18 @@ enum Outcome {
 impl Call {
     /// The stream is open: what is due may leave.
     pub(super) fn opened(&mut self, shared: &Shared, stream: Outgoing) {
+        let now = shared.clock.now();
         self.sending.stream = Some(stream);
-        self.facts.opened_ns = Some(shared.clock.now().0);
-        self.pump(shared);
+        self.facts.opened_ns = Some(now.0);
+        self.pump(shared, now);
+        self.write_out(shared);
     }
 
     /// The timer of `at` fires: sends all that is due, unless another timer has taken its place.
-    pub(super) fn on_timer(&mut self, shared: &Shared, at: RunTime) {
+    pub(super) fn on_timer(&mut self, shared: &Shared, at: RunTime, now: RunTime) {
         if self.sending.timer == Some(at) {
             self.sending.timer = None;
-            self.pump(shared);
+            self.pump(shared, now);
         }
     }
 
@@ -55,7 +58,7 @@ impl Call {
     pub(super) fn set_timer(&mut self, at: RunTime) {
         if self.sending.timer.is_none_or(|set| at < set) {
             self.sending.timer = Some(at);
-            self.wake_at(at, Timer::Send(self.id()));
+            self.wake_at(at, Timer::Send(self.key));
         }
     }
 
@@ -68,19 +71,36 @@ impl Call {
             match stream.poll_room(context) {
                 Poll::Ready(()) => {
                     self.note_all_written(shared);
-                    self.pump(shared);
+                    self.pump(shared, shared.clock.now());
+                    self.write_out(shared);
                 }
                 Poll::Pending => return,
             }
         }
     }
 
-    /// Sends all that is due and sets the timer for what comes next. What has to wait for the peer
-    /// or for an answer sets none.
-    pub(super) fn pump(&mut self, shared: &Shared) {
-        let released = shared.clock.now();
+    /// Has what was sent written, and notes what was.
+    pub(super) fn write_out(&mut self, shared: &Shared) {
+        self.put_out();
+        self.note_all_written(shared);
+    }
+
+    /// Has what was sent written.
+    pub(super) fn put_out(&self) {
+        if let Some(stream) = &self.sending.stream
+            && !self.sending.unwritten.is_empty()
+        {
+            stream.write_out();
+        }
+    }
+
+    /// Hands all that is due to the transport, which is to [write](Self::put_out) it, and sets the timer
+    /// for what comes next. What has to wait for the peer or for an answer sets none. `released` is when the
+    /// pacer woke for it.
+    pub(super) fn pump(&mut self, shared: &Shared, released: RunTime) {
         let since = self.sending.blocked_since;
-        self.sending.blocked = since.map(|since| since..released);
+        let until = shared.blame_until(released);
+        self.sending.blocked = since.map(|since| since..until.max(since));
         while let Some(step) = self.sending.cursor.step(&self.script) {
             if self.end.is_some() {
                 return;
@@ -91,7 +111,7 @@ impl Call {
             match self.send(shared, step, released) {
                 Outcome::Taken => {
                     if let Some(since) = self.sending.blocked_since.take() {
-                        self.progress.waited(since, released);
+                        self.progress.waited(since, until);
                     }
                 }
                 Outcome::Missing => {
@@ -117,15 +137,16 @@ impl Call {
         if self.sending.stream.is_none() {
             return Outcome::Blocked;
         }
-        let event = &self.script.rows.events[step.event];
-        let (kind, dialect) = (event.kind, shared.spec.dialect);
+        let facts = self.facts(step.event);
+        let (kind, dialect) = (facts.kind, shared.spec.dialect);
         let (frame, payload_bytes) = match kind {
-            EventKind::Audio | EventKind::Fill => match self.chunk(step) {
+            EventKind::Audio | EventKind::Fill => match self.chunk(kind, step) {
                 Some(chunk) => chunk,
                 None => return Outcome::Missing,
             },
             EventKind::Config => (dialect.encode(self.start(shared)), 0),
             EventKind::Text => {
+                let event = &self.script.rows.events[step.event];
                 let text = event.text.clone().unwrap_or_default();
                 let bytes = text.len();
                 (dialect.encode(ClientMessage::Text(text)), bytes)
@@ -145,24 +166,12 @@ impl Call {
             // Of a stream that has gone the reading side learns why.
             Sent::Blocked | Sent::Gone => return Outcome::Blocked,
         }
-        let written = stream.take_written(&shared.clock);
-        let now = written.unwrap_or_else(|| shared.clock.now());
-        let taken = self.taken(step, [released, now], payload_bytes);
+        let now = shared.clock.now();
+        let taken = self.taken(step, facts, [released, now], payload_bytes);
         self.sending.last_taken = now;
         self.sending.half_closed |= ends;
         self.note_taken(&taken);
-        match written {
-            Some(sent) if self.sending.unwritten.is_empty() => {
-                self.note_written(shared, &taken, sent);
-            }
-            Some(sent) => {
-                self.sending.unwritten.push_back(taken);
-                if let Some(first) = self.sending.unwritten.pop_front() {
-                    self.note_written(shared, &first, sent);
-                }
-            }
-            None => self.sending.unwritten.push_back(taken),
-        }
+        self.sending.unwritten.push_back(taken);
         if ends {
             self.watch(shared);
         }
@@ -176,12 +185,12 @@ impl Call {
 
     /// The frame of a chunk and its PCM bytes; `None` while its audio is not there. Nothing is
     /// copied: the stretch's audio is taken over from the script, and dropped after its last chunk.
-    fn chunk(&mut self, step: Step) -> Option<(Bytes, usize)> {
+    fn chunk(&mut self, kind: EventKind, step: Step) -> Option<(Bytes, usize)> {
         let is_its = |held: &Held| held.has(step.event);
         if !self.sending.audio.as_ref().is_some_and(is_its) {
             self.sending.audio = Some(self.script.take_audio(step.event)?);
         }
-        Some(self.sending.audio.as_ref()?.chunk(&self.script.rows, step))
+        Some(self.sending.audio.as_ref()?.chunk(kind, step))
     }
 
     fn start(&self, shared: &Shared) -> ClientMessage {
@@ -193,25 +202,33 @@ impl Call {
         })
     }
 
+    /// The facts of the event that is being sent.
+    fn facts(&mut self, event: usize) -> EventFacts {
+        match self.sending.facts {
+            Some(facts) if facts.event == event => facts,
+            _ => *self.sending.facts.insert(self.script.facts(event)),
+        }
+    }
+
     /// What is known of a message when it is taken. The cursor may move on before it is written.
-    fn taken(&self, step: Step, [released, taken]: [RunTime; 2], payload_bytes: usize) -> Taken {
-        let event = &self.script.rows.events[step.event];
-        let turn = event.turn as usize;
+    fn taken(
+        &self,
+        step: Step,
+        facts: EventFacts,
+        [released, taken]: [RunTime; 2],
+        payload_bytes: usize,
+    ) -> Taken {
+        let turn = facts.turn as usize;
+        let begins_turn = facts.is_speech()
+            && self.sending.begun != Some(facts.turn)
+            && !self.receiving.answers.has_begun(turn);
+        let starts_turn = begins_turn || facts.kind == EventKind::Config;
+        let planned = self.script.rows.turns.get(turn).filter(|_| starts_turn);
         let at = |at_ns| self.sending.cursor.run_time(&self.script, TraceTime(at_ns));
-        let planned = self.script.rows.turns.get(turn);
-        let is_speech = matches!(event.kind, EventKind::Audio | EventKind::Text);
-        // A clip may be spread over several events: the speech ends with the chunk that covers it.
-        let captured_to = event.at_ns + i64::from(step.chunk + 1) * event.interval_ns;
-        let speech_end_ns = planned.and_then(|planned| planned.speech_end_ns);
-        let ends_speech = is_speech
-            && (event.kind == EventKind::Text
-                || speech_end_ns.is_some_and(|end_ns| captured_to >= end_ns));
-        let is_last = is_speech
-            && step.chunk + 1 == event.count
-            && self.script.index.last_speech.get(turn) == Some(&Some(step.event));
         let blocked = self.sending.blocked.as_ref();
         Taken {
             step,
+            facts,
             released,
             taken,
             // What fell due behind a blocked message has waited for the peer as well.
@@ -220,15 +237,16 @@ impl Call {
             }),
             payload_bytes,
             turn_start: planned.map_or(taken, |planned| at(planned.at_ns)),
-            begins_turn: is_speech && !self.receiving.answers.has_begun(turn),
-            ends_speech,
-            is_last,
+            begins_turn,
+            ends_speech: facts.speech_ends_at.is_some_and(|at| step.chunk >= at),
+            is_last: facts.last == Some(step.chunk),
         }
     }
 
     fn note_taken(&mut self, taken: &Taken) {
-        let turn = self.script.rows.events[taken.step.event].turn as usize;
+        let turn = taken.facts.turn as usize;
         if taken.begins_turn {
+            self.sending.begun = Some(taken.facts.turn);
             self.receiving.answers.begun(turn);
         }
         if taken.ends_speech || taken.is_last {
@@ -236,29 +254,48 @@ impl Call {
         }
     }
 
-    /// Notes what has been written of what was taken.
-    fn note_all_written(&mut self, shared: &Shared) {
+    /// Notes what has been written of what was taken, and waits for the rest.
+    pub(super) fn note_all_written(&mut self, shared: &Shared) {
         while let Some(stream) = &mut self.sending.stream
             && !self.sending.unwritten.is_empty()
-            && let Some(sent) = stream.take_written(&shared.clock)
+            && let Some(had) = stream.take_written(&shared.clock)
             && let Some(taken) = self.sending.unwritten.pop_front()
         {
-            self.note_written(shared, &taken, sent);
+            let stuck_ns = self.waited(shared, &taken, had.stuck_since, had.at);
+            self.note_written(shared, &taken, had.at, taken.blocked_ns + stuck_ns);
+        }
+        if !self.sending.unwritten.is_empty() {
+            self.watch(shared);
+            self.wake();
         }
     }
 
-    fn note_written(&mut self, shared: &Shared, taken: &Taken, sent: RunTime) {
-        let Taken {
-            step, blocked_ns, ..
-        } = *taken;
-        let event = &self.script.rows.events[step.event];
-        let (kind, number) = (event.kind, event.turn);
-        let turn = number as usize;
+    /// How long a message that was taken waited until `at` for a peer from which the system had taken nothing
+    /// since `stuck_since`.
+    fn waited(
+        &mut self,
+        shared: &Shared,
+        taken: &Taken,
+        stuck_since: Option<RunTime>,
+        at: RunTime,
+    ) -> i64 {
+        let Some(since) = stuck_since.map(|since| since.max(taken.taken)) else {
+            return 0;
+        };
+        let until = shared.blame_until(at).max(since);
+        self.progress.waited(since, until);
+        until.0 - since.0
+    }
+
+    fn note_written(&mut self, shared: &Shared, taken: &Taken, sent: RunTime, blocked_ns: i64) {
+        let (step, kind) = (taken.step, taken.facts.kind);
+        let turn = taken.facts.turn as usize;
         let left = Left {
             due: step.due,
-            sent,
+            sent: Some(sent),
             lag: Lag(sent.lag_from(step.due).0 - blocked_ns),
-            interval_ns: self.script.index.interval_ns.unwrap_or(event.interval_ns),
+            blocked_ns,
+            interval_ns: taken.facts.interval_ns,
         };
         match kind {
             EventKind::Config => {
@@ -268,7 +305,7 @@ impl Call {
             EventKind::Audio | EventKind::Fill => self.effects.push(Effect::Chunk(left)),
             EventKind::Text | EventKind::HalfClose | EventKind::Cancel => {}
         }
-        if matches!(kind, EventKind::Audio | EventKind::Text) {
+        if taken.facts.is_speech() {
             if taken.begins_turn {
                 self.begin_turn(shared, turn, taken, sent);
             }
@@ -289,18 +326,61 @@ impl Call {
         self.progress.started_ns.get_or_insert(sent.0);
         self.sending.messages += 1;
         if shared.spec.messages {
-            self.enter(Entry::Message(Message {
-                script: self.script.clone(),
-                turn: number,
+            self.effects.push(Effect::Message(Message {
+                session: self.script.number,
+                turn: taken.facts.turn,
                 seq: self.sending.messages - 1,
                 bytes: u32::try_from(taken.payload_bytes).unwrap_or(u32::MAX),
                 passage: Passage::Sent {
                     kind,
                     intended: step.due,
                     released: taken.released,
+                    taken: taken.taken,
                     sent,
                 },
             }));
+        }
+    }
+
+    /// The session is over: what was due and was not written waited for the peer until now, as far as that is
+    /// known, and for us otherwise.
+    pub(super) fn count_unsent(&mut self, shared: &Shared, now: RunTime) {
+        let stream = self.sending.stream.as_ref();
+        let stuck_since = stream.and_then(|stream| stream.stuck_since(&shared.clock));
+        for taken in std::mem::take(&mut self.sending.unwritten) {
+            let stuck_ns = self.waited(shared, &taken, stuck_since, now);
+            self.note_unsent(taken.step, taken.blocked_ns + stuck_ns, now);
+        }
+        let Some(since) = self.sending.blocked_since else {
+            return;
+        };
+        let until = shared.blame_until(now).max(since);
+        self.progress.waited(since, until);
+        while let Some(step) = self.sending.cursor.step(&self.script)
+            && step.due <= now
+        {
+            let blocked_ns = (until.0 - since.max(step.due).0).max(0);
+            self.note_unsent(step, blocked_ns, now);
+            self.sending.cursor.advance(&self.script);
+        }
+    }
+
+    fn note_unsent(&mut self, step: Step, blocked_ns: i64, now: RunTime) {
+        let facts = self.facts(step.event);
+        let left = Left {
+            due: step.due,
+            sent: None,
+            lag: Lag(now.lag_from(step.due).0 - blocked_ns),
+            blocked_ns,
+            interval_ns: facts.interval_ns,
+        };
+        if matches!(facts.kind, EventKind::Audio | EventKind::Fill) {
+            self.effects.push(Effect::Chunk(left));
+        }
+        if facts.is_speech()
+            && let Some(Some(record)) = self.turns.get_mut(facts.turn as usize)
+        {
+            record.progress.blocked_ns += blocked_ns;
         }
     }
 

@@ -12,6 +12,8 @@ use super::accumulator::{Accumulator, lag_histogram, record};
 use super::connections::Connections;
 use super::effect::Effect;
 use super::entry::Entry;
+use super::idle::Idle;
+use super::message_queue::MessageQueue;
 use super::progress::RunFacts;
 use super::spec::ReplaySpec;
 use super::timers::Timers;
@@ -63,6 +65,7 @@ pub(super) struct Shared {
     pub(super) gauges: Arc<Gauges>,
     pub(super) sink: SyncSender<Entry>,
     pub(super) desk: RefCell<Desk>,
+    pub(super) idle: Idle,
     /// How long the pacer's loop means to sleep; the beginning of time while it is awake.
     pub(super) asleep_until: Cell<RunTime>,
     /// A timer was set that comes before the end of its sleep.
@@ -75,6 +78,7 @@ pub(super) struct Desk {
     pub(super) timers: Timers,
     pub(super) accumulator: Accumulator,
     pub(super) account: Account,
+    pub(super) messages: MessageQueue,
 }
 
 impl Shared {
@@ -93,18 +97,35 @@ impl Shared {
                     }
                 }
                 Effect::Entry(entry) => self.enter(&mut desk.account, entry),
+                Effect::Message(message) => {
+                    let lost = desk.messages.push(message, &self.sink);
+                    desk.account.rows_lost += lost as u64;
+                }
+                Effect::Ended(session) => desk.messages.end(session),
                 Effect::Chunk(left) => {
-                    desk.accumulator
-                        .chunk(left.due, left.sent, left.lag, left.interval_ns);
+                    desk.accumulator.chunk(&left);
                     self.gauges.lag.record(left.lag.0);
                 }
                 Effect::Start(left) => {
-                    desk.accumulator.start(left.due, left.sent);
+                    desk.accumulator.start(&left);
                     record(&mut desk.account.start_lag, left.lag);
                 }
                 Effect::AudioMissing => desk.account.audio_misses += 1,
             }
         }
+    }
+
+    /// Hands over what is kept of messages.
+    pub(super) fn hand_over(&self) {
+        let desk = &mut *self.desk.borrow_mut();
+        let lost = desk.messages.hand_over(&self.sink);
+        desk.account.rows_lost += lost as u64;
+    }
+
+    /// Up to when a wait for the peer that is found to be over `now` was the peer's: what came after this
+    /// thread had last come back from waiting may have waited for us, and is our lag.
+    pub(super) fn blame_until(&self, now: RunTime) -> RunTime {
+        self.idle.until(&self.clock).min(now)
     }
 
     /// A limit of this machine kept a session from starting.

@@ -4,17 +4,24 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
+use slotmap::new_key_type;
+
 use crate::units::RunTime;
 
-/// What happens at an instant, to the session of this number.
+new_key_type! {
+    /// A session of a worker; the key of one that has ended is of none that comes after it.
+    pub struct CallKey;
+}
+
+/// What happens at an instant, to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
     /// Its next message is due.
-    Send(u64),
+    Send(CallKey),
     /// Its caller may speak into an answer.
-    BargeIn(u64),
+    BargeIn(CallKey),
     /// It may be overdue.
-    Overdue(u64),
+    Overdue(CallKey),
 }
 
 /// All timers that are set.
@@ -22,7 +29,7 @@ pub enum Timer {
 pub struct Timers(BinaryHeap<Reverse<(RunTime, Timer)>>);
 
 impl Timers {
-    /// Sets an timer.
+    /// Sets a timer.
     pub fn set(&mut self, at: RunTime, timer: Timer) {
         self.0.push(Reverse((at, timer)));
     }
@@ -51,17 +58,16 @@ mod tests {
     #[test]
     fn timers_fire_in_order_and_not_before_their_time() {
         let mut timers = Timers::default();
-        for at in [30, 10, 20] {
-            timers.set(RunTime(at), Timer::Send(at as u64));
+        let mut keys = slotmap::SlotMap::with_key();
+        let [a, b, c] = std::array::from_fn(|_| keys.insert(()));
+        for (at, key) in [(30, a), (10, b), (20, c)] {
+            timers.set(RunTime(at), Timer::Send(key));
         }
         assert_eq!(timers.first(), Some(RunTime(10)));
         let rung: Vec<_> = std::iter::from_fn(|| timers.take_due(RunTime(20))).collect();
         assert_eq!(
             rung,
-            [
-                (RunTime(10), Timer::Send(10)),
-                (RunTime(20), Timer::Send(20))
-            ]
+            [(RunTime(10), Timer::Send(b)), (RunTime(20), Timer::Send(c))]
         );
         assert_eq!(timers.first(), Some(RunTime(30)));
     }

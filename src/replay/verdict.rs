@@ -13,8 +13,6 @@ const START_LAG_P99_NS: i64 = 100 * NS_PER_MS;
 pub const TIMER_ERROR_P99_NS: i64 = NS_PER_MS / 2;
 /// Largest tolerable share of the processor that the hypervisor takes away.
 pub const STEAL_PERCENT: f64 = 5.0;
-/// Largest tolerable use of the cores that the workers have.
-const WORKER_CPU_PERCENT: f64 = 85.0;
 
 /// What the verdict is made of, besides the seconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,8 +46,6 @@ pub struct SecondFacts {
     pub steady: bool,
     /// Processor time that the hypervisor took away.
     pub steal_percent: f64,
-    /// Use of the cores that the workers have.
-    pub worker_cpu_percent: f64,
 }
 
 /// Late chunks and all chunks.
@@ -76,10 +72,9 @@ pub struct Watch {
     window: VecDeque<SecondFacts>,
     whole: Chunks,
     steady: Chunks,
-    /// The worst of any window: chunks, steal and use of the workers' cores.
+    /// The worst of any window: chunks and steal.
     worst: Chunks,
     steal_percent: f64,
-    worker_cpu_percent: f64,
 }
 
 impl Watch {
@@ -99,12 +94,9 @@ impl Watch {
             self.worst = chunks;
         }
         if self.window.len() == WINDOW_SECONDS {
-            let mean = |of: fn(&SecondFacts) -> f64| {
-                self.window.iter().map(of).sum::<f64>() / WINDOW_SECONDS as f64
-            };
-            let (steal, cpu) = (mean(|s| s.steal_percent), mean(|s| s.worker_cpu_percent));
+            let stolen = self.window.iter().map(|second| second.steal_percent);
+            let steal = stolen.sum::<f64>() / WINDOW_SECONDS as f64;
             self.steal_percent = self.steal_percent.max(steal);
-            self.worker_cpu_percent = self.worker_cpu_percent.max(cpu);
         }
     }
 
@@ -172,13 +164,6 @@ impl Watch {
             );
             verdict.add(Degraded, reason);
         }
-        if self.worker_cpu_percent > WORKER_CPU_PERCENT {
-            let used = self.worker_cpu_percent;
-            let reason = format!(
-                "the threads that send were busy {used:.0} % of 10 seconds, over {WORKER_CPU_PERCENT} %; use more --workers, or another machine"
-            );
-            verdict.add(Degraded, reason);
-        }
     }
 }
 
@@ -223,7 +208,6 @@ mod tests {
             chunks: 1000,
             steady: true,
             steal_percent: 0.1,
-            worker_cpu_percent: 40.0,
         }
     }
 
@@ -264,19 +248,13 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_machine_degrades_a_run_when_it_lasts() {
-        let busy = SecondFacts {
-            worker_cpu_percent: 90.0,
-            ..second(0)
-        };
+    fn a_machine_that_others_use_degrades_a_run_when_it_lasts() {
         let stolen = SecondFacts {
             steal_percent: 6.0,
             ..second(0)
         };
-        for facts in [busy, stolen] {
-            assert_eq!(level(&[facts; 10], &quiet()), Degraded);
-            assert_eq!(level(&[facts; 9], &quiet()), Valid);
-        }
+        assert_eq!(level(&[stolen; 10], &quiet()), Degraded);
+        assert_eq!(level(&[stolen; 9], &quiet()), Valid);
     }
 
     #[test]

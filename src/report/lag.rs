@@ -87,6 +87,7 @@ pub fn from_timeline(timeline: &[TimelineRow]) -> Option<ScheduleLag> {
             p999_ns: bound(Level(9_990)),
             max_ns,
             late_chunks: timeline.iter().map(|row| row.late_chunks).sum(),
+            blocked_chunks: timeline.iter().filter_map(|row| row.blocked_chunks).sum(),
             chunks,
         },
     })
@@ -115,6 +116,7 @@ mod tests {
                 p999_ns: 40_000_000,
                 max_ns: 50_000_000,
                 late_chunks: 30,
+                blocked_chunks: 0,
                 chunks: 150_000,
             }
         );

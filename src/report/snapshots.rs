@@ -24,6 +24,7 @@ fn good() -> Summary {
         p999_ns: 190_000,
         max_ns: 210_000,
         late_chunks: 0,
+        blocked_chunks: 0,
         chunks: 50_000,
     };
     Summary::of(&manifest(), &rows, &timeline(100), Some(lag))
@@ -121,7 +122,7 @@ fn a_good_run() {
     offered   1.00 sessions/s · 500.0 chunks/s
     achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 12.0 µs · p99 88.0 µs · p99.9 190 µs · max 210 µs
-              0 of 50,000 chunks late · 0 ns blocked by the peer
+              0 of 50,000 chunks late · 0 blocked by the peer
 
     diagnosis nothing unusual shows
     ");
@@ -186,7 +187,7 @@ fn a_run_with_errors_timeouts_and_missing_answers() {
     offered   1.00 sessions/s · 500.0 chunks/s
     achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
-              0 of 20,000 chunks late · 0 ns blocked by the peer
+              0 of 20,000 chunks late · 0 blocked by the peer
     errors  
     20 turns  ASR failed
     20 turns  upstream connect error or disconnect/reset before headers. reset
@@ -233,7 +234,7 @@ fn a_run_in_which_nothing_was_answered() {
     offered   1.00 sessions/s · 500.0 chunks/s
     achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
-              0 of 1,000 chunks late · 0 ns blocked by the peer
+              0 of 1,000 chunks late · 0 blocked by the peer
     grpc      OK 20 turns
 
     diagnosis Answers stop before they begin: no interim transcript comes
@@ -293,7 +294,7 @@ fn a_killed_run() {
     offered   1.00 sessions/s · 500.0 chunks/s
     achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
-              0 of 4,000 chunks late · 0 ns blocked by the peer
+              0 of 4,000 chunks late · 0 blocked by the peer
     unread    runs/calls/requests-00002.parquet: not a readable Parquet file (EOF)
 
     diagnosis nothing unusual shows
@@ -364,7 +365,7 @@ fn an_invalid_run() {
     offered   1.00 sessions/s · 500.0 chunks/s
     achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 80.0 ms · p99.9 ≤ 140 ms · max 140 ms
-              640 of 20,000 chunks late · 0 ns blocked by the peer
+              640 of 20,000 chunks late · 0 blocked by the peer
 
     diagnosis The load generator was late: figures are not the gateway's alone
               The verdict's first reason: 3.2 % of the chunks of the steady phase
@@ -440,7 +441,7 @@ fn a_run_of_too_few_turns_for_high_percentiles() {
     offered   1.00 sessions/s · 500.0 chunks/s
     achieved  1.00 sessions/s · 500.0 chunks/s
     lag       p50 ≤ 12.0 µs · p99 ≤ 90.0 µs · p99.9 ≤ 210 µs · max 210 µs
-              0 of 2,000 chunks late · 0 ns blocked by the peer
+              0 of 2,000 chunks late · 0 blocked by the peer
 
     diagnosis nothing unusual shows
     ");

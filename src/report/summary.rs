@@ -239,6 +239,7 @@ mod tests {
             p999_ns: 3,
             max_ns: 4,
             late_chunks: 0,
+            blocked_chunks: 0,
             chunks: 5,
         };
         let summary = Summary::of(&manifest(), &[row(0)], &[second(0)], Some(figures));

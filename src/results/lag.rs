@@ -13,6 +13,9 @@ pub struct LagSummary {
     pub max_ns: i64,
     /// Chunks sent more than a chunk interval (at least 20 ms) late.
     pub late_chunks: u64,
-    /// Chunks sent.
+    /// Of the others, those sent as late or never since the peer took no more.
+    #[serde(default)]
+    pub blocked_chunks: u64,
+    /// Chunks sent, and those of before that were not.
     pub chunks: u64,
 }

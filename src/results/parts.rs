@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 
 use super::merge::{Ordered, merge};
 use crate::table::{ROW_GROUP_ROWS, TableError, write_all};
+use crate::units::priority::lower_priority;
 
 /// Most files of a table while a run goes on.
 const MOST_FILES: usize = 100;
@@ -203,7 +204,10 @@ impl<R: Ordered> Parts<R> {
                 last: spans[FOLDED - 1].last,
             };
             let (dir, notes) = (self.dir.clone(), self.notes.clone());
-            let work = move || fold_into::<R>(&dir, &spans, into, &notes);
+            let work = move || {
+                lower_priority();
+                fold_into::<R>(&dir, &spans, into, &notes)
+            };
             let thread = std::thread::Builder::new().name("fold".to_owned());
             let thread = thread.spawn(work).map_err(|source| TableError::Io {
                 path: into.path(&self.dir, R::TABLE).display().to_string(),

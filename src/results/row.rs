@@ -190,7 +190,8 @@ crate::table! {
         pub lag_p99_ns: Option<i64> ["ns"],
         /// Largest schedule lag of its chunks; null without chunks.
         pub lag_max_ns: Option<i64> ["ns"],
-        /// Time that due chunks waited for the peer's flow control.
+        /// Time that due chunks waited for the peer: for a connection, a stream slot, its flow control, or room in
+        /// the socket.
         pub blocked_ns: i64 ["ns"],
         /// How it ended.
         pub status: Status [""],
@@ -312,8 +313,8 @@ crate::table! {
         pub close_code: Option<u32> [""],
         /// Error text of its end, at most 200 characters; null without error.
         pub error: Option<String> [""],
-        /// Time in which a message that was due waited for a connection, a stream slot or the peer's flow
-        /// control; null when we were killed.
+        /// Time in which a message that was due waited for the peer: for a connection, a stream slot, its flow
+        /// control, or room in the socket; null when we were killed.
         pub blocked_ns: Option<i64> ["ns"],
         /// Utterances that the plan has; null when we were killed.
         pub turns_planned: Option<u32> [""],
@@ -372,7 +373,9 @@ crate::table! {
         pub intended_ns: Option<i64> ["ns"],
         /// When the pacer woke for it; null for what was received.
         pub released_ns: Option<i64> ["ns"],
-        /// When it was handed to the transport; null for what was received.
+        /// When the transport took it; null for what was received, and in runs of before.
+        pub taken_ns: Option<i64> ["ns"],
+        /// When the system had all of it (of its TLS record); null for what was received.
         pub sent_ns: Option<i64> ["ns"],
         /// When it was received; null for what was sent.
         pub received_ns: Option<i64> ["ns"],
@@ -401,6 +404,8 @@ crate::table! {
         pub achieved_chunks: u64 ["chunks"],
         /// Chunks sent more than a chunk interval (at least 20 ms) late.
         pub late_chunks: u64 ["chunks"],
+        /// Chunks sent more than that late, or never, since the peer took no more; null in runs of before.
+        pub blocked_chunks: Option<u64> ["chunks"],
         /// Median schedule lag; null without chunks.
         pub lag_p50_ns: Option<i64> ["ns"],
         /// 99th percentile of the schedule lag; null without chunks.

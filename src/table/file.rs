@@ -4,12 +4,13 @@ use std::fs::File;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use arrow_schema::Schema;
+use arrow_schema::{DataType, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 
 use super::batches::Batches;
 use super::failure::{guarded, io_error, parquet_error};
@@ -40,12 +41,19 @@ impl<R: Row> Writer<R> {
             .iter()
             .map(|(k, v)| KeyValue::new(k.clone(), v.clone()))
             .collect();
+        let schema = R::schema();
+        // No two instants are alike: to look for each in a dictionary is half of what a row costs.
+        let instants = schema.fields().iter();
+        let instants = instants.filter(|field| *field.data_type() == DataType::Int64);
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(row_group_rows))
-            .set_key_value_metadata(Some(notes))
-            .build();
-        let inner = ArrowWriter::try_new(file, R::schema(), Some(properties))
+            .set_key_value_metadata(Some(notes));
+        let properties = instants.fold(properties, |properties, field| {
+            let column = ColumnPath::from(field.name().as_str());
+            properties.set_column_dictionary_enabled(column, false)
+        });
+        let inner = ArrowWriter::try_new(file, schema, Some(properties.build()))
             .map_err(parquet_error(path))?;
         Ok(Writer {
             path: path.to_owned(),

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::check::{
     Checker, Ids, MAX_SESSION_EVENTS, MAX_SESSION_TEXT_BYTES, MAX_SESSION_TURNS, check_clips,
@@ -25,7 +26,7 @@ pub struct Bundle {
     /// `trace.json`.
     pub manifest: TraceManifest,
     /// Clips by number.
-    pub clips: Vec<ClipRow>,
+    pub clips: Arc<[ClipRow]>,
     /// Whether the tables are those that the manifest describes.
     sealed: bool,
     /// How large it is, where that is known without reading it.
@@ -94,7 +95,7 @@ impl Bundle {
         Ok(Bundle {
             dir: dir.to_owned(),
             manifest,
-            clips,
+            clips: clips.into(),
             sealed: false,
             extent: None,
         })

@@ -16,13 +16,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 pub use super::connect_error::ConnectError;
+pub use super::driver::Driver;
 pub use super::endpoint::Endpoint;
+use super::gathered::Gathered;
 use super::keep_alive::{Counted, Received};
-pub use super::keep_alive::{Driver, KeptAlive, Loss};
+pub use super::keep_alive::{KeptAlive, Loss};
 pub use super::resolve::AddressChange;
 use super::resolve::Resolver;
 pub use super::tls::{ClientIdentity, TlsFacts, TlsOptions};
 use super::tls::{Tls, alert};
+use super::written::Written;
 
 /// How long a connection may take, TLS and HTTP/2 included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,6 +39,14 @@ pub(super) const FRESH: Duration = Duration::from_secs(1);
 /// Answers are read as they come; windows this large keep them from ever waiting for us.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024 * 1024;
+
+/// Bytes that the system takes beyond what it has sent on: what it has is as good as under way, and a peer that
+/// takes no more is noticed.
+#[cfg(target_os = "linux")]
+const MOST_UNSENT: u32 = 16 * 1024;
+
+/// What a peer did that closed a connection without a word, in whatever way we learn of it.
+const HUNG_UP: &str = "it hung up at once";
 
 /// Open files that connections leave to the rest of the process: the tables of a run above all.
 const SPARE_FILES: u64 = 16;
@@ -54,6 +65,8 @@ pub struct Channel {
     pub ping: Option<PingPong>,
     /// What has come from the peer.
     pub(super) received: Received,
+    /// What the system has of each stream.
+    pub(super) written: Written,
 }
 
 impl Channel {
@@ -218,6 +231,10 @@ impl Connector {
         let unreachable = |source| ConnectError::tcp(peer, source);
         let stream = TcpStream::connect(peer).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
+        #[cfg(target_os = "linux")]
+        socket2::SockRef::from(&stream)
+            .set_tcp_notsent_lowat(MOST_UNSENT)
+            .map_err(unreachable)?;
         if leaves_too_few_files(&stream) {
             return Err(unreachable(Errno::MFILE.into()));
         }
@@ -250,7 +267,7 @@ async fn handshake<S>(
     objection: impl Fn(&Received) -> Option<ConnectError>,
 ) -> Result<Channel, ConnectError>
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let speaks_tls = tls.is_some();
     let http2 = |reason: String| ConnectError::Http2 {
@@ -259,9 +276,10 @@ where
         tls: speaks_tls,
     };
     let (stream, received) = Counted::new(stream);
+    let (stream, out, written) = Gathered::new(stream, speaks_tls);
     let failed = |error: Option<h2::Error>| {
         let reason = error.as_ref().map(no_http2);
-        let closed = || "it closed the connection at once".to_owned();
+        let closed = || HUNG_UP.to_owned();
         objection(&received).unwrap_or_else(|| http2(reason.unwrap_or_else(closed)))
     };
     let shaken = h2::client::Builder::new()
@@ -272,7 +290,7 @@ where
         .await;
     let (streams, mut connection) = shaken.map_err(|e| failed(Some(e)))?;
     let mut ping = connection.ping_pong();
-    let mut driver: Driver = Box::pin(connection);
+    let mut driver = Driver::new(connection, out);
     if let Some(ping) = &mut ping {
         let settled = tokio::time::timeout(SETTINGS_TIMEOUT, settle(&mut driver, ping)).await;
         // A server that is slow to answer is judged by what it does with the sessions.
@@ -288,6 +306,7 @@ where
         tls,
         ping,
         received,
+        written,
     })
 }
 
@@ -315,7 +334,7 @@ fn no_http2(error: &h2::Error) -> String {
         Some(Reason::FRAME_SIZE_ERROR | Reason::PROTOCOL_ERROR) => {
             "it answered in another protocol".to_owned()
         }
-        _ if error.is_io() => "it hung up at once".to_owned(),
+        _ if error.is_io() => HUNG_UP.to_owned(),
         _ => error.to_string(),
     }
 }

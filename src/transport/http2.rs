@@ -10,27 +10,35 @@ use h2::{Reason, RecvStream, SendStream};
 use http::Request;
 
 use super::channel::Channel;
+use super::driver::Driver;
 use super::grpc::FrameReader;
 use super::keep_alive::{KeptAlive, Loss};
-use super::outcome::{Progress, Sent};
+use super::outcome::{HadBy, Progress, Sent};
 use super::status::{GrpcStatus, INTERNAL, OK, UNAVAILABLE, UNKNOWN};
+use super::written::{Follower, Written};
+use crate::clock::RunClock;
+use crate::units::RunTime;
 
 /// An open connection; clones are the same one.
 #[derive(Clone)]
 pub struct Connection {
     streams: SendRequest<Bytes>,
     pub(super) peer: SocketAddr,
+    driver: Driver,
+    written: Written,
     loss: Loss,
 }
 
 impl Connection {
     /// What opens streams on `channel`, and what moves their bytes.
     pub(super) fn of(channel: Channel) -> (Connection, KeptAlive) {
-        let peer = channel.peer;
+        let (peer, written) = (channel.peer, channel.written.clone());
         let (kept, streams) = channel.kept_alive();
         let connection = Connection {
             streams,
             peer,
+            driver: kept.driver.clone(),
+            written,
             loss: kept.loss.clone(),
         };
         (connection, kept)
@@ -62,8 +70,9 @@ impl Connection {
             loss: self.loss.clone(),
         };
         let outgoing = Outgoing {
+            follower: self.written.follow(send.stream_id().into()),
             send,
-            unreported: 0,
+            driver: self.driver.clone(),
         };
         Ok((outgoing, incoming))
     }
@@ -80,34 +89,50 @@ fn lost(loss: &Loss, error: &h2::Error) -> GrpcStatus {
 /// What a caller sends on a stream.
 pub struct Outgoing {
     send: SendStream<Bytes>,
-    /// Frames that were taken and not reported as written.
-    unreported: u32,
+    follower: Follower,
+    driver: Driver,
 }
 
 impl Outgoing {
     pub(super) fn try_send(&mut self, frame: Bytes, is_last: bool) -> Sent {
-        self.send.reserve_capacity(frame.len());
-        if self.send.capacity() < frame.len() {
+        let bytes = frame.len();
+        self.send.reserve_capacity(bytes);
+        if self.send.capacity() < bytes {
             return Sent::Blocked;
         }
-        match self.send.send_data(frame, is_last) {
+        let send = &mut self.send;
+        match self.driver.sending(|| send.send_data(frame, is_last)) {
             Ok(()) => {
-                self.unreported += 1;
+                self.follower.handed(bytes, is_last);
                 Sent::Taken
             }
             Err(_) => Sent::Gone,
         }
     }
 
-    /// HTTP/2 does not say when the kernel has a frame: it counts as written when it is taken.
-    pub(super) fn take_written(&mut self) -> bool {
-        let is_any = self.unreported > 0;
-        self.unreported -= u32::from(is_any);
-        is_any
+    pub(super) fn write_out(&self) {
+        self.driver.move_now();
     }
 
-    /// Ready once there is more room than before; pending for good on a stream that has gone.
+    pub(super) fn take_written(&mut self, clock: &RunClock) -> Option<HadBy> {
+        let stamp = self.follower.take()?;
+        Some(HadBy {
+            at: clock.run_time_of(stamp.at_ns),
+            stuck_since: stamp.stuck_since_ns.map(|ns| clock.run_time_of(ns)),
+        })
+    }
+
+    pub(super) fn stuck_since(&self, clock: &RunClock) -> Option<RunTime> {
+        let since_ns = self.follower.stuck_since_ns()?;
+        Some(clock.run_time_of(since_ns))
+    }
+
+    /// Ready once there is more room, or more is written, than before; pending for good on a stream that has
+    /// gone.
     pub(super) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.follower.has_more(context.waker()) {
+            return Poll::Ready(());
+        }
         match self.send.poll_capacity(context) {
             Poll::Ready(Some(Ok(_))) => Poll::Ready(()),
             // Not yet, or the stream is gone: whoever reads it learns why.

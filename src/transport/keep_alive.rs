@@ -13,6 +13,8 @@ use h2::{Ping, PingPong};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::rustls::Error as TlsError;
 
+use super::driver::Driver;
+
 /// How often a connection is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long nothing may come before the peer is asked, and again after each answer that nothing else
@@ -129,18 +131,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Counted<S> {
         self.write(cx, |inner, cx| inner.poll_write(cx, buf))
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.write(cx, |inner, cx| inner.poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.write(cx, AsyncWrite::poll_flush)
     }
@@ -149,9 +139,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Counted<S> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
-
-/// The part of a connection that moves bytes; it must be polled for anything to happen.
-pub type Driver = Pin<Box<dyn Future<Output = Result<(), h2::Error>> + Send>>;
 
 /// Why a connection was given up; empty while it was not.
 pub type Loss = Arc<OnceLock<String>>;
@@ -201,6 +188,7 @@ impl KeptAlive {
                     SILENT_LOOKS[0] + ANSWER_LOOKS
                 )
             });
+            driver.give_up();
         }
     }
 }

@@ -3,13 +3,18 @@
 //! `channel` opens HTTP/2 connections to the addresses of an `endpoint` (`resolve`), over `tls` if need
 //! be (`certificate` is what a server shows, `pem` reads files, `unverified` trusts it whatever it is,
 //! `connect_error` says why there is none, `race` tries several), and `keep_alive` gives them up when the peer is gone.
-//! `stream` is a session's, whatever carries it and whatever its `outcome`: one of `http2`, whose messages are `grpc`'s and whose
-//! end is a `status`; `sink` is a server that reads and discards.
+//! What is sent on a connection is `gathered` before it is written, by its `driver`, and `frame_scanner` and
+//! `written` say when the system had all of each frame. `stream` is a session's, whatever carries it and
+//! whatever its `outcome`: one of `http2`, whose messages are `grpc`'s and whose end is a `status`; `sink` is
+//! a server that reads and discards.
 
 pub mod certificate;
 pub mod channel;
 mod connect_error;
+mod driver;
 pub mod endpoint;
+mod frame_scanner;
+mod gathered;
 pub mod grpc;
 pub mod http2;
 pub mod keep_alive;
@@ -24,3 +29,4 @@ pub mod status;
 pub mod stream;
 mod tls;
 mod unverified;
+mod written;

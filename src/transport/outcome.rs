@@ -3,6 +3,7 @@
 use http::response::Parts;
 
 use super::status::GrpcStatus;
+use crate::units::RunTime;
 
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,16 @@ pub enum Sent {
     Blocked,
     /// The stream has ended; whoever reads it learns why.
     Gone,
+}
+
+/// When the system had all of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HadBy {
+    /// That instant.
+    pub at: RunTime,
+    /// Since when the system had taken nothing of the connection, as the peer took nothing from it; `None` if
+    /// the frame did not have to wait for that.
+    pub stuck_since: Option<RunTime>,
 }
 
 /// How far a stream has been read.

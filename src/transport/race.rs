@@ -24,7 +24,7 @@ pub enum Told<'a> {
 /// A connection that was tried: where, how many nanoseconds that took, and what came of it.
 type Tried = (SocketAddr, i64, Result<Channel, ConnectError>);
 
-/// Attempts at the addresses of one endpoint; those under way end when it is dropped.
+/// Attempts at the addresses of one endpoint, as tasks of a local task set; those under way end when it is dropped.
 #[derive(Debug, Default)]
 pub struct Race(JoinSet<Tried>);
 
@@ -52,7 +52,7 @@ impl Race {
             if let Some(peer) = left.next() {
                 told(peer, Told::Begun);
                 let connector = connector.clone();
-                self.0.spawn(async move {
+                self.0.spawn_local(async move {
                     let begun_ns = monotonic_ns();
                     let opened = connector.connect_only(peer).await;
                     (peer, monotonic_ns() - begun_ns, opened)

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http::Request;
 
-use super::outcome::{Progress, Sent};
+use super::outcome::{HadBy, Progress, Sent};
 use super::status::GrpcStatus;
 use crate::clock::manual::ManualClock;
 use crate::units::RunTime;
@@ -19,6 +19,8 @@ use crate::units::RunTime;
 pub enum Fate {
     /// Taken, and written so much later.
     Written(i64),
+    /// The same, since the peer takes nothing for so long.
+    Stuck(i64),
     /// Half of it is taken; the other half, and with it the stream, so much later.
     Half(i64),
     /// Not taken for so long, then written at once.
@@ -50,8 +52,10 @@ struct State {
     script: StreamScript,
     /// Frames that were taken, and when each is written.
     frames: Vec<(RunTime, Bytes)>,
-    /// When those are written that were taken and not reported.
-    unreported: VecDeque<RunTime>,
+    /// Of those that were taken and not reported.
+    unreported: VecDeque<HadBy>,
+    /// The peer takes nothing from then, until then.
+    stuck: Option<(RunTime, RunTime)>,
     /// The next frame is refused until then.
     refused_until: Option<RunTime>,
     /// Nothing is taken until then.
@@ -60,6 +64,13 @@ struct State {
     answered: usize,
     cancelled: bool,
     reader: Option<Waker>,
+}
+
+impl State {
+    fn stuck_since(&self, now: RunTime) -> Option<RunTime> {
+        let (since, until) = self.stuck?;
+        (now < until).then_some(since)
+    }
 }
 
 /// The connection; clones are the same one.
@@ -131,7 +142,8 @@ impl Outgoing {
         state.busy_until = None;
         let fates = &state.script.fates;
         let fate = fates.get(state.frames.len()).copied();
-        let delay_ns = match (fate.unwrap_or(Fate::Written(0)), state.refused_until.take()) {
+        let (fate, until) = (fate.unwrap_or(Fate::Written(0)), state.refused_until.take());
+        let delay_ns = match (fate, until) {
             (Fate::Refused(ns), None) => {
                 state.refused_until = Some(RunTime(now.0 + ns));
                 return Sent::Blocked;
@@ -142,6 +154,11 @@ impl Outgoing {
             }
             (Fate::Refused(_), Some(_)) => 0,
             (Fate::Written(ns), _) => ns,
+            (Fate::Stuck(ns), _) => {
+                let since = state.stuck_since(now).unwrap_or(now);
+                state.stuck = Some((since, RunTime(now.0 + ns)));
+                ns
+            }
             (Fate::Half(ns), _) => {
                 state.busy_until = Some(RunTime(now.0 + ns));
                 ns
@@ -151,21 +168,29 @@ impl Outgoing {
         let before = state.frames.last().map_or(now, |(at, _)| *at);
         let written = RunTime(now.0 + delay_ns).max(before);
         state.frames.push((written, frame.clone()));
-        state.unreported.push_back(written);
+        state.unreported.push_back(HadBy {
+            at: written,
+            stuck_since: state.stuck_since(now),
+        });
         if let Some(reader) = state.reader.take() {
             reader.wake();
         }
         Sent::Taken
     }
 
-    pub(super) fn take_written(&mut self, now: RunTime) -> Option<RunTime> {
+    pub(super) fn take_written(&mut self) -> Option<HadBy> {
+        let now = self.clock.now();
         let unreported = &mut self.state.lock().unwrap().unreported;
-        unreported.pop_front_if(|at| *at <= now)
+        unreported.pop_front_if(|written| written.at <= now)
+    }
+
+    pub(super) fn stuck_since(&self) -> Option<RunTime> {
+        self.state.lock().unwrap().stuck_since(self.clock.now())
     }
 
     pub(super) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let state = &*self.state.lock().unwrap();
-        let written = state.unreported.front().copied();
+        let written = state.unreported.front().map(|written| written.at);
         let waits = [written, state.refused_until, state.busy_until];
         match waits.into_iter().flatten().min() {
             Some(at) => self.clock.poll_until(at, context),

@@ -1,7 +1,8 @@
 //! A session's stream, whatever carries it.
 //!
 //! A frame is *taken* when the transport will finish it before any other of its stream, and *written*
-//! when the system has all of it; between the two it may wait.
+//! when the system has all of it. Between the two it waits until its connection is written
+//! [out](Outgoing::write_out), with all that was sent on it by then, and while the system takes no more.
 
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
@@ -12,11 +13,11 @@ use http::Request;
 use super::channel::Channel;
 use super::http2;
 use super::keep_alive::KeptAlive;
-use super::outcome::{Progress, Sent};
+use super::outcome::{HadBy, Progress, Sent};
 #[cfg(test)]
 use super::scripted;
 use super::status::GrpcStatus;
-use crate::clock::Clock;
+use crate::clock::RunClock;
 use crate::units::RunTime;
 
 /// A connection on which streams are opened; clones are the same one.
@@ -105,13 +106,34 @@ impl Outgoing {
         }
     }
 
-    /// When the oldest frame that was taken and has not been reported was written; `None` while there
-    /// is none. To be asked until then, after each frame and when there is [room](Self::poll_room).
-    pub fn take_written(&mut self, clock: &impl Clock) -> Option<RunTime> {
+    /// Writes what was sent on its connection, on this stream or another, as far as the system takes it;
+    /// it takes the rest by itself.
+    pub fn write_out(&self) {
         match self {
-            Outgoing::Http2(stream) => stream.take_written().then(|| clock.now()),
+            Outgoing::Http2(stream) => stream.write_out(),
             #[cfg(test)]
-            Outgoing::Scripted(stream) => stream.take_written(clock.now()),
+            Outgoing::Scripted(_) => {}
+        }
+    }
+
+    /// When the oldest frame that was taken and has not been reported was written; `None` while there
+    /// is none. To be asked until then, after [`write_out`](Self::write_out) and when there is
+    /// [room](Self::poll_room).
+    pub fn take_written(&mut self, clock: &RunClock) -> Option<HadBy> {
+        match self {
+            Outgoing::Http2(stream) => stream.take_written(clock),
+            #[cfg(test)]
+            Outgoing::Scripted(stream) => stream.take_written(),
+        }
+    }
+
+    /// Since when the system has taken nothing of the connection, as the peer takes nothing from it.
+    #[must_use]
+    pub fn stuck_since(&self, clock: &RunClock) -> Option<RunTime> {
+        match self {
+            Outgoing::Http2(stream) => stream.stuck_since(clock),
+            #[cfg(test)]
+            Outgoing::Scripted(stream) => stream.stuck_since(),
         }
     }
 

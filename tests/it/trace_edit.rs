@@ -146,7 +146,7 @@ fn an_anonymous_trace_says_what_is_left_and_nothing_of_its_origin() {
     let (before, after) = (open(&desk, "a.vtrace"), open(&desk, "b.vtrace"));
     assert_eq!(after.manifest.provenance.len(), 1);
     let names = desk.files("b.vtrace");
-    for clip in &before.clips {
+    for clip in before.clips.iter() {
         assert!(
             names
                 .iter()

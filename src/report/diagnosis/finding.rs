@@ -21,6 +21,8 @@ pub enum Kind {
     ConnectionFlood,
     /// Streams were refused, or waited for a place on a connection.
     StreamSlots,
+    /// What was sent on open streams was not taken.
+    NotRead,
     /// Streams break off at one age or size.
     StreamLimit,
     /// Calls are refused at once whenever so many are open.

@@ -36,6 +36,7 @@ mod stream_limit;
 mod tests;
 mod traits;
 mod unopened;
+mod unread;
 mod values;
 
 use crate::results::row::RequestRow;
@@ -80,6 +81,7 @@ impl Default for Evidence {
                 Box::new(Flagged::of(OWNER_UNCERTAIN)),
                 Box::<queueing::ByLoad>::default(),
                 Box::<outliers::Slowest>::default(),
+                Box::<unread::Waits>::default(),
             ],
         }
     }

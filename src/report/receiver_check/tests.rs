@@ -60,6 +60,7 @@ impl Case {
                 seq,
                 intended_ns: Some(intended(seq)),
                 released_ns: Some(intended(seq) + 5_000),
+                taken_ns: Some(intended(seq) + 8_000),
                 sent_ns: Some(intended(seq) + 10_000),
                 received_ns: None,
                 bytes,

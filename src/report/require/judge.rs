@@ -268,6 +268,7 @@ mod tests {
             p999_ns: 1_200_000,
             max_ns: 3_000_000,
             late_chunks: 0,
+            blocked_chunks: 0,
             chunks: 25_000,
         };
         let summary = Summary::of(&run, &rows, &[], Some(lag));

@@ -62,7 +62,15 @@ fn lag(summary: &Summary) -> Vec<Words> {
         format!("p99.9 {at_most}{}", Human(figures.p999_ns)),
         format!("max {}", Human(figures.max_ns)),
         format!("{late} of {all} chunks late"),
-        format!("{} blocked by the peer", Human(summary.blocked_ns)),
+        blocked(figures.blocked_chunks, summary.blocked_ns),
     ];
     items.map(Words::from).into()
+}
+
+fn blocked(chunks: u64, waited_ns: i64) -> String {
+    let said = format!("{} blocked by the peer", grouped(chunks));
+    match waited_ns {
+        0 => said,
+        ns => format!("{said} (all waits together {})", Human(ns)),
+    }
 }

@@ -189,7 +189,7 @@ mod tests {
         for (library, name) in [(None, "b"), (Some(&library), "c")] {
             let (made, _) = anonymize(&from, library, &desk.output(name)).unwrap();
             assert_eq!(made.clips.len(), 2);
-            for clip in &made.clips {
+            for clip in made.clips.iter() {
                 let samples = made.clip_samples(clip, 0..clip.samples).unwrap().unwrap();
                 assert_eq!(samples.len(), 640);
                 let speaks = clip.speech_method != SpeechMethod::None;

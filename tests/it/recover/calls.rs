@@ -132,7 +132,7 @@ fn audio_that_was_not_kept_leaves_lengths_and_speech() {
         lengths(&kept.bundle, &kept_rows[0]),
         lengths(&timed.bundle, &timed_rows[0])
     );
-    for (kept, timed) in kept.bundle.clips.iter().zip(&timed.bundle.clips) {
+    for (kept, timed) in kept.bundle.clips.iter().zip(timed.bundle.clips.iter()) {
         assert_eq!(timed.samples, kept.samples);
         assert_eq!(timed.file, None);
         assert_ne!(timed.clip_id, kept.clip_id);

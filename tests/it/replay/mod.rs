@@ -13,6 +13,7 @@ mod silent;
 mod stopped;
 mod strays;
 mod tls;
+mod unread;
 mod users;
 mod witnessed;
 mod words;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use http::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
 
 /// A server on a port of its own, as long as it lives.
@@ -77,19 +77,50 @@ impl Odd {
         })
     }
 
+    /// Lets a call send as much as it likes, and does not read it.
+    pub(crate) fn deaf() -> Odd {
+        const ALL: u32 = 1 << 30;
+        const SMALL: u32 = 16 * 1024;
+        Odd::sockets_with(Some(SMALL), move |socket| async move {
+            let mut builder = h2::server::Builder::new();
+            builder.initial_window_size(ALL);
+            builder.initial_connection_window_size(ALL);
+            let shaken = builder.handshake::<_, Bytes>(socket).await;
+            let Ok(mut connection) = shaken else { return };
+            let _call = connection.accept().await;
+            std::future::pending::<()>().await;
+        })
+    }
+
     fn sockets<Serve, Served>(serve: Serve) -> Odd
     where
         Serve: Fn(TcpStream) -> Served + Send + Sync + 'static,
         Served: Future<Output = ()> + Send + 'static,
     {
+        Odd::sockets_with(None, serve)
+    }
+
+    /// The system takes so many bytes for a server that does not read.
+    fn sockets_with<Serve, Served>(bytes: Option<u32>, serve: Serve) -> Odd
+    where
+        Serve: Fn(TcpStream) -> Served + Send + Sync + 'static,
+        Served: Future<Output = ()> + Send + 'static,
+    {
         let runtime = Runtime::new().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        if let Some(bytes) = bytes {
+            socket.set_recv_buffer_size(bytes).unwrap();
+        }
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let entered = runtime.enter();
+        let listener = socket.listen(128).unwrap();
         let port = listener.local_addr().unwrap().port();
         runtime.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 tokio::spawn(serve(socket));
             }
         });
+        drop(entered);
         Odd {
             port,
             _runtime: runtime,

@@ -267,6 +267,29 @@ fn sessions_that_wait_for_a_stream_name_the_limit() {
 }
 
 #[test]
+fn a_gateway_that_does_not_read_is_named() {
+    let row = |n: u32, blocked_ns: i64| {
+        let mut turn = turn(n, i64::from(n) * 100, 400, 90);
+        turn.blocked_ns = blocked_ns;
+        turn
+    };
+    let rows: Vec<_> = (0..120)
+        .map(|n| row(n, if n % 12 == 0 { 5 * NS_PER_S } else { 0 }))
+        .collect();
+    let mut seconds = timeline(16, |_| 20);
+    seconds[3].blocked_chunks = Some(40);
+    let found = sole(Kind::NotRead, diagnose(&rows, &seconds));
+    assert!(found.evidence.contains("10 of 120 turns"), "{found:?}");
+    assert!(found.evidence.contains("40 of 8,000 chunks"), "{found:?}");
+    // One turn is enough where there is no other.
+    sole(Kind::NotRead, diagnose(&[row(0, NS_PER_S)], &seconds));
+    let two: Vec<_> = (0..120)
+        .map(|n| row(n, if n < 2 { 5 * NS_PER_S } else { 0 }))
+        .collect();
+    assert_eq!(diagnose(&two, &seconds), []);
+}
+
+#[test]
 fn refused_streams_are_counted_with_the_load() {
     let mut rows: Vec<_> = (0..110)
         .map(|n| turn(n, i64::from(n) * 100, 400, 90))

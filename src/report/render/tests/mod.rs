@@ -29,6 +29,7 @@ fn requirements_stand_below_the_verdict_and_guidance_at_the_end() {
         p999_ns: 190_000,
         max_ns: 210_000,
         late_chunks: 0,
+        blocked_chunks: 0,
         chunks: 50_000,
     };
     let mut summary = Summary::of(&manifest(), &rows, &[], Some(lag));

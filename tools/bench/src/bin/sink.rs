@@ -18,6 +18,7 @@ use tokio::task::LocalSet;
 use voicelt::dialect::voice_workflow::ClientMessage;
 use voicelt::dialect::voice_workflow::client_message::Content;
 use voicelt::gateway::arrivals::{ArrivalsLog, ArrivalsSink, Caller};
+use voicelt::replay::scheduling;
 use voicelt::transport::grpc::FrameReader;
 
 /// Bytes of a client message's tag and of the length of a payload over 127 bytes.
@@ -31,6 +32,8 @@ fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    // It is to see what arrives when it arrives: before its own log is written.
+    let _ = scheduling::request();
     LocalSet::new().block_on(&runtime, serve(log, max_streams))
 }
 

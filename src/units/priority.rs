@@ -1,4 +1,4 @@
-//! Threads that show what goes on, and must not disturb it.
+//! Threads that must not disturb others: they show what goes on, or tidy up behind it.
 
 /// Lets all other threads of the machine go before the calling one, where the system allows it.
 #[cfg(target_os = "linux")]
