@@ -43,6 +43,12 @@ class Run:
     drift_us: float = 0.0
     first_p99: float = 0.0
     last_p99: float = 0.0
+    # Shares of the chunks in percent, of the whole run: late or blocked by what the sender says, and late
+    # at the receiver.
+    said_late: float = 0.0
+    seen_late: float = 0.0
+    verdict: str = ""
+    rows_lost: int = 0
 
     @property
     def judged(self) -> bool:
@@ -162,19 +168,22 @@ def arrivals(log: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], int]:
 def judge_arrivals(run: Run, log: Path, starts: dict[str, int], chunk_ns: int) -> None:
     """Fills in the receiver's error against `starts`, monotonic, and its gap error."""
     sessions, _ = arrivals(log)
-    errors, gaps, intended = [], [], []
+    errors, gaps, intended, late, known = [], [], [], 0, 0
     warm_seq = WARMUP_S * 1_000_000_000 // chunk_ns
     for name, (seq, at) in sessions.items():
         warm = seq > warm_seq
         run.arrived += len(seq)
         gaps.append(np.abs(np.diff(at[warm]) - np.diff(seq[warm].astype(np.int64)) * chunk_ns))
         if name in starts:
+            late += int(np.sum(at - (starts[name] + seq.astype(np.int64) * chunk_ns) > chunk_ns))
+            known += len(seq)
             due = starts[name] + seq[warm].astype(np.int64) * chunk_ns
             intended.append(due)
             errors.append(at[warm] - due)
     run.gap = quantiles(np.concatenate(gaps))
     if not errors:
         return
+    run.seen_late = 100 * late / known
     error, due = np.concatenate(errors), np.concatenate(intended)
     run.error = quantiles(error)
     at_s = (due - due.min()) / 1e9

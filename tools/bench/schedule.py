@@ -22,6 +22,7 @@ import json
 import math
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -34,7 +35,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from measure import CHUNK_NS, WARMUP_S, Run, judge_arrivals, lag_of, measure, micros
+from measure import CHUNK_NS, SENDER_CORE, SINK_CORE, WARMUP_S, Run, judge_arrivals, lag_of, measure, micros
 from programs import ROOT, built
 
 CLIENTS = Path(__file__).parent / "clients"
@@ -82,6 +83,7 @@ class Bench:
         chunk_ms: int = 20,
         before: Callable[[str], str] = lambda target: target,
         voicelt: Path | None = None,
+        messages: bool = False,
     ) -> Run:
         """Our own replay, by this build or by another; `before` may put something before the sink and
         return its address."""
@@ -92,12 +94,17 @@ class Bench:
 
         def command(target: str) -> list[str]:
             replay = [str(voicelt), "--quiet", "replay", str(trace), "-t", before(target)]
-            return [*replay, "-o", str(out), "--workers", "1", "--allow-invalid", "--force"]
+            options = ["--workers", "1", "--allow-invalid", "--force", *(["--messages"] if messages else [])]
+            return [*replay, "-o", str(out), *options]
 
         run, _, log = measure(self.sink, self.place, run, seconds, command)
         manifest = json.loads((out / "run.json").read_text())
         run.connections = manifest["spec"]["connections"]
-        run.lag = micros(manifest["summary"]["lag"])
+        lag = manifest["summary"]["lag"]
+        run.lag, run.verdict = micros(lag), manifest["verdict"]["level"]
+        run.said_late = 100 * (lag["late_chunks"] + lag.get("blocked_chunks", 0)) / lag["chunks"]
+        lost = re.search(r"(\d+) result rows could not be kept", " ".join(manifest["verdict"]["reasons"]))
+        run.rows_lost = int(lost[1]) if lost else 0
         rows = pq.read_table(out / "requests.parquet", columns=["wire_session_id", "intended_start_ns"])
         epoch = manifest["epoch"]["monotonic_ns"]
         starts = {name: epoch + at for name, at in zip(*(c.to_pylist() for c in rows.columns))}
@@ -293,25 +300,29 @@ def memory_section(bench: Bench, sessions: int) -> list[str]:
     ]
 
 
-def paired_section(bench: Bench, before: Path, sizes: list[int], pairs: int) -> list[str]:
-    cells = ["lag p50 / p99", "receiver error p99", "CPU per 1,000 chunks", "CPU after / before"]
-    cells = ["sessions", "build", *cells, "95 % interval", "pairs"]
+def paired_section(bench: Bench, before: Path, loads: list[tuple[int, bool]], pairs: int) -> list[str]:
+    cells = ["lag p50 / p99", "receiver error p50 / p99", "late: said / seen", "verdict", "rows lost"]
+    cells = ["sessions", "build", *cells, "CPU per 1,000 chunks", "receiver busy"]
+    cells += ["after / before: CPU (95 % interval), error p99", "pairs"]
     lines = ["## Two builds in turns", "", f"{bench.seconds - WARMUP_S} s after the warm-up; medians.", ""]
     lines += ["| " + " | ".join(cells) + " |", "| " + " | ".join("---" for _ in cells) + " |"]
     builds = {"before": before, "after": bench.voicelt}
-    for sessions in sizes:
+    for sessions, messages in loads:
         # Both read it, and a trace of the older build is one that users have.
         bench.trace(sessions, bench.seconds, 20, before)
+        name = f"{sessions}, --messages" if messages else str(sessions)
         judged: dict[str, list[Run]] = {name: [] for name in builds}
         for number in range(pairs):
             order = list(builds)[:: 1 if number % 2 == 0 else -1]
-            sides = {name: (lambda n=name: bench.ours(sessions, voicelt=builds[n])) for name in order}
-            print(f"{sessions} sessions, pair {number + 1} of {pairs}", file=sys.stderr, flush=True)
+            sides = {
+                build: (lambda b=build: bench.ours(sessions, voicelt=builds[b], messages=messages)) for build in order
+            }
+            print(f"{name} sessions, pair {number + 1} of {pairs}", file=sys.stderr, flush=True)
             found = interleaved(sides, 1)
-            if all(name in found and found[name][0].judged for name in builds):
-                for name, runs in found.items():
-                    judged[name] += runs
-        lines += paired_rows(str(sessions), judged, pairs)
+            if all(build in found and found[build][0].judged for build in builds):
+                for build, runs in found.items():
+                    judged[build] += runs
+        lines += paired_rows(name, judged, pairs)
     return lines
 
 
@@ -320,20 +331,60 @@ def paired_rows(sessions: str, judged: dict[str, list[Run]], pairs: int) -> list
     rows = []
     for name, runs in judged.items():
         if not runs:
-            rows.append(f"| {sessions} | {name} | – | – | – | – | – | 0 of {pairs} |")
+            rows.append(f"| {sessions} | {name} |" + " – |" * 8 + f" 0 of {pairs} |")
             continue
-        lag = " / ".join(shown(median(runs, lambda r: r.lag[q])) for q in ("p50", "p99"))
-        error = shown(median(runs, lambda r: r.error["p99"]))
-        cells = [sessions, name, lag, error, f"{median(runs, lambda r: r.cpu_ms):.2f} ms"]
+        cells = [sessions, name, *judged_cells(runs)]
         if name == "after":
-            ones, twos = ([run.cpu_ms for run in of] for of in judged.values())
-            ratio, interval = ratio_of_pairs(ones, twos)
+            befores, afters = judged.values()
+            ratio, interval = ratio_of_pairs([r.cpu_ms for r in befores], [r.cpu_ms for r in afters])
             said = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "–"
-            cells += [f"{ratio:.3f}", said, f"{len(runs)} of {pairs}"]
+            error, _ = ratio_of_pairs([r.error["p99"] for r in befores], [r.error["p99"] for r in afters])
+            cells += [f"{ratio:.3f} ({said}), {error:.3f}", f"{len(runs)} of {pairs}"]
         else:
-            cells += ["", "", ""]
+            cells += ["", ""]
         rows.append("| " + " | ".join(cells) + " |")
     return rows
+
+
+def judged_cells(runs: list[Run]) -> list[str]:
+    """What is told of runs of one kind."""
+    return [
+        " / ".join(shown(median(runs, lambda r: r.lag[q])) for q in ("p50", "p99")),
+        " / ".join(shown(median(runs, lambda r: r.error[q])) for q in ("p50", "p99")),
+        f"{median(runs, lambda r: r.said_late):.3g} / {median(runs, lambda r: r.seen_late):.3g} %",
+        ", ".join(sorted({run.verdict for run in runs})),
+        f"{median(runs, lambda r: r.rows_lost):,.0f}",
+        f"{median(runs, lambda r: r.cpu_ms):.2f} ms",
+        f"{median(runs, lambda r: r.sink_busy):.0f} %",
+    ]
+
+
+def overload_section(bench: Bench, loads: list[tuple[int, bool]], rounds: int) -> list[str]:
+    """From less to more than a core can send: what the sender says of itself, and what the receiver saw."""
+    cells = ["lag p50 / p99", "receiver error p50 / p99", "late: said / seen", "verdict", "rows lost"]
+    cells = ["sessions", *cells, "CPU per 1,000 chunks", "receiver busy", ""]
+    lines = ["## More than a core can send", ""]
+    lines += ["| " + " | ".join(cells) + " |", "| " + " | ".join("---" for _ in cells) + " |"]
+    names = {f"{sessions}, --messages" if messages else str(sessions): (sessions, messages) for sessions, messages in loads}
+    sides = {name: (lambda load=load: bench.ours(load[0], messages=load[1])) for name, load in names.items()}
+    for name, runs in interleaved(sides, rounds).items():
+        note = "" if all(run.judged for run in runs) else "not judged"
+        lines.append("| " + " | ".join([name, *judged_cells(runs), note]) + " |")
+    return lines
+
+
+def floor_section(bench: Bench) -> list[str]:
+    """What the writes alone cost."""
+    (floor,) = built("floor", given=bench.given)
+    command = ["taskset", "-c", f"{SENDER_CORE},{SINK_CORE}", str(floor)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    one, many = found["one_ns"] / 1000, found["of_24_ns"] / 1000
+    return [
+        "## The least",
+        "",
+        f"Of 100,000 chunks a second over loopback, each in a write of its own: {one:.1f} ms per 1,000 chunks; 24 to a "
+        f"write: {many:.2f} ms. The receiver reads and throws away.",
+    ]
 
 
 def ratio_of_pairs(ones: list[float], twos: list[float]) -> tuple[float, tuple[float, float] | None]:
@@ -361,18 +412,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="a smoke test of short runs")
-    parser.add_argument("--only", nargs="*", help="schedule, against, long, phases, memory")
+    parser.add_argument("--only", nargs="*", help="schedule, against, overload, floor, long, phases, memory")
     parser.add_argument("--output", type=Path, help="also write the tables to this file")
-    for name in ("voicelt", "sink", "baseline"):
+    for name in ("voicelt", "sink", "baseline", "floor"):
         parser.add_argument(f"--{name}", type=Path, help="take this program instead of building it")
     parser.add_argument("--before", type=Path, help="an older voicelt, to be measured in turns with it")
+    parser.add_argument("--sizes", nargs="*", help="sessions of the loads, with --before")
     parser.add_argument("--pairs", type=int, default=9, help="so many at each load, with --before")
     args = parser.parse_args()
     if args.before and args.only:
         parser.error("--before has a table of its own: leave --only out")
     rounds, pairs = (1, 2) if args.quick else (args.rounds, args.pairs)
     steady = 3 if args.quick else PAIRED_S if args.before else 30
-    given = {"voicelt": args.voicelt, "sink": args.sink, "baseline": args.baseline}
+    given = {"voicelt": args.voicelt, "sink": args.sink, "baseline": args.baseline, "floor": args.floor}
     bench = Bench(WARMUP_S + steady, given)
     sections: dict[str, Callable[[], list[str]]] = {
         "schedule": lambda: schedule_section(
@@ -381,13 +433,19 @@ def main() -> None:
         "against": lambda: against_section(
             bench, [20] if args.quick else [100, 200], 50 if args.quick else 1000, rounds
         ),
+        "overload": lambda: overload_section(
+            bench, [(100, False)] if args.quick else [(n, m) for n in (1000, 2000, 3000, 4000) for m in (False, True)], rounds
+        ),
+        "floor": lambda: floor_section(bench),
         "long": lambda: long_section(bench, 20 if args.quick else 600),
         "phases": lambda: phase_section(bench),
         "memory": lambda: memory_section(bench, 100 if args.quick else 5000),
     }
     if args.before:
-        before, sizes = args.before.resolve(strict=True), [100] if args.quick else [100, 1000]
-        sections = {"paired": lambda: paired_section(bench, before, sizes, pairs)}
+        before = args.before.resolve(strict=True)
+        few = [int(size) for size in args.sizes or []] or ([100] if args.quick else [100, 1000, 2000, 3000])
+        loads = [(size, False) for size in few] + [(size, True) for size in few if size == 2000]
+        sections = {"paired": lambda: paired_section(bench, before, loads, pairs)}
     lines = machine()
     try:
         for name in args.only or sections:
