@@ -24,7 +24,7 @@ const WAKE_UP_STEP_NS: i64 = 1_000_000;
 const JITTER_NS: i64 = 250_000;
 
 /// How long either measurement may take before it is given up.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Measures the pacer of this kind, and the cost of a chunk, on this machine as it is now.
 ///
@@ -99,7 +99,7 @@ fn start<T: Send + 'static>(
         let done = tokio::task::LocalSet::new().block_on(&runtime, patient);
         done.unwrap_or_else(|_| {
             Err(io::Error::other(
-                "it took over 5 s; is the machine overloaded?",
+                "it took over 30 s; is the machine overloaded?",
             ))
         })
     })

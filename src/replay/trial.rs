@@ -13,6 +13,7 @@ use tokio::task::LocalSet;
 
 use super::connections::{Connections, Opening};
 use super::idle::Idle;
+use super::limits::raise_open_files;
 use super::pacer::Pacer;
 use super::phases::Phases;
 use super::progress::RunFacts;
@@ -30,14 +31,18 @@ use crate::trace::model::{EventKind, EventRow, Microphone, SessionRow, SessionRo
 use crate::transport::channel::{ConnectError, Connector, Endpoint, TlsOptions};
 use crate::units::{NS_PER_MS, RunTime};
 
-const SESSIONS: u32 = 500;
-/// Few open files: they may be scarce.
-const CONNECTIONS: u32 = 2;
+/// So many that what is known of them is in no near cache, as in a run.
+const SESSIONS: u32 = 2_000;
+/// As many connections as a run opens by itself, where so many files may be open: a connection has one at either
+/// end here, and most are to be left for others.
+const CONNECTIONS: u64 = 64;
+const FILES_A_CONNECTION: u64 = 16;
 /// Chunks of a session, in two trials: what they differ by is what chunks cost, without sessions.
-const CHUNKS: [u32; 2] = [1, 17];
+const CHUNKS: [u32; 2] = [1, 9];
 /// 20 ms at 16 kHz.
 const CHUNK_BYTES: u32 = 640;
-/// More chunks a second than a core can send: what a chunk costs when there is nothing else to do.
+/// A quarter of a million chunks a second, while sessions are still being opened: there is always one to send, and
+/// mostly of another session than the one before.
 const CHUNK_STEP_NS: i64 = 8 * NS_PER_MS;
 /// From the start of a trial to its first session.
 const LEAD_NS: i64 = 50 * NS_PER_MS;
@@ -97,7 +102,9 @@ fn trial(kind: PacerKind, server: SocketAddr, chunks: u32) -> io::Result<i64> {
     let before_ns = thread_cpu_ns();
     LocalSet::new().block_on(&runtime, async {
         let pacer = Pacer::new(kind, clock, 0)?;
-        let numbers = 0..CONNECTIONS;
+        let files = raise_open_files().soft.unwrap_or(u64::MAX);
+        let connections = (files / FILES_A_CONNECTION).clamp(1, CONNECTIONS);
+        let numbers = 0..connections as u32;
         let connections = Connections::begin(connector, numbers, Opening::default(), NS_PER_MS);
         work(job, pacer, connections).await
     })?;
