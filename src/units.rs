@@ -4,15 +4,18 @@
 //! (offset, speed) happens in `replay::plan` and nowhere else.
 
 mod bars;
+mod codes;
 mod columns;
 mod outside;
 pub mod priority;
 mod share;
+pub mod spelling;
 pub mod terminal;
 
 use std::fmt;
 
 pub use bars::bars;
+pub use codes::{close_code, grpc_code_name, http_status};
 pub use columns::columns;
 pub use outside::{html_text, plain, plain_json, plain_lines, spreadsheet_cell};
 pub use share::{percent, share_percent};
@@ -139,31 +142,6 @@ fn three_digits(v: f64) -> String {
         v if v < 100.0 => format!("{v:.1}"),
         v => format!("{v:.0}"),
     }
-}
-
-/// The name of a gRPC status code; `None` for a number that gRPC gives no name.
-#[must_use]
-pub fn grpc_code_name(code: u32) -> Option<&'static str> {
-    const NAMES: [&str; 17] = [
-        "OK",
-        "CANCELLED",
-        "UNKNOWN",
-        "INVALID_ARGUMENT",
-        "DEADLINE_EXCEEDED",
-        "NOT_FOUND",
-        "ALREADY_EXISTS",
-        "PERMISSION_DENIED",
-        "RESOURCE_EXHAUSTED",
-        "FAILED_PRECONDITION",
-        "ABORTED",
-        "OUT_OF_RANGE",
-        "UNIMPLEMENTED",
-        "INTERNAL",
-        "UNAVAILABLE",
-        "DATA_LOSS",
-        "UNAUTHENTICATED",
-    ];
-    NAMES.get(usize::try_from(code).ok()?).copied()
 }
 
 /// `n` with its digits in groups of three.

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::layout::MAX_CHANNELS;
-use super::resample::{MAX_RATE_HZ, MIN_RATE_HZ};
+use crate::pcm::resample::{MAX_RATE_HZ, MIN_RATE_HZ};
 
 /// Why a file cannot be decoded. The caller knows and names the file.
 #[derive(Debug, thiserror::Error)]

@@ -2,8 +2,8 @@
 
 use super::error::DecodeError;
 use super::library_error::AudioError;
-use super::resample::ResampleError;
 use crate::pcm::PcmError;
+use crate::pcm::resample::ResampleError;
 use crate::units::{Human, SampleRate, Samples};
 
 /// Why a conversion ends early.

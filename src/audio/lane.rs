@@ -7,10 +7,10 @@ use super::clip::{Clip, ClipWriter};
 use super::failure::Failure;
 use super::guard::BlockFormat;
 use super::normalize::Waiting;
-use super::resample::{ResampleError, Resampler};
 use super::source_info::SourceInfo;
 use super::spec::{Channel, ConvertSpec, Normalize};
 use crate::pcm::dither::Quantizer;
+use crate::pcm::resample::{ResampleError, Resampler};
 use crate::units::{SampleRate, Samples};
 
 /// Resamplers that are kept for rates that a file may come back to.

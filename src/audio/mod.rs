@@ -1,8 +1,8 @@
 //! From files in any format to samples at one rate.
 //!
-//! [`open`] opens a file, and [`decode`] yields planar `f32` blocks; [`resample`] converts one channel to
-//! another rate; [`library`] makes clips of whole folders, [`prepare`] a trace of them, and [`import`] one
-//! that follows a log. Nothing here reads a clock or prints.
+//! [`open`] opens a file, and [`decode`] yields planar `f32` blocks; [`library`] makes clips of whole
+//! folders, [`prepare`] a trace of them, and [`import`] one that follows a log. Nothing here reads a clock
+//! or prints.
 //!
 //! Who decodes what: WAV, AIFF and headerless telephony are read here (`wav`, `aiff`, `raw`, `g722`), Opus
 //! by `opus-pure`, Vorbis of many channels by `lewton`, everything else that is common by `symphonia`,
@@ -48,7 +48,6 @@ mod pcm_stream;
 mod pool;
 pub mod prepare;
 mod raw;
-pub mod resample;
 mod reuse;
 mod sample_format;
 mod sheet;
@@ -70,6 +69,5 @@ pub use guard::BlockFormat;
 pub use layout::Layout;
 pub use opening::open;
 pub use raw::{RawCodec, RawFormat, RawFormatError};
-pub use resample::{ResampleError, Resampler};
 pub use source_info::{DecoderUsed, SourceInfo};
 pub use transcripts::{Matched, Twice};

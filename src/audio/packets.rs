@@ -22,8 +22,8 @@ use super::container::Demuxed;
 use super::error::{DecodeError, check_range};
 use super::framing::{self, Parts};
 use super::guard::Health;
-use super::resample::MIN_RATE_HZ;
 use super::source_info::{DecoderUsed, SourceInfo};
+use crate::pcm::resample::MIN_RATE_HZ;
 
 /// Packets that may fail before failures must be in the minority.
 const MIN_FAILURES: u64 = 16;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::layout::MAX_CHANNELS;
-use super::resample::{MAX_RATE_HZ, MIN_RATE_HZ};
+use crate::pcm::resample::{MAX_RATE_HZ, MIN_RATE_HZ};
 
 /// The codecs of headerless files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,13 +41,14 @@ pub struct Point {
     pub run: String,
     /// Largest number of sessions open at once; null where not known.
     pub peak_sessions: Option<u64>,
-    /// Turns that the response time is over.
+    /// Turns that the time to the answer is over.
     pub turns: u64,
     /// Sessions started a second; null where not known.
     pub sessions_per_s: Option<f64>,
-    /// Median of the response time; null where not enough turns or answers tell.
+    /// Median of the time to the answer, which is the response time where servers answer with audio; null where
+    /// not enough turns or answers tell.
     pub response_p50_ns: Option<i64>,
-    /// 95th percentile of the response time; null where not enough turns or answers tell.
+    /// 95th percentile of the time to the answer; null where not enough turns or answers tell.
     pub response_p95_ns: Option<i64>,
     /// Share of the requests of the steady phase that were no success, as `errors` is judged; null
     /// without any.
@@ -60,7 +61,7 @@ impl Point {
     /// What a run at this load showed.
     #[must_use]
     pub fn of(load: f64, summary: &Summary, requirements: Vec<Judged>) -> Point {
-        let response = summary.latencies.get("response");
+        let response = summary.answer_figures();
         Point {
             load,
             run: summary.run.name.clone(),

@@ -6,10 +6,14 @@ use super::error::RunError;
 use crate::replay::limits::OpenFiles;
 use crate::results::manifest::Calibration;
 use crate::trace::extent::Extent;
-use crate::units::{Human, counted, share_percent};
+use crate::units::{Human, NS_PER_S, counted, share_percent};
 
 /// Files that are open besides connections: results, timers, the runtime's own.
 const OTHER_FILES: u64 = 64;
+/// Connections that are opened ahead of sessions that have one each, by one thread.
+const AHEAD: u64 = 64;
+/// How long a port stays taken when its connection has ended, in nanoseconds: TIME_WAIT of Linux.
+const PORT_RESTS_NS: i64 = 60 * NS_PER_S;
 /// Largest share, in percent, of what the threads that send can send that is asked of them without a warning.
 const BUSY_PERCENT: f64 = 70.0;
 
@@ -26,6 +30,8 @@ pub struct Feasibility {
     pub calibration: Calibration,
     /// How many files this process may have open.
     pub open_files: OpenFiles,
+    /// Local ports towards the gateway, of all its addresses, where each session takes one and that is known.
+    pub local_ports: Option<u64>,
 }
 
 impl Feasibility {
@@ -37,7 +43,34 @@ impl Feasibility {
     }
 
     fn files(&self) -> u64 {
-        u64::from(self.connections) + OTHER_FILES
+        u64::from(self.connections) + self.ahead() + OTHER_FILES
+    }
+
+    /// Connections beyond those of sessions under way.
+    fn ahead(&self) -> u64 {
+        match self.local_ports {
+            None => 0,
+            Some(_) => {
+                let others = self
+                    .extent
+                    .sessions
+                    .saturating_sub(self.extent.peak_sessions);
+                others.min(AHEAD * self.workers as u64)
+            }
+        }
+    }
+
+    /// Local ports that are taken at the peak, and with those of sessions that have just ended.
+    fn ports(&self) -> (u64, u64) {
+        let Extent {
+            sessions,
+            duration_ns,
+            ..
+        } = self.extent;
+        let share = PORT_RESTS_NS.min(duration_ns) as f64 / duration_ns.max(1) as f64;
+        let rests = (sessions as f64 * share) as u64;
+        let peak = u64::from(self.connections);
+        (peak, (peak + rests).min(sessions.max(peak)))
     }
 
     /// Refuses what this machine cannot do unless it is to be tried by `force`, and returns
@@ -52,7 +85,25 @@ impl Feasibility {
         let few_files = files > limit;
         if few_files {
             findings.push(format!(
-                "{files} open files are needed and {limit} allowed; raise the limit (`ulimit -n`), or let more sessions share a connection (--sessions-per-connection)"
+                "{files} open files are needed and {limit} allowed; raise the limit (`ulimit -n`), {}",
+                match self.local_ports {
+                    None => "or let more sessions share a connection (--sessions-per-connection)",
+                    Some(_) => "each session takes one",
+                }
+            ));
+        }
+        let ports = self.local_ports.unwrap_or(u64::MAX);
+        let (at_peak, with_ended) = self.ports();
+        let few_ports = at_peak > ports;
+        if with_ended > ports {
+            let needed = match few_ports {
+                true => format!("{at_peak} local ports are needed at once"),
+                false => format!(
+                    "{with_ended} local ports are needed, as each stays taken for a minute after its session"
+                ),
+            };
+            findings.push(format!(
+                "{needed}, and there are {ports} towards the gateway; widen the range (`sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`), or give the gateway more addresses"
             ));
         }
         if cpu > BUSY_PERCENT {
@@ -60,7 +111,7 @@ impl Feasibility {
                 "the peak is {cpu:.0} % of what the threads that send can send; use more --workers, or a larger machine"
             ));
         }
-        if (few_files || cpu > 100.0) && !force {
+        if (few_files || few_ports || cpu > 100.0) && !force {
             return Err(RunError::Infeasible(findings.join("; ")));
         }
         Ok(findings)
@@ -104,6 +155,12 @@ impl Feasibility {
         let limit = self.open_files.soft;
         let limit = limit.map_or("no limit".to_owned(), |limit| format!("{limit} allowed"));
         line("open files", format!("{}, {limit}", self.files()));
+        if let Some(ports) = self.local_ports {
+            line(
+                "local ports",
+                format!("{} at the peak, {ports} there", self.ports().0),
+            );
+        }
         line(
             "processor",
             format!(
@@ -150,7 +207,51 @@ mod tests {
                 soft: Some(1024),
                 hard: Some(1024),
             },
+            local_ports: None,
         }
+    }
+
+    #[test]
+    fn a_session_that_has_a_connection_takes_a_port_and_keeps_it_for_a_minute() {
+        let need = |sessions, minutes: i64| Feasibility {
+            extent: Extent {
+                sessions,
+                peak_sessions: 500,
+                duration_ns: minutes * 60 * NS_PER_S,
+                ..Extent::default()
+            },
+            local_ports: Some(1000),
+            open_files: OpenFiles {
+                soft: None,
+                hard: None,
+            },
+            ..need(1, 500)
+        };
+        assert_eq!(need(5000, 10).judge(false).unwrap().len(), 0, "500 + 500");
+        let tight = need(5010, 10).judge(false).unwrap();
+        assert!(
+            tight[0].contains("1001 local ports are needed"),
+            "{tight:?}"
+        );
+        assert!(tight[0].contains("net.ipv4.ip_local_port_range"));
+        assert_eq!(need(600, 1).judge(false).unwrap().len(), 0, "600 in all");
+        let few = Feasibility {
+            local_ports: Some(499),
+            ..need(600, 1)
+        };
+        let refused = few.judge(false).unwrap_err().to_string();
+        assert!(
+            refused.contains("500 local ports are needed at once"),
+            "{refused}"
+        );
+        assert_eq!(few.judge(true).unwrap().len(), 1);
+        assert!(
+            few.text()
+                .contains("local ports 500 at the peak, 499 there")
+        );
+        // Those that are opened ahead are open files as well.
+        assert_eq!(need(600, 1).files(), 500 + 100 + 64);
+        assert_eq!(need(5000, 1).files(), 500 + 128 + 64);
     }
 
     #[test]

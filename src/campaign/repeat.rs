@@ -15,8 +15,8 @@ use crate::units::{Human, share_percent};
 /// A figure of a run's summary.
 type Figure = fn(&Percentiles) -> Option<i64>;
 
-/// Latencies whose spread is given, and at which levels.
-const LATENCIES: [&str; 3] = ["response", "e2e", "asr"];
+/// Latencies whose spread is given besides that of the answer, and at which levels.
+const OTHERS: [&str; 2] = ["e2e", "asr"];
 const LEVELS: [(&str, Figure); 2] = [("p50", |of| of.p50_ns), ("p95", |of| of.p95_ns)];
 
 /// How far one figure lies apart between runs.
@@ -92,7 +92,8 @@ pub fn text(runs: &[RunReport]) -> String {
 #[must_use]
 pub fn spreads(runs: &[&Summary]) -> BTreeMap<String, RepeatedFigure> {
     let mut spreads = BTreeMap::new();
-    for latency in LATENCIES {
+    let answer = runs.first().map(|run| run.answer_latency().name);
+    for latency in answer.into_iter().chain(OTHERS) {
         for (level, figure) in LEVELS {
             let value = |run: &&Summary| figure(run.latencies.get(latency)?);
             let values: Vec<Option<i64>> = runs.iter().map(value).collect();

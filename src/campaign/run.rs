@@ -148,7 +148,7 @@ impl RunSpec {
         gateway: &Gateway,
         observer: &dyn Observer,
     ) -> Result<RunReport, RunError> {
-        let feasibility = self.survey(extent, gateway.stream_limit)?;
+        let feasibility = self.survey(extent, gateway.stream_limit, gateway.addresses)?;
         let warnings = feasibility.judge(self.settings.force.is_set())?;
         observer.ready(&feasibility, &warnings);
         let first = RunTime(lead_ns(feasibility.connections, gateway.connect_ns));

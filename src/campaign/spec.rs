@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::error::RunError;
 use super::feasibility::Feasibility;
 use crate::replay::calibrate::calibrate;
-use crate::replay::limits::raise_open_files;
+use crate::replay::limits::{local_ports, raise_open_files};
 use crate::replay::phases::Phases;
 use crate::replay::plan::Shape;
 use crate::replay::plan_extent::{plan, plan_extent};
@@ -110,7 +110,8 @@ impl RunSpec {
         let ClosedLoopSpec { users, requests } = match &self.callers {
             Callers::Trace { shape, .. } => {
                 let reactive = self.engine.turn_timing.is_reactive();
-                return Ok(plan_extent(&self.bundle, shape, reactive)?);
+                let nature = self.engine.dialect.nature();
+                return Ok(plan_extent(&self.bundle, shape, nature, reactive)?);
             }
             Callers::Users(users) => users,
         };
@@ -130,11 +131,16 @@ impl RunSpec {
     }
 
     /// What this machine can do, for a load of this extent on a gateway that takes so many streams on a
-    /// connection.
+    /// connection and has so many addresses.
     ///
     /// # Errors
     /// A system without a timer.
-    pub fn survey(&self, extent: Extent, stream_limit: usize) -> Result<Feasibility, RunError> {
+    pub fn survey(
+        &self,
+        extent: Extent,
+        stream_limit: usize,
+        addresses: usize,
+    ) -> Result<Feasibility, RunError> {
         let open_files = raise_open_files();
         let workers = self
             .engine
@@ -144,8 +150,12 @@ impl RunSpec {
             extent,
             workers,
             connections: self.connections(&extent, stream_limit),
-            calibration: calibrate(self.engine.pacer, self.engine.spin_ns)?,
+            calibration: calibrate(self.engine.pacer, self.engine.spin_ns, &self.engine.dialect)?,
             open_files,
+            local_ports: match self.engine.shares_connections() {
+                true => None,
+                false => local_ports().map(|ports| ports * addresses.max(1) as u64),
+            },
         })
     }
 
@@ -156,7 +166,10 @@ impl RunSpec {
             Some(share) => u64::from(share),
             None => peak.div_ceil(MOST_CONNECTIONS),
         };
-        let share = share.min(stream_limit as u64).max(1);
+        let share = match self.engine.shares_connections() {
+            true => share.min(stream_limit as u64).max(1),
+            false => 1,
+        };
         u32::try_from(peak.div_ceil(share)).unwrap_or(u32::MAX)
     }
 
@@ -172,7 +185,7 @@ impl RunSpec {
                 // From the warm-up to the trace's ramp-down.
                 let at = |ns: i64| RunTime(first.0 + ns);
                 let steady = at(*warmup_ns)..at(feasibility.extent.drain_ns.max(1));
-                let plan = plan(&self.bundle, shape, first)?;
+                let plan = plan(&self.bundle, shape, self.engine.dialect.nature(), first)?;
                 (Traffic::Plan(plan), Phases::steady(steady))
             }
             Callers::Users(spec) => {

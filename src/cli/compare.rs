@@ -37,6 +37,9 @@ pub struct Args {
     /// Compare runs that sent audio at different paces too
     #[arg(long)]
     allow_different_pace: bool,
+    /// Compare runs of different dialects, profiles, wire formats or endpointing too
+    #[arg(long)]
+    across_dialects: bool,
     /// What to print: text, or JSON
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -73,6 +76,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let leniency = Leniency {
         invalid: args.allow_invalid,
         different_pace: args.allow_different_pace,
+        across_dialects: args.across_dialects,
     };
     let comparison = compare(&base, &runs, leniency).map_err(refused)?;
     if let Some(file) = &args.json {
@@ -103,7 +107,7 @@ fn read(run: &RunDir, goodput: &[Conditions]) -> Result<Input, BadInput> {
 fn refused(error: CompareError) -> anyhow::Error {
     match error {
         CompareError::Invalid { .. } => Untrusted(error.into()).into(),
-        CompareError::Pace { .. } => BadInput(error.into()).into(),
+        CompareError::Pace { .. } | CompareError::Dialect { .. } => BadInput(error.into()).into(),
     }
 }
 

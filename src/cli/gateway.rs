@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,22 @@ use super::metrics::MetricsArgs;
 use super::signals::Ends;
 use super::stderr::say;
 use crate::gateway::metrics::gateway_metrics;
-use crate::gateway::{Distribution, Gateway, GatewayError, GatewayReport, GatewaySpec, ModelSpec};
+use crate::gateway::{
+    BotSpec, Distribution, Gateway, GatewayError, GatewayReport, GatewaySpec, ModelSpec,
+    RealtimeSpec, Served,
+};
+use crate::results::protocol::DialectName;
+
+/// Reads the name of a protocol that is served.
+fn served() -> impl TypedValueParser<Value = DialectName> {
+    let names = [
+        DialectName::StreamAudio,
+        DialectName::Realtime,
+        DialectName::Twilio,
+    ]
+    .map(DialectName::name);
+    PossibleValuesParser::new(names).try_map(|text| text.parse())
+}
 
 /// Serve the reference gateway, a target to try out traces on.
 ///
@@ -26,6 +42,22 @@ pub struct GatewayArgs {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
     pub listen: String,
+    /// Protocol to serve: stream-audio is gRPC, realtime is OpenAI Realtime over a WebSocket, twilio is a bot of
+    /// Twilio Media Streams
+    #[arg(long, value_name = "NAME", value_parser = served(), default_value_t)]
+    pub dialect: DialectName,
+    /// Speak first, once the client has set the session or the call has begun (realtime, twilio)
+    #[arg(long)]
+    pub greeting: bool,
+    /// Share of answers that call a function first, the session's or `look_up_order`, 0 to 1 (realtime)
+    #[arg(long, value_name = "SHARE")]
+    pub tool_calls: Option<f64>,
+    /// Send final transcripts so much later than they are known (realtime)
+    #[arg(long, value_name = "DURATION")]
+    pub late_transcripts: Option<DurationArg>,
+    /// Share of sessions that are refused with HTTP 429, 0 to 1 (realtime, twilio)
+    #[arg(long, value_name = "SHARE")]
+    pub refuse: Option<f64>,
     /// Answers that can be produced at a time; the others wait in line
     #[arg(long, value_name = "N", default_value_t = GatewaySpec::default().slots)]
     pub slots: usize,
@@ -74,11 +106,56 @@ Examples:
   voicelt gateway --listen 127.0.0.1:50051
   voicelt gateway --slots 4 --llm-first-token lognormal:p50=200ms,p95=900ms --error-rate 0.01
   voicelt gateway --stray-interims 0.2
-  voicelt gateway --cut-streams-after 15s --arrivals-log arrivals.parquet";
+  voicelt gateway --cut-streams-after 15s --arrivals-log arrivals.parquet
+  voicelt gateway --dialect realtime --greeting --tool-calls 0.2 --late-transcripts 300ms";
 
 impl GatewayArgs {
-    fn spec(&self) -> GatewaySpec {
-        GatewaySpec {
+    /// What is served.
+    ///
+    /// # Errors
+    /// The flag that is of another protocol.
+    fn serves(&self) -> Result<Served, String> {
+        let of_websocket = "--dialect realtime or twilio";
+        let of_realtime = "--dialect realtime";
+        let flags = [
+            ("--greeting", self.greeting, of_websocket),
+            ("--refuse", self.refuse.is_some(), of_websocket),
+            ("--tool-calls", self.tool_calls.is_some(), of_realtime),
+            (
+                "--late-transcripts",
+                self.late_transcripts.is_some(),
+                of_realtime,
+            ),
+        ];
+        let refused = self.refuse.unwrap_or(0.0);
+        let (served, foreign) = match self.dialect {
+            // What a file describes is not served: its name is not taken.
+            DialectName::StreamAudio
+            | DialectName::DescribedGrpc
+            | DialectName::DescribedWebSocket => (Served::StreamAudio, &flags[..]),
+            DialectName::Realtime => {
+                let spec = RealtimeSpec {
+                    greeting: self.greeting,
+                    tool_calls: self.tool_calls.unwrap_or(0.0),
+                    late_transcripts_ns: self.late_transcripts.map_or(0, |late| late.ns),
+                    refused,
+                };
+                (Served::Realtime(spec), &flags[4..])
+            }
+            DialectName::Twilio => {
+                let greeting = self.greeting;
+                (Served::Twilio(BotSpec { greeting, refused }), &flags[2..])
+            }
+        };
+        match foreign.iter().find(|(_, given, _)| *given) {
+            None => Ok(served),
+            Some((flag, _, of)) => Err(format!("{flag}: add {of}, or leave it out")),
+        }
+    }
+
+    fn spec(&self) -> Result<GatewaySpec, String> {
+        Ok(GatewaySpec {
+            serves: self.serves()?,
             model: ModelSpec {
                 asr_final: self.asr_final,
                 llm_first_token: self.llm_first_token,
@@ -94,7 +171,7 @@ impl GatewayArgs {
             cut_streams_after_ns: self.cut_streams_after.map(|age| age.ns),
             seed: self.seed,
             arrivals_log: self.arrivals_log.clone(),
-        }
+        })
     }
 }
 
@@ -105,10 +182,12 @@ impl GatewayArgs {
 /// An address that cannot be listened on, and those of [`Gateway`].
 pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
     let metrics = args.metrics.listen(false)?;
-    let gateway = Gateway::new(args.spec()).map_err(|error| match error {
+    let spec = args.spec().map_err(|reason| BadInput(anyhow!(reason)))?;
+    let gateway = Gateway::new(spec).map_err(|error| match error {
         GatewayError::NoSlots
         | GatewayError::ErrorRate(_)
         | GatewayError::StrayInterims(_)
+        | GatewayError::Share { .. }
         | GatewayError::RealTimeFactor(_) => anyhow::Error::from(BadInput(error.into())),
         other => other.into(),
     })?;
@@ -176,7 +255,7 @@ mod tests {
 
     fn spec(flags: &[&str]) -> Result<GatewaySpec, clap::Error> {
         let command = Command::try_parse_from([&["gateway"], flags].concat())?;
-        Ok(command.gateway.spec())
+        Ok(command.gateway.spec().expect("flags that go together"))
     }
 
     #[test]
@@ -208,6 +287,7 @@ mod tests {
                 },
                 ..default.model
             },
+            serves: Served::StreamAudio,
             slots: 2,
             endpoint_silence_ns: 300_000_000,
             early_endpoint_ns: Some(150_000_000),
@@ -219,5 +299,29 @@ mod tests {
         };
         assert_eq!(spec(&flags).expect("usable"), expected);
         assert!(spec(&["--asr-final=soon"]).is_err());
+    }
+
+    #[test]
+    fn flags_of_realtime_need_it() {
+        let flags = [
+            "--dialect=realtime",
+            "--greeting",
+            "--tool-calls=0.25",
+            "--late-transcripts=300ms",
+            "--refuse=0.5",
+        ];
+        let expected = RealtimeSpec {
+            greeting: true,
+            tool_calls: 0.25,
+            late_transcripts_ns: 300_000_000,
+            refused: 0.5,
+        };
+        let serves = spec(&flags).expect("usable").serves;
+        assert_eq!(serves, Served::Realtime(expected));
+        for flag in &flags[1..] {
+            let command = Command::try_parse_from(["gateway", flag]).expect("a flag");
+            let said = command.gateway.spec().expect_err("refused");
+            assert!(said.contains("--dialect realtime"), "{said}");
+        }
     }
 }

@@ -4,12 +4,14 @@ mod choice;
 pub mod compare;
 pub mod completions;
 pub mod config;
+pub mod dialect;
 pub mod doctor;
 pub mod duration;
 pub mod exit;
 pub mod format;
 pub mod gateway;
 pub mod import;
+mod level;
 mod listing;
 mod live;
 mod load;
@@ -92,6 +94,7 @@ enum Command {
     Witness(witness::Args),
     Schema(schema::Args),
     Doctor(doctor::Args),
+    Dialect(dialect::Args),
     Config(config::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -137,6 +140,7 @@ impl Cli {
             Command::Completions(args) => completions::run(&args, Cli::command()),
             Command::Man(args) => man::run(&args, Cli::command()),
             Command::Doctor(args) => doctor::run(&args, self.quiet),
+            Command::Dialect(args) => dialect::run(&args),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Which values of flags are secrets, and what is shown for them.
 
+use crate::transport::endpoint::without_values;
+
 /// Flags whose values hold metadata of calls, and what stands between its name and its value.
 const SECRET: [(&str, char); 3] = [
     ("header", ':'),
@@ -8,7 +10,7 @@ const SECRET: [(&str, char); 3] = [
 ];
 
 /// Flags whose values are addresses, with or without the beginning of a URL.
-const ADDRESSES: [&str; 2] = ["target", "prometheus"];
+const ADDRESSES: [&str; 3] = ["target", "upstream", "prometheus"];
 
 /// Whether the values of the flag hold metadata of calls.
 pub(super) fn is_secret(long: &str) -> bool {
@@ -24,7 +26,9 @@ pub(super) fn shown(long: &str, value: &str) -> String {
         }
         // What is no name may be a part of the secret.
         Some(_) => "(hidden)".to_owned(),
-        None => without_password(value, ADDRESSES.contains(&long)),
+        // What stands in a query may be a key.
+        None if ADDRESSES.contains(&long) => without_values(&without_password(value, true)),
+        None => without_password(value, false),
     }
 }
 
@@ -78,7 +82,15 @@ mod tests {
                 "https://(hidden)@host:1/p@q",
             ),
             ("target", "http://host:1/a@b", "http://host:1/a@b"),
+            (
+                "target",
+                "wss://a:x@host/v1?model=m&key=x#x",
+                "wss://(hidden)@host/v1?model=(hidden)&key=(hidden)#(hidden)",
+            ),
+            ("target", "host:1?x", "host:1?(hidden)"),
+            ("upstream", "host:1/?key=x", "host:1/?key=(hidden)"),
             ("label", "a=b:c", "a=b:c"),
+            ("label", "a=b?c=d", "a=b?c=d"),
         ];
         for (long, value, expected) in table {
             assert_eq!(shown(long, value), expected);

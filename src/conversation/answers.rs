@@ -1,54 +1,14 @@
-//! What came in answer to each utterance of a session, and when.
+//! The answers to the utterances of a session.
 //!
 //! Whose answer a message is, is said by `attribution`.
 
+use super::answer::{Answer, AnsweredBy};
 use super::attribution::{Attribution, Owner};
-use super::message::ServerMessage;
+use super::greeting::Greeting;
+use super::items::{Items, Whose};
+use super::message::{About, MessageKind, Reply, ServerMessage};
 use super::playout::Playout;
-use super::text::{MAX_ERROR_CHARS, MAX_TEXT_CHARS, cut};
 use super::transcripts::Transcripts;
-use crate::units::SampleRate;
-
-/// What came in answer to one utterance.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// First message that an answer is being thought of.
-    pub processing_ns: Option<i64>,
-    /// First language-model text.
-    pub first_llm_ns: Option<i64>,
-    /// Last language-model text.
-    pub last_llm_ns: Option<i64>,
-    /// First announcement of audio.
-    pub speaking_ns: Option<i64>,
-    /// First audio.
-    pub first_audio_ns: Option<i64>,
-    /// Last audio.
-    pub last_audio_ns: Option<i64>,
-    /// All was said.
-    pub end_of_turn_ns: Option<i64>,
-    /// End of its last server turn.
-    pub listening_ns: Option<i64>,
-    /// Messages received.
-    pub messages: u32,
-    /// Characters of language-model text.
-    pub llm_chars: u32,
-    /// Server turns.
-    pub answers: u32,
-    /// Language-model text, cut to [`MAX_TEXT_CHARS`].
-    pub response_text: String,
-    /// The first error's message, cut to [`MAX_ERROR_CHARS`].
-    pub error: Option<String>,
-    /// When the first error came.
-    pub error_ns: Option<i64>,
-    /// What the caller hears.
-    pub playout: Playout,
-    /// The messages do not tell which answers are its own.
-    pub owner_uncertain: bool,
-    /// First transcript.
-    pub first_transcript_ns: Option<i64>,
-    /// Transcripts until its first answer began.
-    transcripts: Transcripts,
-}
 
 /// Transcripts that came while one utterance was the latest to have begun.
 #[derive(Debug, Clone)]
@@ -64,17 +24,45 @@ pub struct Answers {
     of: Vec<Answer>,
     /// Transcripts whose owner is not known yet.
     open: Vec<Open>,
+    /// What the server says of its items, where it names any.
+    items: Option<Items>,
+    /// Whether an answer is a final transcript, with which it ends.
+    by_transcript: bool,
+    greeting: Option<Greeting>,
+    /// A caller who has heard nothing.
+    silent: Playout,
 }
 
 impl Answers {
-    /// A session of utterances of which each expects an answer or not.
+    /// A session of utterances of which each expects an answer or not, and of a caller who has heard nothing.
     #[must_use]
-    pub fn new(expects_answer: &[bool], rate: SampleRate, playout_buffer_ns: i64) -> Answers {
-        let none = |_: &bool| Answer::new(Playout::new(rate, playout_buffer_ns));
+    pub fn new(expects_answer: &[bool], silent: Playout) -> Answers {
+        let none = |_: &bool| Answer::new(silent.anew());
         Answers {
             attribution: Attribution::new(expects_answer.iter().copied()),
             of: expects_answer.iter().map(none).collect(),
             open: Vec::new(),
+            items: None,
+            by_transcript: false,
+            greeting: None,
+            silent,
+        }
+    }
+
+    /// The same with a server that names what its messages are about, or whose answers are such messages.
+    #[must_use]
+    pub fn of_server(self, has_items: bool, answered_by: AnsweredBy) -> Answers {
+        Answers {
+            items: has_items.then(|| Items::new(self.of.len())),
+            by_transcript: answered_by == AnsweredBy::Transcript,
+            ..self
+        }
+    }
+
+    /// Audio of this length was sent, of utterance `turn` or of silence beside it.
+    pub fn sent(&mut self, turn: Option<usize>, length_ns: i64) {
+        if let Some(items) = &mut self.items {
+            items.sent(turn, length_ns);
         }
     }
 
@@ -127,28 +115,100 @@ impl Answers {
         self.attribution.is_cut_off(turn)
     }
 
+    /// What the server has said before the first utterance.
+    #[must_use]
+    pub fn greeting(&self) -> Option<&Greeting> {
+        self.greeting.as_ref()
+    }
+
+    /// Whether a final transcript of what was heard of utterance `turn` is still to come.
+    #[must_use]
+    pub fn is_transcript_due(&self, turn: usize) -> bool {
+        let items = self.items.as_ref();
+        items.is_some_and(|items| items.is_transcript_due(turn))
+    }
+
+    /// What is playing is thrown away; returns how much of it was not heard, if anything was playing.
+    pub fn clear(&mut self, at_ns: i64) -> Option<i64> {
+        let mut answers = self.of.iter_mut().rev();
+        let unheard_ns = answers.find_map(|answer| answer.playout.clear(at_ns));
+        unheard_ns.or_else(|| self.greeting.as_mut()?.clear(at_ns))
+    }
+
     /// A message arrived; returns whose it is.
-    pub fn message(&mut self, at_ns: i64, message: &ServerMessage) -> Owner {
-        let kind = message.kind();
-        let owner = self.attribution.message(kind);
+    pub fn message(&mut self, at_ns: i64, reply: &Reply) -> Owner {
+        let message = &reply.what;
+        let kind = match message.kind() {
+            // An interim one is no answer yet: its utterance may still be being said.
+            MessageKind::Transcript if self.by_transcript && message.is_final_transcript() => {
+                MessageKind::Text
+            }
+            kind => kind,
+        };
+        let before_all = self.latest_begun().is_none();
+        let owner = match self.whose(reply.about, message) {
+            Whose::Utterance(turn) => self.attribution.identified(turn, kind),
+            Whose::Nobody => Owner::Nobody,
+            Whose::Unknown => self.attribution.message(kind),
+        };
+        if owner == Owner::Nobody && (before_all || self.is_greeting(reply.about)) {
+            Greeting::note(&mut self.greeting, at_ns, message, || self.silent.anew());
+            if let (true, Some(about), Some(items)) =
+                (kind.is_answer(), reply.about, &mut self.items)
+            {
+                items.is_nobodys(about.item);
+            }
+        }
         match owner {
             Owner::Nobody => {}
             Owner::Open => self.transcript(at_ns, message),
-            Owner::Of(turn) => self.of[turn].note(at_ns, message),
+            Owner::Of(turn) => self.of[turn].note(at_ns, reply),
             Owner::Settles(turn) => {
                 let answer = &mut self.of[turn];
                 let open = self.open.drain(..);
                 open.filter(|open| open.latest_begun >= turn)
                     .for_each(|open| answer.transcribed(open.transcripts));
                 answer.answers += u32::from(kind.is_answer());
-                answer.note(at_ns, message);
+                answer.note(at_ns, reply);
             }
+        }
+        if let (Owner::Of(turn) | Owner::Settles(turn), true, true) =
+            (owner, self.by_transcript, message.is_final_transcript())
+        {
+            self.attribution.identified(turn, MessageKind::TurnEnded);
+            self.of[turn].listening_ns = Some(at_ns);
         }
         owner
     }
 
+    /// Whose it is by what it is about.
+    fn whose(&mut self, about: Option<About>, message: &ServerMessage) -> Whose {
+        let (Some(items), Some(about)) = (&mut self.items, about) else {
+            return Whose::Unknown;
+        };
+        items.learn(about);
+        if message.is_final_transcript() {
+            items.is_transcribed(about.item);
+        }
+        // A server that names nothing of what it hears may answer all the same, once there is something to answer.
+        if items.is_unprompted(about.item) && !self.attribution.is_any_whole() {
+            items.is_nobodys(about.item);
+        }
+        items.whose(about.item)
+    }
+
+    /// Whether it is about a greeting that begins or goes on though the caller has begun to speak.
+    fn is_greeting(&self, about: Option<About>) -> bool {
+        let goes_on = self.greeting.as_ref().is_some_and(|it| !it.is_over);
+        let items = self.items.as_ref();
+        let begins = |about: &About| items.is_some_and(|items| items.is_unprompted(about.item));
+        about.is_some_and(|about| goes_on || begins(&about))
+    }
+
     fn transcript(&mut self, at_ns: i64, message: &ServerMessage) {
-        let (ServerMessage::Transcript(text), Some(latest)) = (message, self.latest_begun()) else {
+        let (ServerMessage::Transcript { text, is_final }, Some(latest)) =
+            (message, self.latest_begun())
+        else {
             return;
         };
         if self
@@ -162,7 +222,10 @@ impl Answers {
             });
         }
         if let Some(open) = self.open.last_mut() {
-            open.transcripts.note(at_ns, Some(text));
+            match is_final {
+                Some(is_final) => open.transcripts.note_marked(at_ns, None, text, *is_final),
+                None => open.transcripts.note(at_ns, Some(text)),
+            }
         }
     }
 
@@ -177,93 +240,26 @@ impl Answers {
     }
 }
 
-impl Answer {
-    fn new(playout: Playout) -> Answer {
-        Answer {
-            processing_ns: None,
-            first_llm_ns: None,
-            last_llm_ns: None,
-            speaking_ns: None,
-            first_audio_ns: None,
-            last_audio_ns: None,
-            end_of_turn_ns: None,
-            listening_ns: None,
-            messages: 0,
-            llm_chars: 0,
-            answers: 0,
-            response_text: String::new(),
-            error: None,
-            error_ns: None,
-            playout,
-            owner_uncertain: false,
-            first_transcript_ns: None,
-            transcripts: Transcripts::default(),
-        }
-    }
-
-    fn note(&mut self, at_ns: i64, message: &ServerMessage) {
-        self.messages = self.messages.saturating_add(1);
-        match message {
-            ServerMessage::Text(text) => {
-                self.first_llm_ns.get_or_insert(at_ns);
-                self.last_llm_ns = Some(at_ns);
-                let chars = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
-                self.llm_chars = self.llm_chars.saturating_add(chars);
-                let room = MAX_TEXT_CHARS.saturating_sub(self.response_text.chars().count());
-                self.response_text.extend(text.chars().take(room));
-            }
-            ServerMessage::Audio(pcm) => {
-                self.first_audio_ns.get_or_insert(at_ns);
-                self.last_audio_ns = Some(at_ns);
-                self.playout.audio(at_ns, pcm);
-            }
-            ServerMessage::Processing => {
-                self.processing_ns.get_or_insert(at_ns);
-            }
-            ServerMessage::Speaking => {
-                self.speaking_ns.get_or_insert(at_ns);
-                self.playout.new_span();
-            }
-            ServerMessage::Error(text) => {
-                self.error_ns.get_or_insert(at_ns);
-                self.error.get_or_insert_with(|| cut(text, MAX_ERROR_CHARS));
-            }
-            ServerMessage::Done => {
-                self.end_of_turn_ns.get_or_insert(at_ns);
-            }
-            ServerMessage::TurnEnded => self.listening_ns = Some(at_ns),
-            ServerMessage::Transcript(_) | ServerMessage::Unknown => {}
-        }
-    }
-
-    /// Transcripts turned out to be its own. Those of a second answer do not change what was
-    /// understood before the first.
-    fn transcribed(&mut self, transcripts: Transcripts) {
-        self.messages = self.messages.saturating_add(transcripts.count);
-        self.first_transcript_ns = self.first_transcript_ns.or(transcripts.first_ns);
-        if self.answers == 0 {
-            self.transcripts.append(transcripts);
-        }
-    }
-
-    /// The final transcript and its instant.
-    #[must_use]
-    pub fn final_transcript(&self) -> Option<(i64, &str)> {
-        self.transcripts.last_said(self.processing_ns.is_some())
-    }
-}
+#[cfg(test)]
+mod by_items;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conversation::audible::Threshold;
+    use crate::units::SampleRate;
     use bytes::Bytes;
 
+    fn silent(buffer_ns: i64) -> Playout {
+        Playout::new(SampleRate::PREPARED, buffer_ns, Threshold::default())
+    }
+
     fn session(turns: usize) -> Answers {
-        Answers::new(&vec![true; turns], SampleRate::PREPARED, 60_000_000)
+        Answers::new(&vec![true; turns], silent(60_000_000))
     }
 
     fn text(text: &str) -> ServerMessage {
-        ServerMessage::Transcript(text.into())
+        ServerMessage::transcript(text)
     }
 
     /// The messages of one server turn.
@@ -282,7 +278,16 @@ mod tests {
     /// Messages that come 1 ns apart, the first at `at_ns`.
     fn hear(session: &mut Answers, at_ns: i64, messages: &[ServerMessage]) {
         for (at_ns, message) in (at_ns..).zip(messages) {
-            session.message(at_ns, message);
+            session.message(at_ns, &plain(message));
+        }
+    }
+
+    fn plain(message: &ServerMessage) -> Reply {
+        Reply {
+            what: message.clone(),
+            about: None,
+            kind: "",
+            detail: String::new(),
         }
     }
 
@@ -296,7 +301,7 @@ mod tests {
         let mut session = session(1);
         hear(&mut session, 0, &[ServerMessage::TurnEnded]);
         session.begun(0);
-        assert_eq!(session.message(1, &text("hel...")), Owner::Open);
+        assert_eq!(session.message(1, &plain(&text("hel..."))), Owner::Open);
         session.sent_whole(0);
         hear(&mut session, 10, &answer("hello"));
         let heard = session.take(0).unwrap();
@@ -374,8 +379,8 @@ mod tests {
     fn an_error_is_kept_though_the_turn_ends_well() {
         let mut session = session(1);
         said(&mut session, 0);
-        session.message(1, &ServerMessage::Error("no GPU".into()));
-        session.message(2, &ServerMessage::Done);
+        session.message(1, &plain(&ServerMessage::Error("no GPU".into())));
+        session.message(2, &plain(&ServerMessage::Done));
         let heard = session.of(0).unwrap();
         assert_eq!(
             (heard.error.as_deref(), heard.end_of_turn_ns, heard.answers),
@@ -387,9 +392,9 @@ mod tests {
     fn a_call_that_is_refused_before_anything_was_said_fails_its_first_utterance() {
         let mut session = session(2);
         let busy = ServerMessage::Error("busy".into());
-        assert_eq!(session.message(1, &busy), Owner::Of(0));
+        assert_eq!(session.message(1, &plain(&busy)), Owner::Of(0));
         assert_eq!(session.of(0).unwrap().error.as_deref(), Some("busy"));
-        let mut nothing = Answers::new(&[], SampleRate(16_000), 0);
-        assert_eq!(nothing.message(1, &busy), Owner::Nobody);
+        let mut nothing = Answers::new(&[], silent(0));
+        assert_eq!(nothing.message(1, &plain(&busy)), Owner::Nobody);
     }
 }

@@ -13,6 +13,8 @@
 //! Where LISTENING is missing, PROCESSING begins the next server turn, if an utterance waits for one
 //! and the answer under way had got beyond its own PROCESSING. Both are uncertain then.
 //!
+//! Where the server says what its messages are about, that decides (`items`), and nothing is uncertain.
+//!
 //! Messages cannot always tell. An answer is uncertain when the order of things allows another owner
 //! with no more than one thing out of the ordinary (a turn without an answer, one with two, an
 //! early endpoint): when several utterances wait for it; when the one that waits had been sent whole
@@ -138,6 +140,13 @@ impl Attribution {
         }
     }
 
+    /// Whether all speech of any utterance was sent.
+    #[must_use]
+    pub fn is_any_whole(&self) -> bool {
+        let mut utterances = self.utterances.iter();
+        utterances.any(|utterance| utterance.sending == Sending::Whole)
+    }
+
     /// The utterance that began last.
     #[must_use]
     pub fn latest_begun(&self) -> Option<usize> {
@@ -175,6 +184,47 @@ impl Attribution {
         utterance.is_some_and(|utterance| utterance.is_uncertain)
     }
 
+    /// A message arrived of which the server says that it belongs to utterance `turn`.
+    pub fn identified(&mut self, turn: usize, kind: MessageKind) -> Owner {
+        let Some(utterance) = self.utterances.get_mut(turn) else {
+            return Owner::Nobody;
+        };
+        let is_its = |under_way: &ServerTurn| under_way.owner == turn;
+        match kind {
+            kind if kind.is_answer() => {
+                let stage = match kind {
+                    MessageKind::Processing => Stage::Processing,
+                    _ => Stage::Answering,
+                };
+                let goes_on = self.server_turn.filter(is_its);
+                if let Some(under_way) = goes_on.filter(|turn| turn.stage != Stage::Over) {
+                    let stage = match under_way.stage {
+                        Stage::Answering => Stage::Answering,
+                        _ => stage,
+                    };
+                    self.server_turn = Some(ServerTurn { owner: turn, stage });
+                    return Owner::Of(turn);
+                }
+                utterance.is_answered = true;
+                utterance.is_cut_off = utterance.sending != Sending::Whole;
+                self.settle(turn, Some(stage))
+            }
+            MessageKind::TurnEnded => {
+                self.server_turn = self.server_turn.filter(|under_way| !is_its(under_way));
+                Owner::Of(turn)
+            }
+            MessageKind::Error => {
+                if self.server_turn.as_ref().is_some_and(is_its) {
+                    self.end_but_for_listening();
+                }
+                self.utterances[turn].is_settled = true;
+                Owner::Of(turn)
+            }
+            MessageKind::Ready => Owner::Nobody,
+            _ => Owner::Of(turn),
+        }
+    }
+
     /// A message of the server arrived.
     pub fn message(&mut self, kind: MessageKind) -> Owner {
         let of = |turn: Option<usize>| turn.map_or(Owner::Nobody, Owner::Of);
@@ -203,7 +253,8 @@ impl Attribution {
                 }
                 None => self.failed(),
             },
-            MessageKind::Unknown => of(under_way),
+            MessageKind::Cleared | MessageKind::Refused | MessageKind::Unknown => of(under_way),
+            MessageKind::Ready => Owner::Nobody,
         }
     }
 

@@ -70,13 +70,13 @@ impl FramedAudio {
 /// Bytes that the index of a chunk takes.
 pub const PLACE_BYTES: usize = size_of::<Place>();
 
-/// Cuts `pcm` into chunks of these sizes, as far as it reaches; the last may be shorter.
+/// Cuts `pcm` into chunks of these sizes, as far as it reaches; the last may be shorter. A chunk of size 0 is one.
 pub fn cut(pcm: &[u8], sizes: impl Iterator<Item = usize>) -> impl Iterator<Item = &[u8]> {
     let mut rest = pcm;
     sizes.map_while(move |size| {
         let (chunk, later) = rest.split_at(size.min(rest.len()));
         rest = later;
-        (!chunk.is_empty()).then_some(chunk)
+        (size == 0 || !chunk.is_empty()).then_some(chunk)
     })
 }
 
@@ -100,6 +100,7 @@ mod tests {
             from += bytes;
         }
         assert_eq!(framed.chunk(5), (Bytes::new(), 0));
+        assert!(cut(&[1, 2], [1, 0, 1, 0].into_iter()).eq([&[1][..], &[], &[2], &[]]));
         assert_eq!(framed.framed_bytes(), 1_770 + 5 * (3 + PLACE_BYTES));
     }
 

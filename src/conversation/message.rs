@@ -27,8 +27,15 @@ pub struct Start {
 /// A message of the server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServerMessage {
-    /// A transcript, interim or final.
-    Transcript(String),
+    /// The session is set up: audio may be sent.
+    Ready,
+    /// A transcript.
+    Transcript {
+        /// What was understood.
+        text: String,
+        /// Whether it is final, where the protocol says so.
+        is_final: Option<bool>,
+    },
     /// An answer is being thought of.
     Processing,
     /// Text of an answer.
@@ -37,14 +44,47 @@ pub enum ServerMessage {
     Speaking,
     /// Audio of an answer: PCM16 little-endian.
     Audio(Bytes),
+    /// The server hears the caller: what it sent and was not played yet is not to be played.
+    Cleared,
     /// The server listens: its turn has ended.
     TurnEnded,
     /// All is said.
     Done,
     /// Something failed.
     Error(String),
+    /// The server objects to a message; the session goes on, and an answer may still come.
+    Refused(String),
     /// Nothing that this version knows.
     Unknown,
+}
+
+/// What a server names in the conversation: an utterance that it heard, or a response of its own. Numbered
+/// within a session in the order in which they were named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ItemId(pub u32);
+
+/// What a server says of one of its items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ItemFact {
+    /// The speech in it begins so many milliseconds into the audio of the session.
+    From(i64),
+    /// It ends there.
+    Until(i64),
+    /// It is the caller's utterance with this number.
+    Utterance(usize),
+    /// It answers, or goes on with, another item.
+    Follows(ItemId),
+    /// The server had named nothing before that it could answer.
+    Unprompted,
+}
+
+/// What a message is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About {
+    /// The item.
+    pub item: ItemId,
+    /// What is said of it.
+    pub fact: Option<ItemFact>,
 }
 
 /// A message of the server as a protocol has it.
@@ -52,6 +92,8 @@ pub enum ServerMessage {
 pub struct Reply {
     /// What it is in the conversation.
     pub what: ServerMessage,
+    /// What it is about, where the protocol names items.
+    pub about: Option<About>,
     /// The protocol's name of it, as in the `kind` column.
     pub kind: &'static str,
     /// What the server adds in words to a message that has no text of its own; empty for most.
@@ -63,9 +105,10 @@ impl Reply {
     #[must_use]
     pub fn text(&self) -> &str {
         match &self.what {
-            ServerMessage::Transcript(text)
+            ServerMessage::Transcript { text, .. }
             | ServerMessage::Text(text)
-            | ServerMessage::Error(text) => text,
+            | ServerMessage::Error(text)
+            | ServerMessage::Refused(text) => text,
             _ => &self.detail,
         }
     }
@@ -83,6 +126,8 @@ impl Reply {
 /// Kinds of a server's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageKind {
+    /// Audio may be sent.
+    Ready,
     /// A transcript, interim or final.
     Transcript,
     /// An answer is being thought of.
@@ -93,29 +138,54 @@ pub enum MessageKind {
     Speaking,
     /// Audio of an answer.
     Audio,
+    /// What was not played yet is not to be played.
+    Cleared,
     /// The server listens: its turn has ended.
     TurnEnded,
     /// All is said.
     Done,
     /// Something failed.
     Error,
+    /// The server objects to a message.
+    Refused,
     /// Nothing that this version knows.
     Unknown,
 }
 
 impl ServerMessage {
+    /// A transcript of which the protocol does not say whether it is final.
+    #[must_use]
+    pub fn transcript(text: impl Into<String>) -> ServerMessage {
+        ServerMessage::Transcript {
+            text: text.into(),
+            is_final: None,
+        }
+    }
+
+    /// Whether it is a transcript that the protocol calls final.
+    #[must_use]
+    pub fn is_final_transcript(&self) -> bool {
+        let ServerMessage::Transcript { is_final, .. } = self else {
+            return false;
+        };
+        *is_final == Some(true)
+    }
+
     /// Its kind.
     #[must_use]
     pub fn kind(&self) -> MessageKind {
         match self {
-            ServerMessage::Transcript(_) => MessageKind::Transcript,
+            ServerMessage::Ready => MessageKind::Ready,
+            ServerMessage::Transcript { .. } => MessageKind::Transcript,
             ServerMessage::Processing => MessageKind::Processing,
             ServerMessage::Text(_) => MessageKind::Text,
             ServerMessage::Speaking => MessageKind::Speaking,
             ServerMessage::Audio(_) => MessageKind::Audio,
+            ServerMessage::Cleared => MessageKind::Cleared,
             ServerMessage::TurnEnded => MessageKind::TurnEnded,
             ServerMessage::Done => MessageKind::Done,
             ServerMessage::Error(_) => MessageKind::Error,
+            ServerMessage::Refused(_) => MessageKind::Refused,
             ServerMessage::Unknown => MessageKind::Unknown,
         }
     }

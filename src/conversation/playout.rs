@@ -1,11 +1,10 @@
 //! What the virtual caller hears: audio queued as it arrives, played at its own rate.
 
+use super::audible::{Threshold, Windows};
 use crate::units::{NS_PER_MS, SampleRate, Samples};
 
 /// Shortest silence that a caller notices as a gap.
 const GAP_NS: i64 = 20 * NS_PER_MS;
-/// Mean square of -50 dBFS, full scale being 1.
-const AUDIBLE_MEAN_SQUARE: f64 = 1e-5;
 
 /// The playout of one answer. All instants are nanoseconds on the clock of the arrivals.
 #[derive(Debug, Clone)]
@@ -16,7 +15,7 @@ pub struct Playout {
     pub start_ns: Option<i64>,
     /// Last sample heard, if no more comes.
     pub end_ns: Option<i64>,
-    /// First 10 ms window over -50 dBFS RMS, played without buffer.
+    /// First audible window, played without buffer.
     pub first_audible_ns: Option<i64>,
     /// Samples received.
     pub samples: u64,
@@ -32,20 +31,13 @@ pub struct Playout {
     bare_end_ns: i64,
     new_span: bool,
     odd_byte: Option<u8>,
-    window: Window,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Window {
-    start_ns: i64,
-    samples: u64,
-    squares: f64,
+    windows: Windows,
 }
 
 impl Playout {
-    /// A caller that waits `buffer_ns` after the first audio before it plays.
+    /// A caller that waits `buffer_ns` after the first audio before it plays, and hears what is over `threshold`.
     #[must_use]
-    pub fn new(rate: SampleRate, buffer_ns: i64) -> Playout {
+    pub fn new(rate: SampleRate, buffer_ns: i64, threshold: Threshold) -> Playout {
         Playout {
             rate,
             buffer_ns,
@@ -60,14 +52,18 @@ impl Playout {
             bare_end_ns: i64::MIN,
             new_span: false,
             odd_byte: None,
-            window: Window::default(),
+            windows: Windows::new(rate, threshold),
         }
     }
 
     /// A caller with the same habits who has heard nothing.
     #[must_use]
     pub fn anew(&self) -> Playout {
-        Playout::new(self.rate, self.buffer_ns)
+        let windows = self.windows.anew();
+        Playout {
+            windows,
+            ..Playout::new(self.rate, self.buffer_ns, Threshold::default())
+        }
     }
 
     /// SPEAKING arrived: a silence before the next audio is a pause between sentences.
@@ -115,6 +111,14 @@ impl Playout {
         self.end_ns = Some(play_ns + length_ns);
     }
 
+    /// What was not played by `at_ns` is thrown away; returns how much that is, if anything.
+    pub fn clear(&mut self, at_ns: i64) -> Option<i64> {
+        let left_ns = self.end_ns.filter(|end_ns| *end_ns > at_ns)? - at_ns;
+        self.end_ns = Some(at_ns.max(self.start_ns.unwrap_or(at_ns)));
+        self.bare_end_ns = self.bare_end_ns.min(at_ns);
+        Some(left_ns)
+    }
+
     fn count_gap(&mut self, gap_ns: i64) {
         let (count, total) = match self.new_span {
             true => (&mut self.sentence_gaps, &mut self.sentence_gap_ns),
@@ -129,21 +133,11 @@ impl Playout {
         if self.first_audible_ns.is_some() {
             return;
         }
-        let window_samples = Samples::in_ns(10 * NS_PER_MS, self.rate).0.max(1);
-        for (k, sample) in (0..).zip(samples) {
-            if self.window.samples == 0 {
-                self.window.start_ns = start_ns + Samples(k).duration_ns(self.rate);
-            }
-            self.window.samples += 1;
-            self.window.squares += (f64::from(sample) / 32768.0).powi(2);
-            if self.window.samples == window_samples {
-                if self.window.squares / window_samples as f64 > AUDIBLE_MEAN_SQUARE {
-                    self.first_audible_ns = Some(self.window.start_ns);
-                    return;
-                }
-                self.window = Window::default();
-            }
-        }
+        let first = &mut self.first_audible_ns;
+        self.windows.push(start_ns, samples, |at_ns| {
+            *first = Some(at_ns);
+            false
+        });
     }
 }
 
@@ -160,7 +154,7 @@ mod tests {
     }
 
     fn playout() -> Playout {
-        Playout::new(SampleRate::PREPARED, 60 * MS)
+        Playout::new(SampleRate::PREPARED, 60 * MS, Threshold::default())
     }
 
     #[test]
@@ -186,6 +180,26 @@ mod tests {
         assert_eq!((caller.underruns, caller.underrun_ns), (1, 40 * MS));
         assert_eq!((caller.sentence_gaps, caller.sentence_gap_ns), (1, 50 * MS));
         assert_eq!(caller.end_ns, Some(560 * MS));
+    }
+
+    #[test]
+    fn what_is_cleared_is_not_heard() {
+        let mut caller = playout();
+        assert_eq!(caller.clear(0), None, "nothing plays");
+        caller.audio(0, &pcm(100, 1000)); // heard from 60 to 160
+        assert_eq!(caller.clear(100 * MS), Some(60 * MS));
+        assert_eq!(caller.end_ns, Some(100 * MS));
+        assert_eq!(caller.clear(100 * MS), None);
+        caller.audio(110 * MS, &pcm(100, 1000));
+        assert_eq!(caller.end_ns, Some(210 * MS));
+        let mut buffering = playout();
+        buffering.audio(0, &pcm(100, 1000));
+        assert_eq!(
+            buffering.clear(20 * MS),
+            Some(140 * MS),
+            "before it is heard at all"
+        );
+        assert_eq!(buffering.end_ns, Some(60 * MS));
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl From<ClientMessage> for proto::ClientMessage {
 pub fn decode(message: Bytes) -> Option<Reply> {
     let mut detail = String::new();
     let (what, kind) = match proto::ServerMessage::decode(message).ok()?.content {
-        Some(Answer::TranscriptChunk(text)) => (ServerMessage::Transcript(text), "transcript"),
+        Some(Answer::TranscriptChunk(text)) => (ServerMessage::transcript(text), "transcript"),
         Some(Answer::LlmResponseChunk(text)) => (ServerMessage::Text(text), "llm_text"),
         Some(Answer::AudioChunk(pcm)) => (ServerMessage::Audio(pcm), "audio"),
         Some(Answer::Event(event)) => {
@@ -100,7 +100,12 @@ pub fn decode(message: Bytes) -> Option<Reply> {
         }
         None => (ServerMessage::Unknown, "unknown"),
     };
-    Some(Reply { what, kind, detail })
+    Some(Reply {
+        what,
+        about: None,
+        kind,
+        detail,
+    })
 }
 
 impl From<ServerMessage> for proto::ServerMessage {
@@ -112,15 +117,19 @@ impl From<ServerMessage> for proto::ServerMessage {
             })
         };
         let content = match message {
-            ServerMessage::Transcript(text) => Answer::TranscriptChunk(text),
+            ServerMessage::Transcript { text, .. } => Answer::TranscriptChunk(text),
             ServerMessage::Text(text) => Answer::LlmResponseChunk(text),
             ServerMessage::Audio(pcm) => Answer::AudioChunk(pcm),
             ServerMessage::Processing => event(EventType::Processing, String::new()),
             ServerMessage::Speaking => event(EventType::Speaking, String::new()),
             ServerMessage::TurnEnded => event(EventType::Listening, String::new()),
             ServerMessage::Done => event(EventType::EndOfTurn, String::new()),
-            ServerMessage::Error(text) => event(EventType::Error, text),
-            ServerMessage::Unknown => event(EventType::EventUnspecified, String::new()),
+            ServerMessage::Error(text) | ServerMessage::Refused(text) => {
+                event(EventType::Error, text)
+            }
+            ServerMessage::Ready | ServerMessage::Cleared | ServerMessage::Unknown => {
+                event(EventType::EventUnspecified, String::new())
+            }
         };
         proto::ServerMessage {
             content: Some(content),
@@ -166,7 +175,7 @@ mod tests {
             assert_eq!(read, Some(Some(message)));
         }
         for (message, kind) in [
-            (ServerMessage::Transcript("a".into()), "transcript"),
+            (ServerMessage::transcript("a"), "transcript"),
             (ServerMessage::Text("b".into()), "llm_text"),
             (ServerMessage::Audio(pcm), "audio"),
             (ServerMessage::TurnEnded, "listening"),

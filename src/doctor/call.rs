@@ -1,7 +1,7 @@
 //! One call to the gateway, made as a replay of a trace with one session.
 
 use super::check::Check;
-use super::judge;
+use super::judge::{self, Asked};
 use crate::campaign::{RunError, RunSpec};
 use crate::replay::{Gateway, ReplayError};
 use crate::transport::channel::{Endpoint, TlsOptions};
@@ -30,7 +30,9 @@ pub fn call(
         Err(error) => return Err(error),
     };
     let rows = report.run.requests()?.rows;
-    let checks = rows.first().map(|row| judge::call(row, synthetic));
+    let answers = report.run.manifest().spec.answers_by();
+    let asked = Asked::of(&spec.engine.dialect, answers, synthetic);
+    let checks = rows.first().map(|row| judge::call(row, &asked));
     Ok(checks.unwrap_or_else(|| {
         let (found, advice) = ("the call has no row", "this is a fault of voicelt");
         vec![Check::failed("call", found, advice)]

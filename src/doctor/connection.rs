@@ -1,32 +1,19 @@
-//! What a gateway shows on its connections: each of its addresses is tried, and the first that
-//! answers is asked for its health, its limits and its distance. Every wait has an end.
+//! What a gateway shows on a connection of HTTP/2: it is asked for its health, its limits and its distance.
+//! Every wait has an end.
 
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
+use super::addresses::{Found, try_each};
 use super::health::{self, Answer};
 use crate::clock::monotonic_ns;
 use crate::transport::channel::{Channel, ConnectError, Connector, TlsFacts, answers};
 
-/// Most addresses of a name that are tried.
-pub const MOST_TRIED: usize = 8;
 /// Round trips that are timed. More would be a flood to servers that count pings without a call: gRPC's
 /// close the connection at the fourth, and the first is that of connecting.
 const PINGS: usize = 2;
 /// How long a round trip may take.
 const PING_PATIENCE: Duration = Duration::from_secs(2);
-
-/// An address that was tried.
-#[derive(Debug)]
-pub struct Tried {
-    /// The address.
-    pub peer: SocketAddr,
-    /// Until the connection was ready, TLS and HTTP/2 included, or had failed.
-    pub took_ns: i64,
-    /// Why there is none.
-    pub error: Option<ConnectError>,
-}
 
 /// What an open connection showed.
 #[derive(Debug)]
@@ -41,50 +28,17 @@ pub struct Shown {
     pub health: Answer,
 }
 
-/// What was found of a gateway.
-#[derive(Debug)]
-pub struct Found {
-    /// Its addresses.
-    pub addresses: Vec<SocketAddr>,
-    /// Those that were tried.
-    pub tried: Vec<Tried>,
-    /// What the first that answered showed.
-    pub shown: Option<Shown>,
-}
-
-/// Resolves the gateway's name, tries its addresses and asks the first that answers.
+/// Tries the gateway's addresses and asks the first that answers.
 ///
 /// # Errors
 /// A name without address.
 pub async fn inspect(
     connector: &Connector,
     headers: &[(String, String)],
-) -> Result<Found, ConnectError> {
-    let addresses = connector.addresses(Duration::ZERO).await?.to_vec();
-    let mut found = Found {
-        addresses: addresses.clone(),
-        tried: Vec::new(),
-        shown: None,
-    };
-    for peer in addresses.into_iter().take(MOST_TRIED) {
-        let begun = monotonic_ns();
-        let opened = connector.connect_only(peer).await;
-        let took_ns = monotonic_ns() - begun;
-        let error = match opened {
-            Ok(channel) if found.shown.is_none() => {
-                found.shown = Some(ask(channel, connector, headers).await);
-                None
-            }
-            Ok(_) => None,
-            Err(error) => Some(error),
-        };
-        found.tried.push(Tried {
-            peer,
-            took_ns,
-            error,
-        });
-    }
-    Ok(found)
+) -> Result<Found<Shown>, ConnectError> {
+    let open = async |peer| connector.connect_only(peer).await;
+    let ask = async |channel| ask(channel, connector, headers).await;
+    try_each(connector, open, ask).await
 }
 
 async fn ask(channel: Channel, connector: &Connector, headers: &[(String, String)]) -> Shown {

@@ -1,12 +1,14 @@
 //! The whole look at a gateway: the way to it, and a call.
 
+use super::addresses::Found;
 use super::call::call;
 use super::check::Check;
-use super::connection::{Found, inspect};
-use super::judge;
+use super::websocket::SESSION;
+use super::{connection, judge, websocket};
 use crate::campaign::{RunError, RunSpec};
 use crate::clock::wall_ns;
 use crate::transport::channel::{ConnectError, Connector, Endpoint, TlsOptions};
+use crate::transport::endpoint::Carrier;
 use crate::units::NS_PER_S;
 
 /// What is to be said of a gateway.
@@ -56,17 +58,56 @@ pub fn examine(
         .enable_all()
         .build()
         .map_err(ExamineError::Runtime)?;
-    let found = runtime.block_on(inspect(&connector, &spec.engine.headers));
+    let looked = runtime.block_on(look(&connector, spec));
     // A look-up that hangs must not keep the command from its end.
     runtime.shutdown_background();
-    let mut checks = judge::connection(endpoint, found.as_ref(), wall_ns() / NS_PER_S);
-    let reached = matches!(&found, Ok(Found { shown: Some(_), .. }));
-    match reached {
-        true => checks.extend(call(spec, endpoint.clone(), tls, synthetic)?),
-        false => checks.push(Check::skipped(
-            "call",
-            "there is no connection to make it on",
-        )),
+    let Looked {
+        mut checks,
+        reached,
+        hindrance,
+    } = looked;
+    match hindrance {
+        None => checks.extend(call(spec, endpoint.clone(), tls, synthetic)?),
+        Some(why) => checks.push(Check::skipped("call", why)),
     }
     Ok(Examined { checks, reached })
+}
+
+/// What was found on the way to a gateway.
+struct Looked {
+    checks: Vec<Check>,
+    reached: bool,
+    /// Why no call need be tried.
+    hindrance: Option<&'static str>,
+}
+
+async fn look(connector: &Connector, spec: &RunSpec) -> Looked {
+    const NO_CONNECTION: &str = "there is no connection to make it on";
+    const NOT_READY: &str = "it would end as the session above did";
+    let endpoint = connector.endpoint();
+    let now_s = || wall_ns() / NS_PER_S;
+    match endpoint.carrier {
+        Carrier::Http2 => {
+            let headers = spec.engine.filled_headers(SESSION);
+            let found = connection::inspect(connector, &headers).await;
+            let reached = matches!(&found, Ok(Found { shown: Some(_), .. }));
+            Looked {
+                checks: judge::connection(endpoint, found.as_ref(), now_s()),
+                reached,
+                hindrance: (!reached).then_some(NO_CONNECTION),
+            }
+        }
+        Carrier::WebSocket => {
+            let found = websocket::inspect(connector, &spec.engine).await;
+            let shown = found.as_ref().ok().and_then(|found| found.shown.as_ref());
+            Looked {
+                reached: shown.is_some(),
+                hindrance: match shown {
+                    None => Some(NO_CONNECTION),
+                    Some(shown) => (!shown.is_ready()).then_some(NOT_READY),
+                },
+                checks: judge::websocket(endpoint, found.as_ref(), now_s()),
+            }
+        }
+    }
 }

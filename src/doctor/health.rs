@@ -15,6 +15,7 @@ use crate::clock::wall_ns;
 use crate::dialect::grpc::frame;
 use crate::transport::channel::Endpoint;
 use crate::transport::grpc::{FrameReader, request};
+use crate::transport::secrets::Secrets;
 use crate::transport::status::GrpcStatus;
 
 const PATH: &str = "/grpc.health.v1.Health/Check";
@@ -42,16 +43,24 @@ pub enum Health {
     Failed(String),
 }
 
+/// Room for bytes of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// So many; of [`ROOM`] there may be more.
+    Bytes(usize),
+    /// None within a second.
+    Withheld,
+    /// The stream had ended before it could be seen.
+    Unknown,
+}
+
 /// What came of the question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// How the gateway says it is.
     pub health: Health,
-    /// Bytes that a stream may send before the gateway must have read some, at most `ROOM`;
-    /// `None` when it gave no room in time.
-    pub room_bytes: Option<usize>,
-    /// Whether the room may be larger.
-    pub is_at_least: bool,
+    /// What a stream may send before the gateway must have read some.
+    pub room: Room,
     /// The `date` header and the wall clock when it came.
     pub date: Option<(String, i64)>,
 }
@@ -64,8 +73,7 @@ pub async fn ask(
 ) -> Answer {
     let mut answer = Answer {
         health: Health::Failed("no answer within 5 s".to_owned()),
-        room_bytes: None,
-        is_at_least: false,
+        room: Room::Unknown,
         date: None,
     };
     let asked = tokio::time::timeout(PATIENCE, answered(streams, endpoint, headers, &mut answer));
@@ -85,35 +93,40 @@ async fn answered(
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let request = request(endpoint, PATH, headers)?;
+    let secrets = Secrets::of(&request);
+    // A server may repeat what it was sent.
+    let shown =
+        |status: GrpcStatus| GrpcStatus::new(status.code, secrets.hidden_in(status.message));
     let mut streams = streams.ready().await.map_err(broken)?;
     let opened = streams.send_request(request, false);
     let (response, mut stream) = opened.map_err(broken)?;
-    answer.room_bytes = room(&mut stream).await;
-    answer.is_at_least = answer.room_bytes == Some(ROOM);
-    let question = frame(&HealthCheckRequest::default());
-    let sent = stream.send_data(question, true);
-    sent.map_err(broken)?;
+    answer.room = room(&mut stream).await;
+    // Of a server that has answered before it was asked, the answer says why.
+    let _ = stream.send_data(frame(&HealthCheckRequest::default()), true);
     let (head, body) = response.await.map_err(broken)?.into_parts();
     let date = head.headers.get(http::header::DATE);
     let date = date.and_then(|date| date.to_str().ok());
     answer.date = date.map(|date| (date.to_owned(), wall_ns()));
     let head = http::Response::from_parts(head, ());
     if let Some(status) = GrpcStatus::of_head(&head) {
-        return of_status(&status, None);
+        return of_status(&shown(status), None);
     }
     let in_headers = GrpcStatus::from_headers(head.headers());
     let (message, in_trailers) = read(body).await?;
     let status = in_trailers.or(in_headers);
     let status = status.ok_or("it ended without a gRPC status")?;
-    of_status(&status, message)
+    of_status(&shown(status), message)
 }
 
 /// What the server gives room for, as far as [`ROOM`].
-async fn room(stream: &mut SendStream<Bytes>) -> Option<usize> {
+async fn room(stream: &mut SendStream<Bytes>) -> Room {
     stream.reserve_capacity(ROOM);
     let granted = poll_fn(|context| stream.poll_capacity(context));
-    let granted = tokio::time::timeout(ROOM_PATIENCE, granted).await;
-    matches!(granted, Ok(Some(Ok(_)))).then(|| stream.capacity())
+    match tokio::time::timeout(ROOM_PATIENCE, granted).await {
+        Ok(Some(Ok(_))) => Room::Bytes(stream.capacity()),
+        Ok(Some(Err(_)) | None) => Room::Unknown,
+        Err(_) => Room::Withheld,
+    }
 }
 
 async fn read(mut body: RecvStream) -> Result<(Option<Bytes>, Option<GrpcStatus>), String> {

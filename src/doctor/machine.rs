@@ -8,9 +8,10 @@ use std::path::Path;
 use rustix::time::{ClockId, clock_getres};
 
 use crate::clock::monotonic_ns;
+use crate::dialect::Dialect;
 use crate::replay::ReplaySpec;
 use crate::replay::calibrate::calibrate;
-use crate::replay::limits::{OpenFiles, raise_open_files};
+use crate::replay::limits::{OpenFiles, local_ports, raise_open_files};
 use crate::replay::process::{machine_ticks, stolen_percent};
 use crate::results::manifest::Calibration;
 use crate::results::settings::PacerKind;
@@ -43,7 +44,7 @@ pub struct MachineFacts {
     /// CPU time that the process group may use a second, in cores; `None` without a quota.
     pub cpu_quota: Option<f64>,
     /// Local ports for outgoing connections.
-    pub ports: Option<u32>,
+    pub ports: Option<u64>,
     /// Memory that is free or can be made so.
     pub memory_bytes: Option<u64>,
 }
@@ -56,7 +57,11 @@ impl MachineFacts {
     pub fn gather() -> io::Result<MachineFacts> {
         let load_average = number(&read_to_string("/proc/loadavg").unwrap_or_default());
         let before = machine_ticks();
-        let calibration = calibrate(PacerKind::default(), ReplaySpec::default().spin_ns)?;
+        let calibration = calibrate(
+            PacerKind::default(),
+            ReplaySpec::default().spin_ns,
+            &Dialect::StreamAudio,
+        )?;
         let steal_percent = before
             .zip(machine_ticks())
             .filter(|(before, after)| after.0 > before.0)
@@ -73,9 +78,7 @@ impl MachineFacts {
             load_average,
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             cpu_quota: cpu_quota(),
-            ports: read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
-                .ok()
-                .and_then(|range| ports(&range)),
+            ports: local_ports(),
             memory_bytes: read_to_string("/proc/meminfo")
                 .ok()
                 .and_then(|info| available_bytes(&info)),
@@ -132,12 +135,6 @@ fn quota(text: &str) -> Option<f64> {
     (period > 0.0).then(|| most / period)
 }
 
-fn ports(range: &str) -> Option<u32> {
-    let mut ends = range.split_whitespace().map(str::parse::<u32>);
-    let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);
-    Some(last.checked_sub(first)?.saturating_add(1))
-}
-
 fn available_bytes(info: &str) -> Option<u64> {
     let line = info
         .lines()
@@ -157,8 +154,6 @@ mod tests {
             (quota("max 100000"), quota(""), quota("1 0")),
             (None, None, None)
         );
-        assert_eq!(ports("32768\t60999\n"), Some(28_232));
-        assert_eq!((ports("7"), ports("9 1"), ports("a b")), (None, None, None));
         let info = "MemTotal:  9 kB\nMemAvailable:   2048 kB\n";
         assert_eq!(available_bytes(info), Some(2_097_152));
         assert_eq!(available_bytes("MemTotal: 9 kB"), None);

@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 
 use super::counters::GatewayCounters;
 use super::metrics::GatewayGauges;
-use super::model::{Part, plan_answer};
+use super::model::{Answer, Part, plan_answer};
 use super::outbox::{Broken, Outbox};
 use super::script;
 use super::shared::Shared;
+use super::spec::GatewaySpec;
 use super::speech::Voices;
 use super::turn::Turn;
 use crate::clock::monotonic_ns;
@@ -32,7 +34,7 @@ pub(super) async fn give(
     outbox.send(ServerMessage::TurnEnded).await?;
     if rng.random_bool(shared.spec.stray_interims) {
         let noise = script::draw_noise(&mut rng);
-        outbox.send(ServerMessage::Transcript(noise)).await?;
+        outbox.send(ServerMessage::transcript(noise)).await?;
     }
     Ok(())
 }
@@ -43,18 +45,16 @@ async fn server_turn(
     voices: &Voices,
     mut turn: Turn,
 ) -> Result<(), Broken> {
-    let fails = turn.rng.random_bool(shared.spec.error_rate);
-    let take = turn.rng.random();
-    let plan = plan_answer(&shared.spec.model, &mut turn.rng);
+    let Drawn { fails, take, plan } = Drawn::of(&shared.spec, &mut turn.rng);
     if let Some(ended_ns) = turn.ended_ns {
         // The final transcript repeats the last interim one; only PROCESSING tells them apart.
         outbox
-            .send(ServerMessage::Transcript(turn.text.clone()))
+            .send(ServerMessage::transcript(turn.text.clone()))
             .await?;
         sleep_until(ended_ns.saturating_add(plan.asr_final_delay_ns)).await;
     }
     let mut times = Times::begin(&shared.gauges, turn.ended_ns);
-    outbox.send(ServerMessage::Transcript(turn.text)).await?;
+    outbox.send(ServerMessage::transcript(turn.text)).await?;
     outbox.send(ServerMessage::Processing).await?;
     if fails {
         GatewayCounters::count(&shared.counters.errors);
@@ -94,6 +94,29 @@ async fn server_turn(
     GatewayCounters::count(&shared.counters.answers);
     times.end();
     Ok(())
+}
+
+/// When the final transcript of `turn` is there, in nanoseconds after the end of speech was noticed.
+pub(super) fn transcript_delay_ns(shared: &Shared, turn: &Turn) -> i64 {
+    let drawn = Drawn::of(&shared.spec, &mut turn.rng.clone());
+    drawn.plan.asr_final_delay_ns
+}
+
+/// What chance decides of an answer.
+struct Drawn {
+    fails: bool,
+    take: u64,
+    plan: Answer,
+}
+
+impl Drawn {
+    fn of(spec: &GatewaySpec, rng: &mut ChaCha8Rng) -> Drawn {
+        Drawn {
+            fails: rng.random_bool(spec.error_rate),
+            take: rng.random(),
+            plan: plan_answer(&spec.model, rng),
+        }
+    }
 }
 
 /// When the parts of an answer were ready, for the metrics.
@@ -150,7 +173,8 @@ impl<'a> Times<'a> {
     }
 }
 
-async fn sleep_until(monotonic: i64) {
+/// Waits until that instant of the monotonic clock.
+pub(super) async fn sleep_until(monotonic: i64) {
     let left_ns = monotonic.saturating_sub(monotonic_ns());
     if left_ns > 0 {
         tokio::time::sleep(Duration::from_nanos(left_ns.unsigned_abs())).await;

@@ -20,10 +20,17 @@ const REPORT_NS: i64 = 500 * NS_PER_MS;
 /// What the endpointer noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Heard {
+    /// Speech has begun, after so much of the stream.
+    Began(Samples),
     /// Speech goes on; this much of it so far, pauses inside included.
     Speech(Samples),
-    /// Speech ended; this much of it, without the silence after it.
-    EndOfSpeech(Samples),
+    /// Speech ended.
+    EndOfSpeech {
+        /// This much of it, without the silence after it.
+        length: Samples,
+        /// That was noticed after so much of the stream.
+        at: Samples,
+    },
 }
 
 /// Listens to one stream of PCM16 little-endian mono.
@@ -35,6 +42,8 @@ pub(super) struct Endpointer {
     report_every: Samples,
     /// Bytes that do not fill a frame yet; pieces of the stream can have any length.
     rest: Vec<u8>,
+    /// The stream up to the last whole frame.
+    position: u64,
     /// Voiced frames in a row up to now.
     run: u64,
     /// Speech up to the last voiced frame; 0: none that is not answered.
@@ -58,6 +67,7 @@ impl Endpointer {
             early_limit: early_ns.map(samples),
             report_every: samples(REPORT_NS),
             rest: Vec::new(),
+            position: 0,
             run: 0,
             heard: 0,
             silence: 0,
@@ -94,6 +104,7 @@ impl Endpointer {
     }
 
     fn push_frame(&mut self, frame: &[u8]) -> Option<Heard> {
+        self.position += self.frame;
         match is_voiced(frame) {
             true => self.push_voiced(),
             false => self.push_silent(),
@@ -107,6 +118,7 @@ impl Endpointer {
             self.heard += pause + self.frame;
         } else if self.run >= ONSET_FRAMES {
             self.heard = self.run * self.frame;
+            return Some(Heard::Began(Samples(self.position - self.heard)));
         }
         if self.heard < self.reported + self.report_every.0 {
             return None;
@@ -136,7 +148,10 @@ impl Endpointer {
         self.reported = 0;
         match std::mem::take(&mut self.heard) {
             0 => None,
-            heard => Some(Heard::EndOfSpeech(Samples(heard))),
+            heard => Some(Heard::EndOfSpeech {
+                length: Samples(heard),
+                at: Samples(self.position),
+            }),
         }
     }
 }
@@ -179,8 +194,8 @@ mod tests {
 
     fn ends_ms(heard: &[Heard]) -> Vec<u64> {
         let ends = heard.iter().filter_map(|heard| match heard {
-            Heard::EndOfSpeech(samples) => Some(samples.0 / 16),
-            Heard::Speech(_) => None,
+            Heard::EndOfSpeech { length, .. } => Some(length.0 / 16),
+            Heard::Began(_) | Heard::Speech(_) => None,
         });
         ends.collect()
     }
@@ -209,13 +224,17 @@ mod tests {
     }
 
     #[test]
-    fn speech_is_reported_while_it_goes_on() {
-        let all = heard(None, &[&call(&[1_200, 600])]);
+    fn speech_is_reported_while_it_goes_on_and_where_it_is() {
+        let all = heard(None, &[&call(&[0, 700, 1_200, 600])]);
         let ms = |ms: u64| Samples(ms * 16);
         let expected = [
+            Heard::Began(ms(700)),
             Heard::Speech(ms(500)),
             Heard::Speech(ms(1_000)),
-            Heard::EndOfSpeech(ms(1_200)),
+            Heard::EndOfSpeech {
+                length: ms(1_200),
+                at: ms(2_400),
+            },
         ];
         assert_eq!(all, expected);
     }

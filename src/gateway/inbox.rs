@@ -10,51 +10,58 @@ use super::counters::GatewayCounters;
 use super::outbox::Broken;
 use super::shared::Shared;
 use crate::conversation::message::ClientMessage;
+use crate::dialect::realtime::server::request::{ClientEvent, Request};
+use crate::dialect::twilio::server::Event;
 
 /// Messages as the transport hands them over: `None` for one without content.
-pub(super) type Messages =
-    Pin<Box<dyn Stream<Item = Result<Option<ClientMessage>, Broken>> + Send>>;
+pub(super) type Messages<M> = Pin<Box<dyn Stream<Item = Result<Option<M>, Broken>> + Send>>;
 
-pub(super) struct Inbox {
+/// A message of a caller, in any protocol.
+pub(super) trait Arriving {
+    /// Bytes of audio or text.
+    fn payload_bytes(&self) -> usize;
+
+    /// The session's name, if it says one.
+    fn session_id(&self) -> Option<&str>;
+}
+
+pub(super) struct Inbox<M = ClientMessage> {
     shared: Arc<Shared>,
-    messages: Messages,
+    messages: Messages<M>,
     caller: Arc<Caller>,
     seq: u32,
 }
 
-impl Inbox {
-    pub(super) fn new(shared: Arc<Shared>, messages: Messages, run_id: String) -> Inbox {
-        let caller = Arc::new(Caller {
-            run_id,
-            wire_session_id: String::new(),
-        });
+impl<M: Arriving> Inbox<M> {
+    pub(super) fn new(shared: Arc<Shared>, messages: Messages<M>, caller: Caller) -> Inbox<M> {
         Inbox {
             shared,
             messages,
-            caller,
+            caller: Arc::new(caller),
             seq: 0,
         }
     }
 
-    /// The next message with content, `None` after the half-close; cancel-safe.
-    pub(super) async fn next(&mut self) -> Result<Option<ClientMessage>, Broken> {
+    /// The session's name, as far as it is known.
+    pub(super) fn session_id(&self) -> String {
+        self.caller.wire_session_id.clone()
+    }
+
+    /// The next message with content, `None` after the last; cancel-safe.
+    pub(super) async fn next(&mut self) -> Result<Option<M>, Broken> {
         while let Some(message) = self.messages.next().await {
             let message = message?;
             let received = self.shared.arrivals.as_ref().map(ArrivalsSink::now);
             GatewayCounters::count(&self.shared.counters.messages);
-            if let Some(ClientMessage::Start(start)) = &message {
+            if let Some(session_id) = message.as_ref().and_then(M::session_id) {
                 self.caller = Arc::new(Caller {
                     run_id: self.caller.run_id.clone(),
-                    wire_session_id: start.session_id.clone(),
+                    wire_session_id: session_id.to_owned(),
                 });
             }
             if let (Some(log), Some(received)) = (&self.shared.arrivals, received) {
-                log.push(
-                    &self.caller,
-                    self.seq,
-                    received,
-                    payload_bytes(message.as_ref()),
-                );
+                let bytes = message.as_ref().map_or(0, M::payload_bytes);
+                log.push(&self.caller, self.seq, received, bytes);
             }
             self.seq = self.seq.wrapping_add(1);
             if message.is_some() {
@@ -65,11 +72,49 @@ impl Inbox {
     }
 }
 
-/// Bytes of PCM or text.
-fn payload_bytes(message: Option<&ClientMessage>) -> usize {
-    match message {
-        Some(ClientMessage::Audio(pcm)) => pcm.len(),
-        Some(ClientMessage::Text(text)) => text.len(),
-        Some(ClientMessage::Start(_)) | None => 0,
+impl Arriving for ClientMessage {
+    fn payload_bytes(&self) -> usize {
+        match self {
+            ClientMessage::Audio(pcm) => pcm.len(),
+            ClientMessage::Text(text) => text.len(),
+            ClientMessage::Start(_) => 0,
+        }
+    }
+
+    fn session_id(&self) -> Option<&str> {
+        match self {
+            ClientMessage::Start(start) => Some(&start.session_id),
+            ClientMessage::Audio(_) | ClientMessage::Text(_) => None,
+        }
+    }
+}
+
+impl Arriving for ClientEvent {
+    fn payload_bytes(&self) -> usize {
+        match &self.asks {
+            Ok(Request::Append(audio)) => audio.len(),
+            Ok(Request::Create { what, .. }) => what.written().len(),
+            _ => 0,
+        }
+    }
+
+    /// The request that opened the connection said it.
+    fn session_id(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// A message that is none is of no use to a bot.
+impl Arriving for Option<Event> {
+    fn payload_bytes(&self) -> usize {
+        match self {
+            Some(Event::Media(bytes)) => bytes.len(),
+            _ => 0,
+        }
+    }
+
+    /// The request that opened the connection said it.
+    fn session_id(&self) -> Option<&str> {
+        None
     }
 }

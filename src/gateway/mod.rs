@@ -1,4 +1,5 @@
-//! The reference gateway: a real server of the protocol with a model where the pipeline would be.
+//! The reference gateway: a real server of a protocol (its own over gRPC, OpenAI Realtime or a bot of Twilio Media
+//! Streams over WebSocket) with a model where the pipeline would be.
 //!
 //! It listens as a voice gateway does (endpointing on the audio itself, several turns a stream) and
 //! answers after times drawn from distributions, through a limited number of slots, so that
@@ -6,6 +7,7 @@
 //! when each chunk arrived. It transcribes nothing: words and sentences are synthetic.
 
 mod answer;
+mod answering;
 pub mod arrivals;
 mod counters;
 pub mod distribution;
@@ -15,6 +17,7 @@ mod inbox;
 pub mod metrics;
 pub mod model;
 mod outbox;
+mod realtime;
 mod script;
 mod server;
 mod service;
@@ -22,11 +25,14 @@ mod session;
 mod shared;
 mod spec;
 mod speech;
+mod stream;
 mod turn;
+mod twilio;
+mod websocket;
 
 pub use counters::GatewayReport;
 pub use distribution::Distribution;
 pub use embedded::Embedded;
 pub use model::ModelSpec;
 pub use server::{Gateway, GatewayError};
-pub use spec::GatewaySpec;
+pub use spec::{BotSpec, GatewaySpec, RealtimeSpec, Served};

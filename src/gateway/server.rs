@@ -11,9 +11,12 @@ use tonic::transport::server::TcpIncoming;
 use super::arrivals::{ArrivalsLog, ArrivalsReport};
 use super::counters::GatewayReport;
 use super::metrics::GatewayGauges;
+use super::realtime::Realtime;
 use super::service::Service;
 use super::shared::Shared;
-use super::spec::GatewaySpec;
+use super::spec::{GatewaySpec, Served};
+use super::twilio::Bot;
+use super::websocket;
 use crate::dialect::voice_workflow::voice_gateway_server::VoiceGatewayServer;
 use crate::table::TableError;
 
@@ -48,6 +51,14 @@ pub enum GatewayError {
         "stray interims at a rate of {0}, which is not a share; give a number from 0 to 1 (--stray-interims)"
     )]
     StrayInterims(f64),
+    /// Not a share.
+    #[error("{flag} {share} is not a share; give a number from 0 to 1")]
+    Share {
+        /// The flag that sets it.
+        flag: &'static str,
+        /// What was given.
+        share: f64,
+    },
     /// Not a factor of time.
     #[error("real-time factor {0} is not a number of seconds a second; give 0 or more (--tts-rtf)")]
     RealTimeFactor(f64),
@@ -67,11 +78,22 @@ impl GatewaySpec {
         if self.slots == 0 {
             return Err(GatewayError::NoSlots);
         }
-        if !(0.0..=1.0).contains(&self.error_rate) {
+        if !is_share(self.error_rate) {
             return Err(GatewayError::ErrorRate(self.error_rate));
         }
-        if !(0.0..=1.0).contains(&self.stray_interims) {
+        if !is_share(self.stray_interims) {
             return Err(GatewayError::StrayInterims(self.stray_interims));
+        }
+        let shares = match &self.serves {
+            Served::StreamAudio => Vec::new(),
+            Served::Realtime(spec) => vec![
+                ("--tool-calls", spec.tool_calls),
+                ("--refuse", spec.refused),
+            ],
+            Served::Twilio(spec) => vec![("--refuse", spec.refused)],
+        };
+        if let Some((flag, share)) = shares.into_iter().find(|(_, share)| !is_share(*share)) {
+            return Err(GatewayError::Share { flag, share });
         }
         let factor = self.model.tts_real_time_factor;
         if !(0.0..f64::INFINITY).contains(&factor) {
@@ -79,6 +101,10 @@ impl GatewaySpec {
         }
         Ok(())
     }
+}
+
+fn is_share(share: f64) -> bool {
+    (0.0..=1.0).contains(&share)
 }
 
 /// A gateway that is ready to serve.
@@ -120,21 +146,7 @@ impl Gateway {
         shutdown: CancellationToken,
     ) -> Result<GatewayReport, GatewayError> {
         let Gateway { shared, log } = self;
-        let service = VoiceGatewayServer::new(Service(Arc::clone(&shared)));
-        let (reporter, health) = tonic_health::server::health_reporter();
-        reporter.set_serving::<VoiceGatewayServer<Service>>().await;
-
-        let serving = Server::builder()
-            .max_concurrent_streams(STREAMS)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .http2_max_pending_accept_reset_streams(Some(CANCELLED_AT_ONCE))
-            .add_service(health)
-            .add_service(service)
-            .serve_with_incoming_shutdown(
-                TcpIncoming::from(listener).with_nodelay(Some(true)),
-                shutdown.clone().cancelled_owned(),
-            );
+        let serving = serve(Arc::clone(&shared), listener, shutdown.clone());
         let out_of_patience = async {
             shutdown.cancelled().await;
             tokio::time::sleep(DRAIN).await;
@@ -161,8 +173,44 @@ impl Gateway {
     }
 }
 
+/// Serves callers on `listener` in the gateway's protocol, until `shutdown` and the end of their calls.
+async fn serve(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), GatewayError> {
+    match shared.spec.serves.clone() {
+        Served::StreamAudio => {}
+        Served::Realtime(spec) => {
+            websocket::serve(shared, Realtime(spec), listener, shutdown).await;
+            return Ok(());
+        }
+        Served::Twilio(spec) => {
+            websocket::serve(shared, Bot(spec), listener, shutdown).await;
+            return Ok(());
+        }
+    }
+    let service = VoiceGatewayServer::new(Service(shared));
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<VoiceGatewayServer<Service>>().await;
+    Server::builder()
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_max_pending_accept_reset_streams(Some(CANCELLED_AT_ONCE))
+        .add_service(health)
+        .add_service(service)
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            shutdown.cancelled_owned(),
+        )
+        .await?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::spec::RealtimeSpec;
     use super::*;
 
     #[test]
@@ -178,6 +226,20 @@ mod tests {
         assert!(with(|spec| spec.error_rate = f64::NAN).is_err());
         assert!(with(|spec| spec.stray_interims = -0.1).is_err());
         assert!(with(|spec| spec.stray_interims = f64::NAN).is_err());
+        let realtime = |tool_calls, refused| {
+            let spec = GatewaySpec {
+                serves: Served::Realtime(RealtimeSpec {
+                    tool_calls,
+                    refused,
+                    ..RealtimeSpec::default()
+                }),
+                ..GatewaySpec::default()
+            };
+            spec.check().map_err(|error| error.to_string())
+        };
+        assert_eq!(realtime(0.5, 1.0), Ok(()));
+        assert!(realtime(-0.1, 0.0).is_err_and(|said| said.contains("--tool-calls")));
+        assert!(realtime(0.0, 1.1).is_err_and(|said| said.contains("--refuse")));
         assert!(with(|spec| spec.model.tts_real_time_factor = -1.0).is_err());
     }
 }

@@ -9,10 +9,12 @@ use tokio::task::JoinSet;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::arrivals::Caller;
 use super::inbox::Inbox;
 use super::outbox::{Abort, Broken, Outbox};
 use super::session;
-use super::shared::Shared;
+use super::shared::{RUN_ID_HEADER, Shared};
+use super::stream;
 use crate::conversation::message::ServerMessage;
 use crate::dialect::stream_audio::client_message;
 use crate::dialect::voice_workflow as proto;
@@ -20,9 +22,6 @@ use crate::dialect::voice_workflow::voice_gateway_server::VoiceGateway;
 
 /// Messages of one stream that may wait for the transport.
 const REPLIES: usize = 64;
-
-/// Request header with the run that a stream belongs to.
-const RUN_ID_HEADER: &str = "x-voicelt-run-id";
 
 /// The service that tonic calls.
 pub(super) struct Service(pub(super) Arc<Shared>);
@@ -41,7 +40,7 @@ impl Stream for Replies {
         let next = std::task::ready!(self.messages.poll_recv(cx));
         Poll::Ready(next.map(|message| match message {
             Ok(message) => Ok(message.into()),
-            Err(Abort(reason)) => Err(Status::unavailable(reason)),
+            Err(abort) => Err(Status::unavailable(abort.reason())),
         }))
     }
 }
@@ -56,20 +55,24 @@ impl VoiceGateway for Service {
     ) -> Result<Response<Replies>, Status> {
         let run_id = request.metadata().get(RUN_ID_HEADER);
         let run_id = run_id.and_then(|id| id.to_str().ok()).unwrap_or_default();
-        let run_id = run_id.to_owned();
+        let caller = Caller {
+            run_id: run_id.to_owned(),
+            wire_session_id: String::new(),
+        };
         let messages = request.into_inner().map(|message| match message {
             Ok(message) => Ok(client_message(message)),
             Err(_) => Err(Broken::Gone),
         });
-        let inbox = Inbox::new(Arc::clone(&self.0), Box::pin(messages), run_id);
+        let shared = Arc::clone(&self.0);
+        let mut inbox = Inbox::new(Arc::clone(&shared), Box::pin(messages), caller);
         let (replies, messages) = mpsc::channel(REPLIES);
         let mut session = JoinSet::new();
         // A task of its own: messages are read and stamped while the transport cannot take answers.
-        session.spawn(session::run(
-            Arc::clone(&self.0),
-            inbox,
-            Outbox::new(replies),
-        ));
+        session.spawn(async move {
+            let outbox = Outbox::new(replies);
+            let serving = session::serve(&shared, &mut inbox, &outbox);
+            stream::run(&shared, &outbox, serving).await;
+        });
         Ok(Response::new(Replies {
             messages,
             _session: session,

@@ -6,8 +6,6 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
 
 use super::answer;
 use super::counters::GatewayCounters;
@@ -25,34 +23,12 @@ const MOST_WAITING: usize = 16;
 /// Sample rates that callers may use, in Hz.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=48_000;
 
-/// Serves one stream to its end, or until the gateway stops.
-pub(super) async fn run(shared: Arc<Shared>, mut inbox: Inbox, outbox: Outbox) {
-    GatewayCounters::count(&shared.counters.streams);
-    let _open = shared.gauges.open_stream();
-    tokio::select! {
-        end = serve(&shared, &mut inbox, &outbox) => {
-            if end.is_ok() {
-                GatewayCounters::count(&shared.counters.ended);
-            }
-        }
-        () = limit(shared.spec.cut_streams_after_ns) => {
-            outbox.abort("the stream was cut off for its age").await;
-        }
-        () = shared.stop.cancelled() => {
-            outbox.abort("the gateway is shutting down").await;
-        }
-    }
-}
-
-/// Returns when a stream has lived for so long; never where there is no limit.
-async fn limit(age_ns: Option<i64>) {
-    match age_ns {
-        Some(ns) => tokio::time::sleep(Duration::from_nanos(ns.max(0).unsigned_abs())).await,
-        None => pending().await,
-    }
-}
-
-async fn serve(shared: &Shared, inbox: &mut Inbox, outbox: &Outbox) -> Result<(), Broken> {
+/// Serves one stream to the caller's end of it.
+pub(super) async fn serve(
+    shared: &Shared,
+    inbox: &mut Inbox,
+    outbox: &Outbox,
+) -> Result<(), Broken> {
     match converse(shared, inbox, outbox).await {
         // A rule that was broken is told as an event; the stream itself ends well.
         Err(Broken::Refused(reason)) => {
@@ -185,16 +161,17 @@ impl<'a> Session<'a> {
             None => self.next_utterance(),
         };
         match heard {
+            Heard::Began(_) => self.current = Some(utterance),
             Heard::Speech(samples) => {
                 // A server turn begins with its first transcript: not inside the one before.
                 if !answering && self.waiting.is_empty() {
                     let text = utterance.interim(self.heard_ns(samples));
-                    self.outbox.offer(ServerMessage::Transcript(text));
+                    self.outbox.offer(ServerMessage::transcript(text));
                 }
                 self.current = Some(utterance);
             }
-            Heard::EndOfSpeech(samples) => {
-                let turn = utterance.spoken(self.heard_ns(samples));
+            Heard::EndOfSpeech { length, .. } => {
+                let turn = utterance.spoken(self.heard_ns(length));
                 self.waiting.push_back(turn);
             }
         }

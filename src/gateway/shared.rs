@@ -8,9 +8,12 @@ use tokio_util::sync::CancellationToken;
 use super::arrivals::ArrivalsSink;
 use super::counters::GatewayCounters;
 use super::metrics::GatewayGauges;
-use super::spec::GatewaySpec;
+use super::spec::{GatewaySpec, Served};
 use super::speech::Speech;
 use crate::units::SampleRate;
+
+/// Header of the request that opens a stream, with the run that the stream belongs to.
+pub(super) const RUN_ID_HEADER: &str = "x-voicelt-run-id";
 
 /// What all sessions share.
 pub(super) struct Shared {
@@ -29,7 +32,11 @@ impl Shared {
     pub(super) fn new(spec: GatewaySpec, arrivals: Option<ArrivalsSink>) -> Shared {
         let speech = Speech::default();
         // The usual rate's takes are made before the first caller could wait for them.
-        speech.at(SampleRate::PREPARED);
+        speech.at(match spec.serves {
+            Served::StreamAudio => SampleRate::PREPARED,
+            Served::Realtime(_) => SampleRate(24_000),
+            Served::Twilio(_) => SampleRate(8_000),
+        });
         Shared {
             slots: Semaphore::new(spec.slots.min(Semaphore::MAX_PERMITS)),
             spec,

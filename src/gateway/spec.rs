@@ -5,9 +5,45 @@ use std::path::PathBuf;
 use super::model::ModelSpec;
 use crate::units::NS_PER_MS;
 
+/// The protocol that a gateway serves.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Served {
+    /// `voice_workflow.VoiceGateway` over gRPC.
+    #[default]
+    StreamAudio,
+    /// OpenAI Realtime over WebSocket.
+    Realtime(RealtimeSpec),
+    /// A bot of Twilio Media Streams.
+    Twilio(BotSpec),
+}
+
+/// What a gateway does of its own accord where it is a bot of Twilio Media Streams.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BotSpec {
+    /// Whether it speaks first.
+    pub greeting: bool,
+    /// Share of connections that are refused with HTTP 429, 0 to 1.
+    pub refused: f64,
+}
+
+/// What a gateway does of its own accord where it serves OpenAI Realtime.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RealtimeSpec {
+    /// Whether it speaks first, as soon as a client has set the session.
+    pub greeting: bool,
+    /// Share of answers that call a function first, 0 to 1.
+    pub tool_calls: f64,
+    /// How much later than the recogniser has it a final transcript is sent.
+    pub late_transcripts_ns: i64,
+    /// Share of connections that are refused with HTTP 429, 0 to 1.
+    pub refused: f64,
+}
+
 /// How a gateway behaves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GatewaySpec {
+    /// The protocol that it serves.
+    pub serves: Served,
     /// How long the stages of the pipeline take.
     pub model: ModelSpec,
     /// Answers that can be produced at a time; the others wait in line.
@@ -31,6 +67,7 @@ pub struct GatewaySpec {
 impl Default for GatewaySpec {
     fn default() -> GatewaySpec {
         GatewaySpec {
+            serves: Served::default(),
             model: ModelSpec::default(),
             slots: 64,
             endpoint_silence_ns: 500 * NS_PER_MS,

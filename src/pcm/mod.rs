@@ -1,10 +1,14 @@
-//! Pure functions on samples: WAV files, levels, quantising, speech extent, synthetic signals.
+//! Pure functions on samples: WAV files, codecs, resampling, levels, quantising, speech extent,
+//! synthetic signals.
 //!
 //! Samples are mono PCM16 (`i16`), or `f32` with ±1.0 as full scale before they are quantised. This
 //! room reads no clock and knows no trace and no gateway.
 
+pub mod codec;
 pub mod dither;
+pub mod g711;
 pub mod level;
+pub mod resample;
 pub mod speech;
 pub mod synth;
 pub mod wav;

@@ -5,15 +5,17 @@ use std::str::FromStr;
 use http::HeaderMap;
 use http::header::HeaderName;
 
-use crate::dialect::stream_audio::PATH;
-
 /// Metadata that can never be kept, since it lets others in.
-const SECRET: [&str; 5] = [
+const SECRET: [&str; 8] = [
+    "api-key",
     "authorization",
-    "proxy-authorization",
     "cookie",
+    "proxy-authorization",
+    // Browsers cannot set another header than this.
+    "sec-websocket-protocol",
     "set-cookie",
     "x-api-key",
+    "x-twilio-signature",
 ];
 
 /// Which calls are recorded.
@@ -41,14 +43,12 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// Whether the call of `path` with `headers` is recorded; `draw` is a random number from 0 to 1,
-    /// one for each call.
+    /// Whether the call with `headers` is recorded; `draw` is a random number from 0 to 1, one for
+    /// each call.
     #[must_use]
-    pub fn admits(&self, path: &str, headers: &HeaderMap, draw: f64) -> bool {
+    pub fn admits(&self, headers: &HeaderMap, draw: f64) -> bool {
         let carries = |wanted: &HeaderValue| wanted.is_in(headers);
-        // All other methods just pass.
-        path == PATH
-            && (self.consent.is_empty() || self.consent.iter().any(carries))
+        (self.consent.is_empty() || self.consent.iter().any(carries))
             && !self.refuse.iter().any(carries)
             && draw < self.sample
     }
@@ -136,13 +136,11 @@ mod tests {
             refuse: vec!["X-Line=payment".parse().unwrap()],
             ..Admission::default()
         };
-        let admits = |pairs: &[_]| admission.admits(PATH, &headers(pairs), 0.0);
+        let admits = |pairs: &[_]| admission.admits(&headers(pairs), 0.0);
         assert!(admits(&[("x-consent", "yes")]));
         assert!(!admits(&[]));
         assert!(!admits(&[("x-consent", "no")]));
         assert!(!admits(&[("x-consent", "yes"), ("x-line", "payment")]));
-        let with_consent = headers(&[("x-consent", "yes")]);
-        assert!(!admission.admits("/grpc.health.v1.Health/Check", &with_consent, 0.0));
     }
 
     #[test]
@@ -151,14 +149,14 @@ mod tests {
             sample: 0.25,
             ..Admission::default()
         };
-        let drawn = |draw| admission.admits(PATH, &HeaderMap::new(), draw);
+        let drawn = |draw| admission.admits(&HeaderMap::new(), draw);
         let recorded = (0..100).filter(|n| drawn(f64::from(*n) / 100.0)).count();
         assert_eq!(recorded, 25);
         let none = Admission {
             sample: 0.0,
             ..Admission::default()
         };
-        assert!(!none.admits(PATH, &HeaderMap::new(), 0.0));
+        assert!(!none.admits(&HeaderMap::new(), 0.0));
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(super) fn begun(spec: &SinkSpec, place: &Path) -> Recording {
         delete_after: delete_after.map(|at| at.to_string()),
         // Names of metadata are in it, values are not: they may tell of people.
         settings: json!({
+            "dialect": spec.dialect.name(),
             "keep": contains,
             "sample": admission.sample,
             "consent": !admission.consent.is_empty(),

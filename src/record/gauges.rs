@@ -9,6 +9,8 @@ pub struct RecorderGauges {
     pub active: AtomicU64,
     /// Streams that callers opened.
     pub streams: AtomicU64,
+    /// Calls that the gateway refused before they began.
+    pub refused: AtomicU64,
     /// Calls that were chosen to be recorded.
     pub chosen: AtomicU64,
     /// Recorded calls that have ended.
@@ -17,6 +19,8 @@ pub struct RecorderGauges {
     pub cut: AtomicU64,
     /// Calls whose recording ended at a message that was not understood.
     pub not_understood: AtomicU64,
+    /// Recorded calls of which nothing that was said could be read, because of their extensions.
+    pub hidden: AtomicU64,
     /// Messages of recorded calls.
     pub messages: AtomicU64,
     /// Bytes of recorded calls, as they were on the wire.

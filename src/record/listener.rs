@@ -9,6 +9,7 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 
 use super::RecordError;
+use crate::transport::endpoint::Carrier;
 use crate::transport::pem;
 
 /// A certificate chain and its key, PEM files.
@@ -23,11 +24,11 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// What accepts TLS connections in this name, for HTTP/2.
+    /// What accepts TLS connections in this name, for what `carrier` is spoken on.
     ///
     /// # Errors
     /// Files that cannot be read or do not belong together.
-    pub(super) fn acceptor(&self) -> Result<TlsAcceptor, RecordError> {
+    pub(super) fn acceptor(&self, carrier: Carrier) -> Result<TlsAcceptor, RecordError> {
         let chain = pem::certificates(&self.certificate);
         let chain = chain.map_err(|e| unusable(&self.certificate, &e))?;
         let key = pem::key(&self.key).map_err(|e| unusable(&self.key, &e))?;
@@ -38,7 +39,7 @@ impl Identity {
         };
         let config = builder.with_single_cert(chain, key);
         let mut config = config.map_err(|e| unusable(&self.certificate, &e))?;
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.alpn_protocols = vec![carrier.alpn().to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 }

@@ -25,6 +25,11 @@ fn write(to: &mut Metrics<'_>, gauges: &RecorderGauges, delays: &Delays) -> fmt:
             &gauges.streams,
         ),
         (
+            "voicelt_record_refused_calls",
+            "WebSockets that the gateway refused.",
+            &gauges.refused,
+        ),
+        (
             "voicelt_record_chosen_calls",
             "Calls that were chosen to be recorded.",
             &gauges.chosen,
@@ -51,6 +56,7 @@ fn write(to: &mut Metrics<'_>, gauges: &RecorderGauges, delays: &Delays) -> fmt:
     let lost = [
         ("not_in_time", gauges.cut.load(Relaxed)),
         ("not_understood", gauges.not_understood.load(Relaxed)),
+        ("hidden", gauges.hidden.load(Relaxed)),
     ];
     let help = "Calls that are recorded in part, by why.";
     to.counters("voicelt_record_lost_calls", help, "reason", lost)?;

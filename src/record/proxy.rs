@@ -13,15 +13,19 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinSet, LocalSet};
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
 
 use super::RecordError;
 use super::delay::Delays;
 use super::listener::Identity;
 use super::relay::relay;
+use super::shared::{Shared, Stop};
 use super::tap::Tap;
 use super::upstream::Upstream;
+use super::websocket;
+use crate::clock::monotonic_ns;
+use crate::dialect::stream_audio::PATH;
 use crate::transport::channel::{Connector, Endpoint, TlsOptions};
+use crate::transport::endpoint::Carrier;
 
 /// How long a caller may take to begin.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -45,21 +49,14 @@ pub struct ProxySpec {
     pub listen: String,
     /// Who the proxy is to callers that speak TLS; `None` for callers in clear.
     pub identity: Option<Identity>,
-    /// The gateway.
+    /// The gateway, and what carries calls to it.
     pub upstream: Endpoint,
     /// How TLS is spoken to the gateway.
     pub tls: TlsOptions,
     /// Threads that carry streams.
     pub workers: usize,
-}
-
-/// Ends a proxy: first the arrival of calls, then the calls.
-#[derive(Debug, Clone, Default)]
-pub struct Stop {
-    /// No more connections and streams are accepted; calls under way may end.
-    pub arrivals: CancellationToken,
-    /// All calls end now.
-    pub calls: CancellationToken,
+    /// Whether callers over WebSockets may agree on extensions that hide what they say.
+    pub pass_extensions: bool,
 }
 
 /// A proxy that listens.
@@ -68,6 +65,7 @@ pub struct Proxy {
     acceptor: Option<TlsAcceptor>,
     connector: Connector,
     workers: usize,
+    pass_extensions: bool,
 }
 
 impl Proxy {
@@ -80,7 +78,9 @@ impl Proxy {
             address: spec.listen.clone(),
             source,
         };
-        let acceptor = spec.identity.as_ref().map(Identity::acceptor).transpose()?;
+        let carrier = spec.upstream.carrier;
+        let acceptor = spec.identity.as_ref().map(|own| own.acceptor(carrier));
+        let acceptor = acceptor.transpose()?;
         let connector = Connector::new(spec.upstream.clone(), &spec.tls)?;
         let listener = TcpListener::bind(&spec.listen).map_err(listening)?;
         listener.set_nonblocking(true).map_err(listening)?;
@@ -89,6 +89,7 @@ impl Proxy {
             acceptor,
             connector,
             workers: spec.workers.max(1),
+            pass_extensions: spec.pass_extensions,
         })
     }
 
@@ -105,8 +106,10 @@ impl Proxy {
     /// # Errors
     /// Why it cannot.
     pub async fn reach(&self) -> Result<(), RecordError> {
-        let channel = self.connector.connect(0).await?;
-        drop(channel);
+        match self.connector.endpoint().carrier {
+            Carrier::Http2 => drop(self.connector.connect(0).await?),
+            Carrier::WebSocket => drop(self.connector.open(0).await?),
+        }
         Ok(())
     }
 
@@ -124,10 +127,13 @@ impl Proxy {
                 queues.push(queue);
                 let worker = Worker {
                     acceptor: self.acceptor.clone(),
-                    connector: self.connector.clone(),
-                    tap: tap.clone(),
-                    delays: delays.clone(),
-                    stop: stop.clone(),
+                    shared: Shared {
+                        connector: self.connector.clone(),
+                        tap: tap.clone(),
+                        delays: delays.clone(),
+                        stop: stop.clone(),
+                        pass_extensions: self.pass_extensions,
+                    },
                 };
                 let thread = std::thread::Builder::new().name(format!("proxy-{number}"));
                 let spawned = thread.spawn_scoped(scope, move || worker.run(sockets));
@@ -182,10 +188,7 @@ fn prepared(socket: std::net::TcpStream) -> std::io::Result<TcpStream> {
 /// One thread's share of the connections.
 struct Worker {
     acceptor: Option<TlsAcceptor>,
-    connector: Connector,
-    tap: Tap,
-    delays: Arc<Delays>,
-    stop: Stop,
+    shared: Shared,
 }
 
 impl Worker {
@@ -225,9 +228,17 @@ impl Worker {
         }
     }
 
-    /// Carries the streams of one connection until its end.
     async fn carry<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S, number: usize) {
-        let upstream = Rc::new(Upstream::new(self.connector.clone(), number));
+        match self.shared.connector.endpoint().carrier {
+            Carrier::Http2 => self.carry_streams(socket, number).await,
+            Carrier::WebSocket => websocket::carry(&self.shared, socket, number).await,
+        }
+    }
+
+    /// Carries the streams of one connection until its end.
+    async fn carry_streams<S: AsyncRead + AsyncWrite + Unpin>(&self, socket: S, number: usize) {
+        let shared = &self.shared;
+        let upstream = Rc::new(Upstream::new(shared.connector.clone(), number));
         let mut builder = h2::server::Builder::new();
         builder
             .initial_window_size(STREAM_WINDOW)
@@ -247,8 +258,15 @@ impl Worker {
             tokio::select! {
                 accepted = connection.accept() => match accepted {
                     Some(Ok((request, caller))) => {
-                        let tap = self.tap.call(request.uri().path(), request.headers());
-                        let (upstream, delays) = (upstream.clone(), self.delays.clone());
+                        // All other methods just pass.
+                        let tap = match request.uri().path() == PATH {
+                            true => {
+                                let query = request.uri().query().unwrap_or_default();
+                                shared.tap.call(query, request.headers(), monotonic_ns())
+                            }
+                            false => shared.tap.passing(),
+                        };
+                        let (upstream, delays) = (upstream.clone(), shared.delays.clone());
                         streams.spawn_local(async move {
                             relay(request, caller, &upstream, &delays, tap).await;
                         });
@@ -256,11 +274,11 @@ impl Worker {
                     Some(Err(_)) | None => break,
                 },
                 _ = streams.join_next(), if !streams.is_empty() => {}
-                () = self.stop.arrivals.cancelled(), if !stopping => {
+                () = shared.stop.arrivals.cancelled(), if !stopping => {
                     connection.graceful_shutdown();
                     stopping = true;
                 }
-                () = self.stop.calls.cancelled() => {
+                () = shared.stop.calls.cancelled() => {
                     connection.abrupt_shutdown(Reason::CANCEL);
                     let closing = std::future::poll_fn(|cx| connection.poll_closed(cx));
                     // What has not left by then was not read by the caller.

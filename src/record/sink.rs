@@ -89,7 +89,8 @@ impl Sink {
             gauges.clone(),
         );
         let place = numbered(&spec.place, spec.rotate_ns.map(|_| 1));
-        let first = Volume::begin(&place, &description::begun(&spec, &place), monotonic_ns())?;
+        let recording = description::begun(&spec, &place);
+        let first = Volume::begin(&place, &recording, &spec.dialect, monotonic_ns())?;
         let ended = CancellationToken::new();
         let writer = Writer {
             spec,
@@ -144,12 +145,16 @@ fn numbered(place: &Path, number: Option<u32>) -> PathBuf {
 struct Report {
     /// Streams that passed the recorder, whether they were recorded or not.
     streams: u64,
+    /// Streams that the gateway refused before they began; of WebSockets alone.
+    refused: u64,
     /// Calls that were chosen to be recorded.
     chosen: u64,
     /// Calls whose recording ended before they did, because the recorder could not keep up.
     cut: u64,
     /// Calls whose recording ended at a message that was not understood.
     not_understood: u64,
+    /// Recorded calls of which nothing that was said could be read, because of their extensions.
+    hidden: u64,
     /// Why the recording ended before it was told to; null when it did not.
     stopped: Option<String>,
     /// What was added to what callers sent.
@@ -229,7 +234,7 @@ impl Writer {
                 .taken_bytes
                 .fetch_add(data.len() as u64, Relaxed);
         }
-        if matches!(what, What::Opened(_)) {
+        if matches!(what, What::Opened(..)) {
             match &mut self.current {
                 Some(current) => current.open(call),
                 None => return,
@@ -290,7 +295,8 @@ impl Writer {
             && self.stopped.is_none()
         {
             let place = numbered(&self.spec.place, Some(self.begun + 1));
-            match Volume::begin(&place, &description::begun(&self.spec, &place), now_ns) {
+            let recording = description::begun(&self.spec, &place);
+            match Volume::begin(&place, &recording, &self.spec.dialect, now_ns) {
                 Ok(next) => {
                     self.begun += 1;
                     self.draining.extend(self.current.replace(next));
@@ -329,9 +335,11 @@ impl Writer {
         let count = |gauge: &std::sync::atomic::AtomicU64| gauge.load(Relaxed);
         Report {
             streams: count(&self.gauges.streams),
+            refused: count(&self.gauges.refused),
             chosen: count(&self.gauges.chosen),
             cut: count(&self.gauges.cut),
             not_understood: count(&self.gauges.not_understood),
+            hidden: count(&self.gauges.hidden),
             stopped: self.stopped.as_ref().map(ToString::to_string),
             to_gateway,
             to_caller,

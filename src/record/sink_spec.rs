@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use super::admit::Admission;
 use super::transcribe::Keep;
+use crate::dialect::Recordable;
 
 /// What is recorded, and where.
 #[derive(Debug, Clone)]
 pub struct SinkSpec {
     /// The trace's folder; with `rotate_ns` its name gets a number.
     pub place: PathBuf,
+    /// In which protocol calls are.
+    pub dialect: Recordable,
     /// Which calls.
     pub admission: Admission,
     /// What of them.

@@ -12,7 +12,7 @@ use rand::RngExt;
 
 use super::admit::Admission;
 use super::gauges::RecorderGauges;
-use crate::clock::monotonic_ns;
+use crate::transport::secrets::Secrets;
 use crate::transport::status::GrpcStatus;
 
 /// Pieces that may wait: a second of a thousand calls in both directions.
@@ -34,8 +34,10 @@ pub(super) struct Piece {
 /// What happened to a call.
 #[derive(Debug)]
 pub(super) enum What {
-    /// It began, with this metadata.
-    Opened(Vec<(String, String)>),
+    /// It began, with this metadata, and what of its request is not to be repeated.
+    Opened(Vec<(String, String)>, Secrets),
+    /// What both sides say cannot be read: nothing of it follows.
+    Hidden,
     /// The caller sent bytes.
     Asked(Bytes),
     /// The gateway sent bytes.
@@ -108,29 +110,37 @@ impl Tap {
         (tap, pieces)
     }
 
-    /// A call of `path` with `headers` begins.
-    pub(super) fn call(&self, path: &str, headers: &HeaderMap) -> CallTap {
-        RecorderGauges::one_more(&self.gauges.streams);
-        self.gauges.active.fetch_add(1, Relaxed);
+    /// A call begins whose request has this `query` and these `headers`; its stream was opened at `at_ns`.
+    pub(super) fn call(&self, query: &str, headers: &HeaderMap, at_ns: i64) -> CallTap {
         let draw = rand::rng().random::<f64>();
         let one_more = |chosen| (chosen < self.most_calls).then_some(chosen + 1);
         let admitted = !self.gauges.stopped.load(Relaxed)
-            && self.admission.admits(path, headers, draw)
+            && self.admission.admits(headers, draw)
             && self
                 .gauges
                 .chosen
                 .fetch_update(Relaxed, Relaxed, one_more)
                 .is_ok();
-        let call = CallTap {
-            tap: self.clone(),
-            call: self.next_call.fetch_add(1, Relaxed),
-            records: Cell::new(admitted),
-        };
+        let call = self.passing();
         if admitted {
+            call.records.set(true);
             let kept = self.admission.kept(headers);
-            call.put(What::Opened(kept), monotonic_ns());
+            let secrets = Secrets::sent(query, headers);
+            call.put(What::Opened(kept, secrets), at_ns);
         }
         call
+    }
+
+    /// Something else passes, of which nothing is recorded.
+    pub(super) fn passing(&self) -> CallTap {
+        RecorderGauges::one_more(&self.gauges.streams);
+        self.gauges.active.fetch_add(1, Relaxed);
+        CallTap {
+            tap: self.clone(),
+            call: self.next_call.fetch_add(1, Relaxed),
+            records: Cell::new(false),
+            is_hidden: Cell::new(false),
+        }
     }
 }
 
@@ -140,6 +150,7 @@ pub(super) struct CallTap {
     tap: Tap,
     call: u64,
     records: Cell<bool>,
+    is_hidden: Cell<bool>,
 }
 
 /// One direction of a call.
@@ -152,7 +163,7 @@ pub(super) struct Side<'a> {
 impl Side<'_> {
     /// Bytes came.
     pub(super) fn push(&self, data: &Bytes, at_ns: i64) {
-        if !self.call.records.get() || data.is_empty() {
+        if !self.call.records.get() || self.call.is_hidden.get() || data.is_empty() {
             return;
         }
         // A copy, since the bytes share the connection's buffer, which is larger by far.
@@ -187,14 +198,36 @@ impl CallTap {
         }
     }
 
+    /// Whether it is recorded, until now.
+    pub(super) fn records(&self) -> bool {
+        self.records.get()
+    }
+
+    /// What both sides say from now on cannot be read.
+    pub(super) fn hidden(&self, at_ns: i64) {
+        if self.records.get() {
+            RecorderGauges::one_more(&self.tap.gauges.hidden);
+            self.put(What::Hidden, at_ns);
+            self.is_hidden.set(true);
+        }
+    }
+
+    /// The gateway refused it.
+    pub(super) fn refused(&self, at_ns: i64) {
+        RecorderGauges::one_more(&self.tap.gauges.refused);
+        self.closed(None, at_ns);
+    }
+
     /// The call ended, with the gateway's status if it gave one.
     pub(super) fn closed(&self, status: Option<GrpcStatus>, at_ns: i64) {
         self.put(What::Closed(status), at_ns);
+        self.records.set(false);
     }
 
     /// The caller hung up.
     pub(super) fn cancelled(&self, at_ns: i64) {
         self.put(What::Cancelled, at_ns);
+        self.records.set(false);
     }
 
     fn put(&self, what: What, at_ns: i64) {
@@ -230,13 +263,12 @@ impl Drop for CallTap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::stream_audio::PATH;
 
     #[test]
     fn a_call_that_found_no_room_is_cut_and_the_caller_goes_on() {
         let gauges = Arc::<RecorderGauges>::default();
         let (tap, pieces) = Tap::new(Admission::default(), u64::MAX, gauges.clone());
-        let call = tap.call(PATH, &HeaderMap::new());
+        let call = tap.call("", &HeaderMap::new(), 0);
         let data = Bytes::from(vec![0; MOST_WAITING_BYTES / 4]);
         for _ in 0..6 {
             call.caller().push(&data, 0);
@@ -252,10 +284,10 @@ mod tests {
     }
 
     #[test]
-    fn of_other_methods_nothing_is_taken() {
+    fn of_what_only_passes_nothing_is_taken() {
         let gauges = Arc::<RecorderGauges>::default();
         let (tap, pieces) = Tap::new(Admission::default(), u64::MAX, gauges.clone());
-        let call = tap.call("/other.Service/Method", &HeaderMap::new());
+        let call = tap.passing();
         call.caller().push(&Bytes::from_static(b"secret"), 0);
         call.closed(None, 0);
         assert!(pieces.queue.try_recv().is_err());

@@ -3,11 +3,16 @@
 use bytes::Bytes;
 
 use super::loudness::Loudness;
+use super::messages::{Messages, NotUnderstood, Sent};
 use super::tap::What;
 use crate::conversation::message::{ClientMessage, Reply, ServerMessage};
-use crate::dialect::stream_audio::{decode, decode_client};
+use crate::dialect::{Asked, Carrier, Overheard, Recordable};
+use crate::pcm::codec::Codec;
 use crate::trace::journal::{JournalKind, JournalRow};
-use crate::transport::grpc::FrameReader;
+use crate::transport::ended::{BROKE, EndCode, Ended, NO_CODE};
+use crate::transport::secrets::Secrets;
+use crate::transport::status::GrpcStatus;
+use crate::transport::websocket::frame::Sender;
 
 /// Rate of calls that name none.
 const DEFAULT_RATE_HZ: u32 = 16_000;
@@ -21,32 +26,46 @@ pub struct Keep {
     pub text: bool,
 }
 
-/// A message that cannot be read: compressed, too large, or not of the protocol.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotUnderstood;
-
 /// One call on its way into the journal.
 #[derive(Debug)]
 pub(super) struct Transcriber {
     number: u64,
-    asked: FrameReader,
-    answered: FrameReader,
+    carrier: Carrier,
+    asked: Messages,
+    answered: Messages,
+    overheard: Overheard,
     line: Loudness,
     rate_hz: u32,
+    /// What servers are not to repeat in a file.
+    secrets: Secrets,
+    /// Nothing of what was said can be read.
+    is_hidden: bool,
+    /// The code with which its WebSocket was closed first.
+    close_code: Option<u16>,
+    /// Used again and again.
+    sent: Vec<Sent>,
 }
 
 /// A row, and the audio that is kept with it.
 pub(super) type Entry = (JournalRow, Option<Bytes>);
 
 impl Transcriber {
-    /// The call with this number, which begins now.
-    pub(super) fn new(number: u64) -> Transcriber {
+    /// The call with this number in `dialect`, which begins now.
+    pub(super) fn new(number: u64, dialect: &Recordable) -> Transcriber {
+        let nature = dialect.nature();
+        let carrier = nature.carrier;
         Transcriber {
             number,
-            asked: FrameReader::default(),
-            answered: FrameReader::default(),
+            carrier,
+            asked: Messages::new(carrier, Sender::Client),
+            answered: Messages::new(carrier, Sender::Server),
+            overheard: dialect.session(),
             line: Loudness::default(),
-            rate_hz: DEFAULT_RATE_HZ,
+            rate_hz: nature.input.map_or(DEFAULT_RATE_HZ, |format| format.rate.0),
+            secrets: Secrets::default(),
+            is_hidden: false,
+            close_code: None,
+            sent: Vec::new(),
         }
     }
 
@@ -64,87 +83,176 @@ impl Transcriber {
         let number = self.number;
         let row = |kind| JournalRow::new(number, at_ns, kind);
         match what {
-            What::Opened(metadata) => {
+            What::Opened(metadata, secrets) => {
+                self.secrets = secrets;
                 let mut opened = row(JournalKind::Opened);
                 if !metadata.is_empty() {
                     opened.text = serde_json::to_string(&metadata).ok();
                 }
                 entries.push((opened, None));
             }
+            What::Hidden => {
+                self.is_hidden = true;
+                let mut config = row(JournalKind::Config);
+                config.rate_hz = Some(self.rate_hz);
+                entries.push((config, None));
+            }
             What::Asked(data) => {
-                let mut messages = Vec::new();
-                let read = self.asked.push(data, |message| messages.push(message));
-                for message in messages {
-                    if let Some(message) = decode_client(message).ok_or(NotUnderstood)? {
-                        entries.push(self.asked(message, at_ns, keep));
-                    }
+                let mut sent = std::mem::take(&mut self.sent);
+                let read = self.asked.push(data, &mut sent);
+                for sent in sent.drain(..) {
+                    self.asked(sent, at_ns, keep, entries)?;
                 }
-                read.map_err(|_| NotUnderstood)?;
+                self.sent = sent;
+                read?;
             }
             What::Answered(data) => {
-                let mut messages = Vec::new();
-                let read = self.answered.push(data, |message| messages.push(message));
-                for message in messages {
-                    let reply = decode(message).ok_or(NotUnderstood)?;
-                    entries.extend(answered(&reply, keep, row).map(|row| (row, None)));
+                let mut sent = std::mem::take(&mut self.sent);
+                let read = self.answered.push(data, &mut sent);
+                for sent in sent.drain(..) {
+                    self.answered(sent, at_ns, keep, entries)?;
                 }
-                read.map_err(|_| NotUnderstood)?;
+                self.sent = sent;
+                read?;
             }
             What::HalfClosed => entries.push((row(JournalKind::HalfClose), None)),
-            What::Cancelled => {
+            // Who closes a WebSocket may hang up at once.
+            What::Cancelled if self.close_code.is_none() && !self.is_hidden => {
                 let mut closed = row(JournalKind::Closed);
                 closed.text = Some("CANCELLED".to_owned());
                 entries.push((row(JournalKind::Cancel), None));
                 entries.push((closed, None));
             }
+            What::Cancelled => {
+                let mut closed = row(JournalKind::Closed);
+                closed.text = self.status(None);
+                entries.push((closed, None));
+            }
             What::Closed(status) => {
                 let mut closed = row(JournalKind::Closed);
-                closed.text = status.map(|status| status.code_name().to_owned());
+                closed.text = self.status(status);
                 entries.push((closed, None));
             }
         }
         Ok(())
     }
 
-    fn asked(&mut self, message: ClientMessage, at_ns: i64, keep: Keep) -> Entry {
-        let row = |kind, bytes| JournalRow {
-            bytes: length(bytes),
-            ..JournalRow::new(self.number, at_ns, kind)
-        };
-        match message {
-            ClientMessage::Start(start) => {
-                let rate_hz = u32::try_from(start.sample_rate_hz).ok();
-                self.rate_hz = rate_hz.filter(|rate| *rate > 0).unwrap_or(DEFAULT_RATE_HZ);
-                let mut row = row(JournalKind::Config, 0);
-                row.session_id = Some(start.session_id).filter(|_| keep.text);
-                row.text = Some(start.language_code);
-                row.rate_hz = Some(self.rate_hz);
-                (row, None)
-            }
-            ClientMessage::Audio(pcm) if pcm.iter().all(|byte| *byte == 0) => {
-                (row(JournalKind::Silence, pcm.len()), None)
-            }
-            ClientMessage::Audio(pcm) if keep.audio => {
-                (row(JournalKind::Audio, pcm.len()), Some(pcm))
-            }
-            ClientMessage::Audio(pcm) => {
-                let samples: Vec<i16> = pcm
-                    .as_chunks::<2>()
-                    .0
-                    .iter()
-                    .map(|bytes| i16::from_le_bytes(*bytes))
-                    .collect();
-                let mut row = row(JournalKind::Audio, pcm.len());
-                row.voiced = Some(self.line.is_voiced(&samples, self.rate_hz));
-                (row, None)
-            }
-            ClientMessage::Text(text) => {
-                let mut row = row(JournalKind::Text, text.len());
-                row.text = Some(text).filter(|_| keep.text);
-                (row, None)
+    /// How the call ended.
+    fn status(&self, status: Option<GrpcStatus>) -> Option<String> {
+        match self.carrier {
+            Carrier::Http2 => status.map(|status| status.code_name().to_owned()),
+            Carrier::WebSocket if self.is_hidden => None,
+            Carrier::WebSocket => {
+                let code = self.close_code.unwrap_or(BROKE);
+                let ended = Ended::new(EndCode::Close(code), "");
+                Some(match ended.is_ok() {
+                    true => "OK".to_owned(),
+                    false => ended.to_string(),
+                })
             }
         }
     }
+
+    fn asked(
+        &mut self,
+        sent: Sent,
+        at_ns: i64,
+        keep: Keep,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), NotUnderstood> {
+        let message = match sent {
+            Sent::Message(message) => message,
+            Sent::Closed(code) => {
+                if self.close_code.is_none() {
+                    let ends = JournalRow::new(self.number, at_ns, JournalKind::HalfClose);
+                    entries.push((ends, None));
+                }
+                self.close_code.get_or_insert(code.unwrap_or(NO_CODE));
+                return Ok(());
+            }
+        };
+        let (number, line, rate_hz) = (self.number, &mut self.line, &mut self.rate_hz);
+        let read = self.overheard.asked(message, &mut |asked| {
+            let row = |kind, bytes| JournalRow {
+                bytes: length(bytes),
+                ..JournalRow::new(number, at_ns, kind)
+            };
+            entries.push(match asked {
+                Asked::EndOfUtterance => (row(JournalKind::EndOfUtterance, 0), None),
+                Asked::Message(ClientMessage::Start(start)) => {
+                    let said = u32::try_from(start.sample_rate_hz).ok();
+                    *rate_hz = said.filter(|rate| *rate > 0).unwrap_or(DEFAULT_RATE_HZ);
+                    let mut row = row(JournalKind::Config, 0);
+                    let name = Some(start.session_id).filter(|name| !name.is_empty());
+                    row.session_id = name.filter(|_| keep.text);
+                    row.text = Some(start.language_code);
+                    row.rate_hz = Some(*rate_hz);
+                    (row, None)
+                }
+                Asked::Message(ClientMessage::Audio(pcm)) if pcm.iter().all(|byte| *byte == 0) => {
+                    (row(JournalKind::Silence, pcm.len()), None)
+                }
+                Asked::Message(ClientMessage::Audio(pcm)) if keep.audio => {
+                    (row(JournalKind::Audio, pcm.len()), Some(pcm))
+                }
+                Asked::Message(ClientMessage::Audio(pcm)) => {
+                    let mut row = row(JournalKind::Audio, pcm.len());
+                    let samples = Codec::Pcm16.decode(&pcm);
+                    row.voiced = Some(line.is_voiced(&samples, *rate_hz));
+                    (row, None)
+                }
+                Asked::Message(ClientMessage::Text(text)) => {
+                    let mut row = row(JournalKind::Text, text.len());
+                    row.text = Some(text).filter(|_| keep.text);
+                    (row, None)
+                }
+            });
+        });
+        read.map_err(|_| NotUnderstood)
+    }
+
+    fn answered(
+        &mut self,
+        sent: Sent,
+        at_ns: i64,
+        keep: Keep,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), NotUnderstood> {
+        let message = match sent {
+            Sent::Message(message) => message,
+            Sent::Closed(code) => {
+                self.close_code.get_or_insert(code.unwrap_or(NO_CODE));
+                return Ok(());
+            }
+        };
+        let (number, rate_hz, secrets) = (self.number, self.rate_hz, &self.secrets);
+        let from = entries.len();
+        let read = self.overheard.answered(message, &mut |reply| {
+            let row = |kind| JournalRow::new(number, at_ns, kind);
+            let row = answered(&reply, keep, row).map(|row| JournalRow {
+                text: match row.kind {
+                    JournalKind::Error => row.text.map(|words| secrets.hidden_in(words)),
+                    _ => row.text,
+                },
+                ..row
+            });
+            entries.extend(row.map(|row| (row, None)));
+        });
+        if let Some(own_hz) = self.overheard.output_rate_hz() {
+            for (row, _) in &mut entries[from..] {
+                if row.kind == JournalKind::ReplyAudio {
+                    row.bytes = at_rate(row.bytes, own_hz, rate_hz);
+                }
+            }
+        }
+        read.map_err(|_| NotUnderstood)
+    }
+}
+
+/// Bytes of PCM16 at `from_hz`, if it were at `to_hz`.
+fn at_rate(bytes: u32, from_hz: u32, to_hz: u32) -> u32 {
+    let samples = u64::from(bytes / 2) * u64::from(to_hz) / u64::from(from_hz.max(1));
+    u32::try_from(2 * samples).unwrap_or(u32::MAX - 1)
 }
 
 /// The row of a server message, unless it is of a kind that this version does not know.
@@ -154,7 +262,7 @@ fn answered(
     row: impl Fn(JournalKind) -> JournalRow,
 ) -> Option<JournalRow> {
     let kind = match reply.what {
-        ServerMessage::Transcript(_) => JournalKind::Transcript,
+        ServerMessage::Transcript { .. } => JournalKind::Transcript,
         ServerMessage::Text(_) => JournalKind::LlmText,
         ServerMessage::Audio(_) => JournalKind::ReplyAudio,
         ServerMessage::TurnEnded => JournalKind::Listening,
@@ -162,6 +270,8 @@ fn answered(
         ServerMessage::Speaking => JournalKind::Speaking,
         ServerMessage::Error(_) => JournalKind::Error,
         ServerMessage::Done => JournalKind::EndOfTurn,
+        // What is no part of an answer has no place in a trace.
+        ServerMessage::Ready | ServerMessage::Cleared | ServerMessage::Refused(_) => return None,
         ServerMessage::Unknown => return None,
     };
     let text = Some(reply.text()).filter(|text| keep.text && !text.is_empty());
@@ -201,7 +311,7 @@ mod tests {
     }
 
     fn rows(pieces: Vec<What>, keep: Keep) -> Vec<Entry> {
-        let (mut call, mut entries) = (Transcriber::new(7), Vec::new());
+        let (mut call, mut entries) = (Transcriber::new(7, &Recordable::StreamAudio), Vec::new());
         for (at_ns, what) in (0..).zip(pieces) {
             call.take(what, at_ns, keep, &mut entries).unwrap();
         }
@@ -217,7 +327,7 @@ mod tests {
         let config = config();
         let entries = rows(
             vec![
-                What::Opened(Vec::new()),
+                What::Opened(Vec::new(), Secrets::default()),
                 What::Asked(config.slice(..9)),
                 What::Asked(config.slice(9..)),
                 audio(vec![1; 640]),
@@ -266,7 +376,7 @@ mod tests {
     fn what_is_not_of_the_protocol_is_not_understood() {
         let take = |bytes: &'static [u8]| {
             let asked = What::Asked(Bytes::from_static(bytes));
-            Transcriber::new(0).take(asked, 0, ALL, &mut Vec::new())
+            Transcriber::new(0, &Recordable::StreamAudio).take(asked, 0, ALL, &mut Vec::new())
         };
         assert_eq!(take(&[1, 0, 0, 0, 1, 0]), Err(NotUnderstood), "compressed");
         assert_eq!(take(&[0, 0, 0, 0, 2, 0xff, 0xff]), Err(NotUnderstood));

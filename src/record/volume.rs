@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::messages::NotUnderstood;
 use super::tap::What;
-use super::transcribe::{Entry, Keep, NotUnderstood, Transcriber};
+use super::transcribe::{Entry, Keep, Transcriber};
+use crate::dialect::Recordable;
 use crate::trace::TraceError;
 use crate::trace::journal::{JournalKind, JournalRow, JournalWriter, Recording};
 
@@ -14,6 +16,7 @@ pub(super) struct Volume {
     journal: JournalWriter,
     /// Instant 0 on the monotonic clock.
     started_ns: i64,
+    dialect: Recordable,
     open: HashMap<u64, Transcriber>,
     /// Messages taken in since the last [`Volume::counted`].
     messages: u64,
@@ -22,19 +25,21 @@ pub(super) struct Volume {
 }
 
 impl Volume {
-    /// Begins a trace at `place`, whose instant 0 is now.
+    /// Begins a trace of calls in `dialect` at `place`, whose instant 0 is now.
     ///
     /// # Errors
     /// A place that is taken, or the system's.
     pub(super) fn begin(
         place: &Path,
         recording: &Recording,
+        dialect: &Recordable,
         now_ns: i64,
     ) -> Result<Volume, TraceError> {
         Ok(Volume {
             place: place.to_owned(),
             journal: JournalWriter::create(place, recording)?,
             started_ns: now_ns,
+            dialect: dialect.clone(),
             open: HashMap::new(),
             messages: 0,
             entries: Vec::new(),
@@ -68,7 +73,8 @@ impl Volume {
 
     /// A call begins here.
     pub(super) fn open(&mut self, call: u64) {
-        self.open.insert(call, Transcriber::new(call));
+        self.open
+            .insert(call, Transcriber::new(call, &self.dialect));
     }
 
     /// Takes in what happened to a call that began here; returns whether the call has ended.
@@ -127,6 +133,9 @@ impl Volume {
 }
 
 fn is_message(kind: JournalKind) -> bool {
-    use JournalKind::{Cancel, Closed, HalfClose, Lost, Opened};
-    !matches!(kind, Opened | HalfClose | Cancel | Closed | Lost)
+    use JournalKind::{Cancel, Closed, EndOfUtterance, HalfClose, Lost, Opened};
+    !matches!(
+        kind,
+        Opened | EndOfUtterance | HalfClose | Cancel | Closed | Lost
+    )
 }

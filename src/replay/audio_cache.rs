@@ -9,16 +9,15 @@ use std::sync::Arc;
 
 use super::script::Script;
 use super::session_index::pcm_bytes;
+use super::synthetic_clip::synthetic;
+use super::wire_audio::WireAudio;
 use crate::conversation::framed::FramedAudio;
 use crate::dialect::Dialect;
-use crate::pcm::synth;
+use crate::pcm::codec::Codec;
 use crate::trace::TraceError;
-use crate::trace::model::{ClipRow, EventKind, EventRow};
+use crate::trace::model::{EventKind, EventRow};
 use crate::trace::stream::Bundle;
 use crate::units::SampleRate;
-
-/// Seconds of synthetic audio that are made at a time.
-const SYNTHETIC_S: u64 = 10;
 
 /// One stretch of audio in chunks: where it is from, and how it is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +40,10 @@ struct Framed {
 /// The audio of a trace, framed as it is needed.
 pub(super) struct AudioCache {
     dialect: Dialect,
+    /// What converts audio into the wire's format; `None` where it is sent as the trace has it.
+    wire: Option<WireAudio>,
+    /// Bytes of each chunk of it, where all are equal whatever the trace has.
+    grid_bytes: Option<usize>,
     bundle: Arc<Bundle>,
     limit_bytes: usize,
     held_bytes: usize,
@@ -49,9 +52,12 @@ pub(super) struct AudioCache {
 }
 
 impl AudioCache {
-    /// An empty audio_cache with room for `limit_bytes`.
+    /// An empty cache with room for `limit_bytes` of audio as the dialect takes it.
     pub(super) fn new(dialect: Dialect, bundle: Arc<Bundle>, limit_bytes: usize) -> AudioCache {
+        let nature = dialect.nature();
         AudioCache {
+            wire: nature.input.map(WireAudio::new),
+            grid_bytes: nature.chunk_bytes(),
             dialect,
             bundle,
             limit_bytes,
@@ -67,9 +73,10 @@ impl AudioCache {
     /// # Errors
     /// A clip that cannot be read, or is not what the trace says.
     pub(super) fn provide(&mut self, script: &Script, number: usize) -> Result<bool, TraceError> {
+        let rate = SampleRate(script.rows.session.sample_rate_hz);
         let Some((events, key)) = script
             .stretch(number)
-            .and_then(|events| Some((events, key(events)?)))
+            .and_then(|events| Some((events, self.key(rate, events)?)))
         else {
             return Ok(true);
         };
@@ -80,10 +87,10 @@ impl AudioCache {
                 known.audio.clone()
             }
             None => {
-                if !self.make_room(framed_bytes(self.dialect, events)) {
+                if !self.make_room(self.framed_bytes(rate, events)) {
                     return Ok(false);
                 }
-                let audio = frame(self.dialect, &self.bundle, events)?;
+                let audio = self.frame(rate, events)?;
                 self.held_bytes += audio.framed_bytes();
                 let framed = Framed {
                     audio: audio.clone(),
@@ -121,93 +128,114 @@ impl AudioCache {
         }
         self.held_bytes + bytes <= self.limit_bytes || self.framed.is_empty()
     }
-}
 
-/// The key of a stretch; none for one without events.
-fn key(events: &[EventRow]) -> Option<Key> {
-    let first = events.first()?;
-    if first.kind == EventKind::Fill {
-        return Some(Key {
-            clip: None,
-            offset_bytes: 0,
-            bytes: u64::from(first.chunk_bytes),
-            cut: 0,
-        });
+    /// The key of a stretch of a call at `rate`; none for one without events.
+    fn key(&self, rate: SampleRate, events: &[EventRow]) -> Option<Key> {
+        let first = events.first()?;
+        if first.kind == EventKind::Fill {
+            return Some(Key {
+                clip: None,
+                offset_bytes: 0,
+                bytes: self.fill_bytes(rate, first) as u64,
+                cut: 0,
+            });
+        }
+        let mut cut = DefaultHasher::new();
+        for event in events {
+            (event.chunk_bytes, event.count).hash(&mut cut);
+        }
+        Some(Key {
+            clip: first.clip,
+            offset_bytes: first.offset_bytes,
+            bytes: events.iter().map(pcm_bytes).sum(),
+            cut: cut.finish(),
+        })
     }
-    let mut cut = DefaultHasher::new();
-    for event in events {
-        (event.chunk_bytes, event.count).hash(&mut cut);
+
+    /// How much the audio of a stretch takes, at most.
+    fn framed_bytes(&self, rate: SampleRate, events: &[EventRow]) -> usize {
+        let Some(first) = events.first().filter(|first| first.kind != EventKind::Fill) else {
+            return 0;
+        };
+        let framed = |bytes| self.dialect.framed_bytes(bytes);
+        match &self.wire {
+            None => {
+                let of_event =
+                    |event: &EventRow| framed(event.chunk_bytes as usize) * event.count as usize;
+                events.iter().map(of_event).sum()
+            }
+            Some(wire) => {
+                let piece = first.offset_bytes / 2..u64::MAX;
+                let sizes = wire.sizes(rate, piece, chunk_samples(events));
+                sizes.map(framed).sum()
+            }
+        }
     }
-    Some(Key {
-        clip: first.clip,
-        offset_bytes: first.offset_bytes,
-        bytes: events.iter().map(pcm_bytes).sum(),
-        cut: cut.finish(),
-    })
+
+    /// Bytes of a chunk of fill.
+    fn fill_bytes(&self, rate: SampleRate, fill: &EventRow) -> usize {
+        match &self.wire {
+            None => fill.chunk_bytes as usize,
+            Some(wire) => {
+                let as_traced = || wire.silence_bytes(rate, u64::from(fill.chunk_bytes / 2));
+                self.grid_bytes.unwrap_or_else(as_traced)
+            }
+        }
+    }
+
+    /// The audio of a stretch; of a clip of which only the timing is known, speech-like audio of its
+    /// length and speech extent.
+    fn frame(&mut self, rate: SampleRate, events: &[EventRow]) -> Result<FramedAudio, TraceError> {
+        let Some(first) = events.first() else {
+            return Ok(self.dialect.frame_audio(&[], empty()));
+        };
+        let clip = first.clip.filter(|_| first.kind == EventKind::Audio);
+        let Some(clip) = clip.and_then(|clip| self.bundle.clips.get(clip as usize)) else {
+            let bytes = self.fill_bytes(rate, first);
+            let silence = self.wire.as_ref().map_or(0, WireAudio::silence_byte);
+            return Ok(self.dialect.frame_audio(&vec![silence; bytes], once(bytes)));
+        };
+        let from = (first.offset_bytes / 2).min(clip.samples);
+        let samples: u64 = events.iter().map(|event| pcm_bytes(event) / 2).sum();
+        let range = from..from.saturating_add(samples).min(clip.samples);
+        let read = |range: Range<u64>| {
+            let samples = self.bundle.clip_samples(clip, range.clone())?;
+            Ok(samples.unwrap_or_else(|| synthetic(clip, range)))
+        };
+        match &mut self.wire {
+            None => {
+                let pcm = Codec::Pcm16.encode(&read(range)?);
+                let sizes = events
+                    .iter()
+                    .flat_map(|event| repeat_n(event.chunk_bytes as usize, event.count as usize));
+                Ok(self.dialect.frame_audio(&pcm, sizes))
+            }
+            Some(wire) => {
+                let mut audio = wire.encode(clip, range.clone(), read)?;
+                let Some(bytes) = self.grid_bytes else {
+                    let sizes = wire.sizes(rate, range, chunk_samples(events));
+                    return Ok(self.dialect.frame_audio(&audio, sizes));
+                };
+                let chunks = chunk_samples(events).count();
+                audio.resize(chunks * bytes, wire.silence_byte());
+                Ok(self.dialect.frame_audio(&audio, repeat_n(bytes, chunks)))
+            }
+        }
+    }
 }
 
-/// How much the audio of a stretch takes, at most.
-fn framed_bytes(dialect: Dialect, events: &[EventRow]) -> usize {
-    let framed = |event: &EventRow| match event.kind {
-        EventKind::Fill => 0,
-        _ => dialect.framed_bytes(event.chunk_bytes as usize) * event.count as usize,
-    };
-    events.iter().map(framed).sum()
-}
-
-/// The audio of a stretch; of a clip of which only the timing is known, speech-like audio of its
-/// length and speech extent.
-fn frame(
-    dialect: Dialect,
-    bundle: &Bundle,
-    events: &[EventRow],
-) -> Result<FramedAudio, TraceError> {
-    let Some(first) = events.first() else {
-        return Ok(dialect.frame_audio(&[], empty()));
-    };
-    let chunk_bytes = first.chunk_bytes as usize;
-    let clip = first.clip.filter(|_| first.kind == EventKind::Audio);
-    let Some(clip) = clip.and_then(|clip| bundle.clips.get(clip as usize)) else {
-        return Ok(dialect.frame_audio(&vec![0; chunk_bytes], once(chunk_bytes)));
-    };
-    let from = (first.offset_bytes / 2).min(clip.samples);
-    let samples: u64 = events.iter().map(|event| pcm_bytes(event) / 2).sum();
-    let range = from..from.saturating_add(samples).min(clip.samples);
-    let samples = match bundle.clip_samples(clip, range.clone())? {
-        Some(samples) => samples,
-        None => synthetic(clip, range),
-    };
-    let pcm: Vec<u8> = samples
+/// Samples of each chunk of `events`.
+fn chunk_samples(events: &[EventRow]) -> impl Iterator<Item = u64> + Clone {
+    events
         .iter()
-        .flat_map(|sample| sample.to_le_bytes())
-        .collect();
-    let sizes = events
-        .iter()
-        .flat_map(|event| repeat_n(event.chunk_bytes as usize, event.count as usize));
-    Ok(dialect.frame_audio(&pcm, sizes))
-}
-
-/// The samples `range` of a clip of which only the timing is known. They are synthesised in blocks,
-/// each of which depends on nothing before it: a part of a long clip costs no more than itself.
-fn synthetic(clip: &ClipRow, range: Range<u64>) -> Vec<i16> {
-    let rate = SampleRate(clip.sample_rate_hz);
-    let block = u64::from(clip.sample_rate_hz.max(1)) * SYNTHETIC_S;
-    let mut samples = Vec::new();
-    for number in range.start / block..range.end.div_ceil(block) {
-        let start = number * block;
-        let within = |at: u64| at.clamp(start, start + block) - start;
-        let length = within(clip.samples);
-        let speech = within(clip.speech_start_samples)..within(clip.speech_end_samples);
-        let seed = u64::from(clip.clip) | number << 32;
-        let made = synth::speech_like(length, speech, rate, seed);
-        samples.extend(&made[within(range.start) as usize..within(range.end) as usize]);
-    }
-    samples
+        .flat_map(|event| repeat_n(u64::from(event.chunk_bytes / 2), event.count as usize))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::dialect::Nature;
+    use crate::pcm::codec::Format;
     use crate::replay::plan::tests::{event, session, turn};
     use crate::replay::session_index::SessionIndex;
     use crate::trace::model::Microphone;
@@ -262,9 +290,9 @@ pub(super) mod tests {
         Script::new(Arc::new(rows), index, 0, 0, RunTime(0))
     }
 
-    /// Sends a whole script and returns the PCM of its messages.
-    fn sent(script: &Script, audio_cache: &mut AudioCache) -> Vec<u8> {
-        let mut pcm = Vec::new();
+    /// Sends a whole script and returns the audio of each of its messages.
+    fn chunks_sent(script: &Script, audio_cache: &mut AudioCache) -> Vec<Vec<u8>> {
+        let mut chunks = Vec::new();
         for number in 0..script.index.stretches.len() {
             assert!(
                 audio_cache.provide(script, number).unwrap(),
@@ -281,11 +309,107 @@ pub(super) mod tests {
                 };
                 let row = &script.rows.events[event];
                 let (frame, payload) = held.chunk(row.kind, step);
-                assert_eq!(payload, row.chunk_bytes as usize);
-                pcm.extend_from_slice(&frame[frame.len() - payload..]);
+                chunks.push(frame[frame.len() - payload..].to_vec());
             }
         }
-        pcm
+        chunks
+    }
+
+    /// Sends a whole script as traced and returns the PCM of its messages.
+    fn sent(script: &Script, audio_cache: &mut AudioCache) -> Vec<u8> {
+        let chunks = chunks_sent(script, audio_cache);
+        let audio = script.rows.events.iter().filter(|row| row.clip.is_some());
+        let sizes = audio.map(|row| row.chunk_bytes as usize);
+        assert!(chunks.iter().map(Vec::len).eq(sizes));
+        chunks.concat()
+    }
+
+    const WIRES: [Format; 3] = [
+        Format {
+            codec: Codec::Pcm16,
+            rate: SampleRate(24_000),
+        },
+        Format {
+            codec: Codec::MuLaw,
+            rate: SampleRate(8_000),
+        },
+        Format {
+            codec: Codec::ALaw,
+            rate: SampleRate(8_000),
+        },
+    ];
+
+    /// A dialect that takes audio in this format.
+    fn taking(wire: Format) -> Dialect {
+        Dialect::Scripted(Nature {
+            input: Some(wire),
+            ..Nature::default()
+        })
+    }
+
+    #[test]
+    fn a_long_call_is_sent_in_the_wires_format_as_its_clip_is_encoded_whole() {
+        for (known, wire) in WIRES
+            .into_iter()
+            .flat_map(|wire| [(true, wire), (false, wire)])
+        {
+            let (_dir, bundle, samples) = bundle(25, known);
+            let script = script(&bundle);
+            let clip = &bundle.clips[0];
+            let read = |range: Range<u64>| {
+                Ok(match known {
+                    true => samples[range.start as usize..range.end as usize].to_vec(),
+                    false => synthetic(clip, range),
+                })
+            };
+            let mut whole = WireAudio::new(wire);
+            let whole = whole.encode(clip, 0..clip.samples, read).unwrap();
+
+            // Room for one stretch of 8 s and a bit.
+            let bytes_per_s = wire.rate.0 as usize * wire.bytes_per_sample();
+            let limit_bytes = 9 * bytes_per_s + 20_000;
+            let mut audio_cache = AudioCache::new(taking(wire), bundle.clone(), limit_bytes);
+            let chunks = chunks_sent(&script, &mut audio_cache);
+            assert!(chunks.concat() == whole, "{wire}, known: {known}");
+            // Chunks of 20 ms; of each five one is in two, at 200 of its 640 bytes.
+            let of_20_ms = bytes_per_s / 50;
+            for six in chunks.chunks(6) {
+                let lengths: Vec<usize> = six.iter().map(Vec::len).collect();
+                let cut = of_20_ms * 200 / 640;
+                assert_eq!(lengths[..4], [of_20_ms; 4], "{wire}");
+                assert_eq!(lengths[4..], [cut, of_20_ms - cut], "{wire}");
+            }
+        }
+    }
+
+    #[test]
+    fn silence_is_sent_in_the_wires_format_as_long_as_it_was() {
+        let (_dir, bundle, _) = bundle(1, true);
+        let silences = |dialect: Dialect| -> Vec<Vec<u8>> {
+            let mut audio_cache = AudioCache::new(dialect, bundle.clone(), 1 << 20);
+            let of_rate = [16_000, 8_000].map(|sample_rate_hz| {
+                let fill = event(0, EventKind::Fill, 0, 1);
+                let events = vec![EventRow {
+                    chunk_bytes: 640,
+                    clip: None,
+                    ..fill
+                }];
+                let turns = vec![turn(0, 0, 1_000)];
+                let mut rows = session(0, 0, Microphone::Open, turns, events);
+                rows.session.sample_rate_hz = sample_rate_hz;
+                let index = Arc::new(SessionIndex::of(&rows));
+                let script = Script::new(Arc::new(rows), index, 0, 0, RunTime(0));
+                chunks_sent(&script, &mut audio_cache).concat()
+            });
+            of_rate.into()
+        };
+        assert_eq!(silences(Dialect::default()), [vec![0; 640], vec![0; 640]]);
+        for wire in WIRES {
+            let of_20_ms = wire.rate.0 as usize * wire.bytes_per_sample() / 50;
+            let byte = wire.codec.silence_byte();
+            let due = [vec![byte; of_20_ms], vec![byte; 2 * of_20_ms]];
+            assert_eq!(silences(taking(wire)), due, "{wire}");
+        }
     }
 
     #[test]
@@ -318,24 +442,6 @@ pub(super) mod tests {
                 .flat_map(|s| s.to_le_bytes())
                 .collect::<Vec<_>>()
         );
-        let part = 9 * SECOND..21 * SECOND;
-        assert_eq!(
-            synthetic(clip, part.start as u64..part.end as u64),
-            whole[part]
-        );
-    }
-
-    #[test]
-    fn synthetic_speech_keeps_to_its_extent() {
-        let clip = ClipRow {
-            speech_start_samples: 20_000,
-            speech_end_samples: 330_000,
-            ..sample::clip(&vec![0; 400_000], "a")
-        };
-        let made = synthetic(&clip, 0..400_000);
-        let voiced = |range: Range<usize>| made[range].iter().any(|sample| *sample != 0);
-        assert!(!voiced(0..20_000) && !voiced(330_000..400_000));
-        assert!(voiced(20_000..21_000) && voiced(320_000..329_000));
     }
 
     #[test]

@@ -13,9 +13,10 @@ use tokio::sync::oneshot;
 use super::pacer::Pacer;
 use super::{scheduling, trial};
 use crate::clock::{Clock, RunClock, epoch_now};
+use crate::dialect::{Carrier, Dialect};
 use crate::results::manifest::Calibration;
 use crate::results::settings::PacerKind;
-use crate::transport::sink::discard;
+use crate::transport::sink::{Discards, discard};
 use crate::units::RunTime;
 
 const WAKE_UPS: i64 = 150;
@@ -26,17 +27,18 @@ const JITTER_NS: i64 = 250_000;
 /// How long either measurement may take before it is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Measures the pacer of this kind, and the cost of a chunk, on this machine as it is now.
+/// Measures the pacer of this kind, and what a chunk of this dialect costs, on this machine as it is now.
 ///
 /// # Errors
 /// A refusal of the system, such as a limit of open files or threads; a measurement that does not
 /// come to its end.
-pub fn calibrate(kind: PacerKind, spin_ns: i64) -> io::Result<Calibration> {
+pub fn calibrate(kind: PacerKind, spin_ns: i64, dialect: &Dialect) -> io::Result<Calibration> {
     let unmeasured = |what: &'static str| {
         move |e: io::Error| io::Error::new(e.kind(), format!("{what} cannot be measured: {e}"))
     };
     let errors = timer_errors_ns(kind, spin_ns).map_err(unmeasured("the error of the timer"))?;
-    let chunk_cost_ns = chunk_cost_ns(kind).map_err(unmeasured("the cost of a chunk"))?;
+    let chunk_cost_ns =
+        chunk_cost_ns(kind, dialect.for_trial()).map_err(unmeasured("the cost of a chunk"))?;
     let at = |percent: usize| errors[(errors.len() - 1) * percent / 100];
     Ok(Calibration {
         pacer: kind.name().to_owned(),
@@ -69,15 +71,19 @@ fn timer_errors_ns(kind: PacerKind, spin_ns: i64) -> io::Result<Vec<i64>> {
 }
 
 /// CPU time of a sending thread for one chunk, where there is always one to send.
-fn chunk_cost_ns(kind: PacerKind) -> io::Result<i64> {
+fn chunk_cost_ns(kind: PacerKind, dialect: Dialect) -> io::Result<i64> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let (measured, end) = oneshot::channel::<()>();
-    let end = async move || discard(listener, async { end.await.unwrap_or(()) }).await;
+    let protocol = match dialect.nature().carrier {
+        Carrier::Http2 => Discards::Http2,
+        Carrier::WebSocket => Discards::WebSocket(dialect.agreement()),
+    };
+    let end = async move || discard(listener, protocol, async { end.await.unwrap_or(()) }).await;
     let server = start("null server", end)?;
     let sender = std::thread::Builder::new().name("calibrate".to_owned());
-    let cost = join(sender.spawn(move || trial::chunk_cost_ns(kind, address))?);
+    let cost = join(sender.spawn(move || trial::chunk_cost_ns(kind, &dialect, address))?);
     drop(measured);
     join(server)?;
     cost
@@ -116,18 +122,37 @@ fn join<T>(thread: Measuring<T>) -> io::Result<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::dialect::Endpointing;
+    use crate::dialect::realtime::{Profile, Realtime, RealtimeSpec};
 
     #[test]
     fn each_kind_is_calibrated() {
         for kind in PacerKind::ALL {
-            let measured = calibrate(*kind, 20_000).unwrap();
+            let measured = calibrate(*kind, 20_000, &Dialect::StreamAudio).unwrap();
             assert_eq!(measured.pacer, kind.name());
             // Wake-ups are never early, and no chunk is free.
             assert!(measured.timer_error_p50_ns >= 0);
             assert!(measured.timer_error_p50_ns <= measured.timer_error_p99_ns);
             assert!(measured.timer_error_p99_ns <= measured.timer_error_max_ns);
             assert!(measured.chunk_cost_ns > 0);
+        }
+    }
+
+    #[test]
+    fn a_chunk_has_a_cost_in_every_dialect() {
+        for profile in Profile::ALL {
+            let realtime = Realtime::new(RealtimeSpec {
+                profile,
+                model: Some("m".to_owned()),
+                endpointing: Endpointing::Caller,
+                ..RealtimeSpec::default()
+            });
+            let dialect = Dialect::Realtime(Arc::new(realtime.unwrap()));
+            let cost_ns = chunk_cost_ns(PacerKind::default(), dialect.for_trial());
+            assert!(cost_ns.unwrap() > 1, "{profile}");
         }
     }
 }

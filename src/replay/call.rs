@@ -1,28 +1,46 @@
-//! One session under way: what it sends (`send`), what it receives (`receive`), and what its caller
-//! does about that (`reaction`).
+//! One session under way: what it sends (`send`) and what of it is `written`, what it receives (`receive`),
+//! what its caller does about that (`reaction`), and when it is over (`closing`).
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::cursor::Cursor;
+use bytes::Bytes;
+
+use super::cursor::{Cursor, Holds};
 use super::effect::Effect;
+use super::end::End;
 use super::entry::{Entry, Message};
-use super::progress::{CallFacts, End, TurnRecord};
+use super::facts::CallFacts;
+use super::progress::TurnRecord;
 use super::script::{EventFacts, Held, Script, Step};
 use super::session::{SessionProgress, SessionRecord};
 use super::shared::Shared;
+use super::spec::GreetingWait;
 use super::timers::{CallKey, Timer};
 use crate::clock::Clock;
 use crate::conversation::answers::Answers;
+use crate::conversation::playout::Playout;
+use crate::conversation::sound::Sound;
+use crate::dialect::{DialectSession, Endpointing, Nature};
+use crate::pcm::codec::{Codec, Format};
 use crate::transport::stream::Outgoing;
 use crate::units::{RunTime, SampleRate};
+
+/// What is said of a session whose caller waited for a greeting in vain.
+const NO_GREETING: &str =
+    "the server said nothing first within the timeout, and the caller waited for it";
 
 /// A session that has started.
 pub(super) struct Call {
     pub(super) key: CallKey,
     pub(super) script: Arc<Script>,
+    /// How what is said is written, what that is like, and how audio is.
+    pub(super) dialect: DialectSession,
+    pub(super) nature: Nature,
+    pub(super) greeting_wait: GreetingWait,
+    pub(super) wire: Format,
     pub(super) facts: CallFacts,
     pub(super) end: Option<End>,
     /// How far it has come as a whole.
@@ -53,7 +71,13 @@ pub(super) struct Sending {
     /// The utterance that is being sent.
     pub(super) begun: Option<u32>,
     /// Messages that were taken and have not been written, in order.
-    pub(super) unwritten: VecDeque<Taken>,
+    pub(super) unwritten: VecDeque<Unwritten>,
+    /// Messages that the protocol demands before anything else is sent.
+    pub(super) owed: VecDeque<Bytes>,
+    /// Those that are owed once the step that is being sent was taken.
+    pub(super) following: Vec<Bytes>,
+    /// The message of the next step, if it has one and could not be taken, and the bytes of what is in it.
+    pub(super) encoded: Option<(Option<Bytes>, usize)>,
     /// Since when a due message has waited for a stream slot or the peer's flow control.
     pub(super) blocked_since: Option<RunTime>,
     /// The wait that has just ended.
@@ -61,9 +85,35 @@ pub(super) struct Sending {
     pub(super) messages: u32,
     /// When it is to send next, if that is known.
     pub(super) timer: Option<RunTime>,
+    /// When it is to be seen whether what comes after an answer has come.
+    pub(super) look_again: Option<RunTime>,
+    /// Since when the greeting has been waited for, if it was.
+    pub(super) awaits_greeting_since: RunTime,
+    /// The greeting was waited for.
+    pub(super) greeted: bool,
+    /// The caller has ended the session.
+    pub(super) is_closing: bool,
 }
 
-/// A message that was taken.
+/// A message that was taken and has not been written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Unwritten {
+    /// That of a step.
+    Step(Taken),
+    /// One that the protocol demands.
+    Protocol { taken: RunTime, bytes: usize },
+}
+
+impl Unwritten {
+    pub(super) fn taken(&self) -> RunTime {
+        match self {
+            Unwritten::Step(taken) => taken.taken,
+            Unwritten::Protocol { taken, .. } => *taken,
+        }
+    }
+}
+
+/// A message of a step that was taken.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taken {
     pub(super) step: Step,
@@ -87,8 +137,12 @@ pub(super) struct Taken {
 /// The receiving side of a session.
 pub(super) struct Receiving {
     pub(super) answers: Answers,
+    /// What tells answers where only their sound does.
+    pub(super) sound: Option<Sound>,
     /// When a message last came, or the session started.
     pub(super) last: RunTime,
+    /// The server has asked for what plays to be thrown away, of which so much had not been heard.
+    pub(super) interrupted_ns: Option<i64>,
     /// The same, of messages that belong to a turn.
     pub(super) last_of_a_turn: RunTime,
     /// When the caller has heard the last of the answers.
@@ -101,10 +155,27 @@ pub(super) struct Receiving {
 impl Call {
     pub(super) fn new(shared: &Shared, key: CallKey, script: Arc<Script>, now: RunTime) -> Call {
         let turns = script.rows.turns.len();
+        let nature = shared.spec.dialect.nature();
+        let as_traced = Format {
+            codec: Codec::Pcm16,
+            rate: SampleRate(script.rows.session.sample_rate_hz),
+        };
+        let holds = match (shared.spec.turn_timing.is_reactive(), nature.endpointing) {
+            (true, _) => Holds::Each,
+            (false, Endpointing::Server) => Holds::Last,
+            (false, Endpointing::AsTraced | Endpointing::Caller) => Holds::Never,
+        };
         Call {
             key,
-            sending: Sending::new(shared.spec.turn_timing.is_reactive(), now),
-            receiving: Receiving::new(shared, &script, now),
+            dialect: shared
+                .spec
+                .dialect
+                .session(turns, |column| shared.spec.var(column, script.number)),
+            nature,
+            greeting_wait: shared.spec.greeting,
+            wire: nature.input.unwrap_or(as_traced),
+            sending: Sending::new(Cursor::new(holds, nature.chunk_ns.is_some()), now),
+            receiving: Receiving::new(shared, nature, &script, now),
             turns: (0..turns)
                 .map(|turn| Some(TurnRecord::new(&script, turn)))
                 .collect(),
@@ -144,6 +215,9 @@ impl Call {
     pub(super) fn check_deadline(&mut self, shared: &Shared, now: RunTime) {
         self.watched = false;
         match self.deadline(shared.spec.timeout_ns) {
+            Some(deadline) if deadline <= now && self.sending.cursor.awaits_greeting() => {
+                self.stop(End::Refused(NO_GREETING.to_owned()));
+            }
             Some(deadline) if deadline <= now => self.stop(End::Timeout),
             _ => self.watch(shared),
         }
@@ -162,8 +236,12 @@ impl Call {
         });
         let last_activity = self.sending.last_taken.max(self.receiving.last);
         let closing = self.sending.half_closed.then_some(last_activity.0);
+        let ungreeted = self.sending.cursor.awaits_greeting();
+        let ungreeted_since = self.sending.awaits_greeting_since.max(self.receiving.last);
+        let ungreeted = ungreeted.then_some(ungreeted_since.0);
         let unsent = self.sending.waiting_since().map(|since| since.0);
-        let waits = unanswered.chain(unended).chain(unsent).chain(closing);
+        let waits = unanswered.chain(unended).chain(unsent);
+        let waits = waits.chain(closing).chain(ungreeted);
         let since_ns = waits.min().filter(|_| self.end.is_none())?;
         Some(RunTime(since_ns + timeout_ns))
     }
@@ -196,6 +274,8 @@ impl Call {
             }
             self.write(shared, turn, Some(end));
         }
+        let greeting = self.receiving.answers.greeting();
+        self.progress.greeting = greeting.map(|greeting| (greeting.start_ns, greeting.end_ns));
         let record = SessionRecord::new(&self.script, &self.facts, self.progress, now, end);
         self.enter(Entry::Session(record));
         if shared.spec.messages {
@@ -205,9 +285,9 @@ impl Call {
 }
 
 impl Sending {
-    pub(super) fn new(reactive: bool, now: RunTime) -> Sending {
+    pub(super) fn new(cursor: Cursor, now: RunTime) -> Sending {
         Sending {
-            cursor: Cursor::new(reactive),
+            cursor,
             half_closed: false,
             last_taken: now,
             stream: None,
@@ -215,18 +295,31 @@ impl Sending {
             facts: None,
             begun: None,
             unwritten: VecDeque::new(),
+            owed: VecDeque::new(),
+            following: Vec::new(),
+            encoded: None,
             blocked_since: None,
             blocked: None,
             messages: 0,
             timer: None,
+            look_again: None,
+            awaits_greeting_since: now,
+            greeted: false,
+            is_closing: false,
         }
     }
 
     /// Since when nothing has been taken though it was due, or written though it was taken.
     pub(super) fn waiting_since(&self) -> Option<RunTime> {
-        let unwritten = self.unwritten.front().map(|message| message.taken);
+        let unwritten = self.unwritten.front().map(Unwritten::taken);
         let blocked = self.blocked_since.map(|since| since.max(self.last_taken));
         unwritten.into_iter().chain(blocked).min()
+    }
+
+    /// The caller hears no more of an answer, of which so much had not been heard: what is owed for that waits for
+    /// nothing that is owed later.
+    pub(super) fn interrupt(&mut self, dialect: &mut DialectSession, unheard_ns: i64) {
+        self.owed.extend(dialect.interrupted(unheard_ns));
     }
 
     pub(super) fn cancel(&mut self) {
@@ -237,13 +330,20 @@ impl Sending {
 }
 
 impl Receiving {
-    pub(super) fn new(shared: &Shared, script: &Script, now: RunTime) -> Receiving {
+    pub(super) fn new(shared: &Shared, nature: Nature, script: &Script, now: RunTime) -> Receiving {
         let turns = script.rows.turns.iter();
         let expects: Vec<bool> = turns.map(|turn| shared.run.expects_answer(turn)).collect();
         let rate = SampleRate(script.rows.session.sample_rate_hz);
+        let rate = nature.output.unwrap_or(rate);
+        let spec = &shared.spec;
+        let silent = Playout::new(rate, spec.playout_buffer_ns, spec.audible);
+        let answers = Answers::new(&expects, silent);
+        let sound = || Sound::new(rate, spec.audible, spec.answer_gap_ns);
         Receiving {
-            answers: Answers::new(&expects, rate, shared.spec.playout_buffer_ns),
+            answers: answers.of_server(nature.has_items, nature.answered_by),
+            sound: nature.by_sound.then(sound),
             last: now,
+            interrupted_ns: None,
             last_of_a_turn: now,
             heard_until: now,
             messages: 0,

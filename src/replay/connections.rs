@@ -4,15 +4,18 @@
 //! A session waits here, not inside the transport, when the server takes no more streams: so that it is seen
 //! to wait, and gets the first place that becomes free on any connection. It never waits for a connection
 //! that does not open while another is open. `slot` is the place of one connection, `opener` opens them and
-//! `book` keeps what came of it.
+//! `book` keeps what came of it. Where each session has a connection of its own, `lines` are opened for them.
 
 mod book;
+mod lines;
 mod opener;
+mod opening;
 mod slot;
 #[cfg(test)]
 mod tests;
 
 use std::cell::Cell;
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,14 +23,20 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
 use crate::clock::monotonic_ns;
+#[cfg(test)]
 use crate::results::settings::Balance;
 use crate::transport::channel::{Connector, Endpoint};
+use crate::transport::endpoint::Carrier;
 use crate::transport::stream::Connection;
+use crate::transport::websocket::dialler::Dialler;
 use crate::units::{NS_PER_MS, NS_PER_S};
 
 pub(super) use book::Book;
+use lines::Lines;
+pub(super) use lines::{AHEAD_NS, Series};
 pub(super) use opener::HURRY;
 use opener::{NotReady, Opener};
+pub use opening::Opening;
 use slot::{Slot, State};
 
 /// Connections that are being opened at once when a run starts: few enough for a listener's backlog.
@@ -44,28 +53,6 @@ const MARGIN_NS: i64 = 50 * NS_PER_MS;
 const COLD_NS: i64 = NS_PER_S;
 /// How long after a failure a connection is tried again.
 const REST_NS: i64 = NS_PER_S;
-
-/// How connections are opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opening {
-    /// Where they go.
-    pub balance: Balance,
-    /// Whether each is opened at the first session that needs it, instead of when the run starts.
-    pub cold: bool,
-    /// How often the gateway's name is looked up again; never where it is zero.
-    pub resolve_every: Duration,
-}
-
-impl Default for Opening {
-    /// To each address in turn, when the run starts; the name is looked up every ten seconds.
-    fn default() -> Opening {
-        Opening {
-            balance: Balance::default(),
-            cold: false,
-            resolve_every: Duration::from_secs(10),
-        }
-    }
-}
 
 /// A session's place on a connection, given back when dropped.
 struct Place {
@@ -106,12 +93,55 @@ impl Drop for Place {
 pub(super) struct Ready {
     pub(super) connection: Connection,
     pub(super) number: u32,
-    _place: Place,
+    _place: Option<Place>,
+}
+
+/// Where connections come from. It is made before a worker's thread asks to come before others, so that the thread that
+/// opens those which sessions have for themselves does not.
+pub(super) enum Source {
+    Shared(Connector),
+    Single(Dialler),
+}
+
+impl Source {
+    /// That of connections by `connector`, as its endpoint's carrier has them.
+    ///
+    /// # Errors
+    /// The system's, of a thread.
+    pub(super) fn of(connector: Connector) -> io::Result<Source> {
+        match connector.endpoint().carrier {
+            Carrier::Http2 => Ok(Source::Shared(connector)),
+            Carrier::WebSocket => Dialler::start(connector).map(Source::Single),
+        }
+    }
+
+    /// Connections of a worker, one of which usually takes `usual_ns`: with these `numbers` where sessions share them,
+    /// and with those of the `series` where each has its own. Must run inside a local task set.
+    pub(super) fn begin(
+        self,
+        numbers: std::ops::Range<u32>,
+        series: Series,
+        opening: Opening,
+        usual_ns: i64,
+    ) -> Connections {
+        match self {
+            Source::Shared(connector) => Connections::begin(connector, numbers, opening, usual_ns),
+            Source::Single(dialler) => Connections::one_each(dialler, series, opening, usual_ns),
+        }
+    }
 }
 
 /// The connections of one worker; clones are the same ones.
 #[derive(Clone)]
-pub(super) struct Connections(Rc<Pool>);
+pub(super) struct Connections(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    /// Each carries many sessions.
+    Shared(Rc<Pool>),
+    /// Each carries one.
+    Single(Rc<Lines>),
+}
 
 struct Pool {
     opener: Rc<Opener>,
@@ -130,7 +160,7 @@ impl Connections {
     /// Begins to open the connections with these numbers, at least one, unless they are to be opened
     /// cold; one usually takes `usual_ns`. Must run inside a local task set, with which all that goes on
     /// in the background ends.
-    pub(super) fn begin(
+    fn begin(
         connector: Connector,
         numbers: std::ops::Range<u32>,
         opening: Opening,
@@ -152,14 +182,35 @@ impl Connections {
         if follows {
             pool.follow(opening.resolve_every);
         }
-        Connections(Rc::new(pool))
+        Connections(Kind::Shared(Rc::new(pool)))
+    }
+
+    /// Has a connection opened by `dialler` for each session, shortly before it starts where its
+    /// start is [expected](Self::expect) and connections are not opened cold; one usually takes `usual_ns`. They have
+    /// the numbers of `series`: its first, and each so many after the one before. Must run inside a local task set.
+    fn one_each(dialler: Dialler, series: Series, opening: Opening, usual_ns: i64) -> Connections {
+        let fresh = match opening.resolve_every.is_zero() {
+            true => Duration::MAX,
+            false => opening.resolve_every,
+        };
+        let how = (opening.balance, opening.cold, fresh);
+        let lines = Lines::new(dialler, series, how, usual_ns);
+        Connections(Kind::Single(lines))
+    }
+
+    #[cfg(test)]
+    fn pool(&self) -> &Pool {
+        match &self.0 {
+            Kind::Shared(pool) => pool,
+            Kind::Single(_) => panic!("each session has a connection of its own"),
+        }
     }
 
     /// One that is open already.
     #[cfg(test)]
     pub(super) fn over(connection: Connection) -> Connections {
         let connector = Connector::to(vec![connection.peer()]);
-        Connections(Rc::new(Pool {
+        Connections(Kind::Shared(Rc::new(Pool {
             opener: Opener::new(connector, Balance::First, 0),
             slots: vec![Slot::over(connection)],
             cold: false,
@@ -167,17 +218,28 @@ impl Connections {
             next: Cell::new(0),
             turn: Mutex::default(),
             freed: Rc::default(),
-        }))
+        })))
     }
 
     /// A place on the connection with the fewest sessions; equals take turns. Waits while no connection
-    /// is open, and while the server takes no further stream on any.
+    /// is open, and while the server takes no further stream on any. Where each session has its own, one that is
+    /// open, or that is opened now.
     ///
     /// # Errors
     /// No connection is open, or is being opened, and one that was begun since then has failed; or a limit
     /// of this machine kept that of the session from being opened.
     pub(super) async fn ready(&self) -> Result<Ready, NotReady> {
-        let pool = &*self.0;
+        let pool = match &self.0 {
+            Kind::Shared(pool) => pool,
+            Kind::Single(lines) => {
+                let (line, number) = lines.ready().await?;
+                return Ok(Ready {
+                    connection: Connection::of_line(line),
+                    number,
+                    _place: None,
+                });
+            }
+        };
         let before = pool.opener.begun();
         let mut may_wait = true;
         loop {
@@ -192,7 +254,7 @@ impl Connections {
                 return Ok(Ready {
                     connection: line,
                     number: place.slot.number,
-                    _place: place,
+                    _place: Some(place),
                 });
             }
         }
@@ -200,18 +262,42 @@ impl Connections {
 
     /// Where they go.
     pub(super) fn endpoint(&self) -> &Endpoint {
-        self.0.opener.connector.endpoint()
+        match &self.0 {
+            Kind::Shared(pool) => pool.opener.connector.endpoint(),
+            Kind::Single(lines) => lines.endpoint(),
+        }
+    }
+
+    /// How often it is worth saying what is [expected](Self::expect), in nanoseconds; `None` where that changes nothing.
+    pub(super) fn expects_every_ns(&self) -> Option<i64> {
+        match &self.0 {
+            Kind::Shared(_) => None,
+            Kind::Single(_) => Some(lines::LOOK_NS),
+        }
+    }
+
+    /// So many sessions start within [`AHEAD_NS`].
+    pub(super) fn expect(&self, sessions: usize) {
+        if let Kind::Single(lines) = &self.0 {
+            lines.expect(sessions);
+        }
     }
 
     /// How many streams the server takes at once on one connection, the least of all that were
     /// opened; `None` when it sets no limit, or no connection was open.
     pub(super) fn stream_limit(&self) -> Option<usize> {
-        self.0.opener.stream_limit()
+        match &self.0 {
+            Kind::Shared(pool) => pool.opener.stream_limit(),
+            Kind::Single(_) => None,
+        }
     }
 
     /// What came of the connections, at the end of the run.
     pub(super) fn close(&self) -> Book {
-        self.0.opener.close()
+        match &self.0 {
+            Kind::Shared(pool) => pool.opener.close(),
+            Kind::Single(lines) => lines.close(),
+        }
     }
 }
 

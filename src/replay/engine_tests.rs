@@ -12,11 +12,13 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::audio_cache::tests::bundle;
 use super::connections::Connections;
 use super::entry::Entry;
+use super::facts::RunFacts;
 use super::idle::Idle;
+use super::microphone::as_sent;
 use super::pacer::Pacer;
 use super::phases::Phases;
 use super::plan::tests::{event, session as rows_of_session, turn};
-use super::progress::{RunFacts, row};
+use super::progress::row;
 use super::script::Script;
 use super::session;
 use super::session_index::SessionIndex;
@@ -25,12 +27,12 @@ use super::worker::{Assignment, work};
 use super::{ReplaySpec, Stop};
 use crate::clock::RunClock;
 use crate::clock::manual::ManualClock;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Nature};
 use crate::live::gauges::Gauges;
 use crate::results::row::{Direction, MessageRow, RequestRow, SessionEnd, SessionRow, Status};
 use crate::trace::model::EventKind::{Audio, Config, HalfClose};
-use crate::trace::model::Microphone;
 use crate::trace::model::SessionRows;
+use crate::trace::model::{EventKind, Microphone};
 use crate::transport::scripted::{Answer, Connection, Fate, StreamScript};
 use crate::transport::status::GrpcStatus;
 use crate::units::{NS_PER_MS, NS_PER_S, RunTime};
@@ -61,8 +63,23 @@ struct Ran {
     received: Vec<Vec<(RunTime, Bytes)>>,
 }
 
-/// Runs `sessions` that start when `starts` says, on streams that go as `script` says.
+/// Runs sessions that start when `starts` says, on streams that go as `script` says.
 fn run(starts: &[RunTime], script: impl Fn(usize) -> StreamScript + Send + Sync + 'static) -> Ran {
+    let spec = ReplaySpec {
+        dialect: Dialect::Scripted(Nature::default()),
+        timeout_ns: TIMEOUT_NS,
+        ..ReplaySpec::default()
+    };
+    run_as(spec, one_utterance(), starts, script)
+}
+
+/// The same as `spec` says, each session with these rows.
+fn run_as(
+    spec: ReplaySpec,
+    rows: SessionRows,
+    starts: &[RunTime],
+    script: impl Fn(usize) -> StreamScript + Send + Sync + 'static,
+) -> Ran {
     let clock = ManualClock::default();
     let (_dir, bundle, _) = bundle(1, true);
     let run = Arc::new(RunFacts {
@@ -72,16 +89,26 @@ fn run(starts: &[RunTime], script: impl Fn(usize) -> StreamScript + Send + Sync 
         keep_session_ids: true,
         clips: bundle.clips.clone(),
         closed_loop: false,
+        dialect: spec.dialect_name(),
+        answered_by: spec.dialect.nature().answered_by,
         phases: Phases::default(),
     });
     let (scripts, planned) = unbounded_channel();
-    let rows = Arc::new(one_utterance());
+    let rows = as_sent(rows, &spec.dialect.nature());
+    let rows = Arc::new(rows);
     let index = Arc::new(SessionIndex::of(&rows));
     for (number, start) in (0..).zip(starts) {
         let script = Script::new(rows.clone(), index.clone(), number, number as u32, *start);
-        let pcm = [7; 640 * CHUNKS];
-        let audio = Dialect::Scripted.frame_audio(&pcm, std::iter::repeat_n(640, CHUNKS));
-        script.provide(0, audio);
+        for (nth, stretch) in index.stretches.iter().enumerate() {
+            let audio = match rows.events[stretch.events.start].kind {
+                EventKind::Fill => spec.dialect.frame_audio(&[0; 640], std::iter::once(640)),
+                _ => {
+                    let sizes = std::iter::repeat_n(640, CHUNKS);
+                    spec.dialect.frame_audio(&[7; 640 * CHUNKS], sizes)
+                }
+            };
+            script.provide(nth, audio);
+        }
         scripts.send(Arc::new(script)).unwrap();
     }
     drop(scripts);
@@ -90,10 +117,8 @@ fn run(starts: &[RunTime], script: impl Fn(usize) -> StreamScript + Send + Sync 
         number: 0,
         starts: Starts::planned(planned),
         spec: Arc::new(ReplaySpec {
-            dialect: Dialect::Scripted,
-            timeout_ns: TIMEOUT_NS,
             messages: true,
-            ..ReplaySpec::default()
+            ..spec
         }),
         run: run.clone(),
         clock: RunClock::manual(&clock),
@@ -198,7 +223,7 @@ fn answers() -> Vec<Answer> {
         delay_ns: delay_ms * MS,
         message: match message {
             Ok(text) => Ok(Bytes::from_static(text.as_bytes())),
-            Err(()) => Err(GrpcStatus::new(0, "")),
+            Err(()) => Err(GrpcStatus::new(0, "").into()),
         },
     };
     messages.into_iter().map(answer).collect()
@@ -417,3 +442,5 @@ fn a_peer_that_takes_nothing_is_to_blame_for_what_was_taken_and_never_written() 
     assert_eq!(row.lag_max_ns, Some(0));
     assert_eq!(ran.sessions[&0].blocked_ns, Some(TIMEOUT_NS));
 }
+
+mod dialects;

@@ -107,6 +107,13 @@ pub enum Passage {
         /// When the system had all of it.
         sent: RunTime,
     },
+    /// To the gateway, since the protocol demands it.
+    Owed {
+        /// When it was handed to the transport.
+        taken: RunTime,
+        /// When the system had all of it.
+        sent: RunTime,
+    },
     /// From the gateway.
     Received {
         /// What it is.
@@ -130,6 +137,10 @@ impl Message {
                 let at = [intended, released, taken, sent].map(|at| Some(at.0));
                 (Direction::Sent, kind.name(), at)
             }
+            Passage::Owed { taken, sent } => {
+                let at = [None, None, Some(taken.0), Some(sent.0)];
+                (Direction::Sent, "protocol", at)
+            }
             Passage::Received { kind, .. } => (Direction::Received, kind, [None; 4]),
         };
         let [intended_ns, released_ns, taken_ns, sent_ns] = at;
@@ -146,7 +157,7 @@ impl Message {
             sent_ns,
             received_ns: match self.passage {
                 Passage::Received { at, .. } => Some(at.0),
-                Passage::Sent { .. } => None,
+                Passage::Sent { .. } | Passage::Owed { .. } => None,
             },
             bytes: self.bytes,
         }

@@ -240,6 +240,7 @@ impl Loader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Nature;
     use crate::replay::audio_cache::tests::bundle;
     use crate::replay::plan::Shape;
     use crate::replay::plan_extent::plan;
@@ -250,7 +251,7 @@ mod tests {
     /// A loader of one call of 2 minutes, with room for about 16 s of it.
     fn loader() -> (tempfile::TempDir, Loader, UnboundedReceiver<Arc<Script>>) {
         let (dir, bundle, _) = bundle(120, true);
-        let plan = plan(&bundle, &Shape::default(), RunTime(0)).unwrap();
+        let plan = plan(&bundle, &Shape::default(), Nature::default(), RunTime(0)).unwrap();
         let (loader, mut receivers) =
             Loader::new(Dialect::default(), plan, bundle, 600_000, 1, false);
         (dir, loader, receivers.remove(0))

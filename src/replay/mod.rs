@@ -1,32 +1,41 @@
 //! From a trace to a run: sends what the trace says, when it says so, whatever the gateway answers.
 //!
-//! `plan` lays the sessions of the trace on the run's clock (`plan_extent` says how large it is,
+//! `plan` lays the sessions of the trace on the run's clock, each with the `microphone` that the protocol needs
+//! (`plan_extent` says how large it is,
 //! `calibrate` and `limits` what this machine can do, by a `trial`) and makes a `script` of each, with its
 //! `session_index` and how it was answered when it was `recorded`. `loader` hands them to the workers
-//! shortly before they start, with their audio framed (`audio_cache`). In a closed loop there is no plan:
+//! shortly before they start, to a gateway that was in `reach`, with their audio framed (`audio_cache`), in the format of the protocol
+//! (`wire_audio`), and made where the trace has none (`synthetic_clip`). In a closed loop there is no plan:
 //! `population` says who is there when, `requests` what they say, `request_producer` makes that ready, and the
 //! `users` of a worker when each begins. `worker`s send what `starts` next, each with one
 //! `pacer` and the `timers` of all its sessions: `call` is one of them, with its `cursor` in its
-//! script: what it `send`s and `receive`s, and its caller's `reaction`, with `effect`s that the worker
-//! carries out; `stream` opens and reads its stream. `idle` says when a worker had nothing to do, and `rest`
+//! script: what it `send`s, what of that is `written`, what it `receive`s, its caller's `reaction`, its
+//! `closing` and its `end`, with `effect`s that the worker carries out; `stream` opens and reads its stream. `idle` says when a worker had nothing to do, and `rest`
 //! how short it may sleep. `result_sink` keeps the books from the workers' `entry`s, which come through a
-//! `message_queue` where they are of messages, in the `phases` of the run, and `verdict`
+//! `message_queue` where they are of messages, in the `phases` of the run, `session_vars` what differs between
+//! sessions by a table, and `verdict`
 //! says whether the schedule was kept. Failures of the gateway are rows, not errors.
 
 pub mod accumulator;
 mod audio_cache;
 pub mod calibrate;
 mod call;
+mod closing;
 pub mod connections;
 pub mod cursor;
 mod effect;
+mod end;
 #[cfg(test)]
 mod engine_tests;
 pub mod entry;
+mod error;
+mod facts;
+mod grid;
 mod idle;
 pub mod limits;
 mod loader;
 pub mod message_queue;
+pub mod microphone;
 pub mod pacer;
 pub mod phases;
 pub mod plan;
@@ -34,9 +43,11 @@ pub mod plan_extent;
 pub mod population;
 pub mod process;
 pub mod progress;
+mod reach;
 mod reaction;
 mod receive;
 mod recorded;
+mod request;
 pub mod request_producer;
 pub mod requests;
 mod rest;
@@ -46,18 +57,21 @@ pub mod script;
 mod send;
 pub mod session;
 pub mod session_index;
+pub mod session_vars;
 mod shared;
 mod spec;
 mod starts;
 mod stop;
 mod stream;
+mod synthetic_clip;
 pub mod timers;
 mod trial;
 mod users;
 pub mod verdict;
+mod wire_audio;
 mod worker;
+mod written;
 
-use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,25 +79,22 @@ use std::sync::mpsc::sync_channel;
 
 use crate::clock::{Clock, RunClock};
 use crate::live::gauges::Gauges;
-use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{AddressChange, AddressConnections, RunManifest, TraceRef, Verdict};
 use crate::results::row::RequestRow;
 use crate::results::settings::Granted;
 use crate::results::writer::RunWriter;
-use crate::trace::TraceError;
 use crate::trace::stream::Bundle;
-use crate::transport::channel::{ConnectError, Connector, Endpoint, TlsOptions};
-use crate::transport::race::Race;
+use crate::transport::channel::Connector;
 use crate::units::{NS_PER_MS, NS_PER_S};
 
 use accumulator::lag_histogram;
-use connections::{Book, Connections};
+use connections::{Book, Series};
+use facts::RunFacts;
 use idle::Idle;
 use loader::{Loader, Reading};
 use pacer::Pacer;
 use plan::Plan;
-use progress::RunFacts;
 use request_producer::{ClosedLoopSpec, RequestProducer};
 use result_sink::{Books, MOST_WAITING};
 use shared::Account;
@@ -91,37 +102,14 @@ use starts::Starts;
 use verdict::Totals;
 use worker::Assignment;
 
-pub use spec::{ReplaySpec, TurnTiming, default_workers};
+pub use error::ReplayError;
+pub use reach::Gateway;
+pub use spec::{GreetingWait, ReplaySpec, TurnTiming, USER_AGENT, default_workers, dialect_name};
 pub use stop::Stop;
 
 /// Longest part of the time before the first session that is there for a gateway to be connected to: with
 /// the rest it is about a second for a few connections.
 const MOST_CONNECT_NS: i64 = 800 * NS_PER_MS;
-
-/// What can keep a replay from its end.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
-    /// The gateway cannot be reached; nothing was started.
-    #[error(transparent)]
-    Unreachable(#[from] ConnectError),
-    /// A clip of the trace cannot be read.
-    #[error(transparent)]
-    Trace(#[from] TraceError),
-    /// The results cannot be written.
-    #[error(transparent)]
-    Results(#[from] ResultsError),
-    /// The system refused.
-    #[error("could not {what}: {source}")]
-    System {
-        /// What was tried.
-        what: &'static str,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A worker panicked.
-    #[error("a worker thread failed; this is a fault of voicelt")]
-    Worker,
-}
 
 /// How `run.json` refers to a trace.
 #[must_use]
@@ -138,39 +126,6 @@ pub enum Traffic {
     Plan(Plan),
     /// What users say, each after the answer to what was said before.
     Users(ClosedLoopSpec),
-}
-
-/// A gateway that was reached.
-#[derive(Clone)]
-pub struct Gateway {
-    connector: Connector,
-    /// Streams that it allows on a connection; `usize::MAX` for no limit.
-    pub stream_limit: usize,
-    /// How long the connection to the address that answered took to be ready.
-    pub connect_ns: i64,
-}
-
-impl Gateway {
-    /// Opens a connection, to see that it can be done, and closes it again. Of several addresses the
-    /// first that answers will do; each is tried shortly after the one before.
-    ///
-    /// # Errors
-    /// A gateway that cannot be reached at any of its addresses.
-    pub fn reach(endpoint: Endpoint, tls: &TlsOptions) -> Result<Gateway, ReplayError> {
-        let connector = Connector::new(endpoint, tls)?;
-        let runtime = runtime()?;
-        let local = tokio::task::LocalSet::new();
-        let (opened, connect_ns) = local.block_on(&runtime, async {
-            let pause = async || tokio::time::sleep(connections::HURRY).await;
-            let mut race = Race::default();
-            race.first(&connector, 0, pause, &mut |_, _| {}).await
-        })?;
-        Ok(Gateway {
-            connector,
-            stream_limit: opened.max_streams(),
-            connect_ns,
-        })
-    }
 }
 
 /// A replay that is ready: the gateway answers, and the first sessions and their audio are read.
@@ -223,7 +178,7 @@ impl Replay {
         let (source, starts) = match traffic {
             Traffic::Plan(plan) => {
                 let (mut loader, scripts) = Loader::new(
-                    spec.dialect,
+                    spec.dialect.clone(),
                     plan,
                     bundle.clone(),
                     limit_bytes,
@@ -235,8 +190,13 @@ impl Replay {
                 (Source::Plan(loader), starts)
             }
             Traffic::Users(users) => {
-                let (producer, users) =
-                    RequestProducer::new(spec.dialect, &users, &bundle, limit_bytes, spec.workers)?;
+                let (producer, users) = RequestProducer::new(
+                    spec.dialect.clone(),
+                    &users,
+                    &bundle,
+                    limit_bytes,
+                    spec.workers,
+                )?;
                 let starts = users.into_iter().map(Starts::Users).collect();
                 (Source::Users(producer), starts)
             }
@@ -271,6 +231,8 @@ impl Replay {
             keep_session_ids: self.spec.keep_session_ids,
             clips: self.bundle.clips.clone(),
             closed_loop: manifest.closed_loop.is_some(),
+            dialect: self.spec.dialect_name(),
+            answered_by: self.spec.dialect.nature().answered_by,
             phases: self.spec.phases.clone(),
         });
         let workers = self.starts.len();
@@ -295,7 +257,11 @@ impl Replay {
                     let share = |n: usize| n as u32 * connections / workers as u32;
                     let numbers = share(number)..share(number + 1);
                     let gateway = self.gateway.clone();
-                    scope.spawn(move || serve(job, gateway, numbers))
+                    let series = Series {
+                        first: number as u32,
+                        step: workers as u32,
+                    };
+                    scope.spawn(move || serve(job, gateway, numbers, series))
                 })
                 .collect();
             drop(sink);
@@ -396,13 +362,20 @@ fn add_up(books: &Books, accounts: &[Account]) -> (Option<LagSummary>, Totals) {
     (summary, totals)
 }
 
-/// One worker's thread; returns its account, and what came of its connections.
+/// One worker's thread; returns its account, and what came of its connections, which have these `numbers`, or
+/// those of the `series` where each session has its own.
 fn serve(
     job: Assignment,
     gateway: Gateway,
     numbers: Range<u32>,
+    series: Series,
 ) -> Result<(Account, Book), ReplayError> {
     let system = |what| move |source| ReplayError::System { what, source };
+    let (source, connect_ns) = (
+        connections::Source::of(gateway.connector),
+        gateway.connect_ns,
+    );
+    let source = source.map_err(system("start a thread that opens connections"))?;
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let job = Assignment {
         idle: Idle::watch(&mut runtime),
@@ -417,23 +390,12 @@ fn serve(
         // The timer comes first: connections may take every descriptor that is left.
         let pacer = Pacer::new(job.spec.pacer, job.clock.clone(), job.spec.spin_ns);
         let pacer = pacer.map_err(system("make a timer"))?;
-        let (connector, connect_ns) = (gateway.connector, gateway.connect_ns);
-        let connections = Connections::begin(connector, numbers, opening, connect_ns);
+        let connections = source.begin(numbers, series, opening, connect_ns);
         let worked = worker::work(job, pacer, connections.clone()).await;
         let mut account = worked.map_err(system("keep time"))?;
         account.scheduling = Some(granted);
         account.stream_limit = connections.stream_limit();
         Ok((account, connections.close()))
-    })
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, ReplayError> {
-    let built = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    built.map_err(|source| ReplayError::System {
-        what: "start a worker",
-        source,
     })
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::microphone::as_sent;
 use super::plan::{Open, Plan, Shape, Source};
+use crate::dialect::Nature;
 use crate::trace::TraceError;
 use crate::trace::extent::{Extent, ExtentMeter};
 use crate::trace::model::TurnRow;
@@ -27,14 +29,24 @@ pub enum SketchError {
     },
 }
 
-/// The plan of `bundle` in this shape, its first session at `first`.
+/// The plan of `bundle` in this shape, as a dialect of this nature has it sent, its first session at
+/// `first`.
 ///
 /// # Errors
 /// A trace that cannot be read.
-pub fn plan(bundle: &Arc<Bundle>, shape: &Shape, first: RunTime) -> Result<Plan, TraceError> {
+pub fn plan(
+    bundle: &Arc<Bundle>,
+    shape: &Shape,
+    nature: Nature,
+    first: RunTime,
+) -> Result<Plan, TraceError> {
     let gap_ns = bundle.extent()?.mean_gap_ns();
     let bundle = bundle.clone();
-    let open: Open = Box::new(move || Ok(Box::new(bundle.sessions()?) as Source));
+    let open: Open = Box::new(move || {
+        let sessions = bundle.sessions()?;
+        let sessions = sessions.map(move |rows| rows.map(|rows| as_sent(rows, &nature)));
+        Ok(Box::new(sessions) as Source)
+    });
     Plan::new(open, shape.clone(), gap_ns, first)
 }
 
@@ -46,13 +58,14 @@ pub fn plan(bundle: &Arc<Bundle>, shape: &Shape, first: RunTime) -> Result<Plan,
 pub fn plan_extent(
     bundle: &Arc<Bundle>,
     shape: &Shape,
+    nature: Nature,
     reactive: bool,
 ) -> Result<Extent, SketchError> {
     let whole = Shape {
         seed: shape.seed,
         ..Shape::default()
     };
-    if *shape == whole && !reactive {
+    if *shape == whole && nature.keeps_rows() && !reactive {
         let extent = bundle.extent()?;
         return Ok(Extent {
             first_start_ns: 0,
@@ -63,7 +76,7 @@ pub fn plan_extent(
         });
     }
     let mut meter = ExtentMeter::default();
-    for script in plan(bundle, shape, RunTime(0))? {
+    for script in plan(bundle, shape, nature, RunTime(0))? {
         let script = script?;
         let session = &script.rows.session;
         let unknown = |turn: &&TurnRow| turn.turn > 0 && turn.think_ns.is_none();

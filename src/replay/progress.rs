@@ -1,97 +1,16 @@
 //! How far one utterance has come, and the row it becomes.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::phases::Phases;
+use super::end::{End, close_code, ended, stalled};
+use super::facts::{CallFacts, RunFacts};
 use super::script::Script;
-use crate::conversation::answers::Answer;
-use crate::conversation::text::{MAX_ERROR_CHARS, cut};
-use crate::results::manifest::{trace_id, wire_session_id};
+use crate::conversation::answer::Answer;
 use crate::results::row::{RequestRow, Status};
 use crate::table::UtcInstant;
-use crate::trace::model::{ClipRow, Microphone, SpeechMethod, TurnRow};
-use crate::transport::status::{GrpcStatus, OK};
+use crate::trace::model::Microphone;
+use crate::transport::ended::Ended;
 use crate::units::{RunTime, TraceTime};
-
-/// What is said of a session that was opened and on which nothing could be sent.
-pub(super) const NO_ROOM: &str = "the server opened the stream and gave no room to send on it";
-
-/// What all sessions of a run share.
-#[derive(Debug)]
-pub(super) struct RunFacts {
-    /// The run.
-    pub(super) run_id: String,
-    /// Wall clock of the run's epoch.
-    pub(super) epoch_realtime_ns: i64,
-    /// Whether transcripts and answers are kept.
-    pub(super) keep_text: bool,
-    /// Whether the gateway sees the trace's own session ids.
-    pub(super) keep_session_ids: bool,
-    /// The clips of the trace.
-    pub(super) clips: Arc<[ClipRow]>,
-    /// Whether there are users, who wait for answers.
-    pub(super) closed_loop: bool,
-    /// The parts of the run.
-    pub(super) phases: Phases,
-}
-
-impl RunFacts {
-    /// The session's name as the gateway sees it.
-    pub(super) fn wire_session_id(&self, script: &Script) -> String {
-        let name = &script.rows.session.session_id;
-        match self.keep_session_ids {
-            true => name.clone(),
-            false => wire_session_id(&self.run_id, name, script.copy),
-        }
-    }
-
-    /// The W3C trace id of a session: the same inputs give the same one.
-    pub(super) fn trace_id(&self, script: &Script) -> String {
-        let name = &script.rows.session.session_id;
-        trace_id(&self.run_id, name, script.copy)
-    }
-
-    /// Whether an utterance has speech, and so expects an answer.
-    pub(super) fn expects_answer(&self, turn: &TurnRow) -> bool {
-        let clip = turn.clip.and_then(|clip| self.clips.get(clip as usize));
-        clip.is_none_or(|clip| clip.speech_method != SpeechMethod::None)
-    }
-}
-
-/// What all rows of a session share.
-#[derive(Debug, Clone, Default)]
-pub(super) struct CallFacts {
-    /// Number of the connection.
-    pub(super) connection: Option<u32>,
-    /// Who answered.
-    pub(super) peer: Option<SocketAddr>,
-    /// Value of the replica header.
-    pub(super) replica: Option<Arc<str>>,
-    /// Request headers accepted with a stream slot.
-    pub(super) opened_ns: Option<i64>,
-    /// Response headers received.
-    pub(super) headers_ns: Option<i64>,
-    /// Status of the response.
-    pub(super) http_status: Option<u16>,
-}
-
-/// Why a session ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
-    /// The stream ended with this status.
-    Stream(GrpcStatus),
-    /// We could not open it: a limit of this machine, or audio that could not be read.
-    OurFault(String),
-    /// No answer within the timeout; we cancelled it.
-    Timeout,
-    /// The plan says that the caller hangs up.
-    HungUp,
-    /// Cancelled after the drain time.
-    Cancelled,
-    /// We were told to stop.
-    Interrupted,
-}
 
 /// How far one utterance has come.
 #[derive(Debug, Clone, Default)]
@@ -122,6 +41,8 @@ pub(super) struct Progress {
     pub(super) overlapped: bool,
     /// The caller began to speak into its answer.
     pub(super) barge_in: Option<BargeIn>,
+    /// Its answer has begun to play.
+    pub(super) is_heard: bool,
     /// Its end of speech was sent, and nothing was heard yet.
     pub(super) awaiting: bool,
 }
@@ -195,15 +116,27 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
     let had_room = progress.started_ns.is_some();
     let began = had_room || *turn == 0 && facts.opened_ns.is_some();
     let (status, error) = match began {
-        true => outcome(progress, answer, end.as_ref(), expects_answer),
+        true => {
+            let answered = answer.answered_ns(run.answered_by).is_some();
+            outcome(progress, answer, answered, end.as_ref(), expects_answer)
+        }
         false => (Status::NotStarted, ended(end.as_ref())),
     };
-    let error = error.or_else(|| (began && !had_room).then(|| NO_ROOM.to_owned()));
+    let error = error.or_else(|| {
+        let stalled = stalled(facts, had_room, run.dialect.is_websocket());
+        stalled.filter(|_| began).map(str::to_owned)
+    });
+    let error = error.or_else(|| match status {
+        // Why a server ended the session is all that it says of an answer that did not come.
+        Status::NoAnswer => end.as_ref().and_then(End::reason),
+        _ => None,
+    });
     let early = match (answer.processing_ns, progress.end_of_speech_sent_ns) {
         (Some(processing), Some(sent)) => processing < sent,
         (processing, None) => processing.is_some(),
         (None, _) => false,
     };
+    let ended_by = end.as_ref().and_then(End::ended);
     let recorded = script.index.recorded.get(*turn).copied();
     let recorded = recorded.unwrap_or_default();
     let text = |text: String| (run.keep_text && !text.is_empty()).then_some(text);
@@ -216,6 +149,7 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         user: script.user,
         clip_id: clip.map(|clip| clip.clip_id.clone()),
         language_code: session.language_code.clone(),
+        dialect: Some(run.dialect),
         trace_id: run.trace_id(script),
         connection: facts.connection,
         peer: facts.peer.map(|peer| peer.to_string()),
@@ -272,10 +206,9 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
         lag_max_ns: lag(1.0),
         blocked_ns: progress.blocked_ns,
         status,
-        grpc_code: match end {
-            Some(End::Stream(status)) => Some(status.code),
-            _ => None,
-        },
+        grpc_code: ended_by.and_then(Ended::grpc_code),
+        http_status: facts.http_status.map(u32::from),
+        close_code: close_code(facts, end.as_ref()),
         error,
         transcript: final_transcript.and_then(|(_, said)| text(said.to_owned())),
         response_text: text(answer.response_text.clone()),
@@ -289,42 +222,30 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
     Some(row)
 }
 
-/// What is to be said of the session's end, if that was an error.
-pub(super) fn ended(end: Option<&End>) -> Option<String> {
-    match end? {
-        End::Stream(status) if status.code != OK => {
-            let name = status.code_name();
-            let text = match status.message.is_empty() {
-                true => name.to_owned(),
-                false => format!("{name}: {}", status.message),
-            };
-            Some(cut(&text, MAX_ERROR_CHARS))
-        }
-        End::OurFault(reason) => Some(cut(reason, MAX_ERROR_CHARS)),
-        _ => None,
-    }
-}
-
 /// How a turn that began ended, and the error to show; the first that applies, in the order of
 /// [`Status`].
 fn outcome(
     progress: &Progress,
     answer: &Answer,
+    answered: bool,
     end: Option<&End>,
     expects_answer: bool,
 ) -> (Status, Option<String>) {
     let stream = ended(end);
-    let answered = answer.first_audio_ns.is_some();
+    // An objection that an answer follows did no harm.
+    let refused = answer.refused.as_ref();
+    let refused = refused.filter(|_| expects_answer && !answered);
+    let error = answer.error.as_ref().or(refused);
     let status = match end {
         Some(End::Interrupted) => Status::Interrupted,
         Some(End::Cancelled) => Status::Cancelled,
         Some(End::Timeout) if !answered || answer.listening_ns.is_none() => Status::Timeout,
-        _ if answer.error.is_some() || stream.is_some() => Status::Error,
+        _ if error.is_some() || stream.is_some() => Status::Error,
         _ if progress.barge_in.is_some() && answered => Status::BargedIn,
         _ if expects_answer && !answered => Status::NoAnswer,
         _ => Status::Ok,
     };
-    (status, answer.error.clone().or(stream))
+    (status, error.cloned().or(stream))
 }
 
 /// The nearest-rank quantile.

@@ -3,6 +3,9 @@
 use super::call::Call;
 use super::progress::BargeIn;
 use super::shared::Shared;
+use super::spec::GreetingWait;
+use crate::conversation::greeting::Greeting;
+use crate::dialect::Endpointing;
 use crate::units::{NS_PER_S, RunTime};
 
 /// Within this time after the end of speech a gateway has noticed it and begun to answer: longer than
@@ -28,8 +31,38 @@ impl Call {
         if let Some(record) = &mut self.turns[turn] {
             record.progress.barge_in = Some(BargeIn { at, samples });
         }
+        // Who ends utterances by themselves stop an answer by themselves too; else the server does, when it hears them.
+        if self.nature.endpointing == Endpointing::Caller {
+            let unheard_ns = self.receiving.answers.clear(at.0).unwrap_or(0);
+            self.sending.interrupt(&mut self.dialect, unheard_ns);
+        }
         self.sending.cursor.release(&self.script, at);
         self.pump(shared, now);
+    }
+
+    /// Whether the first utterance, which is `turn`, has to wait for what the server says first.
+    pub(super) fn awaits_greeting(&self, turn: u32) -> bool {
+        if turn > 0 || self.sending.begun.is_some() || self.sending.greeted {
+            return false;
+        }
+        let greeting = self.receiving.answers.greeting();
+        match self.greeting_wait {
+            GreetingWait::Ignore => false,
+            GreetingWait::HearOut => greeting.is_some(),
+            GreetingWait::Wait => true,
+        }
+    }
+
+    /// Once the greeting has ended, it is known when the caller begins to speak.
+    pub(super) fn consider_greeting(&mut self, now: RunTime) {
+        let greeting = self.receiving.answers.greeting();
+        let heard_ns = greeting.and_then(Greeting::heard_ns);
+        if let Some(heard_ns) = heard_ns.filter(|_| self.sending.cursor.awaits_greeting()) {
+            self.sending.greeted = true;
+            let at = RunTime(heard_ns).max(now);
+            self.sending.cursor.release(&self.script, at);
+            self.set_timer(at);
+        }
     }
 
     /// With reactive timing: a further answer to the last utterance began before the caller went on,

@@ -5,12 +5,17 @@ use bytes::Bytes;
 
 use super::call::Call;
 use super::effect::Effect;
+use super::end::End;
 use super::entry::{Entry, Message, Passage};
-use super::progress::{End, TurnRecord};
+use super::progress::TurnRecord;
+use super::request::without_secrets;
 use super::shared::Shared;
 use super::timers::Timer;
+use crate::clock::Clock;
 use crate::conversation::attribution::Owner;
 use crate::conversation::message::{Reply, ServerMessage};
+use crate::conversation::sound::Sound;
+use crate::dialect::{Carrier, Part};
 use crate::transport::status::{GrpcStatus, INTERNAL};
 use crate::units::RunTime;
 
@@ -18,21 +23,137 @@ impl Call {
     /// A message of the stream arrived.
     pub(super) fn received(&mut self, shared: &Shared, at: RunTime, message: Bytes) {
         self.receiving.last = at;
-        let Some(reply) = shared.spec.dialect.decode(message) else {
-            let status =
-                GrpcStatus::new(INTERNAL, "the server sent a message that is not protobuf");
-            return self.stop(End::Stream(status));
+        let mut dialect = std::mem::take(&mut self.dialect);
+        let could = [Part::Start, Part::Rest].map(|part| dialect.may_send(part));
+        let decoded = dialect.decode(at.0, message, |reply| {
+            let reply = self.without_secrets(shared, reply);
+            self.heard(shared, at, &reply);
+        });
+        self.watch_sound();
+        if let Some(unheard_ns) = self.receiving.interrupted_ns.take() {
+            self.sending.interrupt(&mut dialect, unheard_ns);
+        }
+        let may = [Part::Start, Part::Rest].map(|part| dialect.may_send(part));
+        self.dialect = dialect;
+        if let Err(reason) = decoded {
+            return self.stop(match self.nature.carrier {
+                Carrier::Http2 => End::Stream(GrpcStatus::new(INTERNAL, reason).into()),
+                Carrier::WebSocket => End::Refused(reason.to_owned()),
+            });
+        }
+        let is_owed = self.dialect.owed_at().is_some() || !self.sending.owed.is_empty();
+        if may != could || is_owed {
+            self.pump(shared, at);
+            self.write_out(shared);
+        }
+        self.consider_closing(shared);
+    }
+
+    /// What the server objects to may repeat what is secret.
+    fn without_secrets(&self, shared: &Shared, reply: Reply) -> Reply {
+        let hidden = |words| without_secrets(shared, &self.script, words);
+        let what = match reply.what {
+            ServerMessage::Error(words) => ServerMessage::Error(hidden(words)),
+            ServerMessage::Refused(words) => ServerMessage::Refused(hidden(words)),
+            what => what,
         };
-        let owner = self.receiving.answers.message(at.0, &reply.what);
+        Reply { what, ..reply }
+    }
+
+    fn heard(&mut self, shared: &Shared, at: RunTime, reply: &Reply) {
+        let Some(sound) = &mut self.receiving.sound else {
+            return self.told(shared, at, reply);
+        };
+        match &reply.what {
+            ServerMessage::Audio(pcm) => {
+                let mut known = sound.heard(at.0, pcm);
+                // The last is this message, unless it was quiet.
+                let is_quiet = known.pop().is_none();
+                for (at_ns, what) in known {
+                    self.found(shared, RunTime(at_ns), what);
+                }
+                match is_quiet {
+                    true => self.came(shared, at, reply, Owner::Nobody),
+                    false => self.told(shared, at, reply),
+                }
+            }
+            ServerMessage::Cleared => {
+                let ends = sound.cleared(at.0);
+                self.told(shared, at, reply);
+                if ends {
+                    self.found(shared, at, ServerMessage::TurnEnded);
+                }
+            }
+            _ => self.told(shared, at, reply),
+        }
+    }
+
+    /// Looks whether an answer of which only the sound tells has ended by now.
+    pub(super) fn listen(&mut self, shared: &Shared, now: RunTime) {
+        let sound = self.receiving.sound.as_mut();
+        if sound.is_some_and(|sound| sound.has_ended(now.0)) {
+            self.found(shared, now, ServerMessage::TurnEnded);
+        }
+        self.watch_sound();
+    }
+
+    fn watch_sound(&mut self) {
+        let sound = self.receiving.sound.as_ref();
+        if let Some(ends_ns) = sound.and_then(Sound::ends_at) {
+            self.look_again(RunTime(ends_ns));
+        }
+    }
+
+    /// What is no message of its own, but follows from those that came.
+    fn found(&mut self, shared: &Shared, at: RunTime, what: ServerMessage) {
+        let reply = Reply {
+            what,
+            about: None,
+            kind: "",
+            detail: String::new(),
+        };
+        let owner = self.receiving.answers.message(at.0, &reply);
+        self.follow(shared, at, owner);
+    }
+
+    /// A message came of which the answers are told.
+    fn told(&mut self, shared: &Shared, at: RunTime, reply: &Reply) {
+        let owner = self.receiving.answers.message(at.0, reply);
+        self.came(shared, at, reply, owner);
+    }
+
+    /// A message came that belongs to `owner`.
+    fn came(&mut self, shared: &Shared, at: RunTime, reply: &Reply, owner: Owner) {
         if shared.spec.messages {
-            self.keep(at, &reply, owner);
+            self.keep(at, reply, owner);
         }
         self.receiving.messages += 1;
+        match &reply.what {
+            ServerMessage::Ready => {
+                self.facts.ready_ns.get_or_insert(at.0);
+            }
+            ServerMessage::Error(text)
+                if self.nature.caller_ends && self.facts.ready_ns.is_none() =>
+            {
+                return self.stop(End::Refused(text.clone()));
+            }
+            ServerMessage::Cleared => {
+                self.receiving.interrupted_ns = self.receiving.answers.clear(at.0);
+            }
+            _ => {}
+        }
+        self.follow(shared, at, owner);
+    }
+
+    /// What the caller does about what belongs to `owner`.
+    fn follow(&mut self, shared: &Shared, at: RunTime, owner: Owner) {
         let (Owner::Of(turn) | Owner::Settles(turn)) = owner else {
-            return;
+            return self.consider_greeting(at);
         };
         self.receiving.last_of_a_turn = at;
-        if matches!(reply.what, ServerMessage::Audio(_)) {
+        let by = self.nature.answered_by;
+        let answer = self.receiving.answers.of(turn);
+        if answer.is_some_and(|answer| answer.answered_ns(by).is_some()) {
             self.answer_plays(shared, turn);
         }
         self.consider_waiting_on(shared, turn);
@@ -82,20 +203,22 @@ impl Call {
         }
     }
 
-    /// Audio of an answer arrived: it is awaited no longer, and the caller may speak into it.
+    /// An answer arrived: it is awaited no longer, and the caller may speak into it.
     fn answer_plays(&mut self, shared: &Shared, turn: usize) {
+        let is_last = turn + 1 == self.turns.len();
         let Some(record) = &mut self.turns[turn] else {
             return;
         };
-        if !std::mem::take(&mut record.progress.awaiting) {
-            return;
+        if std::mem::take(&mut record.progress.awaiting) {
+            shared.answered();
         }
-        shared.answered();
         let answer = self.receiving.answers.of(turn);
         let start_ns = answer.and_then(|answer| answer.playout.start_ns);
         let after_ns = shared.spec.turn_timing.barge_in_ns();
         if let (Some(start_ns), Some(after_ns)) = (start_ns, after_ns)
-            && turn + 1 < self.turns.len()
+            && !is_last
+            // Text may come long before there is anything to hear.
+            && !std::mem::replace(&mut record.progress.is_heard, true)
         {
             self.wake_at(RunTime(start_ns + after_ns), Timer::BargeIn(self.key));
         }
@@ -110,7 +233,10 @@ impl Call {
             && (is_answered || !self.expects_answer(shared, turn))
             && !self.receiving.answers.is_being_answered(turn)
         {
-            self.write(shared, turn, None);
+            match self.settled_at(shared, turn) {
+                Some(at) if at > shared.clock.now() => self.look_again(at),
+                _ => self.write(shared, turn, None),
+            }
         }
     }
 
@@ -128,7 +254,8 @@ impl Call {
         if let Some(end_ns) = answer.and_then(|answer| answer.playout.end_ns) {
             self.receiving.heard_until = self.receiving.heard_until.max(RunTime(end_ns));
         }
-        let is_answered = answer.is_some_and(|answer| answer.first_audio_ns.is_some());
+        let by = self.nature.answered_by;
+        let is_answered = answer.is_some_and(|answer| answer.answered_ns(by).is_some());
         self.progress.answered += u32::from(is_answered);
         record.end = end.cloned();
         self.enter(Entry::Turn(record));

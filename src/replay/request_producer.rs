@@ -72,8 +72,10 @@ impl RequestProducer {
         });
         let of_workers = of_workers.collect();
         let peak = population.peak();
+        let nature = dialect.nature();
+        let clips = bundle.clips.len();
         let mut producer = RequestProducer {
-            requests: Requests::new(spec.requests.clone(), peak, bundle.clips.len()),
+            requests: Requests::new(spec.requests.clone(), nature, peak, clips),
             bundle: bundle.clone(),
             audio_cache: AudioCache::new(dialect, bundle.clone(), limit_bytes),
             orders: ordered,

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::microphone::as_sent;
 use super::script::Script;
 use super::session_index::SessionIndex;
+use crate::dialect::Nature;
 use crate::trace::layout::{Begins, CallSpec, Utterance, lay_out};
 use crate::trace::model::ClipRow;
 use crate::trace::pick::{Pick, Picker};
@@ -32,6 +34,7 @@ pub struct RequestSpec {
 #[derive(Debug)]
 pub(super) struct Requests {
     spec: RequestSpec,
+    nature: Nature,
     users: Vec<User>,
     made: u64,
 }
@@ -44,8 +47,8 @@ struct User {
 }
 
 impl Requests {
-    /// Those of so many users, who say these clips, at least one.
-    pub(super) fn new(spec: RequestSpec, users: u32, clips: usize) -> Requests {
+    /// Those of so many users, who say these clips, at least one, as a dialect of this nature has them sent.
+    pub(super) fn new(spec: RequestSpec, nature: Nature, users: u32, clips: usize) -> Requests {
         let user = |number: u32| {
             // Two streams of random numbers for each user.
             let rng = |of: u64| {
@@ -61,6 +64,7 @@ impl Requests {
         };
         Requests {
             users: (0..users).map(user).collect(),
+            nature,
             spec,
             made: 0,
         }
@@ -84,6 +88,7 @@ impl Requests {
         let number = self.made;
         let mut rows = lay_out(&self.spec.call, number as u32, 0, &utterances);
         rows.session.session_id = session_id(user, of_user.requests);
+        let rows = as_sent(rows, &self.nature);
         of_user.requests += 1;
         self.made += 1;
         let index = Arc::new(SessionIndex::of(&rows));
@@ -119,7 +124,7 @@ mod tests {
             think_ns: 1..=1_000_000,
             seed: 3,
         };
-        let mut made = Requests::new(spec, users, clips.len());
+        let mut made = Requests::new(spec, Nature::default(), users, clips.len());
         let mut said = Vec::new();
         for user in 0..users {
             let scripts = (0..requests).map(|_| made.next(user, &clips));
@@ -157,7 +162,7 @@ mod tests {
             think_ns: 0..=0,
             seed: 0,
         };
-        let mut requests = Requests::new(spec, 2, 1);
+        let mut requests = Requests::new(spec, Nature::default(), 2, 1);
         let made = [1, 0, 1].map(|user| requests.next(user, &clips));
         let names = made
             .each_ref()

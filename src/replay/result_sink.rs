@@ -11,8 +11,9 @@ use hdrhistogram::Histogram;
 
 use super::accumulator::{Second, lag_histogram};
 use super::entry::Entry;
+use super::facts::RunFacts;
 use super::process::{Sampler, Usage};
-use super::progress::{RunFacts, row};
+use super::progress::row;
 use super::script::Script;
 use super::session;
 use super::verdict::{SecondFacts, Watch};

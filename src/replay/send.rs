@@ -1,27 +1,25 @@
-//! What a session sends: the way of a message from its timer to the socket, and into the rows.
+//! What a session sends: the way of a message from its timer to the transport.
 //!
-//! A message is *taken* by the transport, and some time later *written*. What the caller does next and
-//! whose answer a reply is follow the first; rows, lags and counts follow the second, so that what was
-//! taken and never written was not sent.
+//! A message is *taken* by the transport, and some time later *written* (`written`). What the caller does
+//! next and whose answer a reply is follow the first; rows, lags and counts follow the second.
 
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::accumulator::Left;
-use super::call::{Call, Taken};
+use super::call::{Call, Taken, Unwritten};
 use super::effect::Effect;
-use super::entry::{Entry, Message, Passage, TurnStart};
-use super::progress::{End, TurnRecord};
+use super::end::End;
 use super::script::{EventFacts, Held, Step};
 use super::shared::Shared;
 use super::timers::Timer;
 use crate::clock::Clock;
-use crate::conversation::message::{ClientMessage, Start};
+use crate::dialect::{EndOfInput, Part};
 use crate::trace::model::EventKind;
+use crate::transport::message::Message;
 use crate::transport::outcome::Sent;
 use crate::transport::stream::Outgoing;
-use crate::units::{Lag, NS_PER_MS, RunTime, TraceTime};
+use crate::units::{NS_PER_MS, RunTime, TraceTime};
 
 /// Time between looks for audio that is not there though it is due.
 const LOOK_FOR_AUDIO_NS: i64 = NS_PER_MS;
@@ -101,7 +99,19 @@ impl Call {
         let since = self.sending.blocked_since;
         let until = shared.blame_until(released);
         self.sending.blocked = since.map(|since| since..until.max(since));
-        while let Some(step) = self.sending.cursor.step(&self.script) {
+        self.fall_due(shared, released);
+        self.send_due(shared, released, until);
+        self.await_owed();
+    }
+
+    fn send_due(&mut self, shared: &Shared, released: RunTime, until: RunTime) {
+        loop {
+            if !self.send_owed(shared) {
+                return self.block(shared, released);
+            }
+            let Some(step) = self.sending.cursor.step(&self.script) else {
+                break;
+            };
             if self.end.is_some() {
                 return;
             }
@@ -118,61 +128,120 @@ impl Call {
                     self.effects.push(Effect::AudioMissing);
                     return self.set_timer(RunTime(released.0 + LOOK_FOR_AUDIO_NS));
                 }
-                Outcome::Blocked => {
-                    if self.sending.blocked_since.is_none() {
-                        // What has waited behind another message waits on.
-                        let before = self.sending.blocked.as_ref();
-                        let since = before.map_or(released, |blocked| blocked.start);
-                        self.sending.blocked_since = Some(since);
-                        self.watch(shared);
-                        self.wake();
-                    }
-                    return;
-                }
+                Outcome::Blocked => return self.block(shared, released),
             }
+        }
+        self.consider_closing(shared);
+    }
+
+    /// What is due has to wait for the peer.
+    fn block(&mut self, shared: &Shared, released: RunTime) {
+        if self.sending.blocked_since.is_none() {
+            // What has waited behind another message waits on.
+            let before = self.sending.blocked.as_ref();
+            let since = before.map_or(released, |blocked| blocked.start);
+            self.sending.blocked_since = Some(since);
+            self.watch(shared);
+            self.wake();
         }
     }
 
+    /// Takes up what the protocol demands by now.
+    fn fall_due(&mut self, shared: &Shared, released: RunTime) {
+        if self.has_no_more_to_say() {
+            return;
+        }
+        while let Some(owed) = self.dialect.owed(released.0 + shared.spec.coalesce_ns) {
+            let message = match owed.is_template {
+                true => shared.spec.filled_json(owed.message, self.script.number),
+                // It may hold words of the server's.
+                false => owed.message,
+            };
+            self.sending.owed.push_back(message);
+        }
+    }
+
+    /// Sees to it that what the protocol demands later is taken up then.
+    fn await_owed(&mut self) {
+        if let Some(due_ns) = self.dialect.owed_at()
+            && self.end.is_none()
+            && !self.has_no_more_to_say()
+        {
+            self.set_timer(RunTime(due_ns));
+        }
+    }
+
+    /// Whether this direction of the stream has ended, whatever is owed.
+    fn has_no_more_to_say(&self) -> bool {
+        let is_half_closed = self.sending.half_closed && !self.nature.caller_ends;
+        is_half_closed || self.sending.is_closing
+    }
+
+    /// Sends what the protocol demands before anything else; whether all of it was taken.
+    fn send_owed(&mut self, shared: &Shared) -> bool {
+        while let Some(message) = self.sending.owed.front() {
+            let Some(stream) = &mut self.sending.stream else {
+                return false;
+            };
+            let bytes = message.len();
+            match stream.try_send(message.clone().into(), false) {
+                Sent::Taken => {}
+                // Of a stream that has gone the reading side learns why.
+                Sent::Blocked | Sent::Gone => return false,
+            }
+            self.sending.owed.pop_front();
+            let taken = shared.clock.now();
+            let unwritten = Unwritten::Protocol { taken, bytes };
+            self.sending.unwritten.push_back(unwritten);
+        }
+        true
+    }
+
     fn send(&mut self, shared: &Shared, step: Step, released: RunTime) -> Outcome {
-        if self.sending.stream.is_none() {
+        let facts = self.facts(step.event);
+        let kind = facts.kind;
+        let part = match kind {
+            EventKind::Config => Part::Start,
+            _ => Part::Rest,
+        };
+        if self.sending.stream.is_none() || !self.dialect.may_send(part) {
             return Outcome::Blocked;
         }
-        let facts = self.facts(step.event);
-        let (kind, dialect) = (facts.kind, shared.spec.dialect);
-        let (frame, payload_bytes) = match kind {
-            EventKind::Audio | EventKind::Fill => match self.chunk(kind, step) {
-                Some(chunk) => chunk,
+        if kind == EventKind::Audio && self.awaits_greeting(facts.turn) {
+            let now = shared.clock.now();
+            self.sending.cursor.await_greeting(&self.script);
+            self.sending.awaits_greeting_since = now;
+            self.consider_greeting(now);
+            self.watch(shared);
+            return Outcome::Taken;
+        }
+        let (frame, payload_bytes) = match self.sending.encoded.take() {
+            Some(encoded) => encoded,
+            None => match self.encoded(shared, kind, step) {
+                Some(encoded) => encoded,
                 None => return Outcome::Missing,
             },
-            EventKind::Config => (dialect.encode(self.start(shared)), 0),
-            EventKind::Text => {
-                let event = &self.script.rows.events[step.event];
-                let text = event.text.clone().unwrap_or_default();
-                let bytes = text.len();
-                (dialect.encode(ClientMessage::Text(text)), bytes)
-            }
-            EventKind::HalfClose => (Bytes::new(), 0),
-            EventKind::Cancel => {
-                self.stop(End::HungUp);
-                return Outcome::Taken;
-            }
         };
-        let Some(stream) = &mut self.sending.stream else {
-            return Outcome::Blocked;
-        };
-        let ends = kind == EventKind::HalfClose;
-        match stream.try_send(frame, ends) {
-            Sent::Taken => {}
-            // Of a stream that has gone the reading side learns why.
-            Sent::Blocked | Sent::Gone => return Outcome::Blocked,
+        if kind == EventKind::Cancel {
+            self.stop(End::HungUp);
+            return Outcome::Taken;
         }
-        let now = shared.clock.now();
-        let taken = self.taken(step, facts, [released, now], payload_bytes);
-        self.sending.last_taken = now;
-        self.sending.half_closed |= ends;
-        self.note_taken(&taken);
-        self.sending.unwritten.push_back(taken);
-        if ends {
+        let now = match &frame {
+            Some(bytes) => {
+                let message = bytes.clone();
+                match self.take(shared, message, step, facts, released, payload_bytes) {
+                    Some(now) => now,
+                    None => {
+                        self.sending.encoded = Some((frame, payload_bytes));
+                        return Outcome::Blocked;
+                    }
+                }
+            }
+            // The protocol has no message for it.
+            None => shared.clock.now(),
+        };
+        if kind == EventKind::HalfClose {
+            self.sending.half_closed = true;
             self.watch(shared);
         }
         self.sending.cursor.advance(&self.script);
@@ -181,6 +250,98 @@ impl Call {
             self.watch(shared);
         }
         Outcome::Taken
+    }
+
+    /// The message of a step, if the protocol has one for it, and the bytes of audio or text in it; `None`
+    /// while its audio is not there. A message that could not be taken is not made again.
+    fn encoded(
+        &mut self,
+        shared: &Shared,
+        kind: EventKind,
+        step: Step,
+    ) -> Option<(Option<Bytes>, usize)> {
+        let (messages, bytes) = match kind {
+            EventKind::Audio | EventKind::Fill => {
+                let (frame, bytes) = self.chunk(kind, step)?;
+                return Some((Some(frame), bytes));
+            }
+            EventKind::Config => {
+                let start = shared.run.start(&self.script);
+                let messages = self.dialect.start(shared.clock.now().0, start);
+                let number = self.script.number;
+                let messages = messages.into_iter();
+                let filled = messages.map(|one| shared.spec.filled_json(one, number));
+                (filled.collect(), 0)
+            }
+            EventKind::Text => {
+                let event = &self.script.rows.events[step.event];
+                let text = event.text.clone().unwrap_or_default();
+                let bytes = text.len();
+                (self.dialect.text(text), bytes)
+            }
+            EventKind::HalfClose => match self.dialect.end_of_input() {
+                EndOfInput::HalfClose => (vec![Bytes::new()], 0),
+                EndOfInput::Messages(messages) => (messages, 0),
+            },
+            EventKind::Cancel => (Vec::new(), 0),
+        };
+        Some((self.first_of(messages), bytes))
+    }
+
+    /// The first of a step's messages, which stands for it; those that follow are owed.
+    fn first_of(&mut self, messages: Vec<Bytes>) -> Option<Bytes> {
+        let mut messages = messages.into_iter();
+        let first = messages.next();
+        self.sending.following.extend(messages);
+        first
+    }
+
+    /// Hands the message of a step to the transport; when it was taken, if it was.
+    fn take(
+        &mut self,
+        shared: &Shared,
+        frame: Bytes,
+        step: Step,
+        facts: EventFacts,
+        released: RunTime,
+        payload_bytes: usize,
+    ) -> Option<RunTime> {
+        let half_closes = facts.kind == EventKind::HalfClose && !self.nature.caller_ends;
+        let is_audio = matches!(facts.kind, EventKind::Audio | EventKind::Fill);
+        let stream = self.sending.stream.as_mut()?;
+        let message = match is_audio {
+            true => {
+                let (head, tail) = self.dialect.around_audio();
+                Message {
+                    head,
+                    body: frame,
+                    tail,
+                    is_binary: self.nature.sends_binary,
+                }
+            }
+            false => frame.into(),
+        };
+        match stream.try_send(message, half_closes) {
+            Sent::Taken => {}
+            // Of a stream that has gone the reading side learns why.
+            Sent::Blocked | Sent::Gone => return None,
+        }
+        let now = shared.clock.now();
+        if is_audio {
+            self.dialect.audio_taken(now.0);
+        }
+        let taken = self.taken(step, facts, [released, now], payload_bytes);
+        self.sending.last_taken = now;
+        self.note_taken(&taken);
+        let (is_last, turn) = (taken.is_last, taken.facts.turn as usize);
+        self.sending.unwritten.push_back(Unwritten::Step(taken));
+        let following = std::mem::take(&mut self.sending.following);
+        self.sending.owed.extend(following);
+        if is_last {
+            let ends = self.dialect.end_of_utterance(turn);
+            self.sending.owed.extend(ends);
+        }
+        Some(now)
     }
 
     /// The frame of a chunk and its PCM bytes; `None` while its audio is not there. Nothing is
@@ -193,17 +354,8 @@ impl Call {
         Some(self.sending.audio.as_ref()?.chunk(kind, step))
     }
 
-    fn start(&self, shared: &Shared) -> ClientMessage {
-        let session = &self.script.rows.session;
-        ClientMessage::Start(Start {
-            session_id: shared.run.wire_session_id(&self.script),
-            language_code: session.language_code.clone(),
-            sample_rate_hz: i32::try_from(session.sample_rate_hz).unwrap_or(i32::MAX),
-        })
-    }
-
     /// The facts of the event that is being sent.
-    fn facts(&mut self, event: usize) -> EventFacts {
+    pub(super) fn facts(&mut self, event: usize) -> EventFacts {
         match self.sending.facts {
             Some(facts) if facts.event == event => facts,
             _ => *self.sending.facts.insert(self.script.facts(event)),
@@ -245,196 +397,18 @@ impl Call {
 
     fn note_taken(&mut self, taken: &Taken) {
         let turn = taken.facts.turn as usize;
+        let is_audio = matches!(taken.facts.kind, EventKind::Audio | EventKind::Fill);
+        if self.nature.has_items && is_audio {
+            let of = taken.facts.is_speech().then_some(turn);
+            let length_ns = self.wire.length_ns(taken.payload_bytes);
+            self.receiving.answers.sent(of, length_ns);
+        }
         if taken.begins_turn {
             self.sending.begun = Some(taken.facts.turn);
             self.receiving.answers.begun(turn);
         }
         if taken.ends_speech || taken.is_last {
             self.receiving.answers.sent_whole(turn);
-        }
-    }
-
-    /// Notes what has been written of what was taken, and waits for the rest.
-    pub(super) fn note_all_written(&mut self, shared: &Shared) {
-        while let Some(stream) = &mut self.sending.stream
-            && !self.sending.unwritten.is_empty()
-            && let Some(had) = stream.take_written(&shared.clock)
-            && let Some(taken) = self.sending.unwritten.pop_front()
-        {
-            let stuck_ns = self.waited(shared, &taken, had.stuck_since, had.at);
-            self.note_written(shared, &taken, had.at, taken.blocked_ns + stuck_ns);
-        }
-        if !self.sending.unwritten.is_empty() {
-            self.watch(shared);
-            self.wake();
-        }
-    }
-
-    /// How long a message that was taken waited until `at` for a peer from which the system had taken nothing
-    /// since `stuck_since`.
-    fn waited(
-        &mut self,
-        shared: &Shared,
-        taken: &Taken,
-        stuck_since: Option<RunTime>,
-        at: RunTime,
-    ) -> i64 {
-        let Some(since) = stuck_since.map(|since| since.max(taken.taken)) else {
-            return 0;
-        };
-        let until = shared.blame_until(at).max(since);
-        self.progress.waited(since, until);
-        until.0 - since.0
-    }
-
-    fn note_written(&mut self, shared: &Shared, taken: &Taken, sent: RunTime, blocked_ns: i64) {
-        let (step, kind) = (taken.step, taken.facts.kind);
-        let turn = taken.facts.turn as usize;
-        let left = Left {
-            due: step.due,
-            sent: Some(sent),
-            lag: Lag(sent.lag_from(step.due).0 - blocked_ns),
-            blocked_ns,
-            interval_ns: taken.facts.interval_ns,
-        };
-        match kind {
-            EventKind::Config => {
-                self.effects.push(Effect::Start(left));
-                self.start_turn(0, taken, sent);
-            }
-            EventKind::Audio | EventKind::Fill => self.effects.push(Effect::Chunk(left)),
-            EventKind::Text | EventKind::HalfClose | EventKind::Cancel => {}
-        }
-        if taken.facts.is_speech() {
-            if taken.begins_turn {
-                self.begin_turn(shared, turn, taken, sent);
-            }
-            if let Some(Some(record)) = self.turns.get_mut(turn) {
-                let progress = &mut record.progress;
-                progress.chunks_sent += 1;
-                progress.bytes_sent += taken.payload_bytes as u64;
-                progress.lags_ns.push(left.lag.0);
-                progress.blocked_ns += blocked_ns;
-                if taken.is_last {
-                    progress.last_chunk_sent_ns = Some(sent.0);
-                }
-            }
-            if taken.ends_speech {
-                self.end_speech(shared, turn, sent);
-            }
-        }
-        self.progress.started_ns.get_or_insert(sent.0);
-        self.sending.messages += 1;
-        if shared.spec.messages {
-            self.effects.push(Effect::Message(Message {
-                session: self.script.number,
-                turn: taken.facts.turn,
-                seq: self.sending.messages - 1,
-                bytes: u32::try_from(taken.payload_bytes).unwrap_or(u32::MAX),
-                passage: Passage::Sent {
-                    kind,
-                    intended: step.due,
-                    released: taken.released,
-                    taken: taken.taken,
-                    sent,
-                },
-            }));
-        }
-    }
-
-    /// The session is over: what was due and was not written waited for the peer until now, as far as that is
-    /// known, and for us otherwise.
-    pub(super) fn count_unsent(&mut self, shared: &Shared, now: RunTime) {
-        let stream = self.sending.stream.as_ref();
-        let stuck_since = stream.and_then(|stream| stream.stuck_since(&shared.clock));
-        for taken in std::mem::take(&mut self.sending.unwritten) {
-            let stuck_ns = self.waited(shared, &taken, stuck_since, now);
-            self.note_unsent(taken.step, taken.blocked_ns + stuck_ns, now);
-        }
-        let Some(since) = self.sending.blocked_since else {
-            return;
-        };
-        let until = shared.blame_until(now).max(since);
-        self.progress.waited(since, until);
-        while let Some(step) = self.sending.cursor.step(&self.script)
-            && step.due <= now
-        {
-            let blocked_ns = (until.0 - since.max(step.due).0).max(0);
-            self.note_unsent(step, blocked_ns, now);
-            self.sending.cursor.advance(&self.script);
-        }
-    }
-
-    fn note_unsent(&mut self, step: Step, blocked_ns: i64, now: RunTime) {
-        let facts = self.facts(step.event);
-        let left = Left {
-            due: step.due,
-            sent: None,
-            lag: Lag(now.lag_from(step.due).0 - blocked_ns),
-            blocked_ns,
-            interval_ns: facts.interval_ns,
-        };
-        if matches!(facts.kind, EventKind::Audio | EventKind::Fill) {
-            self.effects.push(Effect::Chunk(left));
-        }
-        if facts.is_speech()
-            && let Some(Some(record)) = self.turns.get_mut(facts.turn as usize)
-        {
-            record.progress.blocked_ns += blocked_ns;
-        }
-    }
-
-    /// The utterance begins: the one before is closed.
-    fn begin_turn(&mut self, shared: &Shared, turn: usize, first: &Taken, sent: RunTime) {
-        self.start_turn(turn, first, sent);
-        if let Some(before) = turn.checked_sub(1) {
-            let overlapped = self.is_unheard(shared, before, sent);
-            let mut barged_in = false;
-            if let Some(record) = &mut self.turns[before] {
-                record.progress.closed_ns.get_or_insert(sent.0);
-                barged_in = record.progress.barge_in.is_some();
-            }
-            if let Some(record) = &mut self.turns[turn] {
-                record.progress.overlapped = overlapped && !barged_in;
-            }
-            self.write_if_done(shared, before);
-        }
-    }
-
-    /// The first message of a turn was written.
-    fn start_turn(&mut self, turn: usize, first: &Taken, sent: RunTime) {
-        let Some(Some(record)) = self.turns.get_mut(turn) else {
-            return;
-        };
-        let progress = &mut record.progress;
-        if progress.started_ns.is_none() {
-            let planned = self.script.turn(turn);
-            progress.started_ns = Some(sent.0);
-            progress.shift_ns =
-                first.turn_start.0 - self.script.run_time(TraceTime(planned.at_ns)).0;
-            self.enter(Entry::Started(TurnStart {
-                script: self.script.clone(),
-                turn: turn as u32,
-                intended: first.turn_start,
-                started: sent,
-            }));
-        }
-    }
-
-    /// All speech of an utterance was written: its answer is awaited.
-    fn end_speech(&mut self, shared: &Shared, turn: usize, sent: RunTime) {
-        let answer = self.receiving.answers.of(turn);
-        let is_unheard = answer.is_some_and(|answer| answer.first_audio_ns.is_none());
-        let awaits = self.expects_answer(shared, turn) && is_unheard;
-        let is_new = |record: &&mut TurnRecord| record.progress.end_of_speech_sent_ns.is_none();
-        if let Some(record) = self.turns[turn].as_deref_mut().filter(is_new) {
-            let progress = &mut record.progress;
-            progress.end_of_speech_sent_ns = Some(sent.0);
-            progress.awaiting = awaits;
-            let (active, awaiting) = shared.load(awaits);
-            progress.concurrent_sessions = Some(active);
-            progress.awaiting_answer = Some(awaiting);
-            self.watch(shared);
         }
     }
 }

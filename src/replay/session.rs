@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::progress::{CallFacts, End, NO_ROOM, RunFacts, ended};
+use super::end::{End, close_code, ended as error, stalled};
+use super::facts::{CallFacts, RunFacts};
 use super::script::Script;
 use crate::results::row::{SessionEnd, SessionRow};
 use crate::table::UtcInstant;
-use crate::transport::status::OK;
+use crate::transport::ended::Ended;
 use crate::units::RunTime;
 
 /// How far a session has come.
@@ -18,8 +19,10 @@ pub(super) struct SessionProgress {
     pub(super) blocked_ns: i64,
     /// Up to when that is counted.
     blocked_until_ns: i64,
-    /// Turns of which audio came in answer.
+    /// Turns that were answered.
     pub(super) answered: u32,
+    /// First and last message of what the server said before the caller's first speech.
+    pub(super) greeting: Option<(i64, i64)>,
 }
 
 /// All that is known of one session when its row is written; the row is made of it on another thread.
@@ -82,23 +85,27 @@ pub(super) fn row(run: &RunFacts, record: &SessionRecord) -> SessionRow {
         replica: facts.replica.as_deref().map(str::to_owned),
         planned_start_at: UtcInstant(run.epoch_realtime_ns + script.start.0),
         planned_start_ns: script.start.0,
+        connected_ns: facts.connected_ns,
         opened_ns: facts.opened_ns,
         started_ns: progress.started_ns,
+        ready_ns: facts.ready_ns,
+        greeting_start_ns: progress.greeting.map(|(start_ns, _)| start_ns),
+        greeting_end_ns: progress.greeting.map(|(_, end_ns)| end_ns),
         ended_ns: Some(ended.0),
         end: kind(end, facts.opened_ns.is_some()),
-        grpc_code: match end {
-            End::Stream(status) => Some(status.code),
-            _ => None,
-        },
+        grpc_code: end.ended().and_then(Ended::grpc_code),
+        close_code: close_code(facts, Some(end)),
         http_status: facts.http_status.map(u32::from),
-        error: error(
-            end,
-            facts.opened_ns.is_some() && progress.started_ns.is_none(),
-        ),
+        error: error(Some(end))
+            .or_else(|| {
+                let started = progress.started_ns.is_some();
+                let stalled = stalled(facts, started, run.dialect.is_websocket());
+                stalled.map(str::to_owned)
+            })
+            .or_else(|| end.reason()),
         blocked_ns: Some(progress.blocked_ns),
         turns_planned: Some(rows.turns.len() as u32),
         turns_answered: Some(progress.answered),
-        ..SessionRow::default()
     }
 }
 
@@ -111,24 +118,19 @@ fn kind(end: &End, opened: bool) -> SessionEnd {
         End::HungUp => SessionEnd::HungUp,
         End::OurFault(_) => SessionEnd::NotStarted,
         End::Stream(_) if !opened => SessionEnd::NotStarted,
-        End::Stream(status) if status.code == OK => SessionEnd::Finished,
-        End::Stream(_) => SessionEnd::Error,
+        End::Stream(ended) if ended.is_ok() => SessionEnd::Finished,
+        End::Stream(_) | End::Refused(_) => SessionEnd::Error,
     }
-}
-
-/// The error to show of `end`, of a session that was opened and perhaps had no room.
-fn error(end: &End, had_no_room: bool) -> Option<String> {
-    ended(Some(end)).or_else(|| had_no_room.then(|| NO_ROOM.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::status::{GrpcStatus, UNAVAILABLE};
+    use crate::transport::status::{GrpcStatus, OK, UNAVAILABLE};
 
     #[test]
     fn every_end_has_its_name_whether_or_not_the_stream_was_opened() {
-        let stream = |code| End::Stream(GrpcStatus::new(code, ""));
+        let stream = |code| End::Stream(GrpcStatus::new(code, "").into());
         let limit = || End::OurFault("too many open files".to_owned());
         let table = [
             (stream(OK), SessionEnd::NotStarted, SessionEnd::Finished),
@@ -151,15 +153,6 @@ mod tests {
             assert_eq!(kind(&end, false), not_opened, "{end:?}");
             assert_eq!(kind(&end, true), opened, "{end:?}");
         }
-    }
-
-    #[test]
-    fn what_ended_it_is_said_and_else_that_it_had_no_room() {
-        let refused = End::Stream(GrpcStatus::new(UNAVAILABLE, "refused"));
-        let said = |end: &End, had_no_room| error(end, had_no_room);
-        assert_eq!(said(&refused, true).unwrap(), "UNAVAILABLE: refused");
-        assert_eq!(said(&End::Timeout, true).unwrap(), NO_ROOM);
-        assert_eq!(said(&End::Timeout, false), None);
     }
 
     #[test]

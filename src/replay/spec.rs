@@ -1,12 +1,24 @@
 //! How a replay is set.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
 
 use super::connections::Opening;
 use super::phases::Phases;
-use crate::dialect::Dialect;
+use super::session_vars::{SessionVars, Written};
+use crate::conversation::audible::Threshold;
+use crate::conversation::message::Start;
+use crate::dialect::{Carrier, Dialect};
+use crate::results::protocol::DialectName;
 use crate::results::settings::{PacerKind, Settings};
+use crate::transport::endpoint::Endpoint;
 use crate::units::{NS_PER_MS, NS_PER_S};
+
+/// How requests say who calls.
+pub const USER_AGENT: &str = concat!("voicelt/", env!("CARGO_PKG_VERSION"));
 
 /// When the utterances of a session start after its first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +49,17 @@ impl TurnTiming {
     }
 }
 
+/// What callers do about what a server says before their first utterance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GreetingWait {
+    /// They speak when the plan says so.
+    Ignore,
+    /// They hear out one that has begun.
+    HearOut,
+    /// They wait for one to begin, and hear it out.
+    Wait,
+}
+
 /// How a plan is replayed.
 #[derive(Debug, Clone)]
 pub struct ReplaySpec {
@@ -62,6 +85,16 @@ pub struct ReplaySpec {
     pub timeout_ns: i64,
     /// Buffer of the virtual caller.
     pub playout_buffer_ns: i64,
+    /// What callers can hear.
+    pub audible: Threshold,
+    /// How long after its last sound an answer has ended, where nothing else tells.
+    pub answer_gap_ns: i64,
+    /// How long after its answer a transcript is waited for.
+    pub transcript_wait_ns: i64,
+    /// What callers do about what a server says first.
+    pub greeting: GreetingWait,
+    /// Values of each session, for headers, the target and what opens a session.
+    pub vars: Option<Arc<SessionVars>>,
     /// Further request headers.
     pub headers: Vec<(String, String)>,
     /// Response header that names the replica.
@@ -77,6 +110,66 @@ pub struct ReplaySpec {
 }
 
 impl ReplaySpec {
+    /// The protocol's name.
+    #[must_use]
+    pub fn dialect_name(&self) -> DialectName {
+        dialect_name(&self.dialect)
+    }
+
+    /// Whether several sessions may be on one connection.
+    #[must_use]
+    pub fn shares_connections(&self) -> bool {
+        self.dialect.nature().carrier == Carrier::Http2
+    }
+
+    /// A template with the values of session `number`.
+    #[must_use]
+    pub fn filled<'a>(&self, template: &'a str, number: u64, written: Written) -> Cow<'a, str> {
+        match &self.vars {
+            Some(vars) => vars.fill(template, number, written),
+            None => Cow::Borrowed(template),
+        }
+    }
+
+    /// The value of a column for session `number`; empty where there is none.
+    #[must_use]
+    pub fn var(&self, column: &str, number: u64) -> String {
+        let vars = self.vars.as_ref();
+        let value = vars.and_then(|vars| vars.value(column, number));
+        value.unwrap_or_default().to_owned()
+    }
+
+    /// Names and values of the headers of session `number`.
+    #[must_use]
+    pub fn filled_headers(&self, number: u64) -> Vec<(String, String)> {
+        let headers = self.headers.iter();
+        let filled = headers.map(|(name, value)| {
+            let value = self.filled(value, number, Written::Plain);
+            (name.clone(), value.into_owned())
+        });
+        filled.collect()
+    }
+
+    /// A message of JSON with the values of session `number`.
+    #[must_use]
+    pub fn filled_json(&self, message: Bytes, number: u64) -> Bytes {
+        match &self.vars {
+            Some(vars) => vars.fill_json(message, number),
+            None => message,
+        }
+    }
+
+    /// Path and query of the request for session `number`, which begins so, at `endpoint`, which decides where it has
+    /// any.
+    #[must_use]
+    pub fn path(&self, endpoint: &Endpoint, number: u64, start: &Start) -> String {
+        let path = match endpoint.path_and_query() {
+            "/" => self.dialect.path(start),
+            path => path.into(),
+        };
+        self.filled(&path, number, Written::Url).into_owned()
+    }
+
     /// The settings of a run: these, and `others`. What may be secret is hidden.
     #[must_use]
     pub fn shown(&self, others: Settings) -> Settings {
@@ -97,6 +190,7 @@ impl ReplaySpec {
             barge_in_ns: self.turn_timing.barge_in_ns().into(),
             timeout_ns: self.timeout_ns.into(),
             playout_buffer_ns: self.playout_buffer_ns.into(),
+            audible_dbfs: self.audible.dbfs.into(),
             headers: headers.into(),
             replica_header: self.replica_header.clone().into(),
             keep_session_ids: self.keep_session_ids.into(),
@@ -105,6 +199,22 @@ impl ReplaySpec {
             phases: self.phases.shown().into(),
             ..others
         }
+    }
+}
+
+/// A protocol's name.
+#[must_use]
+pub fn dialect_name(dialect: &Dialect) -> DialectName {
+    match dialect {
+        Dialect::StreamAudio => DialectName::StreamAudio,
+        Dialect::Realtime(_) => DialectName::Realtime,
+        Dialect::Twilio(_) => DialectName::Twilio,
+        Dialect::Described(described) => match described.nature().carrier {
+            Carrier::Http2 => DialectName::DescribedGrpc,
+            Carrier::WebSocket => DialectName::DescribedWebSocket,
+        },
+        #[cfg(test)]
+        Dialect::Scripted(_) => DialectName::StreamAudio,
     }
 }
 
@@ -131,6 +241,11 @@ impl Default for ReplaySpec {
             turn_timing: TurnTiming::Recorded,
             timeout_ns: 30 * NS_PER_S,
             playout_buffer_ns: 60 * NS_PER_MS,
+            audible: Threshold::default(),
+            answer_gap_ns: 1_500 * NS_PER_MS,
+            transcript_wait_ns: 2 * NS_PER_S,
+            greeting: GreetingWait::Ignore,
+            vars: None,
             headers: Vec::new(),
             replica_header: None,
             keep_session_ids: false,

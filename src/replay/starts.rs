@@ -60,6 +60,14 @@ impl Starts {
         }
     }
 
+    /// How many start by `at`, as far as that is known.
+    pub(super) fn due_by(&self, at: RunTime) -> usize {
+        match self {
+            Starts::Planned(planned) => planned.ready.partition_point(|script| script.start <= at),
+            Starts::Users(users) => users.due_by(at),
+        }
+    }
+
     /// Whether [`Starts::more`] is worth waiting for.
     pub(super) fn wants_more(&self) -> bool {
         match self {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use super::progress::End;
+use super::end::End;
 
 /// Stops a replay: first its arrivals, then its calls.
 #[derive(Debug, Clone, Default)]

@@ -6,22 +6,29 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use http::Request;
 use http::response::Parts;
 
 use super::call::Call;
-use super::progress::End;
+use super::end::End;
+use super::request::{request, without_secrets};
 use super::shared::Shared;
 use crate::clock::Clock;
-use crate::trace::model::metadata_pairs;
-use crate::transport::grpc;
+use crate::transport::ended::{EndCode, Ended};
 use crate::transport::outcome::Progress;
-use crate::transport::status::{GrpcStatus, INTERNAL, UNAVAILABLE};
+use crate::transport::status::UNAVAILABLE;
 
 /// Holds a session's conversation and returns how it ended.
 pub(super) async fn converse(shared: &Shared, call: &RefCell<Call>) -> End {
-    match conversation(shared, call).await {
-        Ok(end) | Err(end) => end,
+    let (Ok(end) | Err(end)) = conversation(shared, call).await;
+    match end {
+        // Of WebSockets the transport has done it, which knows what are our own words.
+        End::Stream(ended) if ended.grpc_code().is_some() && !ended.message.is_empty() => {
+            End::Stream(Ended {
+                message: without_secrets(shared, &call.borrow().script, ended.message),
+                ..ended
+            })
+        }
+        end => end,
     }
 }
 
@@ -32,15 +39,18 @@ async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End>
             shared.not_started(&not_ready.reason);
             End::OurFault(not_ready.reason)
         }
-        false => End::Stream(GrpcStatus::new(UNAVAILABLE, not_ready.reason)),
+        false => End::Stream(Ended::new(unavailable(shared), not_ready.reason)),
     })?;
     let request = {
         let mut call = call.borrow_mut();
         call.facts.connection = Some(ready.number);
         call.facts.peer = Some(ready.connection.peer());
-        request(shared, &call)
+        let connected_ns = ready.connection.connected_ns();
+        let connected = connected_ns.map(|ns| shared.clock.run_time_of(ns).0);
+        call.facts.connected_ns = connected;
+        request(shared, &call.script)
     };
-    let request = request.map_err(|reason| End::Stream(GrpcStatus::new(INTERNAL, reason)))?;
+    let request = request.map_err(End::OurFault)?;
     let (outgoing, mut incoming) = ready.connection.open(request).map_err(End::Stream)?;
     {
         let mut call = call.borrow_mut();
@@ -61,7 +71,7 @@ async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End>
         match unless_ended(shared, call, progress).await? {
             Progress::Head(head) => note_head(shared, &mut call.borrow_mut(), &head),
             Progress::Read => {}
-            Progress::Ended(status) => return Ok(End::Stream(status)),
+            Progress::Ended(ended) => return Ok(End::Stream(ended)),
         }
     }
 }
@@ -101,27 +111,10 @@ async fn unless_ended<T>(
     .await
 }
 
-fn request(shared: &Shared, call: &Call) -> Result<Request<()>, String> {
-    let trace_id = shared.run.trace_id(&call.script);
-    let traceparent = format!("00-{trace_id}-{}-01", &trace_id[..16]);
-    let recorded = call.script.rows.session.metadata.as_deref();
-    let recorded = recorded.and_then(metadata_pairs).unwrap_or_default();
-    let given = |name: &str| {
-        let mut headers = shared.spec.headers.iter();
-        headers.any(|(header, _)| header.eq_ignore_ascii_case(name))
-    };
-    let ours = [
-        ("user-agent", concat!("voicelt/", env!("CARGO_PKG_VERSION"))),
-        ("traceparent", &traceparent),
-        ("x-voicelt-run-id", &shared.run.run_id),
-    ];
-    let recorded = recorded.iter().filter(|(name, _)| !given(name));
-    let pairs = recorded.chain(&shared.spec.headers);
-    let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_str()));
-    let path = shared.spec.dialect.path();
-    grpc::request(
-        shared.connections.endpoint(),
-        path,
-        ours.into_iter().chain(pairs),
-    )
+/// What stands for a stream that there was no connection for.
+fn unavailable(shared: &Shared) -> EndCode {
+    match shared.spec.shares_connections() {
+        true => EndCode::Grpc(UNAVAILABLE),
+        false => EndCode::Broken,
+    }
 }

@@ -22,6 +22,8 @@ pub enum Timer {
     BargeIn(CallKey),
     /// It may be overdue.
     Overdue(CallKey),
+    /// What was waited for after an answer has come by now, or will not.
+    Settled(CallKey),
 }
 
 /// All timers that are set.

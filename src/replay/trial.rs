@@ -11,12 +11,12 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::LocalSet;
 
-use super::connections::{Connections, Opening};
+use super::connections::{Opening, Series, Source};
+use super::facts::RunFacts;
 use super::idle::Idle;
 use super::limits::raise_open_files;
 use super::pacer::Pacer;
 use super::phases::Phases;
-use super::progress::RunFacts;
 use super::scheduling;
 use super::script::Script;
 use super::session_index::SessionIndex;
@@ -24,111 +24,182 @@ use super::starts::Starts;
 use super::worker::{Assignment, work};
 use super::{ReplaySpec, Stop};
 use crate::clock::{RunClock, epoch_now, thread_cpu_ns};
-use crate::dialect::Dialect;
+use crate::conversation::answer::AnsweredBy;
+use crate::dialect::{Carrier, Dialect};
 use crate::live::gauges::Gauges;
+use crate::pcm::codec::{Codec, Format};
+use crate::results::protocol::DialectName;
 use crate::results::settings::PacerKind;
 use crate::trace::model::{EventKind, EventRow, Microphone, SessionRow, SessionRows, TurnRow};
-use crate::transport::channel::{ConnectError, Connector, Endpoint, TlsOptions};
-use crate::units::{NS_PER_MS, RunTime};
+use crate::transport::channel::{Connector, Endpoint, TlsOptions};
+use crate::units::{NS_PER_MS, RunTime, SampleRate, Samples};
 
-/// So many that what is known of them is in no near cache, as in a run.
-const SESSIONS: u32 = 2_000;
+/// How large a trial is.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    sessions: u32,
+    /// Chunks of a session, in two trials: what they differ by is what chunks cost, without sessions.
+    chunks: [u32; 2],
+    /// From a chunk of a session to its next.
+    step_ns: i64,
+    /// From the start of a trial to its first session.
+    lead_ns: i64,
+}
+
+/// So many sessions that what is known of them is in no near cache, as in a run, and a quarter of a million chunks a
+/// second, while sessions are still being opened: there is always one to send, and mostly of another session than the
+/// one before.
+const SHARED: Size = Size {
+    sessions: 2_000,
+    chunks: [1, 9],
+    step_ns: 8 * NS_PER_MS,
+    lead_ns: 50 * NS_PER_MS,
+};
+/// Each session has a connection, which has a file at either end. An upgrade costs as much as a hundred chunks, so that
+/// there are few sessions of many, and chunks no faster than they are sent: of those that are behind, several would be
+/// written at once.
+const SINGLE: Size = Size {
+    sessions: 100,
+    chunks: [1, 201],
+    step_ns: 2 * NS_PER_MS,
+    lead_ns: 200 * NS_PER_MS,
+};
 /// As many connections as a run opens by itself, where so many files may be open: a connection has one at either
 /// end here, and most are to be left for others.
 const CONNECTIONS: u64 = 64;
 const FILES_A_CONNECTION: u64 = 16;
-/// Chunks of a session, in two trials: what they differ by is what chunks cost, without sessions.
-const CHUNKS: [u32; 2] = [1, 9];
-/// 20 ms at 16 kHz.
-const CHUNK_BYTES: u32 = 640;
-/// A quarter of a million chunks a second, while sessions are still being opened: there is always one to send, and
-/// mostly of another session than the one before.
-const CHUNK_STEP_NS: i64 = 8 * NS_PER_MS;
-/// From the start of a trial to its first session.
-const LEAD_NS: i64 = 50 * NS_PER_MS;
-/// Turns, sessions and their starts; nobody reads them.
-const ENTRIES: usize = 4 * SESSIONS as usize;
+/// How much audio is in a chunk.
+const CHUNK_NS: i64 = 20 * NS_PER_MS;
+/// How audio is that is sent as it is in the trace.
+const AS_TRACED: Format = Format {
+    codec: Codec::Pcm16,
+    rate: SampleRate(16_000),
+};
 
-/// CPU time of the sending thread for one chunk, by two trials on the server at this address.
+/// What is measured.
+struct Trial<'a> {
+    kind: PacerKind,
+    dialect: &'a Dialect,
+    size: Size,
+    /// Connections that sessions share.
+    connections: u32,
+}
+
+/// CPU time of the sending thread for one chunk as this dialect writes it, by two trials on the server at this
+/// address.
 ///
 /// # Errors
 /// The system's, and a server that cannot be reached.
-pub(super) fn chunk_cost_ns(kind: PacerKind, server: SocketAddr) -> io::Result<i64> {
+pub(super) fn chunk_cost_ns(
+    kind: PacerKind,
+    dialect: &Dialect,
+    server: SocketAddr,
+) -> io::Result<i64> {
+    let files = raise_open_files().soft.unwrap_or(u64::MAX) / FILES_A_CONNECTION;
+    let (endpoint, size) = match dialect.nature().carrier {
+        Carrier::Http2 => (format!("http://{server}"), SHARED),
+        Carrier::WebSocket => (format!("ws://{server}"), SINGLE.within(files)),
+    };
+    let endpoint = endpoint.parse::<Endpoint>().map_err(io::Error::other)?;
+    let connector = Connector::new(endpoint, &TlsOptions::default());
+    let connector = connector.map_err(|error| io::Error::other(error.to_string()))?;
+    let trial = Trial {
+        kind,
+        dialect,
+        size,
+        connections: files.clamp(1, CONNECTIONS) as u32,
+    };
+    let sources = [Source::of(connector.clone())?, Source::of(connector)?];
     scheduling::request();
-    let [few, many] = CHUNKS;
-    let without_ns = trial(kind, server, few)?;
-    let with_ns = trial(kind, server, many)?;
-    let chunks = i64::from(SESSIONS) * i64::from(many - few);
+    let [few, many] = size.chunks;
+    let [of_few, of_many] = sources;
+    let without_ns = trial.cpu_ns(few, of_few)?;
+    let with_ns = trial.cpu_ns(many, of_many)?;
+    let chunks = i64::from(size.sessions) * i64::from(many - few);
     Ok(((with_ns - without_ns) / chunks).max(1))
 }
 
-/// CPU time of this thread for sessions of so many chunks.
-fn trial(kind: PacerKind, server: SocketAddr, chunks: u32) -> io::Result<i64> {
-    let mut runtime = Builder::new_current_thread();
-    let idle = Idle::watch(&mut runtime);
-    let runtime = runtime.enable_all().build()?;
-    let clock = RunClock::new(&epoch_now());
-    let (sink, _entries) = sync_channel(ENTRIES);
-    let gauges = Arc::new(Gauges::default());
-    let job = Assignment {
-        number: 0,
-        starts: Starts::planned(scripts(chunks)),
-        spec: Arc::new(ReplaySpec {
-            dialect: Dialect::StreamAudio,
-            ..ReplaySpec::default()
-        }),
-        run: Arc::new(RunFacts {
-            run_id: String::new(),
-            epoch_realtime_ns: 0,
-            keep_text: false,
-            keep_session_ids: true,
-            clips: Arc::default(),
-            closed_loop: false,
-            phases: Phases::default(),
-        }),
-        clock: clock.clone(),
-        gauges: gauges.clone(),
-        sink,
-        stop: Stop::default(),
-        idle,
-    };
-    let endpoint = Endpoint {
-        host: server.ip().to_string(),
-        port: server.port(),
-        tls: false,
-    };
-    let unreachable = |error: ConnectError| io::Error::other(error.to_string());
-    let connector = Connector::new(endpoint, &TlsOptions::default()).map_err(unreachable)?;
-    let before_ns = thread_cpu_ns();
-    LocalSet::new().block_on(&runtime, async {
-        let pacer = Pacer::new(kind, clock, 0)?;
-        let files = raise_open_files().soft.unwrap_or(u64::MAX);
-        let connections = (files / FILES_A_CONNECTION).clamp(1, CONNECTIONS);
-        let numbers = 0..connections as u32;
-        let connections = Connections::begin(connector, numbers, Opening::default(), NS_PER_MS);
-        work(job, pacer, connections).await
-    })?;
-    let used_ns = thread_cpu_ns() - before_ns;
-    let sent = gauges.lag.counts().total();
-    match sent == u64::from(SESSIONS) * u64::from(chunks) {
-        true => Ok(used_ns),
-        false => Err(io::Error::other(format!(
-            "only {sent} chunks could be sent to a server of this process"
-        ))),
+impl Size {
+    /// With no more sessions than so many quarters of them, at least one.
+    fn within(self, files: u64) -> Size {
+        let most = u32::try_from(4 * files).unwrap_or(u32::MAX).max(1);
+        Size {
+            sessions: self.sessions.min(most),
+            ..self
+        }
+    }
+}
+
+impl Trial<'_> {
+    /// CPU time of this thread for sessions of so many chunks.
+    fn cpu_ns(&self, chunks: u32, source: Source) -> io::Result<i64> {
+        let mut runtime = Builder::new_current_thread();
+        let idle = Idle::watch(&mut runtime);
+        let runtime = runtime.enable_all().build()?;
+        let clock = RunClock::new(&epoch_now());
+        // Turns, sessions and their starts; nobody reads them.
+        let (sink, _entries) = sync_channel(4 * self.size.sessions as usize);
+        let gauges = Arc::new(Gauges::default());
+        let job = Assignment {
+            number: 0,
+            starts: Starts::planned(scripts(self.dialect, self.size, chunks)),
+            spec: Arc::new(ReplaySpec {
+                dialect: self.dialect.clone(),
+                ..ReplaySpec::default()
+            }),
+            run: Arc::new(RunFacts {
+                run_id: String::new(),
+                epoch_realtime_ns: 0,
+                keep_text: false,
+                keep_session_ids: true,
+                clips: Arc::default(),
+                closed_loop: false,
+                dialect: DialectName::StreamAudio,
+                answered_by: AnsweredBy::Audio,
+                phases: Phases::default(),
+            }),
+            clock: clock.clone(),
+            gauges: gauges.clone(),
+            sink,
+            stop: Stop::default(),
+            idle,
+        };
+        let before_ns = thread_cpu_ns();
+        LocalSet::new().block_on(&runtime, async {
+            let pacer = Pacer::new(self.kind, clock, 0)?;
+            let opening = Opening::default();
+            let series = Series { first: 0, step: 1 };
+            let connections = source.begin(0..self.connections, series, opening, NS_PER_MS);
+            work(job, pacer, connections).await
+        })?;
+        let used_ns = thread_cpu_ns() - before_ns;
+        let sent = gauges.lag.counts().total();
+        match sent == u64::from(self.size.sessions) * u64::from(chunks) {
+            true => Ok(used_ns),
+            false => Err(io::Error::other(format!(
+                "only {sent} chunks could be sent to a server of this process"
+            ))),
+        }
     }
 }
 
 /// Callers who say so many chunks and hang up, their starts spread over a chunk.
-fn scripts(chunks: u32) -> tokio::sync::mpsc::UnboundedReceiver<Arc<Script>> {
+fn scripts(
+    dialect: &Dialect,
+    size: Size,
+    chunks: u32,
+) -> tokio::sync::mpsc::UnboundedReceiver<Arc<Script>> {
     let (scripts, planned) = unbounded_channel();
-    let pcm = vec![0; (CHUNK_BYTES * chunks) as usize];
-    let lengths = std::iter::repeat_n(CHUNK_BYTES as usize, chunks as usize);
-    let audio = Dialect::StreamAudio.frame_audio(&pcm, lengths);
-    for session in 0..SESSIONS {
+    let wire = dialect.nature().input.unwrap_or(AS_TRACED);
+    let bytes = chunk_bytes(wire);
+    let lengths = std::iter::repeat_n(bytes, chunks as usize);
+    let audio = dialect.frame_audio(&vec![0; bytes * chunks as usize], lengths);
+    for session in 0..size.sessions {
         // Each has rows of its own, as the sessions of a trace have.
-        let rows = rows(session, chunks);
+        let rows = rows(session, chunks, size.step_ns);
         let index = SessionIndex::of(&rows);
-        let start = RunTime(LEAD_NS + i64::from(session) * CHUNK_STEP_NS / i64::from(SESSIONS));
+        let after_ns = i64::from(session) * size.step_ns / i64::from(size.sessions);
+        let start = RunTime(size.lead_ns + after_ns);
         let (rows, index) = (Arc::new(rows), Arc::new(index));
         let script = Script::new(rows, index, u64::from(session), 0, start);
         script.provide(0, audio.clone());
@@ -138,8 +209,8 @@ fn scripts(chunks: u32) -> tokio::sync::mpsc::UnboundedReceiver<Arc<Script>> {
     planned
 }
 
-fn rows(session: u32, chunks: u32) -> SessionRows {
-    let end_ns = i64::from(chunks) * CHUNK_STEP_NS;
+fn rows(session: u32, chunks: u32, step_ns: i64) -> SessionRows {
+    let end_ns = i64::from(chunks) * step_ns;
     let event = |at_ns, kind, count| EventRow {
         session,
         turn: 0,
@@ -147,8 +218,8 @@ fn rows(session: u32, chunks: u32) -> SessionRows {
         kind,
         clip: None,
         offset_bytes: 0,
-        chunk_bytes: CHUNK_BYTES,
-        interval_ns: CHUNK_STEP_NS,
+        chunk_bytes: chunk_bytes(AS_TRACED) as u32,
+        interval_ns: step_ns,
         count,
         text: None,
     };
@@ -158,7 +229,7 @@ fn rows(session: u32, chunks: u32) -> SessionRows {
             session_id: format!("trial-{session}"),
             start_ns: 0,
             language_code: String::new(),
-            sample_rate_hz: 16_000,
+            sample_rate_hz: AS_TRACED.rate.0,
             microphone: Microphone::PushToTalk,
             turns: 1,
             recorded_status: None,
@@ -182,4 +253,9 @@ fn rows(session: u32, chunks: u32) -> SessionRows {
         ],
         replies: Vec::new(),
     }
+}
+
+/// Bytes of a chunk.
+fn chunk_bytes(format: Format) -> usize {
+    format.bytes_per_sample() * Samples::in_ns(CHUNK_NS, format.rate).0 as usize
 }

@@ -176,6 +176,12 @@ impl Users {
         }
     }
 
+    /// How many requests are due by `at`, of those whose script is here.
+    pub(super) fn due_by(&self, at: RunTime) -> usize {
+        let due = self.ready.iter().filter(|Reverse((due, _))| *due <= at);
+        due.count()
+    }
+
     /// The next request that is due, its start set.
     pub(super) fn next_due(&mut self, now: RunTime, gauges: &Gauges) -> Option<Arc<Script>> {
         let Reverse((due, number)) = self.ready.peek().copied()?;

@@ -12,11 +12,11 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::call::Call;
-use super::connections::Connections;
+use super::connections::{AHEAD_NS, Connections};
 use super::entry::Entry;
+use super::facts::RunFacts;
 use super::idle::Idle;
 use super::pacer::Pacer;
-use super::progress::RunFacts;
 use super::rest::Rest;
 use super::script::Script;
 use super::shared::{Account, Shared};
@@ -78,12 +78,22 @@ pub(super) async fn work(
     let mut tasks: JoinSet<CallKey> = JoinSet::new();
     let mut starts = job.starts;
     let (mut next_close, mut next_hand_over) = (RunTime(NS_PER_S), RunTime(HAND_OVER_NS));
+    // When connections are next opened for those who start soon.
+    let expects_every_ns = shared.connections.expects_every_ns();
+    let mut next_expected = RunTime(i64::MIN);
     let mut rest = Rest::new(&shared.clock);
     // When all others last had their turn.
     let mut looked = shared.clock.now();
     loop {
         let now = shared.clock.now();
         starts.take(now, job.stop.arrivals.is_cancelled(), &shared.gauges);
+        if let Some(every_ns) = expects_every_ns
+            && now >= next_expected
+        {
+            let soon = starts.due_by(RunTime(now.0 + AHEAD_NS));
+            shared.connections.expect(soon);
+            next_expected = RunTime(now.0 + every_ns);
+        }
         while let Some(script) = starts.next_due(now, &shared.gauges) {
             start(&shared, &mut calls, script, now, &mut tasks);
         }
@@ -102,6 +112,10 @@ pub(super) async fn work(
         let timer = shared.desk.borrow().timers.first();
         let next = [starts.next_at(), timer].into_iter().flatten().min();
         let next = next.map_or(next_close, |next| next.min(next_close));
+        let next = match expects_every_ns.is_some() && !starts.is_over() {
+            true => next.min(next_expected),
+            false => next,
+        };
         let now = shared.clock.now();
         if next <= now {
             // There is more to send: others have their turn after it, but not much later.
@@ -218,7 +232,8 @@ fn ring(shared: &Shared, calls: &mut Calls, now: RunTime) {
     while calls.sent.len() < AT_ONCE {
         let due = shared.desk.borrow_mut().timers.take_due(horizon);
         let Some((at, timer)) = due else { break };
-        let (Timer::Send(key) | Timer::BargeIn(key) | Timer::Overdue(key)) = timer;
+        let (Timer::Send(key) | Timer::BargeIn(key) | Timer::Overdue(key) | Timer::Settled(key)) =
+            timer;
         let Some(of_key) = calls.sessions.get(key) else {
             continue;
         };
@@ -227,6 +242,7 @@ fn ring(shared: &Shared, calls: &mut Calls, now: RunTime) {
             Timer::Send(_) => call.on_timer(shared, at, now),
             Timer::BargeIn(_) => call.barge_in(shared, at, now),
             Timer::Overdue(_) => call.check_deadline(shared, now),
+            Timer::Settled(_) => call.on_settled(shared, at),
         }
         shared.apply(&mut call.effects);
         calls.sent.push(of_key.clone());

@@ -14,6 +14,7 @@ use super::require::Requirement;
 use super::shares::ShareCounts;
 use super::steady::SteadyAccumulator;
 use super::turns::Turns;
+use crate::results::answer::AnswerKind;
 use crate::results::exclusion::expects_answer;
 use crate::results::manifest::RunManifest;
 use crate::results::row::{RequestRow, Status};
@@ -22,6 +23,7 @@ use crate::results::row::{RequestRow, Status};
 #[derive(Debug)]
 pub(super) struct Accumulator {
     clusters: Clusters,
+    answers: AnswerKind,
     pub(super) selection: Selection,
     pub(super) shares: ShareCounts,
     pub(super) steady: SteadyAccumulator,
@@ -44,18 +46,20 @@ pub(super) struct Accumulator {
 impl Accumulator {
     /// Nothing counted yet of `run`, of which this is required.
     pub(super) fn of(run: &RunManifest, required: &[Requirement]) -> Accumulator {
+        let answers = run.spec.answers_by();
         Accumulator {
             clusters: Clusters::of(run),
-            selection: Selection::default(),
+            answers,
+            selection: Selection::of(answers),
             shares: ShareCounts::default(),
             steady: SteadyAccumulator::of(run),
             goodput: GoodputAccumulator::of(expressions(run, required)),
-            growth: GrowthAccumulator::default(),
+            growth: GrowthAccumulator::of(answers),
             sections: Counts::default(),
-            evidence: Evidence::default(),
+            evidence: Evidence::of(answers),
             errors: ErrorAccumulator::default(),
-            peers: ShareAccumulator::default(),
-            replicas: ShareAccumulator::default(),
+            peers: ShareAccumulator::of(answers),
+            replicas: ShareAccumulator::of(answers),
             blocked_ns: 0,
             sessions: HashSet::new(),
             last_ns: None,
@@ -92,7 +96,7 @@ impl Accumulator {
         turns.started += u64::from(started);
         turns.successes += u64::from(row.status.is_success());
         turns.answer_expected += u64::from(expected);
-        turns.answered += u64::from(expected && row.first_audio_ns.is_some());
+        turns.answered += u64::from(expected && self.answers.is_answered(row));
         turns.overlapped += u64::from(row.overlapped);
         turns.owner_uncertain += u64::from(row.owner_uncertain == Some(true));
     }

@@ -1,13 +1,14 @@
-//! Where failures come from: by message, by status code, by who answered.
+//! Where failures come from: by message, by code, by who answered.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::end_code::EndCode;
 use super::stats::{Percentiles, Sample};
+use crate::results::answer::AnswerKind;
 use crate::results::exclusion::Exclusion;
 use crate::results::row::RequestRow;
-use crate::units::grpc_code_name;
 
 /// How many messages are listed.
 const TOP: usize = 5;
@@ -23,6 +24,12 @@ pub struct Errors {
     pub others: u64,
     /// Turns by gRPC status of their stream; an ERROR event comes with `OK`.
     pub grpc_codes: BTreeMap<String, u64>,
+    /// Turns by the HTTP status that their upgrade was refused with; absent where none was.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub http_statuses: BTreeMap<String, u64>,
+    /// Turns by the close code of their WebSocket; absent without one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub close_codes: BTreeMap<String, u64>,
 }
 
 /// One message and how many turns had it.
@@ -43,7 +50,7 @@ pub struct Share {
     pub turns: u64,
     /// Successes among them.
     pub successes: u64,
-    /// Its response time, over the same requests as the headline.
+    /// Its time to the answer, over the same requests as the headline.
     pub response: Percentiles,
 }
 
@@ -54,6 +61,8 @@ pub struct ErrorAccumulator {
     /// Turns with messages beyond those that are distinguished.
     others: u64,
     grpc_codes: BTreeMap<String, u64>,
+    http_statuses: BTreeMap<String, u64>,
+    close_codes: BTreeMap<String, u64>,
 }
 
 impl ErrorAccumulator {
@@ -73,7 +82,16 @@ impl ErrorAccumulator {
             }
         }
         if let Some(code) = row.grpc_code {
-            *self.grpc_codes.entry(code_name(code)).or_default() += 1;
+            let code = EndCode::Grpc(code).to_string();
+            *self.grpc_codes.entry(code).or_default() += 1;
+        }
+        if let Some(status) = row.http_status.filter(|status| *status >= 300) {
+            let status = EndCode::Http(status).to_string();
+            *self.http_statuses.entry(status).or_default() += 1;
+        }
+        if let Some(code) = row.close_code {
+            let code = EndCode::Close(code).to_string();
+            *self.close_codes.entry(code).or_default() += 1;
         }
     }
 
@@ -92,6 +110,8 @@ impl ErrorAccumulator {
             top,
             others: others + self.others,
             grpc_codes: self.grpc_codes,
+            http_statuses: self.http_statuses,
+            close_codes: self.close_codes,
         }
     }
 }
@@ -99,10 +119,20 @@ impl ErrorAccumulator {
 /// Counts turns by the name of who took them.
 #[derive(Debug, Default)]
 pub struct ShareAccumulator {
+    answers: AnswerKind,
     by_name: BTreeMap<String, (u64, u64, Sample)>,
 }
 
 impl ShareAccumulator {
+    /// For turns of a server that answers with `answers`.
+    #[must_use]
+    pub fn of(answers: AnswerKind) -> ShareAccumulator {
+        ShareAccumulator {
+            answers,
+            ..ShareAccumulator::default()
+        }
+    }
+
     /// Takes in a turn of a cluster of turns that are alike, if it is known who took it.
     pub fn add(&mut self, name: Option<&str>, row: &RequestRow, cluster: u32) {
         let Some(name) = name.filter(|_| row.status.is_judged()) else {
@@ -115,7 +145,7 @@ impl ShareAccumulator {
             *turns += 1;
             *successes += u64::from(row.status.is_success());
             if Exclusion::of(row).is_none() {
-                response.push(row.response_ns, cluster);
+                response.push(self.answers.latency_ns(row), cluster);
             }
         }
     }
@@ -136,10 +166,6 @@ impl ShareAccumulator {
             })
             .collect()
     }
-}
-
-fn code_name(code: u32) -> String {
-    grpc_code_name(code).map_or_else(|| format!("code {code}"), str::to_owned)
 }
 
 #[cfg(test)]

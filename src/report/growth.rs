@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::stats::{Percentiles, Quantile, Sample};
+use crate::results::answer::AnswerKind;
 use crate::results::exclusion::Exclusion;
 use crate::results::row::{Phase, RequestRow};
 
@@ -25,7 +26,7 @@ pub struct Quarter {
     pub least_sessions: u32,
     /// Most sessions at once.
     pub most_sessions: u32,
-    /// Their response times.
+    /// Their times to the answer.
     pub response: Percentiles,
 }
 
@@ -45,18 +46,28 @@ impl Growth {
 /// Takes in requests with the load that they met.
 #[derive(Debug, Default)]
 pub(super) struct GrowthAccumulator {
-    /// Sessions at once, response time, and cluster of requests that are alike.
+    answers: AnswerKind,
+    /// Sessions at once, time to the answer, and cluster of requests that are alike.
     met: Vec<(u32, Option<i64>, u32)>,
 }
 
 impl GrowthAccumulator {
+    /// For requests to a server that answers with `answers`.
+    pub(super) fn of(answers: AnswerKind) -> GrowthAccumulator {
+        GrowthAccumulator {
+            answers,
+            met: Vec::new(),
+        }
+    }
+
     /// Takes in a request that would count in the headline, but that those while the load grows and
     /// falls count too: there the load is light.
     pub(super) fn add(&mut self, row: &RequestRow, cluster: u32) {
         let counts = matches!(row.phase, Phase::RampUp | Phase::Steady | Phase::RampDown)
             && Exclusion::in_steady(row).is_none();
         if let Some(sessions) = row.concurrent_sessions.filter(|_| counts) {
-            self.met.push((sessions, row.response_ns, cluster));
+            let answered_ns = self.answers.latency_ns(row);
+            self.met.push((sessions, answered_ns, cluster));
         }
     }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::stats::{Percentiles, Sample};
+use crate::results::answer::AnswerKind;
 use crate::results::exclusion::Exclusion;
-use crate::results::metrics::LATENCIES;
+use crate::results::metrics::{LATENCIES, Latency};
 use crate::results::row::RequestRow;
 
 /// The requests that headline figures are over: the steady phase, less those left out.
@@ -14,7 +15,7 @@ use crate::results::row::RequestRow;
 pub struct Measured {
     /// Requests; those without an answer count as longer than every answered one.
     pub rows: u64,
-    /// Answered with audio.
+    /// Answered.
     pub answered: u64,
     /// Left out: the gateway began to answer before the end of speech.
     pub cut_off: u64,
@@ -37,10 +38,23 @@ pub struct Measured {
 pub struct Selection {
     /// How many there are, and how many are left out.
     pub measured: Measured,
+    answers: AnswerKind,
+    /// Of the answers, whether any had audio, and text.
+    has_audio: bool,
+    has_text: bool,
     samples: [Sample; LATENCIES.len()],
 }
 
 impl Selection {
+    /// For requests to a server that answers with `answers`.
+    #[must_use]
+    pub fn of(answers: AnswerKind) -> Selection {
+        Selection {
+            answers,
+            ..Selection::default()
+        }
+    }
+
     /// Takes in a request of a cluster of requests that are alike.
     pub fn add(&mut self, row: &RequestRow, cluster: u32) {
         let measured = &mut self.measured;
@@ -48,11 +62,13 @@ impl Selection {
             None => {
                 for (latency, sample) in LATENCIES.iter().zip(&mut self.samples) {
                     let value = latency.of(row);
-                    if latency.unanswered_counts() || value.is_some() {
+                    if latency.unanswered_counts(self.answers) || value.is_some() {
                         sample.push(value, cluster);
                     }
                 }
-                measured.answered += u64::from(row.response_ns.is_some());
+                self.has_audio |= row.first_audio_ns.is_some();
+                self.has_text |= row.first_llm_ns.is_some();
+                measured.answered += u64::from(self.answers.latency_ns(row).is_some());
                 &mut measured.rows
             }
             Some(Exclusion::Warmup) => &mut measured.warmup,
@@ -65,13 +81,24 @@ impl Selection {
         *count += 1;
     }
 
+    /// What the answers consist of, as far as requests were taken in.
+    #[must_use]
+    pub fn answers(&self) -> AnswerKind {
+        self.answers.seen(self.has_audio, self.has_text)
+    }
+
     /// The quantiles of every latency, by name.
     #[must_use]
     pub fn all(self) -> BTreeMap<String, Percentiles> {
-        let named = LATENCIES.iter().zip(self.samples);
-        named
-            .map(|(latency, sample)| (latency.name.to_owned(), sample.percentiles()))
-            .collect()
+        let answers = self.answers();
+        let figures = |(latency, sample): (&Latency, Sample)| {
+            let sample = match latency.unanswered_counts(answers) {
+                true => sample,
+                false => sample.present(),
+            };
+            (latency.name.to_owned(), sample.percentiles())
+        };
+        LATENCIES.iter().zip(self.samples).map(figures).collect()
     }
 }
 
@@ -135,6 +162,39 @@ mod tests {
         assert_eq!(
             selection.stopped, 2,
             "cancelled while speaking, and in flight"
+        );
+    }
+
+    #[test]
+    fn what_is_longest_follows_from_what_the_answers_consist_of() {
+        let text_alone = |turn| {
+            let mut row = RequestRow {
+                first_audio_ns: None,
+                first_audible_ns: None,
+                ..row(turn)
+            };
+            row.derive_latencies(false);
+            row
+        };
+        let of = |rows: &[RequestRow], answers| {
+            let mut selection = Selection::of(answers);
+            (0..).zip(rows).for_each(|(i, row)| selection.add(row, i));
+            let (measured, answers) = (selection.measured.clone(), selection.answers());
+            let figures = selection.all();
+            let counts = ["response", "first_text", "final"].map(|name| figures[name].n);
+            (measured.answered, answers, counts)
+        };
+        let failed = unanswered(1, Status::Error);
+        let texts = [text_alone(0), failed.clone()];
+        let both = AnswerKind::AudioOrText;
+        assert_eq!(of(&texts, both), (1, AnswerKind::Text, [0, 2, 1]));
+        let mixed = [text_alone(0), row(1)];
+        assert_eq!(of(&mixed, both), (2, AnswerKind::Audio, [2, 2, 2]));
+        let transcript = AnswerKind::Transcript;
+        assert_eq!(of(&texts, transcript), (1, transcript, [0, 1, 2]));
+        assert_eq!(
+            of(&texts, AnswerKind::Audio),
+            (0, AnswerKind::Audio, [2, 1, 1])
         );
     }
 

@@ -3,6 +3,7 @@
 //! Works on a run directory alone and never sees a trace or a gateway.
 
 mod accumulator;
+mod answer_titles;
 mod axis;
 mod bins;
 pub mod breakdown;
@@ -13,6 +14,7 @@ mod counted;
 pub mod counted_sections;
 pub mod diagnosis;
 mod document;
+mod end_code;
 pub mod goodput;
 pub mod growth;
 pub mod guidance;
@@ -22,6 +24,7 @@ pub mod latencies;
 pub mod machine;
 mod markdown;
 pub mod rates;
+mod ready_wait;
 pub mod receiver_check;
 pub mod recorded_baseline;
 pub mod render;

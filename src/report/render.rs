@@ -34,7 +34,7 @@ fn without_pictures(summary: &Summary) -> Report<'_> {
 /// A run that cannot be read.
 pub fn runs_html(runs: &[(&RunDir, &Summary)], include_text: bool) -> Result<String, ResultsError> {
     let part = |(dir, summary): &(&RunDir, &Summary)| {
-        let mut collected = Collected::default();
+        let mut collected = Collected::of(summary.answers_by);
         dir.for_each_request(|row| collected.add(row))?;
         collected.settle();
         let timeline = dir.timeline()?;

@@ -9,6 +9,7 @@ use super::summarise::Asked;
 use super::summary::Summary;
 use crate::results::ResultsError;
 use crate::results::manifest::RunManifest;
+use crate::results::protocol::DialectName;
 use crate::results::reader::RunDir;
 use crate::units::{Human, columns, grouped, share_percent};
 
@@ -34,6 +35,8 @@ crate::table! {
         pub exit_reason: String [""],
         /// What was called; null when the settings do not say.
         pub target: Option<String> [""],
+        /// How conversations were written; null in files of before, and where nothing of the run can be read.
+        pub dialect: Option<DialectName> [""],
         /// Name of the trace.
         pub trace: String [""],
         /// Closed loop: name of the scenario; null for a replay, and without one.
@@ -46,9 +49,12 @@ crate::table! {
         pub labels: String [""],
         /// Turns on record.
         pub turns: u64 [""],
-        /// Median of the response time; null where not enough turns, or answers, tell.
+        /// The latency that the two after it are of: the time to the answer, `response` where servers answer with
+        /// audio; null in files of before, and where there are no figures.
+        pub headline: Option<String> [""],
+        /// Median of the headline; null where not enough turns, or answers, tell.
         pub response_p50_ns: Option<i64> ["ns"],
-        /// 95th percentile of the response time; null where not enough turns, or answers, tell.
+        /// 95th percentile of the headline; null where not enough turns, or answers, tell.
         pub response_p95_ns: Option<i64> ["ns"],
         /// Share of the turns that were no success, those in flight and the cancelled aside; null without
         /// any.
@@ -102,11 +108,12 @@ impl RunRow {
     }
 
     fn from_summary(manifest: &RunManifest, summary: &Summary) -> RunRow {
-        let response = summary.latencies.get("response");
+        let response = summary.answer_figures();
         let judged = summary.turns.judged();
         let failed = judged.saturating_sub(summary.turns.successes);
         RunRow {
             turns: summary.turns.rows,
+            headline: Some(summary.answer_latency().name.to_owned()),
             response_p50_ns: response.and_then(|figures| figures.p50_ns),
             response_p95_ns: response.and_then(|figures| figures.p95_ns),
             errors: (judged > 0).then(|| failed as f64 / judged as f64),
@@ -126,6 +133,7 @@ impl RunRow {
             started_at: manifest.started_at.clone(),
             exit_reason: manifest.exit_reason.name().to_owned(),
             target: manifest.spec.target.get().cloned(),
+            dialect: Some(manifest.spec.dialect()),
             trace: manifest.trace.name.clone(),
             scenario: closed_loop.and_then(|of| of.scenario.clone()),
             users: closed_loop.map(|of| of.users),

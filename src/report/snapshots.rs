@@ -1,5 +1,6 @@
 //! Whole reports of synthetic runs, as people and programs see them.
 
+mod protocols;
 mod recorded;
 
 use super::render::run_text as render;
@@ -90,6 +91,7 @@ fn a_good_run() {
     latency                                    p50     p90     p95     p99     max
     response      end of speech → audio     250 ms  290 ms  295 ms  299 ms  299 ms
     audible       end of speech → sound     260 ms  300 ms  305 ms  309 ms  309 ms
+    first_text    end of speech → text      100 ms  100 ms  100 ms  100 ms  100 ms
     final         end of speech → final    50.0 ms 50.0 ms 50.0 ms 50.0 ms 50.0 ms
     asr           turn start → transcript   1.25 s  1.25 s  1.25 s  1.25 s  1.25 s
     endpoint      speech sent → processing 50.0 ms 50.0 ms 50.0 ms 50.0 ms 50.0 ms
@@ -152,23 +154,24 @@ fn a_run_with_errors_timeouts_and_missing_answers() {
     labels    build=abc
     verdict   VALID: the load kept its schedule
 
-    latency                                  p50      p90      p95      p99      max
-    response   end of speech → audio      260 ms        ∞        ∞        –        ∞
-    audible    end of speech → sound      270 ms        ∞        ∞        –        ∞
-    final      end of speech → final     50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
-    asr        turn start → transcript    1.25 s   1.25 s   1.25 s        –   1.25 s
-    endpoint   speech sent → processing  50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
-    llm_ttft   transcript → first text   50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
-    llm_total  transcript → last text     100 ms   100 ms   100 ms        –   100 ms
-    tts        first text → audio         150 ms   190 ms   195 ms        –   199 ms
-    e2e        transcript → audio         200 ms   240 ms   245 ms        –   249 ms
-    total      turn start → turn end      1.62 s        ∞        ∞        –        ∞
+    latency                                 p50     p90     p95     p99     max
+    response   end of speech → audio     260 ms       ∞       ∞       –       ∞
+    audible    end of speech → sound     270 ms       ∞       ∞       –       ∞
+    first_text end of speech → text      100 ms  100 ms  100 ms       –  100 ms
+    final      end of speech → final    50.0 ms 50.0 ms 50.0 ms       – 50.0 ms
+    asr        turn start → transcript   1.25 s  1.25 s  1.25 s       –  1.25 s
+    endpoint   speech sent → processing 50.0 ms 50.0 ms 50.0 ms       – 50.0 ms
+    llm_ttft   transcript → first text  50.0 ms 50.0 ms 50.0 ms       – 50.0 ms
+    llm_total  transcript → last text    100 ms  100 ms  100 ms       –  100 ms
+    tts        first text → audio        150 ms  190 ms  195 ms       –  199 ms
+    e2e        transcript → audio        200 ms  240 ms  245 ms       –  249 ms
+    total      turn start → turn end     1.62 s       ∞       ∞       –       ∞
               answered 330 of 400 turns
               95 % interval p50 254 ms..269 ms · p95 ∞ · effective n 234
               – not enough data (n=400): p90 needs 36 effective, p95 72, p99 368
               ∞ no answer: a turn without one counts as longer than every other
-              measured in 330 turns: final, asr, endpoint, llm_ttft, llm_total, tts,
-              e2e
+              measured in 330 turns: first_text, final, asr, endpoint, llm_ttft,
+              llm_total, tts, e2e
 
     stage                                    median turns  slowest turns
     endpoint     end of speech → processing       50.0 ms        50.0 ms
@@ -239,8 +242,8 @@ fn a_run_in_which_nothing_was_answered() {
 
     diagnosis Answers stop before they begin: no interim transcript comes
               20 of 20 turns (100 %) got nothing back once their caller had spoken.
-              20 of these 20 turns failed with a stream that ended well, without
-              audio.
+              20 of these 20 turns failed with a stream that ended well, without an
+              answer.
               → Look at whether audio reaches the speech recogniser: its log and its
                 queue, and the sample rate and the language that it takes.
 
@@ -264,17 +267,18 @@ fn a_killed_run() {
     ended     KILLED: 3 turns were in flight
     verdict   NONE: it is given when a run ends
 
-    latency                                  p50      p90      p95      p99      max
-    response   end of speech → audio      238 ms   269 ms   273 ms        –   276 ms
-    audible    end of speech → sound      248 ms   279 ms   283 ms        –   286 ms
-    final      end of speech → final     50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
-    asr        turn start → transcript    1.25 s   1.25 s   1.25 s        –   1.25 s
-    endpoint   speech sent → processing  50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
-    llm_ttft   transcript → first text   50.0 ms  50.0 ms  50.0 ms        –  50.0 ms
-    llm_total  transcript → last text     100 ms   100 ms   100 ms        –   100 ms
-    tts        first text → audio         138 ms   169 ms   173 ms        –   176 ms
-    e2e        transcript → audio         188 ms   219 ms   223 ms        –   226 ms
-    total      turn start → turn end      1.62 s   1.62 s   1.62 s        –   1.62 s
+    latency                                 p50     p90     p95     p99     max
+    response   end of speech → audio     238 ms  269 ms  273 ms       –  276 ms
+    audible    end of speech → sound     248 ms  279 ms  283 ms       –  286 ms
+    first_text end of speech → text      100 ms  100 ms  100 ms       –  100 ms
+    final      end of speech → final    50.0 ms 50.0 ms 50.0 ms       – 50.0 ms
+    asr        turn start → transcript   1.25 s  1.25 s  1.25 s       –  1.25 s
+    endpoint   speech sent → processing 50.0 ms 50.0 ms 50.0 ms       – 50.0 ms
+    llm_ttft   transcript → first text  50.0 ms 50.0 ms 50.0 ms       – 50.0 ms
+    llm_total  transcript → last text    100 ms  100 ms  100 ms       –  100 ms
+    tts        first text → audio        138 ms  169 ms  173 ms       –  176 ms
+    e2e        transcript → audio        188 ms  219 ms  223 ms       –  226 ms
+    total      turn start → turn end     1.62 s  1.62 s  1.62 s       –  1.62 s
               answered 77 of 77 turns; left out: 3 stopped early
               95 % interval p50 229 ms..247 ms · p95 268 ms..276 ms · effective n 77
               – not enough data (n=77): p90 needs 36 effective, p95 72, p99 368
@@ -334,16 +338,17 @@ fn an_invalid_run() {
               - 3.2 % of the chunks of the steady phase were sent late (limit 1 %)
               - own CPU was at 97 % of its cores in the 10 s from 0m30s (limit 85 %)
 
-    latency                                 p50      p90      p95      p99      max
-    audible    end of speech → sound     329 ms   369 ms   374 ms        –   379 ms
-    response   end of speech → audio     249 ms   289 ms   294 ms        –   299 ms
-    final      end of speech → final    50.0 ms  50.0 ms  50.0 ms  50.0 ms  50.0 ms
-    asr        turn start → transcript   1.25 s   1.25 s   1.25 s   1.25 s   1.25 s
-    llm_ttft   transcript → first text  50.0 ms  50.0 ms  50.0 ms  50.0 ms  50.0 ms
-    llm_total  transcript → last text    100 ms   100 ms   100 ms   100 ms   100 ms
-    tts        first text → audio        149 ms   189 ms   194 ms        –   199 ms
-    e2e        transcript → audio        199 ms   239 ms   244 ms        –   249 ms
-    total      turn start → turn end     1.62 s   1.62 s   1.62 s   1.62 s   1.62 s
+    latency                                  p50      p90      p95      p99      max
+    audible     end of speech → sound     329 ms   369 ms   374 ms        –   379 ms
+    response    end of speech → audio     249 ms   289 ms   294 ms        –   299 ms
+    first_text  end of speech → text      100 ms   100 ms   100 ms   100 ms   100 ms
+    final       end of speech → final    50.0 ms  50.0 ms  50.0 ms  50.0 ms  50.0 ms
+    asr         turn start → transcript   1.25 s   1.25 s   1.25 s   1.25 s   1.25 s
+    llm_ttft    transcript → first text  50.0 ms  50.0 ms  50.0 ms  50.0 ms  50.0 ms
+    llm_total   transcript → last text    100 ms   100 ms   100 ms   100 ms   100 ms
+    tts         first text → audio        149 ms   189 ms   194 ms        –   199 ms
+    e2e         transcript → audio        199 ms   239 ms   244 ms        –   249 ms
+    total       turn start → turn end     1.62 s   1.62 s   1.62 s   1.62 s   1.62 s
               answered 400 of 400 turns
               95 % interval p50 322 ms..337 ms · p95 372 ms..377 ms
               effective n 194
@@ -411,17 +416,18 @@ fn a_run_of_too_few_turns_for_high_percentiles() {
     labels    build=abc
     verdict   VALID: the load kept its schedule
 
-    latency                                  p50      p90      p95      p99      max
-    response   end of speech → audio      219 ms   235 ms        –        –   239 ms
-    audible    end of speech → sound      229 ms   245 ms        –        –   249 ms
-    final      end of speech → final     50.0 ms  50.0 ms        –        –  50.0 ms
-    asr        turn start → transcript    1.25 s   1.25 s        –        –   1.25 s
-    endpoint   speech sent → processing  50.0 ms  50.0 ms        –        –  50.0 ms
-    llm_ttft   transcript → first text   50.0 ms  50.0 ms        –        –  50.0 ms
-    llm_total  transcript → last text     100 ms   100 ms        –        –   100 ms
-    tts        first text → audio         119 ms   135 ms        –        –   139 ms
-    e2e        transcript → audio         169 ms   185 ms        –        –   189 ms
-    total      turn start → turn end      1.62 s   1.62 s        –        –   1.62 s
+    latency                                 p50     p90     p95     p99     max
+    response   end of speech → audio     219 ms  235 ms       –       –  239 ms
+    audible    end of speech → sound     229 ms  245 ms       –       –  249 ms
+    first_text end of speech → text      100 ms  100 ms       –       –  100 ms
+    final      end of speech → final    50.0 ms 50.0 ms       –       – 50.0 ms
+    asr        turn start → transcript   1.25 s  1.25 s       –       –  1.25 s
+    endpoint   speech sent → processing 50.0 ms 50.0 ms       –       – 50.0 ms
+    llm_ttft   transcript → first text  50.0 ms 50.0 ms       –       – 50.0 ms
+    llm_total  transcript → last text    100 ms  100 ms       –       –  100 ms
+    tts        first text → audio        119 ms  135 ms       –       –  139 ms
+    e2e        transcript → audio        169 ms  185 ms       –       –  189 ms
+    total      turn start → turn end     1.62 s  1.62 s       –       –  1.62 s
               answered 40 of 40 turns
               95 % interval p50 213 ms..226 ms · effective n 40
               – not enough data (n=40): p90 needs 36 effective, p95 72, p99 368

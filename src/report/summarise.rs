@@ -5,6 +5,7 @@ use super::diagnosis::Case;
 use super::guidance::{Surroundings, advise};
 use super::lag::{self, LagBasis, ScheduleLag};
 use super::rates::Rates;
+use super::ready_wait::{ReadyWait, ReadyWaits};
 use super::require::{Requirement, judge};
 use super::server::{self, ServerSeries};
 use super::summary::{Load, RunFacts, SUMMARY_SCHEMA, Summary};
@@ -12,6 +13,7 @@ use super::wer::{Wer, WerAccumulator, WerAsked};
 use crate::results::ResultsError;
 use crate::results::lag::LagSummary;
 use crate::results::manifest::{Planned, RunManifest};
+use crate::results::metrics::headline;
 use crate::results::reader::RunDir;
 use crate::results::row::{RequestRow, TimelineRow};
 
@@ -36,6 +38,7 @@ pub struct Asked<'a> {
 #[derive(Debug, Default)]
 struct Read<'a> {
     timeline: &'a [TimelineRow],
+    ready_wait: Option<ReadyWait>,
     server: Vec<ServerSeries>,
     wer: Option<Wer>,
     unreadable: Vec<String>,
@@ -91,9 +94,18 @@ impl Summary {
         })?;
         let timeline = run.timeline()?;
         unreadable.extend(timeline.unreadable);
+        let (ready_wait, unread) = ready_wait(run)?;
+        // Starts are read for turns and for sessions.
+        unreadable.extend(
+            unread
+                .into_iter()
+                .filter(|unread| !unreadable.contains(unread))
+                .collect::<Vec<_>>(),
+        );
         unreadable.extend(run.changed_tables());
         let read = Read {
             timeline: &timeline.rows,
+            ready_wait,
             server,
             wer: words.map(|words| words.finish(asked.wer.texts)),
             unreadable,
@@ -117,11 +129,14 @@ impl Summary {
         let turns = counts.turns(planned.turns);
         let measured = counts.selection.measured.clone();
         let load = load(&planned, counts.sessions_started(), timeline);
+        let answers_by = counts.selection.answers();
         let latencies = counts.selection.all();
+        let ready_wait = read.ready_wait.as_ref();
         let case = Case {
             run,
             timeline,
-            response: latencies.get("response").copied(),
+            ready_wait_max_ns: ready_wait.and_then(|wait| wait.figures.max_ns).unwrap_or(0),
+            response: latencies.get(headline(answers_by).name).copied(),
         };
         let diagnosis = counts.evidence.findings(case);
         let seconds = timeline.iter().map(|row| row.second_ns);
@@ -137,10 +152,12 @@ impl Summary {
             load,
             lag: lag.or_else(|| lag::from_timeline(timeline)),
             blocked_ns: counts.blocked_ns,
+            answers_by,
             latencies,
             shares: counts.shares.finish(),
             goodput: counts.goodput.finish(&steady),
             sections: counts.sections.finish(),
+            ready_wait: read.ready_wait,
             steady,
             growth: counts.growth.finish(),
             wer: read.wer,
@@ -163,6 +180,17 @@ impl Summary {
     }
 }
 
+/// How long servers took to be ready, and one message for each part of a run that could not be read; only
+/// where each session has a connection of its own is there such a wait.
+fn ready_wait(run: &RunDir) -> Result<(Option<ReadyWait>, Vec<String>), ResultsError> {
+    let mut waits = ReadyWaits::default();
+    let unread = match run.manifest().spec.dialect().is_websocket() {
+        true => run.for_each_session(|row| waits.add(&row))?,
+        false => Vec::new(),
+    };
+    Ok((waits.finish(), unread))
+}
+
 /// The lag over all chunks, as it was summed up when the run ended.
 fn kept_lag(run: &RunManifest) -> Option<LagSummary> {
     let lag = run.summary.as_ref()?.get("lag")?.clone();
@@ -177,6 +205,11 @@ fn run_facts(run: &RunManifest, last_ns: i64) -> RunFacts {
         trace: run.trace.name.clone(),
         trace_blake3: run.trace.content_blake3.clone(),
         target: run.spec.target.get().cloned(),
+        dialect: run.spec.dialect(),
+        description: run.spec.description.get().cloned(),
+        profile: run.spec.profile.get().copied(),
+        wire_format: run.spec.wire_format.get().copied(),
+        endpointing: run.spec.endpointing.get().copied(),
         exit_reason: run.exit_reason,
         started_at: run.started_at.clone(),
         elapsed_ns: last_ns,

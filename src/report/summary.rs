@@ -16,6 +16,7 @@ use super::guidance::advice::Advice;
 use super::lag::ScheduleLag;
 use super::latencies::Measured;
 use super::rates::Rates;
+use super::ready_wait::ReadyWait;
 use super::require::Judged;
 use super::server::ServerSeries;
 use super::shares::Occurrence;
@@ -23,7 +24,10 @@ use super::stats::{Percentiles, Quantile};
 use super::steady::Steady;
 use super::turns::Turns;
 use super::wer::Wer;
+use crate::results::answer::AnswerKind;
 use crate::results::manifest::{ClosedLoop, ExitReason, Verdict, VerdictLevel};
+use crate::results::metrics::{LATENCIES, Latency, headline};
+use crate::results::protocol::{DialectName, Endpointing, Profile, WireFormat};
 use crate::units::NS_PER_MS;
 
 /// The version of the summary's shape.
@@ -45,6 +49,9 @@ pub struct Summary {
     pub turns: Turns,
     /// The requests that `latencies` are over.
     pub measured: Measured,
+    /// What the answers consist of: `audio` in summaries of before.
+    #[serde(default)]
+    pub answers_by: AnswerKind,
     /// Quantiles by name of the latency.
     pub latencies: BTreeMap<String, Percentiles>,
     /// Shares of the requests of the steady phase, by name; absent in summaries of before.
@@ -62,6 +69,9 @@ pub struct Summary {
     pub lag: Option<ScheduleLag>,
     /// Time that due chunks waited for the peer's flow control, over all turns.
     pub blocked_ns: i64,
+    /// How long servers took to be ready for a session; absent where none said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_wait: Option<ReadyWait>,
     /// The steady phase, whatever the latencies.
     #[serde(default)]
     pub steady: Steady,
@@ -107,6 +117,21 @@ pub struct RunFacts {
     pub trace_blake3: String,
     /// What was called; null when the settings do not say.
     pub target: Option<String>,
+    /// How conversations were written: `stream-audio` in summaries of before.
+    #[serde(default)]
+    pub dialect: DialectName,
+    /// What the description of the dialect calls it; null where none describes it.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The dialect's variation; null where it has none.
+    #[serde(default)]
+    pub profile: Option<Profile>,
+    /// How audio was coded on the wire; null where it was as in the trace.
+    #[serde(default)]
+    pub wire_format: Option<WireFormat>,
+    /// Who found the end of an utterance; null where the trace says it.
+    #[serde(default)]
+    pub endpointing: Option<Endpointing>,
     /// How the run stands.
     pub exit_reason: ExitReason,
     /// RFC 3339, UTC.
@@ -145,6 +170,23 @@ pub struct Load {
     pub rates: Option<Rates>,
 }
 
+impl RunFacts {
+    /// How the run spoke to its servers, for people: dialect, profile, coding; `None` where it is how every run
+    /// once did.
+    #[must_use]
+    pub fn spoken(&self) -> Option<String> {
+        let others = [
+            self.description.clone(),
+            self.profile.map(|profile| profile.to_string()),
+            self.wire_format.map(|format| format.to_string()),
+        ];
+        let said = others.into_iter().flatten();
+        let said: Vec<String> = [self.dialect.to_string()].into_iter().chain(said).collect();
+        let is_usual = self.dialect == DialectName::default() && said.len() == 1;
+        (!is_usual).then(|| said.join(", "))
+    }
+}
+
 impl Summary {
     /// Whether the verdict is that the figures are not to be trusted.
     #[must_use]
@@ -162,10 +204,34 @@ impl Summary {
         turns.answered == 0 && !is_open && (turns.answer_expected > 0 || turns.successes == 0)
     }
 
-    /// The latency to show first: `audible` where its median lies more than 50 ms from that of
-    /// `response`, which is when answers begin with silence.
+    /// The latency from the end of speech to what the server answers with.
+    #[must_use]
+    pub fn answer_latency(&self) -> &'static Latency {
+        headline(self.answers_by)
+    }
+
+    /// Its figures.
+    #[must_use]
+    pub fn answer_figures(&self) -> Option<&Percentiles> {
+        self.latencies.get(self.answer_latency().name)
+    }
+
+    /// The latencies that the run's protocol does not give, in the order of reports.
+    pub fn not_given(&self) -> impl Iterator<Item = &'static Latency> {
+        let (dialect, answers) = (self.run.dialect, self.answers_by);
+        LATENCIES
+            .iter()
+            .filter(move |latency| !latency.is_given(dialect, answers))
+    }
+
+    /// The latency to show first: that of the answer, but of audio `audible` where its median lies more than
+    /// 50 ms from that of `response`, which is when answers begin with silence.
     #[must_use]
     pub fn headline(&self) -> &'static str {
+        let first = self.answer_latency().name;
+        if first != "response" {
+            return first;
+        }
         let median = |name| Some(self.latencies.get(name)?.quantiles()[0]);
         let apart = match (median("response"), median("audible")) {
             (Some(Quantile::Value(response)), Some(Quantile::Value(audible))) => {
@@ -174,7 +240,7 @@ impl Summary {
             (Some(Quantile::Value(_)), Some(Quantile::NoAnswer)) => true,
             _ => false,
         };
-        if apart { "audible" } else { "response" }
+        if apart { "audible" } else { first }
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Turns {
     pub success_rate: Option<f64>,
     /// Turns whose clip has speech, so that an answer is expected.
     pub answer_expected: u64,
-    /// Turns among them that were answered with audio.
+    /// Turns among them that were answered.
     pub answered: u64,
     /// Turns that began before the answer to the one before had ended.
     #[serde(default)]

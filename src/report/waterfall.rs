@@ -23,6 +23,9 @@ pub const STAGES: [(&str, &str); 4] = [
     ("first audio", "→ first audio"),
 ];
 
+/// Those of them that are none where the server makes transcript, text and audio side by side.
+const SERIAL: [usize; 2] = [1, 2];
+
 /// What the answers of a run spent their time on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waterfall {
@@ -30,6 +33,9 @@ pub struct Waterfall {
     pub median: Group,
     /// The twentieth of the answered turns with the longest response times.
     pub slowest: Group,
+    /// Transcript and text are made beside the audio, so that they end no stage; absent where they do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub side_by_side: bool,
 }
 
 /// Means over some turns.
@@ -48,6 +54,7 @@ pub struct Group {
 #[must_use]
 pub fn stages(row: &RequestRow) -> Option<[Option<i64>; STAGES.len()]> {
     let audio = row.first_audio_ns?;
+    let is_serial = is_serial(row);
     let mut from = row.intended_end_of_speech_ns?;
     let mut stage = |end: Option<i64>| {
         // Audio may come before the end of speech.
@@ -58,10 +65,14 @@ pub fn stages(row: &RequestRow) -> Option<[Option<i64>; STAGES.len()]> {
     };
     Some([
         stage(row.processing_ns),
-        stage(row.final_transcript_ns),
-        stage(row.first_llm_ns),
+        stage(row.final_transcript_ns.filter(|_| is_serial)),
+        stage(row.first_llm_ns.filter(|_| is_serial)),
         stage(Some(audio)),
     ])
+}
+
+fn is_serial(row: &RequestRow) -> bool {
+    row.dialect.unwrap_or_default().has_serial_stages()
 }
 
 /// An answered turn.
@@ -73,7 +84,10 @@ pub(super) struct Turn {
 
 /// The answered turns of a run.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Vec<Turn>);
+pub(super) struct Turns {
+    turns: Vec<Turn>,
+    side_by_side: bool,
+}
 
 impl Counted for Waterfall {
     type Counts = Turns;
@@ -83,21 +97,27 @@ impl Counted for Waterfall {
         let is_measured = Exclusion::of(row).is_none();
         let stages_ns = stages(row).filter(|_| is_measured);
         if let Some((response_ns, stages_ns)) = row.response_ns.zip(stages_ns) {
-            counts.0.push(Turn {
+            counts.side_by_side |= !is_serial(row);
+            counts.turns.push(Turn {
                 response_ns,
                 stages_ns,
             });
         }
     }
 
-    fn finish(Turns(mut turns): Turns) -> Option<Waterfall> {
+    fn finish(counts: Turns) -> Option<Waterfall> {
+        let mut turns = counts.turns;
         turns.sort_unstable();
         let median_ns = turns.get(turns.len().checked_sub(1)? / 2)?.response_ns;
         let slowest = &turns[turns.len() - turns.len().div_ceil(20)..];
         let slowest = Group::of(slowest)?;
         turns.sort_by_key(|turn| turn.response_ns.abs_diff(median_ns));
         let median = Group::of(&turns[..turns.len().div_ceil(10)])?;
-        Some(Waterfall { median, slowest })
+        Some(Waterfall {
+            median,
+            slowest,
+            side_by_side: counts.side_by_side,
+        })
     }
 
     fn blocks(&self) -> Vec<Block> {
@@ -108,7 +128,10 @@ impl Counted for Waterfall {
             names.into_iter().chain(figures).collect()
         };
         let stages = STAGES.iter().enumerate();
+        // Those that the protocol does not give are named below.
+        let is_shown = |i: usize| !self.side_by_side || !SERIAL.contains(&i);
         let stages = stages
+            .filter(|(i, _)| is_shown(*i))
             .map(|(i, (name, ends))| row(name, ends, Tone::Plain, &|group| group.stages_ns[i]));
         let sum = row("response", "their sum", Tone::Strong, &|group| {
             Some(group.response_ns)
@@ -125,11 +148,18 @@ impl Counted for Waterfall {
             counted(self.median.turns, "turn"),
             counted(self.slowest.turns, "turn")
         );
-        vec![
+        let mut blocks = vec![
             Block::Heading("Where the time goes"),
             Block::Table(Table::of(&columns, stages.chain([sum]))),
             Block::note(note),
-        ]
+        ];
+        if self.side_by_side {
+            let names = SERIAL.map(|i| STAGES[i].0).join(", ");
+            let note =
+                format!("not given by this protocol, which makes them beside the audio: {names}");
+            blocks.push(Block::note(note));
+        }
+        blocks
     }
 }
 
@@ -160,6 +190,7 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::protocol::DialectName;
     use crate::results::row::Phase;
     use crate::results::row::Status;
     use crate::results::sample::{row, unanswered};
@@ -233,6 +264,25 @@ mod tests {
         assert_eq!(one(unanswered(0, Status::Timeout)), None);
     }
 
+    #[test]
+    fn what_is_made_beside_the_audio_ends_no_stage() {
+        let row = RequestRow {
+            dialect: Some(DialectName::Realtime),
+            ..with([100, 130, 200, 210, 400].map(Some))
+        };
+        assert_eq!(stages(&row), Some([Some(30), None, None, Some(270)]));
+        let mut turns_of = Turns::default();
+        take(&mut turns_of, &row);
+        let found = Waterfall::finish(turns_of).unwrap();
+        assert!(found.side_by_side);
+        let said = format!("{:?}", found.blocks());
+        assert!(
+            said.contains("beside the audio: transcript, first text"),
+            "{said}"
+        );
+        assert!(!said.contains("→ final transcript"), "{said}");
+    }
+
     proptest! {
         #[test]
         fn stages_add_up_to_the_response_in_every_turn_and_group(
@@ -247,7 +297,7 @@ mod tests {
                 prop_assert_eq!(sum, row.response_ns);
                 answered += usize::from(row.response_ns.is_some());
             }
-            prop_assert_eq!(turns_of.0.len(), answered);
+            prop_assert_eq!(turns_of.turns.len(), answered);
             if let Some(found) = Waterfall::finish(turns_of) {
                 for group in [found.median, found.slowest] {
                     let sum = group.stages_ns.iter().flatten().sum::<i64>();

@@ -65,10 +65,14 @@ impl RequestRow {
             true => None,
             false => between(self.end_of_speech_sent_ns, self.processing_ns),
         };
-        self.llm_ttft_ns = between(self.final_transcript_ns, self.first_llm_ns);
-        self.llm_total_ns = between(self.final_transcript_ns, self.last_llm_ns);
-        self.tts_ns = between(self.first_llm_ns, self.first_audio_ns);
-        self.e2e_ns = main.e2e_ns;
+        self.first_text_ns = between(self.intended_end_of_speech_ns, self.first_llm_ns);
+        // What is made side by side has no stages.
+        let is_serial = self.dialect.unwrap_or_default().has_serial_stages();
+        let stage = |from, to| between(from, to).filter(|_| is_serial);
+        self.llm_ttft_ns = stage(self.final_transcript_ns, self.first_llm_ns);
+        self.llm_total_ns = stage(self.final_transcript_ns, self.last_llm_ns);
+        self.tts_ns = stage(self.first_llm_ns, self.first_audio_ns);
+        self.e2e_ns = main.e2e_ns.filter(|_| is_serial);
         self.barge_in_latency_ns = between(self.barge_in_ns, self.barge_in_stop_ns);
         self.total_ns = main.total_ns;
     }
@@ -76,4 +80,27 @@ impl RequestRow {
 
 fn between(from: Option<i64>, to: Option<i64>) -> Option<i64> {
     Some(to? - from?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::protocol::DialectName;
+    use crate::results::sample::row;
+
+    #[test]
+    fn what_a_speech_to_speech_model_makes_side_by_side_has_no_stages() {
+        let stages = |row: &RequestRow| [row.llm_ttft_ns, row.llm_total_ns, row.tts_ns, row.e2e_ns];
+        let serial = row(0);
+        assert!(stages(&serial).iter().all(Option::is_some));
+        let mut parallel = RequestRow {
+            dialect: Some(DialectName::Realtime),
+            ..serial.clone()
+        };
+        parallel.derive_latencies(false);
+        assert_eq!(stages(&parallel), [None; 4]);
+        let others = |row: &RequestRow| [row.response_ns, row.final_ns, row.first_text_ns];
+        assert_eq!(others(&parallel), others(&serial));
+        assert_eq!(serial.first_text_ns, Some(100_000_000));
+    }
 }

@@ -4,7 +4,9 @@
 //! through it, so that a metric is an entry here, and a column in `row` where its instants have none.
 //! What counts as longest, and which quantiles are compared, is said here and nowhere else.
 
+use super::answer::{AnswerKind, Part, final_ns, first_text_ns};
 use super::exclusion::Exclusion;
+use super::protocol::DialectName;
 use super::row::{Phase, RequestRow};
 
 /// What a request says of a latency: nanoseconds, where it has it.
@@ -19,11 +21,13 @@ pub struct Latency {
     pub ends: &'static str,
     /// What it is, in a sentence.
     pub about: &'static str,
-    /// What a gateway's protocol must offer for it.
-    pub needs: &'static str,
+    /// What a server must send for it.
+    pub needs: &'static [Part],
+    /// Whether it lies between parts of an answer of which one follows from the other.
+    pub is_serial: bool,
     /// Which requests its figures are over.
     pub over: Over,
-    /// The quantiles at which runs are compared, in percent.
+    /// The quantiles at which runs are compared, in percent, unless it is the headline.
     pub compared: &'static [u16],
     /// Whether it is shown while a run goes on.
     pub is_live: bool,
@@ -38,8 +42,9 @@ pub struct Latency {
 /// Which requests the figures of a latency are over, of those that are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Over {
-    /// All: one without it counts as longer than every one with it.
-    All,
+    /// Where servers answer with one of these, all: one without it counts as longer than every one with it,
+    /// and the first such latency is the headline. In other runs, those that have it.
+    Answers(&'static [AnswerKind]),
     /// All: one without it, or that was no success, counts as longer than every other, so that failing
     /// early makes nothing shorter.
     Successes,
@@ -55,10 +60,30 @@ impl Latency {
         (self.time)(row).filter(|_| counts)
     }
 
-    /// Whether a row without it counts as longer than every row with it.
+    /// Whether a row without it counts as longer than every row with it, where servers answer with `answers`.
     #[must_use]
-    pub fn unanswered_counts(&self) -> bool {
-        self.over != Over::Present
+    pub fn unanswered_counts(&self, answers: AnswerKind) -> bool {
+        match self.over {
+            Over::Answers(kinds) => kinds.contains(&answers),
+            Over::Successes => true,
+            Over::Present => false,
+        }
+    }
+
+    /// Whether servers of this dialect that answer with `answers` give it.
+    #[must_use]
+    pub fn is_given(&self, dialect: DialectName, answers: AnswerKind) -> bool {
+        let is_sent = self.needs.iter().all(|part| answers.gives(*part));
+        is_sent && (!self.is_serial || dialect.has_serial_stages())
+    }
+
+    /// The quantiles at which two runs are compared by it, in percent, where servers answer with `answers`.
+    #[must_use]
+    pub fn compared(&self, answers: AnswerKind) -> &'static [u16] {
+        match self.name == headline(answers).name {
+            true => HEADLINE_COMPARED,
+            false => self.compared,
+        }
     }
 
     /// The entry of this name.
@@ -68,12 +93,27 @@ impl Latency {
     }
 }
 
+/// The quantiles at which runs are compared by their headline, in percent.
+const HEADLINE_COMPARED: &[u16] = &[50, 95, 99];
+
+/// The latency that a report begins with where servers answer with `answers`: from the end of speech to the
+/// answer.
+#[must_use]
+pub fn headline(answers: AnswerKind) -> &'static Latency {
+    let is_of = |latency: &&Latency| match latency.over {
+        Over::Answers(kinds) => kinds.contains(&answers),
+        Over::Successes | Over::Present => false,
+    };
+    LATENCIES.iter().find(is_of).unwrap_or(&LATENCIES[0])
+}
+
 /// What entries have in common.
 const STAGE: Latency = Latency {
     name: "",
     ends: "",
     about: "",
-    needs: "",
+    needs: &[],
+    is_serial: false,
     over: Over::Present,
     compared: &[],
     is_live: false,
@@ -83,13 +123,13 @@ const STAGE: Latency = Latency {
 };
 
 /// Every latency, in the order of reports.
-pub const LATENCIES: [Latency; 12] = [
+pub const LATENCIES: [Latency; 13] = [
     Latency {
         name: "response",
         ends: "end of speech → audio",
-        about: "Planned end of speech to first audio: the headline.",
-        needs: "audio",
-        over: Over::All,
+        about: "Planned end of speech to first audio: the headline where servers answer with audio.",
+        needs: &[Part::Audio],
+        over: Over::Answers(&[AnswerKind::Audio, AnswerKind::AudioOrText]),
         compared: &[50, 95, 99],
         is_live: true,
         time: |row| row.response_ns,
@@ -99,29 +139,44 @@ pub const LATENCIES: [Latency; 12] = [
     Latency {
         name: "audible",
         ends: "end of speech → sound",
-        about: "Planned end of speech to first audible sample.",
-        needs: "audio",
-        over: Over::All,
+        about: "Planned end of speech to first audible sample: the headline where only sound comes back.",
+        needs: &[Part::Audio],
+        over: Over::Answers(&[
+            AnswerKind::Audio,
+            AnswerKind::Sound,
+            AnswerKind::AudioOrText,
+        ]),
         compared: &[50, 95],
         is_live: true,
         time: |row| row.audible_ns,
         ..STAGE
     },
     Latency {
+        name: "first_text",
+        ends: "end of speech → text",
+        about: "Planned end of speech to first text of the answer: the headline where that is text alone.",
+        needs: &[Part::Text],
+        over: Over::Answers(&[AnswerKind::Text, AnswerKind::AudioOrText]),
+        time: first_text_ns,
+        ..STAGE
+    },
+    Latency {
         name: "final",
         ends: "end of speech → final",
-        about: "Planned end of speech to final transcript, without the caller's speech; negative where it came before.",
-        needs: "final transcripts",
+        about: "Planned end of speech to final transcript, without the caller's speech; negative where it came before. \
+                The headline where the answer is the transcript.",
+        needs: &[Part::FinalTranscript],
+        over: Over::Answers(&[AnswerKind::Transcript]),
         compared: &[50],
         is_live: true,
-        time: |row| Some(row.final_transcript_ns? - row.intended_end_of_speech_ns?),
+        time: final_ns,
         ..STAGE
     },
     Latency {
         name: "asr",
         ends: "turn start → transcript",
         about: "Planned start of the request to final transcript; includes the caller's speech.",
-        needs: "final transcripts",
+        needs: &[Part::FinalTranscript],
         compared: &[50],
         is_live: true,
         time: |row| row.asr_ns,
@@ -133,15 +188,16 @@ pub const LATENCIES: [Latency; 12] = [
         name: "endpoint",
         ends: "speech sent → processing",
         about: "End of speech sent to PROCESSING; not with push-to-talk.",
-        needs: "PROCESSING",
+        needs: &[Part::Processing],
         time: |row| row.endpoint_ns,
         ..STAGE
     },
     Latency {
         name: "llm_ttft",
+        is_serial: true,
         ends: "transcript → first text",
         about: "Final transcript to first text of the language model.",
-        needs: "final transcripts, text",
+        needs: &[Part::FinalTranscript, Part::Text],
         compared: &[50],
         is_live: true,
         time: |row| row.llm_ttft_ns,
@@ -150,18 +206,20 @@ pub const LATENCIES: [Latency; 12] = [
     },
     Latency {
         name: "llm_total",
+        is_serial: true,
         ends: "transcript → last text",
         about: "Final transcript to last text of the language model.",
-        needs: "final transcripts, text",
+        needs: &[Part::FinalTranscript, Part::Text],
         time: |row| row.llm_total_ns,
         original: Some("llm_total"),
         ..STAGE
     },
     Latency {
         name: "tts",
+        is_serial: true,
         ends: "first text → audio",
         about: "First text of the language model to first audio.",
-        needs: "text, audio",
+        needs: &[Part::Text, Part::Audio],
         compared: &[50],
         is_live: true,
         time: |row| row.tts_ns,
@@ -170,9 +228,10 @@ pub const LATENCIES: [Latency; 12] = [
     },
     Latency {
         name: "e2e",
+        is_serial: true,
         ends: "transcript → audio",
         about: "Final transcript to first audio.",
-        needs: "final transcripts, audio",
+        needs: &[Part::FinalTranscript, Part::Audio],
         compared: &[50, 95],
         is_live: true,
         time: |row| row.e2e_ns,
@@ -184,7 +243,7 @@ pub const LATENCIES: [Latency; 12] = [
         name: "barge_in_latency",
         ends: "barge-in → last audio",
         about: "Barge-in to last audio of the interrupted answer, over the barge-ins after which audio still came.",
-        needs: "audio",
+        needs: &[Part::Audio],
         time: |row| row.barge_in_latency_ns,
         ..STAGE
     },
@@ -192,7 +251,7 @@ pub const LATENCIES: [Latency; 12] = [
         name: "barge_in_stop",
         ends: "barge-in → silence",
         about: "How long audio of the interrupted answer still came after a barge-in, 0 where none did; over all barge-ins.",
-        needs: "audio",
+        needs: &[Part::Audio],
         compared: &[50],
         time: |row| {
             row.barge_in_ns
@@ -204,7 +263,7 @@ pub const LATENCIES: [Latency; 12] = [
         name: "total",
         ends: "turn start → turn end",
         about: "Planned start to end of the request; one that was no success counts as longest.",
-        needs: "",
+        needs: &[],
         over: Over::Successes,
         compared: &[50],
         time: |row| row.total_ns,
@@ -238,8 +297,8 @@ pub struct Share {
     pub about: &'static str,
     /// What it is a share of, in the plural.
     pub over: &'static str,
-    /// What a gateway's protocol must offer for it.
-    pub needs: &'static str,
+    /// What a server must send for it.
+    pub needs: &'static [Part],
     /// Whether more of it is worse; otherwise less of it is.
     pub more_is_worse: bool,
     /// When two runs are compared by it.
@@ -277,7 +336,7 @@ pub const SHARES: [Share; 5] = [
         name: "errors",
         about: "Requests that were no success.",
         over: ENDED,
-        needs: "",
+        needs: &[],
         more_is_worse: true,
         compared: Compared::Always,
         of: |row| ended(row).then(|| !row.status.is_success()),
@@ -286,7 +345,7 @@ pub const SHARES: [Share; 5] = [
         name: "success",
         about: "Requests that were a success.",
         over: ENDED,
-        needs: "",
+        needs: &[],
         more_is_worse: false,
         compared: Compared::Never,
         of: |row| ended(row).then(|| row.status.is_success()),
@@ -295,7 +354,7 @@ pub const SHARES: [Share; 5] = [
         name: "underruns",
         about: "Answers whose playout ran empty at least once while the gateway spoke.",
         over: "answered requests of the headline figures",
-        needs: "audio",
+        needs: &[Part::Audio],
         more_is_worse: true,
         compared: Compared::WhereAny,
         of: |row| {
@@ -307,7 +366,7 @@ pub const SHARES: [Share; 5] = [
         name: "early_endpoint",
         about: "Callers who were cut off: PROCESSING came before the end of speech was sent.",
         over: HEARD_OUT,
-        needs: "PROCESSING",
+        needs: &[Part::Processing],
         more_is_worse: true,
         compared: Compared::WhereAny,
         of: |row| is_heard_out(row).then_some(row.early_endpoint),
@@ -316,7 +375,7 @@ pub const SHARES: [Share; 5] = [
         name: "overlapped",
         about: "Utterances that began before the answer to the one before had ended.",
         over: HEARD_OUT,
-        needs: "audio",
+        needs: &[Part::Audio],
         more_is_worse: true,
         compared: Compared::WhereAny,
         of: |row| is_heard_out(row).then_some(row.overlapped),
@@ -336,90 +395,4 @@ fn is_heard_out(row: &RequestRow) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::results::row::Status;
-    use crate::results::sample::{row, unanswered};
-    use crate::table::Row;
-
-    #[test]
-    fn no_two_metrics_have_one_name_and_latencies_are_called_after_their_columns() {
-        let latencies = LATENCIES.iter().map(|latency| latency.name);
-        let shares = SHARES.iter().map(|share| share.name);
-        let names: Vec<_> = latencies.chain(shares).collect();
-        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
-        let columns: Vec<_> = RequestRow::columns().iter().map(|c| c.name).collect();
-        for name in LATENCIES.iter().map(|latency| latency.name) {
-            let column = format!("{name}_ns");
-            assert!(columns.contains(&column.as_str()), "{column}");
-        }
-    }
-
-    #[test]
-    fn a_turn_that_failed_makes_no_total_shorter() {
-        let total = Latency::named("total").unwrap();
-        let failed = unanswered(1, Status::Error);
-        assert!(failed.total_ns.is_some() && total.unanswered_counts());
-        assert_eq!(
-            (total.of(&row(0)), total.of(&failed)),
-            (row(0).total_ns, None)
-        );
-    }
-
-    #[test]
-    fn a_barge_in_without_audio_after_it_stops_at_once() {
-        let stop = Latency::named("barge_in_stop").unwrap();
-        let at = |barge_in_ns, barge_in_stop_ns| {
-            stop.of(&RequestRow {
-                barge_in_ns,
-                barge_in_stop_ns,
-                ..row(0)
-            })
-        };
-        assert_eq!(at(None, None), None);
-        assert_eq!(at(Some(700), None), Some(0));
-        assert_eq!(at(Some(700), Some(950)), Some(250));
-    }
-
-    #[test]
-    fn a_share_is_over_the_requests_that_it_can_be_seen_in() {
-        let seen = |row: &RequestRow| SHARES.each_ref().map(|share| (share.of)(row));
-        let no = Some(false);
-        let yes = Some(true);
-        assert_eq!(seen(&row(0)), [no, yes, no, no, no]);
-        let warm_up = RequestRow {
-            phase: Phase::Warmup,
-            underruns: 3,
-            early_endpoint: true,
-            ..row(0)
-        };
-        assert_eq!(seen(&warm_up), [None; 5]);
-        let cut_off = RequestRow {
-            early_endpoint: true,
-            overlapped: true,
-            underruns: 3,
-            ..row(0)
-        };
-        assert_eq!(seen(&cut_off), [no, yes, None, yes, yes]);
-        let stuttering = RequestRow {
-            underruns: 3,
-            ..row(0)
-        };
-        assert_eq!(seen(&stuttering), [no, yes, yes, no, no]);
-        let failed = unanswered(1, Status::Error);
-        assert_eq!(seen(&failed), [yes, no, None, no, no]);
-        let cancelled = RequestRow {
-            end_of_speech_sent_ns: None,
-            early_endpoint: true,
-            ..unanswered(1, Status::Cancelled)
-        };
-        assert_eq!(seen(&cancelled), [None; 5]);
-        let silent = RequestRow {
-            intended_end_of_speech_ns: None,
-            ..unanswered(1, Status::Ok)
-        };
-        assert_eq!(seen(&silent), [no, yes, None, None, None]);
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! The run: what happened. Rows, their schema, and the files they are written to and read from.
 
+pub mod answer;
 pub mod error;
 pub mod exclusion;
 pub mod lag;
@@ -9,6 +10,7 @@ mod merge;
 pub mod metrics;
 pub mod neighbours;
 mod parts;
+pub mod protocol;
 pub mod reader;
 pub mod row;
 #[doc(hidden)]

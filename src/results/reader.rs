@@ -161,6 +161,18 @@ impl RunDir {
         }
     }
 
+    /// Hands each row of [`RunDir::sessions`] to `each`, in no order and without holding them all; returns one
+    /// message for each part that could not be read.
+    ///
+    /// # Errors
+    /// As for [`RunDir::sessions`].
+    pub fn for_each_session(
+        &self,
+        each: impl FnMut(SessionRow),
+    ) -> Result<Vec<String>, ResultsError> {
+        self.for_each(each)
+    }
+
     /// One row for every second, in order.
     ///
     /// # Errors

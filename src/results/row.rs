@@ -1,5 +1,6 @@
 //! The rows of a run directory.
 
+use super::protocol::DialectName;
 use crate::table::UtcInstant;
 
 crate::names! {
@@ -31,13 +32,14 @@ crate::names! {
         Interrupted = "interrupted",
         /// We cancelled it after the drain time.
         Cancelled = "cancelled",
-        /// No audio within the timeout.
+        /// No answer within the timeout.
         Timeout = "timeout",
-        /// The gateway sent an ERROR event, or the stream ended with a status other than OK.
+        /// The server sent an error that its answer did not survive, or the stream broke, was refused, or ended
+        /// with a status other than OK.
         Error = "error",
         /// The caller spoke over the answer, as planned: a success.
         BargedIn = "barged_in",
-        /// The stream went well, but no audio came.
+        /// The stream went well, but no answer came.
         NoAnswer = "no_answer",
         /// Answered, or nothing to answer.
         Ok = "ok",
@@ -88,6 +90,8 @@ crate::table! {
         pub language_code: String [""],
         /// W3C trace id, sent as `traceparent`.
         pub trace_id: String [""],
+        /// How its session was written; null in files of before, whose sessions are `stream-audio`.
+        pub dialect: Option<DialectName> [""],
         /// Number of the connection that carried it; null when none did.
         pub connection: Option<u32> [""],
         /// Address that answered, `ip:port`; null when none did.
@@ -195,8 +199,15 @@ crate::table! {
         pub blocked_ns: i64 ["ns"],
         /// How it ended.
         pub status: Status [""],
-        /// gRPC status code of the stream; null while it had not ended.
+        /// gRPC status code of the stream; null while it had not ended, and with other protocols.
         pub grpc_code: Option<u32> [""],
+        /// HTTP status of the response to a WebSocket's upgrade: 101 where it was accepted; null when none came,
+        /// with other protocols, and in files of before.
+        pub http_status: Option<u32> [""],
+        /// Close code of the WebSocket, 1005 where it was closed without one and 1006 where the connection broke
+        /// (RFC 6455, 7.4.1); null while it had not ended, when it was not opened, with other protocols, and in
+        /// files of before.
+        pub close_code: Option<u32> [""],
         /// Error text, at most 200 characters; null without error.
         pub error: Option<String> [""],
         /// Final transcript, at most 500 characters; null when none came or text is off.
@@ -210,17 +221,23 @@ crate::table! {
         /// Intended end of speech to final transcript, negative where it came before; null where one of
         /// them is.
         pub final_ns: Option<i64> ["ns"],
+        /// Intended end of speech to first text of the answer; null where one of them is, and in files of before.
+        pub first_text_ns: Option<i64> ["ns"],
         /// Start of the request to final transcript; includes the caller's speech; null without one.
         pub asr_ns: Option<i64> ["ns"],
         /// End of speech sent to PROCESSING; null with push-to-talk, and where one of them is.
         pub endpoint_ns: Option<i64> ["ns"],
-        /// Final transcript to first language-model text; null where one of them is.
+        /// Final transcript to first language-model text; null where one of them is, and where the server makes them side
+        /// by side.
         pub llm_ttft_ns: Option<i64> ["ns"],
-        /// Final transcript to last language-model text; null where one of them is.
+        /// Final transcript to last language-model text; null where one of them is, and where the server makes them side
+        /// by side.
         pub llm_total_ns: Option<i64> ["ns"],
-        /// First language-model text to first audio; null where one of them is.
+        /// First language-model text to first audio; null where one of them is, and where the server makes them side
+        /// by side.
         pub tts_ns: Option<i64> ["ns"],
-        /// Final transcript to first audio; null where one of them is.
+        /// Final transcript to first audio; null where one of them is, and where the server makes them side
+        /// by side.
         pub e2e_ns: Option<i64> ["ns"],
         /// Barge-in to last audio received of the interrupted answer; null without a barge-in, or audio
         /// after it.
@@ -251,7 +268,7 @@ crate::names! {
         Cancelled = "cancelled",
         /// No answer, no room to send, or no end of the stream within the timeout; we cancelled it.
         Timeout = "timeout",
-        /// The stream broke, or ended with a status other than OK.
+        /// The stream broke, was refused, or ended with a status other than OK.
         Error = "error",
         /// The caller hung up, as planned.
         HungUp = "hung_up",
@@ -309,7 +326,8 @@ crate::table! {
         pub grpc_code: Option<u32> [""],
         /// HTTP status of the response; null when none came, or we were killed.
         pub http_status: Option<u32> [""],
-        /// Close code of a WebSocket; null where the protocol has none, as with gRPC.
+        /// Close code of a WebSocket, 1005 where it was closed without one and 1006 where the connection broke;
+        /// null where the protocol has none, as with gRPC.
         pub close_code: Option<u32> [""],
         /// Error text of its end, at most 200 characters; null without error.
         pub error: Option<String> [""],
@@ -318,7 +336,7 @@ crate::table! {
         pub blocked_ns: Option<i64> ["ns"],
         /// Utterances that the plan has; null when we were killed.
         pub turns_planned: Option<u32> [""],
-        /// Utterances of which audio came in answer; null when we were killed.
+        /// Utterances that were answered; null when we were killed.
         pub turns_answered: Option<u32> [""],
     }
 }
@@ -365,13 +383,14 @@ crate::table! {
         pub turn: u32 [""],
         /// Who sent it.
         pub direction: Direction [""],
-        /// What it is: `config`, `audio`, `fill`, `text`, `half_close`, or the server message's kind.
+        /// What it is: `config`, `audio`, `fill`, `text`, `half_close`, `protocol` (what the protocol demands of a
+        /// caller), or the server message's kind.
         pub kind: String [""],
         /// Number of the message in its session and direction, from 0.
         pub seq: u32 [""],
-        /// When it was planned; null for what was received.
+        /// When it was planned; null for what was received or the protocol demands.
         pub intended_ns: Option<i64> ["ns"],
-        /// When the pacer woke for it; null for what was received.
+        /// When the pacer woke for it; null for what was received or the protocol demands.
         pub released_ns: Option<i64> ["ns"],
         /// When the transport took it; null for what was received, and in runs of before.
         pub taken_ns: Option<i64> ["ns"],

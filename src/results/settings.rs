@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::answer::AnswerKind;
+use super::protocol::{ConnectAhead, DialectName, Endpointing, Greeting, Profile, WireFormat};
 use super::row::Phase;
 
 crate::names! {
@@ -171,6 +173,12 @@ macro_rules! settings {
 settings! {
     /// Whether the exit code is 0 though the schedule was not kept.
     allow_invalid: bool,
+    /// How long after its last sound an answer has ended; null where the protocol says it.
+    answer_gap_ns: i64,
+    /// What the server answers with; where it is missing, the protocol says it.
+    answers_by: AnswerKind,
+    /// Level above which an answer is audible, of 10 ms at a time.
+    audible_dbfs: f64,
     /// Where the users' speech comes from.
     audio: String,
     /// Which of the gateway's addresses connections go to.
@@ -195,12 +203,22 @@ settings! {
     cold_connections: bool,
     /// What made the run.
     command: Command,
+    /// What is opened before a session's planned start; null where sessions share connections.
+    connect_ahead: ConnectAhead,
     /// Connections of all workers.
     connections: u64,
+    /// What the description of the dialect calls it; null where none describes it.
+    description: String,
+    /// How conversations are written; missing in runs of before, which are `stream-audio`.
+    dialect: DialectName,
+    /// Who finds the end of an utterance; null or missing where the trace says it.
+    endpointing: Endpointing,
     /// Whether the load was to be made though this machine would not keep up.
     force: bool,
     /// What makes a turn good, for the search that the run was made for.
     goodput: Vec<Setting<String>>,
+    /// What callers do about what the server says first; null where the protocol has no greeting.
+    greeting: Greeting,
     /// Further request headers, their values hidden.
     headers: BTreeMap<String, String>,
     /// Whether the gateway's certificate was not verified.
@@ -214,6 +232,8 @@ settings! {
     /// Whether the trace starts again at its end.
     #[serde(rename = "loop")]
     looped: bool,
+    /// Most sessions that the run may have; null without a limit.
+    max_sessions: u64,
     /// Whether a row was kept of each message.
     messages: bool,
     /// How fast users send audio.
@@ -226,6 +246,8 @@ settings! {
     pick: String,
     /// Buffer of the virtual caller.
     playout_buffer_ns: i64,
+    /// The dialect's variation; null where it has none.
+    profile: Profile,
     /// Whether callers wait for answers.
     reactive: bool,
     /// The response header that names the replica; null for none.
@@ -244,6 +266,8 @@ settings! {
     seed: u64,
     /// The name that the gateway's certificate must have; null for the target's host.
     server_name: String,
+    /// The file that was merged into what opens a session; null without one.
+    session: String,
     /// Times as fast as the trace.
     speed: f64,
     /// How long before an instant the processor is kept busy.
@@ -259,6 +283,11 @@ settings! {
     text: bool,
     /// End of speech to first audio.
     timeout_ns: i64,
+    /// The file of the outputs that function calls are answered with; null without one.
+    tools: String,
+    /// How long a turn is kept open for transcripts after its answer; null where the protocol has none
+    /// that late.
+    transcript_wait_ns: i64,
     /// No session starts so long after the first, or later; null without a limit.
     until_ns: i64,
     /// How long turns are left out of the headline, from the first session on.
@@ -267,6 +296,8 @@ settings! {
     wer: bool,
     /// The part of the trace that sessions must start in; null for all of it.
     window_ns: (i64, i64),
+    /// How audio is coded on the wire; null where it is as in the trace.
+    wire_format: WireFormat,
     /// Threads that send.
     workers: u64,
 }
@@ -287,6 +318,26 @@ impl Settings {
     #[must_use]
     pub fn may_be_invalid(&self) -> bool {
         self.allow_invalid.is_set() || self.shares_our_processor()
+    }
+
+    /// How conversations are written.
+    #[must_use]
+    pub fn dialect(&self) -> DialectName {
+        self.dialect.get().copied().unwrap_or_default()
+    }
+
+    /// What the server answers with.
+    #[must_use]
+    pub fn answers_by(&self) -> AnswerKind {
+        let by_protocol = || AnswerKind::of(self.dialect(), self.profile.get().copied());
+        self.answers_by.get().copied().unwrap_or_else(by_protocol)
+    }
+
+    /// Whether callers said themselves when they had spoken, so that figures do not contain the server's
+    /// detection of it.
+    #[must_use]
+    pub fn is_without_endpointing(&self) -> bool {
+        self.endpointing.get() == Some(&Endpointing::None)
     }
 
     /// All of them by their names, as they were written.

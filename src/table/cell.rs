@@ -170,6 +170,36 @@ impl Cell for Option<String> {
     }
 }
 
+/// One of a few names, as [`names!`](crate::names!) declares them.
+pub trait Named: Cell<Stored = String> + Copy {
+    /// The name it is stored under.
+    fn stored_name(self) -> &'static str;
+}
+
+impl<N: Named> Cell for Option<N> {
+    type Stored = String;
+    const NULLABLE: bool = true;
+    const NAMES: &'static [&'static str] = N::NAMES;
+
+    fn data_type() -> DataType {
+        DataType::Utf8
+    }
+
+    fn array(cells: &mut dyn Iterator<Item = &Self>) -> ArrayRef {
+        let names = cells.map(|cell| cell.map(Named::stored_name));
+        Arc::new(names.collect::<StringArray>())
+    }
+
+    fn from_stored(
+        stored: Option<String>,
+        column: &'static str,
+        row: usize,
+    ) -> Result<Self, TableError> {
+        let named = stored.map(|stored| N::from_stored(Some(stored), column, row));
+        named.transpose()
+    }
+}
+
 impl Stored for UtcInstant {
     fn values(array: &dyn Array) -> Option<Vec<Option<Self>>> {
         let instants = instants(array)?;
@@ -272,6 +302,8 @@ mod tests {
             pub seen_at: UtcInstant [""],
             /// A colour.
             pub colour: Colour [""],
+            /// Maybe a colour; null without one.
+            pub second_colour: Option<Colour> [""],
         }
     }
 
@@ -282,6 +314,7 @@ mod tests {
             text: Some("a".into()),
             seen_at: UtcInstant(5),
             colour: Colour::Blue,
+            second_colour: None,
         }
     }
 

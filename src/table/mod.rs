@@ -19,7 +19,7 @@ mod values;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 
-pub use cell::{Cell, UtcInstant, read_column};
+pub use cell::{Cell, Named, UtcInstant, read_column};
 pub use column::Column;
 pub use error::TableError;
 pub use file::{Reader, Writer, blake3_of, read_all, write_all};
@@ -179,6 +179,12 @@ macro_rules! names {
                     $( $text => Ok($name::$variant), )+
                     _ => Err([$( $text ),+].join(", ")),
                 }
+            }
+        }
+
+        impl $crate::table::Named for $name {
+            fn stored_name(self) -> &'static str {
+                self.name()
             }
         }
 

@@ -61,7 +61,7 @@ crate::names! {
         Error = "error",
         /// The caller has finished, and all answers are sent.
         EndOfTurn = "end_of_turn",
-        /// The end of the stream; its text is the name of the gRPC code.
+        /// The end of the stream; its text is the name of the gRPC code, or the close code.
         Status = "status",
     }
 }

@@ -14,6 +14,9 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::Error as TlsError;
+use tokio_util::either::Either;
 
 pub use super::connect_error::ConnectError;
 pub use super::driver::Driver;
@@ -35,7 +38,7 @@ const FALL_OVER: Duration = Duration::from_secs(3);
 pub const SETTINGS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How old addresses may be when a connection is opened: those of a start are looked up once, those of
 /// a connection that was refused or lost anew.
-pub(super) const FRESH: Duration = Duration::from_secs(1);
+pub const FRESH: Duration = Duration::from_secs(1);
 /// Answers are read as they come; windows this large keep them from ever waiting for us.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024 * 1024;
@@ -135,11 +138,7 @@ impl Connector {
     /// A connector in clear whose name has resolved to `addresses`.
     #[cfg(test)]
     pub(crate) fn to(addresses: Vec<SocketAddr>) -> Connector {
-        let endpoint = Endpoint {
-            host: "gateway.invalid".to_owned(),
-            port: 50051,
-            tls: false,
-        };
+        let endpoint = Endpoint::in_clear("gateway.invalid", 50051);
         Connector {
             resolver: Arc::new(Resolver::of(&endpoint, addresses)),
             endpoint,
@@ -187,6 +186,26 @@ impl Connector {
     /// The last address's reason; a limit of this machine or a failure of TLS at once, which another
     /// address does not change.
     pub async fn connect(&self, start: usize) -> Result<Channel, ConnectError> {
+        self.first(start, |peer| self.connect_to(peer)).await
+    }
+
+    /// The same for what is no HTTP/2: a connection on which nothing was said.
+    ///
+    /// # Errors
+    /// As those of [`connect`](Self::connect).
+    pub async fn open(&self, start: usize) -> Result<Opened, ConnectError> {
+        self.first(start, |peer| self.open_to(peer)).await
+    }
+
+    /// What is `opened` to the endpoint's address number `start`, or to the next that answers.
+    async fn first<T, Opening>(
+        &self,
+        start: usize,
+        opened: impl Fn(SocketAddr) -> Opening,
+    ) -> Result<T, ConnectError>
+    where
+        Opening: Future<Output = Result<T, ConnectError>>,
+    {
         let addresses = self.addresses(FRESH).await?;
         let mut nth = 0;
         loop {
@@ -194,8 +213,8 @@ impl Connector {
             nth += 1;
             let is_last = nth == addresses.len();
             let patience = if is_last { CONNECT_TIMEOUT } else { FALL_OVER };
-            match self.connect_within(patience, peer).await {
-                Ok(channel) => return Ok(channel),
+            match within(patience, peer, opened(peer)).await {
+                Ok(opened) => return Ok(opened),
                 Err(error @ (ConnectError::Tls { .. } | ConnectError::OurLimit { .. })) => {
                     return Err(error);
                 }
@@ -210,24 +229,19 @@ impl Connector {
     /// # Errors
     /// Why there is none.
     pub async fn connect_only(&self, peer: SocketAddr) -> Result<Channel, ConnectError> {
-        self.connect_within(CONNECT_TIMEOUT, peer).await
+        within(CONNECT_TIMEOUT, peer, self.connect_to(peer)).await
     }
 
-    async fn connect_within(
-        &self,
-        patience: Duration,
-        peer: SocketAddr,
-    ) -> Result<Channel, ConnectError> {
-        let opened = tokio::time::timeout(patience, self.connect_to(peer)).await;
-        opened.unwrap_or_else(|_| {
-            Err(ConnectError::TimedOut {
-                address: peer.to_string(),
-                seconds: patience.as_secs(),
-            })
+    async fn open_to(&self, peer: SocketAddr) -> Result<Opened, ConnectError> {
+        let stream = self.socket(peer).await?;
+        Ok(match self.secured(stream).await? {
+            Ok((stream, _)) => Either::Left(stream),
+            Err(stream) => Either::Right(stream),
         })
     }
 
-    async fn connect_to(&self, peer: SocketAddr) -> Result<Channel, ConnectError> {
+    /// A socket that is connected to `peer`.
+    pub(super) async fn socket(&self, peer: SocketAddr) -> Result<TcpStream, ConnectError> {
         let unreachable = |source| ConnectError::tcp(peer, source);
         let stream = TcpStream::connect(peer).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
@@ -238,17 +252,58 @@ impl Connector {
         if leaves_too_few_files(&stream) {
             return Err(unreachable(Errno::MFILE.into()));
         }
+        Ok(stream)
+    }
+
+    /// The same over TLS where the endpoint speaks it; else the stream as it was.
+    pub(super) async fn secured(&self, stream: TcpStream) -> Result<Secured, ConnectError> {
         let Some(tls) = &self.tls else {
-            return handshake(stream, peer, None, |_| None).await;
+            return Ok(Err(stream));
         };
         let (stream, facts) = tls.connect(stream, &self.endpoint).await?;
-        // With TLS 1.3 a server looks at our certificate when its handshake is over for us.
-        let objection = |received: &Received| match received.failure() {
+        Ok(Ok((Box::new(stream), facts)))
+    }
+
+    /// What the peer may have against us that has ended a connection before it said anything, by this
+    /// `failure` of TLS or without a word. With TLS 1.3 a server looks at our certificate when its handshake is
+    /// over for us.
+    pub(super) fn objection(&self, failure: Option<&TlsError>) -> Option<ConnectError> {
+        let tls = self.tls.as_ref()?;
+        match failure {
             Some(failure) => alert(&self.endpoint, failure),
             None => tls.hung_up(&self.endpoint),
-        };
-        handshake(stream, peer, Some(facts), objection).await
+        }
     }
+
+    async fn connect_to(&self, peer: SocketAddr) -> Result<Channel, ConnectError> {
+        let stream = self.socket(peer).await?;
+        let objection = |received: &Received| self.objection(received.failure());
+        match self.secured(stream).await? {
+            Ok((stream, facts)) => handshake(stream, peer, Some(facts), objection).await,
+            Err(stream) => handshake(stream, peer, None, |_| None).await,
+        }
+    }
+}
+
+/// A connection on which nothing was said, over TLS or in clear.
+pub type Opened = Either<Box<TlsStream<TcpStream>>, TcpStream>;
+
+/// A connection over TLS and what was agreed on, or one in clear.
+pub(super) type Secured = Result<(Box<TlsStream<TcpStream>>, TlsFacts), TcpStream>;
+
+/// What is `opening` at `peer`, if that does not take too long.
+pub(super) async fn within<T>(
+    patience: Duration,
+    peer: SocketAddr,
+    opening: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
+    let opened = tokio::time::timeout(patience, opening).await;
+    opened.unwrap_or_else(|_| {
+        Err(ConnectError::TimedOut {
+            address: peer.to_string(),
+            seconds: patience.as_secs(),
+        })
+    })
 }
 
 /// Whether the process is about to reach its limit of open files; the lowest number that is free is always

@@ -49,7 +49,7 @@ pub fn request<'a>(
     path: &str,
     headers: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Request<()>, String> {
-    let request = Request::post(format!("{endpoint}{path}"))
+    let request = Request::post(format!("{}{path}", endpoint.origin()))
         .header("te", "trailers")
         .header("content-type", "application/grpc")
         .header("grpc-accept-encoding", ACCEPTED_ENCODINGS);

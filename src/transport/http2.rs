@@ -200,7 +200,7 @@ impl Incoming {
         };
         Poll::Ready(progress.unwrap_or_else(|status| {
             self.at = At::End;
-            Progress::Ended(status)
+            Progress::Ended(status.into())
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use http::response::Parts;
 
-use super::status::GrpcStatus;
+use super::ended::Ended;
 use crate::units::RunTime;
 
 /// What became of a frame.
@@ -34,5 +34,5 @@ pub enum Progress {
     /// Bytes, and the messages that are complete with them.
     Read,
     /// The end, and how.
-    Ended(GrpcStatus),
+    Ended(Ended),
 }

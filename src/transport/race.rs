@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use h2::Ping;
 use tokio::task::JoinSet;
@@ -21,17 +22,49 @@ pub enum Told<'a> {
     Failed(&'a ConnectError),
 }
 
+/// Opens a connection to an address and no other, and gives up after some seconds.
+pub trait Open<C>:
+    AsyncFn(Connector, SocketAddr) -> Result<C, ConnectError> + Clone + 'static
+{
+}
+
+impl<C, F> Open<C> for F where
+    F: AsyncFn(Connector, SocketAddr) -> Result<C, ConnectError> + Clone + 'static
+{
+}
+
 /// A connection that was tried: where, how many nanoseconds that took, and what came of it.
-type Tried = (SocketAddr, i64, Result<Channel, ConnectError>);
+type Tried<C> = (SocketAddr, i64, Result<C, ConnectError>);
 
 /// Attempts at the addresses of one endpoint, as tasks of a local task set; those under way end when it is dropped.
-#[derive(Debug, Default)]
-pub struct Race(JoinSet<Tried>);
+#[derive(Debug)]
+pub struct Race<C> {
+    trying: JoinSet<Tried<C>>,
+    fresh: Duration,
+}
 
-impl Race {
-    /// Opens a connection to the endpoint's address number `start` (counted around), or to the first
+impl<C> Default for Race<C> {
+    /// The addresses are looked up again where they are older than a second.
+    fn default() -> Self {
+        Race::over(FRESH)
+    }
+}
+
+impl<C> Race<C> {
+    /// A race over addresses that were looked up within that time.
+    #[must_use]
+    pub fn over(fresh: Duration) -> Self {
+        Race {
+            trying: JoinSet::new(),
+            fresh,
+        }
+    }
+}
+
+impl<C: 'static> Race<C> {
+    /// Opens a connection to the endpoint's address number `start` (counted around) by `open`, or to the first
     /// of those after it that answers: the next is tried when `pause` is over, or all before have failed.
-    /// Each has ten seconds. Returns the connection, and how many nanoseconds it took from the beginning
+    /// Returns the connection, and how many nanoseconds it took from the beginning
     /// of its own attempt; that it was there is not `told`, since others may follow it.
     ///
     /// # Errors
@@ -40,26 +73,27 @@ impl Race {
     pub async fn first(
         &mut self,
         connector: &Connector,
+        open: impl Open<C>,
         start: usize,
         pause: impl AsyncFn(),
         told: &mut impl FnMut(SocketAddr, Told<'_>),
-    ) -> Result<(Channel, i64), ConnectError> {
-        let addresses = connector.addresses(FRESH).await?;
+    ) -> Result<(C, i64), ConnectError> {
+        let addresses = connector.addresses(self.fresh).await?;
         let count = addresses.len();
         let mut left = (0..count).map(|nth| addresses[(start % count + nth) % count]);
         let mut failure = None;
         loop {
             if let Some(peer) = left.next() {
                 told(peer, Told::Begun);
-                let connector = connector.clone();
-                self.0.spawn_local(async move {
+                let (connector, open) = (connector.clone(), open.clone());
+                self.trying.spawn_local(async move {
                     let begun_ns = monotonic_ns();
-                    let opened = connector.connect_only(peer).await;
+                    let opened = open(connector, peer).await;
                     (peer, monotonic_ns() - begun_ns, opened)
                 });
             }
             tokio::select! {
-                Some(tried) = next(&mut self.0) => match tried {
+                Some(tried) = next(&mut self.trying) => match tried {
                     (_, took_ns, Ok(channel)) => return Ok((channel, took_ns)),
                     (peer, _, Err(error)) => {
                         told(peer, Told::Failed(&error));
@@ -74,7 +108,7 @@ impl Race {
                 () = pause(), if left.len() > 0 => {}
             }
             if left.len() == 0
-                && self.0.is_empty()
+                && self.trying.is_empty()
                 && let Some(error) = failure.take()
             {
                 return Err(error);
@@ -84,7 +118,7 @@ impl Race {
 
     /// Waits for those that were overtaken, and closes what comes of them.
     pub async fn rest(mut self, told: &mut impl FnMut(SocketAddr, Told<'_>)) {
-        while let Some((peer, took_ns, opened)) = next(&mut self.0).await {
+        while let Some((peer, took_ns, opened)) = next(&mut self.trying).await {
             match opened {
                 Ok(_) => told(peer, Told::Answered(took_ns)),
                 Err(error) => told(peer, Told::Failed(&error)),
@@ -94,11 +128,19 @@ impl Race {
 }
 
 /// The next that ends; `None` when none is under way.
-async fn next(trying: &mut JoinSet<Tried>) -> Option<Tried> {
+async fn next<C: 'static>(trying: &mut JoinSet<Tried<C>>) -> Option<Tried<C>> {
     match trying.join_next().await? {
         Ok(tried) => Some(tried),
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
+}
+
+/// Opens a connection of HTTP/2: what [`Race::first`] is to do.
+///
+/// # Errors
+/// Why there is none.
+pub async fn http2(connector: Connector, peer: SocketAddr) -> Result<Channel, ConnectError> {
+    connector.connect_only(peer).await
 }
 
 /// Moves the bytes of a connection that came without its server's settings until they are there; returns

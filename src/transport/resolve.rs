@@ -165,6 +165,29 @@ impl Resolver {
     }
 }
 
+/// Whether packets to an address may leave what is one's own: it is no loopback, private, shared or link-local
+/// address (RFC 1918, 4193, 6598, 3927, 4291).
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            let is_shared = first == 100 && (64..128).contains(&second);
+            !(address.is_loopback()
+                || address.is_private()
+                || address.is_link_local()
+                || address.is_unspecified()
+                || is_shared)
+        }
+        IpAddr::V6(address) => {
+            !(address.is_loopback()
+                || address.is_unique_local()
+                || address.is_unicast_link_local()
+                || address.is_unspecified())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,5 +230,34 @@ mod tests {
         assert_eq!(within(Duration::MAX).await, [address(1)]);
         assert_eq!(within(Duration::ZERO).await, [address(2)]);
         assert_eq!(resolver.changes().len(), 2);
+    }
+
+    #[test]
+    fn addresses_of_ones_own_are_not_public() {
+        let public = |text: &str| is_public(text.parse().unwrap());
+        for own in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.1.1",
+            "0.0.0.0",
+            "::1",
+            "::ffff:10.0.0.1",
+            "fd00::1",
+            "fe80::1",
+        ] {
+            assert!(!public(own), "{own}");
+        }
+        for others in [
+            "8.8.8.8",
+            "100.128.0.1",
+            "172.32.0.1",
+            "2606:4700::1",
+            "::ffff:1.1.1.1",
+        ] {
+            assert!(public(others), "{others}");
+        }
     }
 }

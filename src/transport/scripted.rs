@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http::Request;
 
+use super::ended::{EndCode, Ended, NORMAL};
 use super::outcome::{HadBy, Progress, Sent};
-use super::status::GrpcStatus;
 use crate::clock::manual::ManualClock;
 use crate::units::RunTime;
 
@@ -35,7 +35,7 @@ pub struct Answer {
     pub(crate) after: usize,
     pub(crate) delay_ns: i64,
     /// A message, or the end.
-    pub(crate) message: Result<Bytes, GrpcStatus>,
+    pub(crate) message: Result<Bytes, Ended>,
 }
 
 /// How one stream goes.
@@ -63,6 +63,7 @@ struct State {
     has_head: bool,
     answered: usize,
     cancelled: bool,
+    closed: bool,
     reader: Option<Waker>,
 }
 
@@ -198,6 +199,15 @@ impl Outgoing {
         }
     }
 
+    /// The script's server answers with the same.
+    pub(super) fn close(&mut self) {
+        let state = &mut *self.state.lock().unwrap();
+        state.closed = true;
+        if let Some(reader) = state.reader.take() {
+            reader.wake();
+        }
+    }
+
     pub(super) fn cancel(&mut self) {
         self.state.lock().unwrap().cancelled = true;
     }
@@ -221,7 +231,12 @@ impl Incoming {
                 let (head, ()) = http::Response::new(()).into_parts();
                 return Poll::Ready(Progress::Head(Box::new(head)));
             }
+            if std::mem::take(&mut state.closed) {
+                let ended = Ended::new(EndCode::Close(NORMAL), "");
+                return Poll::Ready(Progress::Ended(ended));
+            }
             let Some(answer) = state.script.answers.get(state.answered).cloned() else {
+                state.reader = Some(context.waker().clone());
                 return Poll::Pending;
             };
             let Some((written, _)) = state.frames.get(answer.after - 1) else {

@@ -9,14 +9,29 @@ use h2::RecvStream;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::websocket;
+
 /// Windows, larger than all that is sent in a measurement, so that nothing waits for it.
 const WINDOW: u32 = 8 * 1024 * 1024;
+
+/// In which protocol sessions are held, of which all is discarded.
+#[derive(Debug, Clone, Copy)]
+pub enum Discards {
+    /// Streams of HTTP/2.
+    Http2,
+    /// A WebSocket each, on which this is said: the first message by itself, each of the others when something came.
+    WebSocket(&'static [&'static str]),
+}
 
 /// Serves connections until `end`; must run inside a local task set.
 ///
 /// # Errors
 /// The system's.
-pub async fn discard(listener: TcpListener, end: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn discard(
+    listener: TcpListener,
+    protocol: Discards,
+    end: impl Future<Output = ()>,
+) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let mut served = JoinSet::new();
     let mut end = pin!(end);
@@ -25,7 +40,10 @@ pub async fn discard(listener: TcpListener, end: impl Future<Output = ()>) -> io
             () = &mut end => return Ok(()),
             accepted = listener.accept() => {
                 let (socket, _) = accepted?;
-                served.spawn_local(serve(socket));
+                match protocol {
+                    Discards::Http2 => served.spawn_local(serve(socket)),
+                    Discards::WebSocket(says) => served.spawn_local(websocket::sink::serve(socket, says)),
+                };
             }
         }
     }

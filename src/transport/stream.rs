@@ -11,12 +11,15 @@ use bytes::Bytes;
 use http::Request;
 
 use super::channel::Channel;
+use super::ended::{Ended, NORMAL};
 use super::http2;
 use super::keep_alive::KeptAlive;
+use super::message::Message;
 use super::outcome::{HadBy, Progress, Sent};
 #[cfg(test)]
 use super::scripted;
-use super::status::GrpcStatus;
+use super::websocket;
+use super::websocket::dialler::Line;
 use crate::clock::RunClock;
 use crate::units::RunTime;
 
@@ -25,6 +28,8 @@ use crate::units::RunTime;
 pub enum Connection {
     /// Many streams on one connection.
     Http2(http2::Connection),
+    /// One stream, the connection its own.
+    WebSocket(websocket::Connection),
     /// What a test says.
     #[cfg(test)]
     Scripted(scripted::Connection),
@@ -38,13 +43,31 @@ impl Connection {
         (Connection::Http2(connection), kept)
     }
 
+    /// What opens the one stream on `line`.
+    #[must_use]
+    pub fn of_line(line: Line) -> Connection {
+        Connection::WebSocket(websocket::Connection::of(line))
+    }
+
     /// Who answers.
     #[must_use]
     pub fn peer(&self) -> SocketAddr {
         match self {
             Connection::Http2(connection) => connection.peer,
+            Connection::WebSocket(connection) => connection.peer,
             #[cfg(test)]
             Connection::Scripted(connection) => connection.peer,
+        }
+    }
+
+    /// When it was made, on the monotonic clock, where it is a session's own.
+    #[must_use]
+    pub fn connected_ns(&self) -> Option<i64> {
+        match self {
+            Connection::WebSocket(connection) => connection.connected_ns(),
+            Connection::Http2(_) => None,
+            #[cfg(test)]
+            Connection::Scripted(_) => None,
         }
     }
 
@@ -53,6 +76,7 @@ impl Connection {
     pub fn is_lost(&self) -> bool {
         match self {
             Connection::Http2(connection) => connection.is_lost(),
+            Connection::WebSocket(connection) => connection.is_lost(),
             #[cfg(test)]
             Connection::Scripted(_) => false,
         }
@@ -63,6 +87,7 @@ impl Connection {
     pub fn max_streams(&self) -> usize {
         match self {
             Connection::Http2(connection) => connection.max_streams(),
+            Connection::WebSocket(_) => 1,
             #[cfg(test)]
             Connection::Scripted(_) => usize::MAX,
         }
@@ -72,11 +97,15 @@ impl Connection {
     ///
     /// # Errors
     /// How it ended before it began.
-    pub fn open(&mut self, request: Request<()>) -> Result<(Outgoing, Incoming), GrpcStatus> {
+    pub fn open(&mut self, request: Request<()>) -> Result<(Outgoing, Incoming), Ended> {
         match self {
             Connection::Http2(connection) => {
                 let (outgoing, incoming) = connection.open(request)?;
                 Ok((Outgoing::Http2(outgoing), Incoming::Http2(incoming)))
+            }
+            Connection::WebSocket(connection) => {
+                let (outgoing, incoming) = connection.open(&request)?;
+                Ok((Outgoing::WebSocket(outgoing), Incoming::WebSocket(incoming)))
             }
             #[cfg(test)]
             Connection::Scripted(connection) => {
@@ -91,18 +120,21 @@ impl Connection {
 pub enum Outgoing {
     /// On a stream of HTTP/2.
     Http2(http2::Outgoing),
+    /// On a WebSocket.
+    WebSocket(websocket::Outgoing),
     /// To a test.
     #[cfg(test)]
     Scripted(scripted::Outgoing),
 }
 
 impl Outgoing {
-    /// Sends a frame, all of it or nothing, without waiting; the last one ends this direction.
-    pub fn try_send(&mut self, frame: Bytes, is_last: bool) -> Sent {
+    /// Sends a message, all of it or nothing, without waiting; the last one ends this direction.
+    pub fn try_send(&mut self, message: Message<'_>, is_last: bool) -> Sent {
         match self {
-            Outgoing::Http2(stream) => stream.try_send(frame, is_last),
+            Outgoing::Http2(stream) => stream.try_send(message.joined(), is_last),
+            Outgoing::WebSocket(stream) => stream.try_send(&message, is_last),
             #[cfg(test)]
-            Outgoing::Scripted(stream) => stream.try_send(&frame, is_last),
+            Outgoing::Scripted(stream) => stream.try_send(&message.joined(), is_last),
         }
     }
 
@@ -111,6 +143,7 @@ impl Outgoing {
     pub fn write_out(&self) {
         match self {
             Outgoing::Http2(stream) => stream.write_out(),
+            Outgoing::WebSocket(stream) => stream.write_out(),
             #[cfg(test)]
             Outgoing::Scripted(_) => {}
         }
@@ -122,6 +155,7 @@ impl Outgoing {
     pub fn take_written(&mut self, clock: &RunClock) -> Option<HadBy> {
         match self {
             Outgoing::Http2(stream) => stream.take_written(clock),
+            Outgoing::WebSocket(stream) => stream.take_written(clock),
             #[cfg(test)]
             Outgoing::Scripted(stream) => stream.take_written(),
         }
@@ -132,6 +166,7 @@ impl Outgoing {
     pub fn stuck_since(&self, clock: &RunClock) -> Option<RunTime> {
         match self {
             Outgoing::Http2(stream) => stream.stuck_since(clock),
+            Outgoing::WebSocket(stream) => stream.stuck_since(clock),
             #[cfg(test)]
             Outgoing::Scripted(stream) => stream.stuck_since(),
         }
@@ -141,8 +176,20 @@ impl Outgoing {
     pub fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self {
             Outgoing::Http2(stream) => stream.poll_room(context),
+            Outgoing::WebSocket(stream) => stream.poll_room(context),
             #[cfg(test)]
             Outgoing::Scripted(stream) => stream.poll_room(context),
+        }
+    }
+
+    /// Says that nothing more comes, where ending one direction does not say it; what the server still says
+    /// is read, until it has closed as well, or has said nothing of that for two seconds.
+    pub fn close(&mut self) {
+        match self {
+            Outgoing::Http2(_) => {}
+            Outgoing::WebSocket(stream) => stream.close(NORMAL),
+            #[cfg(test)]
+            Outgoing::Scripted(stream) => stream.close(),
         }
     }
 
@@ -150,6 +197,7 @@ impl Outgoing {
     pub fn cancel(&mut self) {
         match self {
             Outgoing::Http2(stream) => stream.cancel(),
+            Outgoing::WebSocket(stream) => stream.cancel(),
             #[cfg(test)]
             Outgoing::Scripted(stream) => stream.cancel(),
         }
@@ -160,6 +208,8 @@ impl Outgoing {
 pub enum Incoming {
     /// On a stream of HTTP/2.
     Http2(http2::Incoming),
+    /// On a WebSocket.
+    WebSocket(websocket::Incoming),
     /// From a test.
     #[cfg(test)]
     Scripted(scripted::Incoming),
@@ -174,6 +224,7 @@ impl Incoming {
     ) -> Poll<Progress> {
         match self {
             Incoming::Http2(stream) => stream.poll_read(context, each),
+            Incoming::WebSocket(stream) => stream.poll_read(context, each),
             #[cfg(test)]
             Incoming::Scripted(stream) => stream.poll_read(context, each),
         }

@@ -19,7 +19,7 @@ use tokio_rustls::rustls::{
 
 use super::certificate::{Certificate, day};
 use super::connect_error::ConnectError;
-use super::endpoint::Endpoint;
+use super::endpoint::{Carrier, Endpoint};
 use super::pem;
 use super::unverified::Unverified;
 
@@ -152,7 +152,7 @@ fn tls_config(endpoint: &Endpoint, options: &TlsOptions) -> Result<ClientConfig,
             with_both.map_err(|e| unreadable(&identity.cert, CERT, e.to_string()))?
         }
     };
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = vec![endpoint.carrier.alpn().to_vec()];
     Ok(config)
 }
 
@@ -207,7 +207,7 @@ fn refused(endpoint: &Endpoint, name: &str, error: &io::Error) -> ConnectError {
         Some(TlsError::InvalidCertificate(fault)) => distrusted(name, fault),
         Some(TlsError::InvalidMessage(_)) => (
             "it does not answer in TLS".to_owned(),
-            "use http:// if the gateway speaks without TLS on this port",
+            "use http:// (or ws://) if the gateway speaks without TLS on this port",
         ),
         Some(other) => (
             other.to_string(),
@@ -215,7 +215,7 @@ fn refused(endpoint: &Endpoint, name: &str, error: &io::Error) -> ConnectError {
         ),
         None => (
             "it hung up in the middle of the handshake".to_owned(),
-            "use http:// if the gateway speaks without TLS on this port",
+            "use http:// (or ws://) if the gateway speaks without TLS on this port",
         ),
     };
     failed(endpoint, reason, advice)
@@ -228,10 +228,16 @@ pub(super) fn alert(endpoint: &Endpoint, error: &TlsError) -> Option<ConnectErro
         return None;
     };
     let (reason, advice) = match alert {
-        Alert::NoApplicationProtocol => (
-            "it does not offer HTTP/2 (h2 in ALPN)".to_owned(),
-            "gRPC needs it: switch HTTP/2 on at the gateway or the proxy before it",
-        ),
+        Alert::NoApplicationProtocol => match endpoint.carrier {
+            Carrier::Http2 => (
+                "it does not offer HTTP/2 (h2 in ALPN)".to_owned(),
+                "gRPC needs it: switch HTTP/2 on at the gateway or the proxy before it",
+            ),
+            Carrier::WebSocket => (
+                "it does not offer HTTP/1.1 (http/1.1 in ALPN)".to_owned(),
+                "a WebSocket begins with it: switch it on at the server or the proxy before it",
+            ),
+        },
         Alert::CertificateRequired => ("it asks for a client certificate".to_owned(), SHOW),
         Alert::UnknownCA
         | Alert::BadCertificate

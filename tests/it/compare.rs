@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use voicelt::results::manifest::{ClosedLoop, RunManifest, Verdict, VerdictLevel};
+use voicelt::results::protocol::{DialectName, Endpointing, Profile};
 use voicelt::results::row::RequestRow;
 use voicelt::results::sample::{manifest, row};
 use voicelt::units::NS_PER_MS;
@@ -125,7 +126,37 @@ fn runs_that_do_not_go_together_are_refused() {
     });
     put(&desk, "users", 0, users("realtime"));
     put(&desk, "fast", 0, users("original"));
+    put(&desk, "realtime", 0, |run| {
+        run.spec.dialect = DialectName::Realtime.into();
+        run.spec.profile = Profile::OpenAi.into();
+    });
+    put(&desk, "pushed", 0, |run| {
+        run.spec.dialect = DialectName::Realtime.into();
+        run.spec.profile = Profile::OpenAi.into();
+        run.spec.endpointing = Endpointing::None.into();
+    });
     for (args, code, expected) in [
+        (
+            "base realtime",
+            2,
+            "base and realtime differ in dialect (stream-audio and realtime), profile (none and openai), so that",
+        ),
+        (
+            "realtime pushed",
+            2,
+            "endpointing (as traced and none), so that their figures do not mean the same; compare them all the same with --across-dialects",
+        ),
+        (
+            "base realtime --across-dialects",
+            0,
+            "times blocked do not compare",
+        ),
+        (
+            "realtime pushed --across-dialects",
+            0,
+            "the figures of pushed are without endpointing",
+        ),
+        ("pushed pushed", 0, "pushed is the base itself"),
         (
             "base late",
             4,

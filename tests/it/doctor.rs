@@ -1,5 +1,7 @@
 //! `voicelt doctor`, as users run it, on gateways that are well and on others.
 
+mod realtime;
+
 use std::net::{Ipv4Addr, TcpListener};
 
 use serde_json::Value;

@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock",    &["units"]),
     ("pcm",      &["units"]),
     ("conversation", &["units"]),
-    ("dialect",  &["units", "conversation"]),
+    ("dialect",  &["units", "pcm", "conversation"]),
     ("transport", &["units", "clock"]),
     ("results",  &["units", "table"]),
     ("trace",    &["units", "fence", "table", "pcm", "conversation"]),
@@ -32,7 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("replay",   &["units", "table", "clock", "pcm", "conversation", "dialect", "transport", "trace", "results",
                    "live"]),
     ("campaign", &["units", "clock", "trace", "results", "live", "replay", "report"]),
-    ("doctor",   &["units", "table", "clock", "dialect", "transport", "results", "replay", "campaign"]),
+    ("doctor",   &["units", "table", "clock", "conversation", "dialect", "transport", "results", "replay", "campaign"]),
     ("cli",      &["units", "fence", "table", "clock", "pcm", "conversation", "dialect", "transport", "trace",
                    "results", "live", "audio", "report", "campaign", "gateway", "record", "replay", "doctor"]),
 ];

@@ -253,6 +253,9 @@ fn gateways_that_are_not_there_or_are_something_else() {
         replay(&format!("127.0.0.1:{closed}")),
         replay("localhost"),
         replay("ftp://gateway:1"),
+        replay("wss://gateway/v1?key=s3cret"),
+        replay("https://gateway/v1?key=s3cret"),
+        replay("http://me:s3cret@gateway:1"),
         replay(&format!("127.0.0.1:{http}")),
         replay(&format!("127.0.0.1:{rude}")),
         replay(&format!("https://127.0.0.1:{http} --ca nowhere.pem")),
@@ -265,6 +268,8 @@ fn gateways_that_are_not_there_or_are_something_else() {
             "voicelt record --listen 127.0.0.1:{http} --upstream 127.0.0.1:1 --timing-only -o r.vtrace"
         ),
         "voicelt gateway --listen 127.0.0.1".to_owned(),
+        "voicelt record --listen 127.0.0.1:0 --upstream ws://gateway/v1?key=s3cret --timing-only -o r.vtrace"
+            .to_owned(),
     ];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let ports = [http, rude, closed].map(|port| format!(":{port}"));
@@ -273,9 +278,15 @@ fn gateways_that_are_not_there_or_are_something_else() {
     $ voicelt replay good.vtrace -t 127.0.0.1:PORT
     error: cannot connect to 127.0.0.1:PORT: Connection refused; check that the gateway runs and listens on this port, and what lies between [3]
     $ voicelt replay good.vtrace -t localhost
-    error: --target: `localhost` is no target; use host:port, http://host:port or https://host:port [2]
+    error: --target: `localhost` is no target; use host:port, or a URL with http://, https://, ws:// or wss:// [2]
     $ voicelt replay good.vtrace -t ftp://gateway:1
-    error: --target: `ftp://gateway:1` is no target; use host:port, http://host:port or https://host:port [2]
+    error: --target: `ftp://gateway:1` is no target; use host:port, or a URL with http://, https://, ws:// or wss:// [2]
+    $ voicelt replay good.vtrace -t wss://gateway/v1?key=s3cret
+    error: --target: `wss://gateway:443/v1?key=(hidden)` is a WebSocket, and this dialect is gRPC; use host:port, http:// or https:// [2]
+    $ voicelt replay good.vtrace -t https://gateway/v1?key=s3cret
+    error: --target: `https://gateway:443/v1?key=(hidden)` has a path, and this dialect is gRPC, which has its own; leave the path out [2]
+    $ voicelt replay good.vtrace -t http://me:s3cret@gateway:1
+    error: --target: `http://(hidden)@gateway:1` holds a name or a password; give those as a header (--header KEY:VALUE) [2]
     $ voicelt replay good.vtrace -t 127.0.0.1:PORT
     error: 127.0.0.1:PORT does not speak HTTP/2: it answered in another protocol; check that this is the gateway's gRPC port, and use https:// if it speaks TLS [3]
     $ voicelt replay good.vtrace -t 127.0.0.1:PORT
@@ -292,6 +303,8 @@ fn gateways_that_are_not_there_or_are_something_else() {
     error: cannot listen on 127.0.0.1:PORT: Address already in use; give a free address of this machine, such as 127.0.0.1:0 [2]
     $ voicelt gateway --listen 127.0.0.1
     error: --listen: cannot listen on 127.0.0.1: invalid socket address; give a free address of this machine, such as 127.0.0.1:0 [2]
+    $ voicelt record --listen 127.0.0.1:0 --upstream ws://gateway/v1?key=s3cret --timing-only -o r.vtrace
+    error: --upstream: `ws://gateway:80/v1?key=(hidden)` is a WebSocket, and this dialect is gRPC; use host:port, http:// or https:// [2]
     "#);
     let said = desk.voicelt("replay good.vtrace -t no-such-gateway.invalid:1");
     let said = said.exits(3).stderr;
@@ -334,7 +347,7 @@ fn flags_with_values_that_mean_nothing() {
     $ voicelt run --scenario nowhere.toml --audio good.vtrace -t embedded
     error: --scenario nowhere.toml: No such file or directory; check the name and the folder [2]
     $ voicelt replay good.vtrace --require 'respons.p95 < 800ms'
-    error: invalid value 'respons.p95 < 800ms' for '--require <REQUIREMENT>': there is no metric `respons` (at character 1); did you mean `response`? Possible metrics: response, audible, final, asr, endpoint, llm_ttft, llm_total, tts, e2e, barge_in_latency, barge_in_stop, total, errors, success, underruns, early_endpoint, overlapped, lag, throughput, wer, goodput [2]
+    error: invalid value 'respons.p95 < 800ms' for '--require <REQUIREMENT>': there is no metric `respons` (at character 1); did you mean `response`? Possible metrics: response, audible, first_text, final, asr, endpoint, llm_ttft, llm_total, tts, e2e, barge_in_latency, barge_in_stop, total, errors, success, underruns, early_endpoint, overlapped, lag, throughput, wer, goodput [2]
     $ voicelt replay good.vtrace --require 'response.q95 < 800ms'
     error: invalid value 'response.q95 < 800ms' for '--require <REQUIREMENT>': `response` has no statistic `q95` (at character 10); did you mean `p95`? Possible statistics: p50, p90, p95, p99, max, mean, min [2]
     $ voicelt replay good.vtrace --require 'response.p95 < 800mz'
@@ -425,6 +438,6 @@ fn settings_that_cannot_be() {
     $ voicelt config show traces
     error: there is no command `traces`; is `trace` meant? [2]
     $ voicelt config show qqq
-    error: there is no command `qqq`; there are prepare, import, record, replay, run, gateway, report, compare, runs, trace, witness, schema, doctor, config, completions, man [2]
+    error: there is no command `qqq`; there are prepare, import, record, replay, run, gateway, report, compare, runs, trace, witness, schema, doctor, dialect, config, completions, man [2]
     ");
 }

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +47,9 @@ class Run:
     # at the receiver.
     said_late: float = 0.0
     seen_late: float = 0.0
+    # How many it says itself.
+    late_chunks: int = 0
+    blocked_chunks: int = 0
     verdict: str = ""
     rows_lost: int = 0
 
@@ -79,9 +82,9 @@ class Server:
 class Sink:
     """The receiver, started afresh for each run."""
 
-    def __init__(self, binary: Path, log: Path) -> None:
+    def __init__(self, binary: Path, log: Path, options: Sequence[str] = ()) -> None:
         self.log = log
-        command = ["taskset", "-c", SINK_CORE, str(binary), str(log)]
+        command = ["taskset", "-c", SINK_CORE, str(binary), str(log), *options]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self.process.stderr is not None
         self.target = self.process.stderr.readline().split()[-1]
@@ -166,11 +169,16 @@ def arrivals(log: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], int]:
 
 
 def judge_arrivals(run: Run, log: Path, starts: dict[str, int], chunk_ns: int) -> None:
-    """Fills in the receiver's error against `starts`, monotonic, and its gap error."""
+    """Fills in the receiver's error against `starts`, monotonic, and its gap error. If there are any, other sessions
+    are left out, and so is what an open microphone sends after a session's share of what is expected."""
     sessions, _ = arrivals(log)
     errors, gaps, intended, late, known = [], [], [], 0, 0
     warm_seq = WARMUP_S * 1_000_000_000 // chunk_ns
+    share = run.expected // run.sessions
     for name, (seq, at) in sessions.items():
+        if starts and name not in starts:
+            continue
+        seq, at = seq[seq <= share], at[seq <= share]
         warm = seq > warm_seq
         run.arrived += len(seq)
         gaps.append(np.abs(np.diff(at[warm]) - np.diff(seq[warm].astype(np.int64)) * chunk_ns))
@@ -201,11 +209,12 @@ def measure(
     command: Callable[[str], list[str]],
     env: dict[str, str] | None = None,
     stderr: int = subprocess.PIPE,
+    sink_options: Sequence[str] = (),
 ) -> tuple[Run, str, Path]:
     """Runs a load of `seconds` against a fresh sink; returns what it printed and the log. Its errors
     may go to a terminal instead."""
     log = place / "arrivals.parquet"
-    sink = Sink(sink_binary, log)
+    sink = Sink(sink_binary, log, sink_options)
     try:
         process = subprocess.Popen(
             ["taskset", "-c", SENDER_CORE, *command(sink.target)],

@@ -28,7 +28,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
@@ -87,36 +87,66 @@ class Bench:
     ) -> Run:
         """Our own replay, by this build or by another; `before` may put something before the sink and
         return its address."""
-        seconds, voicelt = seconds or self.seconds, voicelt or self.voicelt
-        trace, out = self.trace(sessions, seconds, chunk_ms), self.place / "run"
-        shutil.rmtree(out, ignore_errors=True)
+        seconds = seconds or self.seconds
         run = Run("voicelt", sessions, expected=sessions * seconds * 1000 // chunk_ms)
+        more = ["--messages"] if messages else []
+        trace = self.trace(sessions, seconds, chunk_ms)
+        return self.replayed(run, trace, seconds, lambda target: [before(target), *more], chunk_ms, voicelt)
 
-        def command(target: str) -> list[str]:
-            replay = [str(voicelt), "--quiet", "replay", str(trace), "-t", before(target)]
-            options = ["--workers", "1", "--allow-invalid", "--force", *(["--messages"] if messages else [])]
-            return [*replay, "-o", str(out), *options]
+    def replayed(
+        self,
+        run: Run,
+        trace: Path,
+        seconds: int,
+        target: Callable[[str], list[str]],
+        chunk_ms: int = 20,
+        voicelt: Path | None = None,
+        sink_options: Sequence[str] = (),
+        starting_within_s: float = math.inf,
+    ) -> Run:
+        """A replay, to what `target` makes of the sink's address; the receiver's error is that of the sessions that
+        start within so long after the first."""
+        out = self.place / "run"
+        shutil.rmtree(out, ignore_errors=True)
 
-        run, _, log = measure(self.sink, self.place, run, seconds, command)
+        def command(address: str) -> list[str]:
+            replay = [str(voicelt or self.voicelt), "--quiet", "replay", str(trace), "-t", *target(address)]
+            return [*replay, "-o", str(out), "--workers", "1", "--allow-invalid", "--force"]
+
+        run, _, log = measure(self.sink, self.place, run, seconds, command, sink_options=sink_options)
         manifest = json.loads((out / "run.json").read_text())
         run.connections = manifest["spec"]["connections"]
         lag = manifest["summary"]["lag"]
         run.lag, run.verdict = micros(lag), manifest["verdict"]["level"]
-        run.said_late = 100 * (lag["late_chunks"] + lag.get("blocked_chunks", 0)) / lag["chunks"]
+        run.late_chunks, run.blocked_chunks = lag["late_chunks"], lag.get("blocked_chunks", 0)
+        run.said_late = 100 * (run.late_chunks + run.blocked_chunks) / lag["chunks"]
         lost = re.search(r"(\d+) result rows could not be kept", " ".join(manifest["verdict"]["reasons"]))
         run.rows_lost = int(lost[1]) if lost else 0
         rows = pq.read_table(out / "requests.parquet", columns=["wire_session_id", "intended_start_ns"])
+        starts = dict(zip(*(column.to_pylist() for column in rows.columns)))
+        latest = min(starts.values()) + starting_within_s * 1e9
         epoch = manifest["epoch"]["monotonic_ns"]
-        starts = {name: epoch + at for name, at in zip(*(c.to_pylist() for c in rows.columns))}
+        starts = {name: epoch + at for name, at in starts.items() if at <= latest}
         judge_arrivals(run, log, starts, chunk_ms * 1_000_000)
         return run
 
-    def other(self, side: str, sessions: int, command: Callable[[str, str], list[str]]) -> Run:
+    def other(
+        self,
+        side: str,
+        sessions: int,
+        command: Callable[[str, str], list[str]],
+        sink_options: Sequence[str] = (),
+    ) -> Run:
         """A sender that writes its plan of starts to a file and prints its own lag."""
         run = Run(side, sessions, expected=sessions * self.seconds * 50)
         plan = self.place / "plan.csv"
         run, printed, log = measure(
-            self.sink, self.place, run, self.seconds, lambda target: command(target, str(plan))
+            self.sink,
+            self.place,
+            run,
+            self.seconds,
+            lambda target: command(target, str(plan)),
+            sink_options=sink_options,
         )
         run.lag = lag_of(printed)
         lines = [line.rsplit(",", 1) for line in plan.read_text().splitlines()]

@@ -6,8 +6,8 @@ use clap::{Arg, Command};
 
 use super::flag::{self, flags, is_list};
 use super::given::{Given, Origin};
-use super::names::nearest;
 use crate::cli::prometheus::TOKEN;
+use crate::units::spelling::nearest;
 
 /// The variable that names the file, as `--config` does.
 pub(super) const VARIABLE: &str = "VOICELT_CONFIG";
@@ -15,7 +15,9 @@ pub(super) const VARIABLE: &str = "VOICELT_CONFIG";
 const PREFIX: &str = "VOICELT_";
 /// Flags that mean different things in different commands: only the variable with the command's
 /// name sets them.
-const OF_ONE_COMMAND: [&str; 4] = ["audio", "format", "output", "sessions"];
+const OF_ONE_COMMAND: [&str; 8] = [
+    "audio", "dialect", "format", "greeting", "output", "sample", "session", "sessions",
+];
 
 /// The variables there are, by name.
 #[derive(Debug, Default)]

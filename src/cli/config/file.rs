@@ -9,9 +9,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::flag::{NAMING, STAGE, arguments, flags, is_list, is_switch, named, names};
 use super::given::{Given, Origin};
-use super::names::{subcommand, unknown};
+use super::names::subcommand;
 use crate::cli::exit::BadInput;
 use crate::cli::stage::stage;
+use crate::units::spelling::unknown;
 
 /// The file that is read where no other is named.
 pub(super) const FILE: &str = "voicelt.toml";
@@ -257,7 +258,9 @@ impl Reading<'_> {
             Some(path) if long == "arrivals" => format!("file:{}", from_here(path)),
             _ if arg.get_value_hint() == ValueHint::AnyPath => from_here(value),
             // The others are built in.
-            _ if long == "scenario" && value.ends_with(".toml") => from_here(value),
+            _ if ["dialect", "scenario"].contains(&long) && value.ends_with(".toml") => {
+                from_here(value)
+            }
             _ => value.to_owned(),
         }
     }

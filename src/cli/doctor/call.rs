@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::Args;
 use crate::audio::spec::{ConvertSpec, SynthSpec};
 use crate::campaign::{Callers, RunSpec};
-use crate::cli::load::unreadable;
+use crate::cli::load::{Protocol, unreadable};
 use crate::cli::prepare::{bad, make};
 use crate::pcm::synth::Signal;
 use crate::replay::ReplaySpec;
@@ -37,7 +37,7 @@ impl TrialCall {
     ///
     /// # Errors
     /// [`BadInput`] for audio that cannot be converted, otherwise the system's.
-    pub(super) fn prepare(args: &Args) -> anyhow::Result<TrialCall> {
+    pub(super) fn prepare(args: &Args, protocol: &Protocol) -> anyhow::Result<TrialCall> {
         let audio = args.audio.as_deref();
         if let Some(missing) = audio.filter(|audio| !audio.exists()) {
             return Err(bad(anyhow!(
@@ -74,22 +74,23 @@ impl TrialCall {
             limit: Some(1),
             ..Shape::default()
         };
+        let engine = ReplaySpec {
+            timeout_ns: args.timeout.ns,
+            ..ReplaySpec::default()
+        };
+        // Whether this machine can make a load is judged elsewhere.
+        let settings = Settings {
+            force: true.into(),
+            ..Settings::default()
+        };
         let spec = RunSpec {
             dir: Some(folder.path().join("doctor")),
             callers: Callers::Trace {
                 shape,
                 warmup_ns: 0,
             },
-            engine: ReplaySpec {
-                headers: args.to.headers.clone(),
-                timeout_ns: args.timeout.ns,
-                ..ReplaySpec::default()
-            },
-            // Whether this machine can make a load is judged elsewhere.
-            settings: Settings {
-                force: true.into(),
-                ..Settings::default()
-            },
+            engine: args.protocol.engine(protocol, engine),
+            settings: args.protocol.shown(protocol, settings),
             ..RunSpec::of_trace(&place).map_err(unreadable)?
         };
         Ok(TrialCall {

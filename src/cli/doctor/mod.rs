@@ -11,6 +11,7 @@ use super::exit::Outcome;
 use super::load::not_made;
 use super::prepare::bad;
 use super::stderr::say;
+use crate::dialect::Carrier;
 use crate::doctor::check::{Check, Level, text};
 use crate::doctor::gateway::{ExamineError, examine};
 use crate::doctor::judge;
@@ -21,12 +22,19 @@ use call::TrialCall;
 /// Looks at all there is and prints what was found.
 ///
 /// # Errors
-/// [`super::exit::BadInput`] for a target, certificates or audio that cannot be read, otherwise our own failure.
+/// [`super::exit::BadInput`] for a target, certificates, audio or files of the protocol that cannot be read, otherwise our own failure.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
-    let call = TrialCall::prepare(args)?;
-    let (endpoint, embedded) = args.to.locate()?;
+    let protocol = args.protocol.resolve(&args.to)?;
+    let sessions = match protocol.dialect.nature().carrier {
+        Carrier::Http2 => 1,
+        // One is begun to see what the server says, and one is the call.
+        Carrier::WebSocket => 2,
+    };
+    args.protocol.check_calls(Some(sessions))?;
+    let call = TrialCall::prepare(args, &protocol)?;
+    let (endpoint, embedded) = args.to.locate(&protocol.dialect)?;
+    let target = args.to.shown();
     if !quiet {
-        let target = &args.to.target;
         say(&format!("looking at {target} and at this machine\n"));
     }
     let tls = args.to.tls.options();
@@ -36,14 +44,11 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     }
     let machine = judge::machine(&MachineFacts::gather()?);
     let document = json!({
-        "target": args.to.target,
+        "target": target,
         "gateway": gateway.checks,
         "machine": machine,
     });
-    let parts: [(&str, &[Check]); 2] = [
-        (&args.to.target, &gateway.checks),
-        ("this machine", &machine),
-    ];
+    let parts: [(&str, &[Check]); 2] = [(&target, &gateway.checks), ("this machine", &machine)];
     args.format.print(&document, || text(&parts))?;
     let is_failure = |check: &Check| check.level == Level::Failed;
     let outcome = match gateway.reached {

@@ -1,10 +1,12 @@
 //! What is said of any load on the command line: where it goes, how it is made, and what is kept.
 
 use super::place::PlaceArgs;
+use super::protocol::{Protocol, ProtocolArgs};
 use super::target::TargetArgs;
 use crate::cli::choice::choice;
 use crate::cli::duration::DurationArg;
 use crate::cli::exit::BadInput;
+use crate::cli::level::LevelArg;
 use crate::cli::live::LiveArgs;
 use crate::cli::metrics::MetricsArgs;
 use crate::cli::outputs::OutputArgs;
@@ -19,6 +21,11 @@ use crate::results::settings::{Balance, PacerKind};
 pub(crate) struct LoadArgs {
     #[command(flatten)]
     pub(crate) to: TargetArgs,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
+    /// The protocol, once its files were read.
+    #[arg(skip)]
+    pub(super) resolved: Protocol,
     /// Go on though this machine will not keep up
     #[arg(long, help_heading = None)]
     pub(crate) force: bool,
@@ -54,6 +61,14 @@ pub(super) struct AnswerArgs {
     /// Audio that the virtual caller buffers before it plays an answer
     #[arg(long, value_name = "DURATION", default_value = "60ms")]
     pub(super) playout_buffer: DurationArg,
+    /// Level above which answers are audible, of 10 ms at a time; over the noise that a server streams all the time
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "-50dBFS",
+        allow_hyphen_values = true
+    )]
+    pub(super) audible_threshold: LevelArg,
 }
 
 /// How calls share connections.
@@ -142,14 +157,17 @@ pub(super) struct KeptArgs {
 }
 
 impl LoadArgs {
-    /// These arguments with `--output` as what it stands for, and with outputs that can be written.
+    /// These arguments with `--output` as what it stands for, with outputs that can be written, and with what
+    /// the protocol's files say.
     ///
     /// # Errors
-    /// [`BadInput`] where what it stands for is given already, and for a file that cannot be written.
+    /// [`BadInput`] where what it stands for is given already, for a file that cannot be written, and for one
+    /// that cannot be read.
     pub(crate) fn checked(&self) -> Result<LoadArgs, BadInput> {
         let mut checked = self.clone();
         checked.place.settle(&mut checked.outputs.json)?;
         checked.outputs.check()?;
+        checked.resolved = self.protocol.resolve(&self.to)?;
         Ok(checked)
     }
 }

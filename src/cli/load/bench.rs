@@ -13,7 +13,7 @@ use super::watch::{Watch, Watching};
 use crate::campaign::curve::in_unit;
 use crate::campaign::feasibility::Feasibility;
 use crate::campaign::search::{Sought, Undecided, find};
-use crate::campaign::{RunError, RunReport, RunSpec};
+use crate::campaign::{Callers, RunError, RunReport, RunSpec};
 use crate::cli::exit::{BadInput, Outcome};
 use crate::cli::outputs::write_json;
 use crate::cli::stderr::say;
@@ -41,7 +41,7 @@ impl<'a> Bench<'a> {
             args,
             quiet,
             watch: Watch::begin(args, quiet)?,
-            target: Target::open(&args.to)?,
+            target: Target::open(&args.to, &args.resolved.dialect)?,
             signal: Cell::default(),
         })
     }
@@ -69,7 +69,11 @@ impl<'a> Bench<'a> {
     ) -> Result<RunReport, RunError> {
         let announced = |feasibility: &Feasibility| {
             let what = what(&feasibility.extent);
-            format!("{what} on {}\n", self.routed(feasibility))
+            let line = format!("{what} on {}\n", self.routed(feasibility));
+            match self.target.gateway().is_public {
+                true => line + &self.public(feasibility, spec),
+                false => line,
+            }
         };
         let watching = Watching::new(&self.watch, &announced);
         let report = spec.make(extent, self.target.gateway(), &watching)?;
@@ -93,7 +97,21 @@ impl<'a> Bench<'a> {
             "{} ({} on each) to {}{limit}",
             counted(u64::from(connections), "connection"),
             counted(share, "session"),
-            self.args.to.target
+            self.args.to.shown()
+        )
+    }
+
+    /// What is to be known before calls go to others.
+    fn public(&self, feasibility: &Feasibility, spec: &RunSpec) -> String {
+        let calls = match &spec.callers {
+            Callers::Trace { .. } => counted(feasibility.extent.sessions, "call"),
+            Callers::Users(_) => format!(
+                "calls of {}",
+                counted(feasibility.extent.peak_sessions, "user")
+            ),
+        };
+        format!(
+            "note: {calls} will be made to a public address, which may cost money or break the terms of whoever serves it\n"
         )
     }
 

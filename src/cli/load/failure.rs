@@ -42,6 +42,7 @@ pub(super) fn unreached(error: ReplayError) -> anyhow::Error {
         ReplayError::Unreachable(error @ ConnectError::Pem { .. }) => BadInput(error.into()).into(),
         ReplayError::Unreachable(error) => Unreachable(error.into()).into(),
         ReplayError::Trace(error) => BadInput(error.into()).into(),
+        ReplayError::Target(error) => BadInput(error.into()).into(),
         error => error.into(),
     }
 }

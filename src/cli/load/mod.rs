@@ -2,8 +2,10 @@
 
 mod args;
 mod bench;
+mod dialect_arg;
 mod failure;
 mod place;
+mod protocol;
 mod signals;
 mod spec;
 mod target;
@@ -15,5 +17,6 @@ pub(crate) use args::LoadArgs;
 pub(crate) use bench::Bench;
 pub(crate) use failure::{not_made, unreadable};
 pub(crate) use place::number_of;
+pub(crate) use protocol::{Protocol, ProtocolArgs};
 pub(crate) use target::TargetArgs;
 pub(crate) use trace::open_trace;

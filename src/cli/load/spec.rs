@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::args::LoadArgs;
 use crate::campaign::{Callers, RunSpec};
 use crate::cli::stamp;
+use crate::conversation::audible::Threshold;
 use crate::replay::connections::Opening;
 use crate::replay::{ReplaySpec, TurnTiming};
 use crate::report::require::{Metric, Requirement};
@@ -40,7 +41,7 @@ impl LoadArgs {
 
     /// How the engine is set, as far as the load does not decide it.
     fn engine(&self, turn_timing: TurnTiming) -> ReplaySpec {
-        ReplaySpec {
+        let engine = ReplaySpec {
             workers: self.schedule.workers(),
             opening: Opening {
                 balance: self.connections.balance,
@@ -56,12 +57,15 @@ impl LoadArgs {
             turn_timing,
             timeout_ns: self.answers.timeout.ns,
             playout_buffer_ns: self.answers.playout_buffer.ns,
-            headers: self.to.headers.clone(),
+            audible: Threshold {
+                dbfs: self.answers.audible_threshold.dbfs,
+            },
             replica_header: self.connections.replica_header.clone(),
             keep_text: !self.kept.no_text,
             messages: self.kept.messages,
             ..ReplaySpec::default()
-        }
+        };
+        self.protocol.engine(&self.resolved, engine)
     }
 
     /// Whether words are compared: for themselves, or for what is to hold at each load.
@@ -87,8 +91,9 @@ impl LoadArgs {
         let tls = &self.to.tls;
         let required = self.outputs.require.iter();
         let required: Vec<Setting<String>> = required.map(|one| one.to_string().into()).collect();
+        let others = self.protocol.shown(&self.resolved, others);
         Settings {
-            target: self.to.target.clone().into(),
+            target: self.to.shown().into(),
             ca: path(&tls.ca).into(),
             cert: path(&tls.cert).into(),
             server_name: tls.server_name.clone().into(),

@@ -6,10 +6,12 @@ use super::failure::unreached;
 use crate::cli::exit::BadInput;
 use crate::cli::secrets::shown;
 use crate::cli::tls::TlsArgs;
-use crate::gateway::{Embedded, GatewaySpec};
+use crate::conversation::message::Start;
+use crate::dialect::{self, Dialect, stream_audio};
+use crate::gateway::{BotSpec, Embedded, GatewaySpec, RealtimeSpec, Served};
 use crate::replay::Gateway;
 use crate::results::settings::EMBEDDED;
-use crate::transport::endpoint::Endpoint;
+use crate::transport::endpoint::{Carrier, Endpoint};
 
 /// How a gateway is reached.
 #[derive(Debug, Clone, clap::Args)]
@@ -21,6 +23,7 @@ pub(crate) struct TargetArgs {
         value_name = "URL",
         default_value = "http://localhost:50051",
         env = "VOICELT_TARGET",
+        hide_env_values = true,
         help_heading = None
     )]
     pub(crate) target: String,
@@ -32,23 +35,58 @@ pub(crate) struct TargetArgs {
 }
 
 impl TargetArgs {
-    /// Where the gateway is; the reference gateway is started where that is the target.
+    /// Where the gateway of this dialect is; the reference gateway is started where that is the target.
     ///
     /// # Errors
     /// [`BadInput`] for a target that cannot be read; a reference gateway that cannot start.
-    pub(crate) fn locate(&self) -> anyhow::Result<(Endpoint, Option<Embedded>)> {
+    pub(crate) fn locate(&self, dialect: &Dialect) -> anyhow::Result<(Endpoint, Option<Embedded>)> {
+        let carrier = match dialect.nature().carrier {
+            dialect::Carrier::Http2 => Carrier::Http2,
+            dialect::Carrier::WebSocket => Carrier::WebSocket,
+        };
         if self.target == EMBEDDED {
-            let embedded = Embedded::start(GatewaySpec::default())?;
-            return Ok((embedded.addr().to_string().parse()?, Some(embedded)));
+            let spec = GatewaySpec {
+                serves: served(dialect)?,
+                ..GatewaySpec::default()
+            };
+            let embedded = Embedded::start(spec)?;
+            let endpoint: Endpoint = embedded.addr().to_string().parse()?;
+            return Ok((endpoint.carried_by(carrier)?, Some(embedded)));
         }
         let endpoint = self.target.parse::<Endpoint>();
+        let endpoint = endpoint.and_then(|endpoint| endpoint.carried_by(carrier));
         let endpoint = endpoint.map_err(|error| {
             // It repeats the target, in which there may be a password.
             let said = error.to_string();
-            let said = said.replace(&self.target, &shown("target", &self.target));
+            let said = said.replace(&self.target, &self.shown());
             BadInput(anyhow!("--target: {said}"))
         })?;
         Ok((endpoint, None))
+    }
+
+    /// The target as it may be shown.
+    pub(crate) fn shown(&self) -> String {
+        shown("target", &self.target)
+    }
+}
+
+/// What the reference gateway is to serve.
+///
+/// # Errors
+/// [`BadInput`] for a protocol that it does not speak.
+fn served(dialect: &Dialect) -> Result<Served, BadInput> {
+    match dialect {
+        Dialect::Realtime(_) => Ok(Served::Realtime(RealtimeSpec::default())),
+        Dialect::Twilio(_) => Ok(Served::Twilio(BotSpec::default())),
+        Dialect::Described(described)
+            if described.path(&Start::default()) != stream_audio::PATH =>
+        {
+            Err(BadInput(anyhow!(
+                "--target: the reference gateway does not speak {}; give the address of a server that does",
+                described.name()
+            )))
+        }
+        _ => Ok(Served::StreamAudio),
     }
 }
 
@@ -75,8 +113,8 @@ impl Target {
     ///
     /// # Errors
     /// A target that cannot be reached.
-    pub(super) fn open(args: &TargetArgs) -> anyhow::Result<Target> {
-        let (endpoint, embedded) = args.locate()?;
+    pub(super) fn open(args: &TargetArgs, dialect: &Dialect) -> anyhow::Result<Target> {
+        let (endpoint, embedded) = args.locate(dialect)?;
         let gateway = Gateway::reach(endpoint, &args.tls.options()).map_err(unreached)?;
         Ok(Target { gateway, embedded })
     }

@@ -71,6 +71,11 @@ fn line(row: &RequestRow) -> String {
         ("response", row.response_ns),
         ("e2e", row.e2e_ns),
         ("asr", row.asr_ns),
+        (
+            "first text",
+            row.first_text_ns.filter(|_| row.response_ns.is_none()),
+        ),
+        ("final", row.final_ns.filter(|_| row.response_ns.is_none())),
     ];
     // Writing to a String cannot fail.
     for (name, ns) in latencies {

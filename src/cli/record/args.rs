@@ -1,6 +1,7 @@
 //! The arguments of `voicelt record`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 
@@ -12,15 +13,25 @@ use crate::cli::share::share;
 use crate::cli::size::SizeArg;
 use crate::cli::stamp::TOOL;
 use crate::cli::tls::TlsArgs;
+use crate::dialect::Recordable;
+use crate::dialect::realtime::{Realtime, RealtimeSpec};
 use crate::record::admit::{Admission, HeaderValue, KeptName};
 use crate::record::{Identity, Keep, ProxySpec, SinkSpec};
-use crate::transport::endpoint::Endpoint;
+use crate::transport::endpoint::{Carrier, Endpoint};
+
+/// What calls are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum RecordedDialect {
+    #[default]
+    StreamAudio,
+    Realtime,
+}
 
 /// Record live calls into a trace, as a transparent proxy before the gateway.
 ///
 /// Callers connect to `--listen` instead of the gateway; every call is carried across byte for byte,
-/// whatever its method. Calls of StreamAudio are recorded as far as `--keep` or `--timing-only`
-/// allows. Ctrl-C or SIGTERM finishes the trace; after a crash `voicelt trace recover` does.
+/// whatever its method. Calls of StreamAudio, or with `--dialect realtime` all WebSockets, are recorded
+/// as far as `--keep` or `--timing-only` allows. Ctrl-C or SIGTERM finishes the trace; after a crash `voicelt trace recover` does.
 ///
 /// Recording people may need their consent: see the README first.
 #[derive(Debug, clap::Args)]
@@ -29,9 +40,12 @@ pub struct Args {
     /// Address to listen on for callers; port 0 takes a free one
     #[arg(long, value_name = "ADDR")]
     listen: String,
-    /// The gateway: host:port, http://host:port or https://host:port
+    /// The gateway: host:port, or a URL of http, https, ws or wss without a path
     #[arg(long, value_name = "URL")]
     pub(super) upstream: Endpoint,
+    /// What calls are: stream-audio is gRPC, realtime is OpenAI Realtime over a WebSocket
+    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
+    pub(super) dialect: RecordedDialect,
     /// Where to put the trace; with --rotate its name gets a number
     #[arg(short, long, value_name = "OUT.vtrace")]
     pub(super) output: PathBuf,
@@ -105,6 +119,10 @@ struct ConnectionArgs {
     client_ca: Option<PathBuf>,
     #[command(flatten)]
     tls: TlsArgs,
+    /// realtime: let callers agree on extensions such as permessage-deflate, which are taken out of their
+    /// offers otherwise; of calls that use one, only start and end are recorded
+    #[arg(long)]
+    pass_extensions: bool,
     /// Threads that carry calls [default: one for each core]
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
@@ -114,7 +132,9 @@ const EXAMPLES: &str = "\
 Examples:
   voicelt record --listen 0.0.0.0:50050 --upstream gateway:50051 -o monday.vtrace --timing-only
   voicelt record --listen 0.0.0.0:50050 --upstream https://gateway.internal -o calls.vtrace \\
-      --keep audio,text --consent-header x-recording-consent=yes --retain 30d --rotate 10m";
+      --keep audio,text --consent-header x-recording-consent=yes --retain 30d --rotate 10m
+  voicelt record --listen 0.0.0.0:8443 --upstream wss://realtime.internal -o calls.vtrace \\
+      --dialect realtime --tls-cert cert.pem --tls-key key.pem --timing-only";
 
 /// What may be kept of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -149,10 +169,47 @@ impl PrivacyArgs {
 }
 
 impl Args {
-    pub(super) fn sink(&self, keep: Keep) -> SinkSpec {
+    /// What calls are.
+    ///
+    /// # Errors
+    /// [`BadInput`]: a flag of another dialect.
+    pub(super) fn dialect(&self) -> Result<Recordable, BadInput> {
+        match self.dialect {
+            RecordedDialect::StreamAudio if self.connections.pass_extensions => {
+                Err(BadInput(anyhow!(
+                    "--pass-extensions is of --dialect realtime, and the dialect is stream-audio"
+                )))
+            }
+            RecordedDialect::StreamAudio => Ok(Recordable::StreamAudio),
+            RecordedDialect::Realtime => {
+                let realtime = Realtime::new(RealtimeSpec::default());
+                let realtime = realtime.map_err(|error| BadInput(anyhow!(error)))?;
+                Ok(Recordable::Realtime(Arc::new(realtime)))
+            }
+        }
+    }
+
+    /// Where calls go on to, and over what.
+    fn gateway(&self) -> Result<Endpoint, BadInput> {
+        let upstream = self.upstream.clone();
+        if self.dialect == RecordedDialect::Realtime && upstream.path_and_query() != "/" {
+            return Err(BadInput(anyhow!(
+                "--upstream: `{upstream}` has a path, and calls go to the one that callers ask for; leave it out"
+            )));
+        }
+        let carrier = match self.dialect {
+            RecordedDialect::StreamAudio => Carrier::Http2,
+            RecordedDialect::Realtime => Carrier::WebSocket,
+        };
+        let carried = upstream.carried_by(carrier);
+        carried.map_err(|error| BadInput(anyhow!("--upstream: {error}")))
+    }
+
+    pub(super) fn sink(&self, dialect: Recordable, keep: Keep) -> SinkSpec {
         let (privacy, amount) = (&self.privacy, &self.amount);
         SinkSpec {
             place: self.output.clone(),
+            dialect,
             admission: Admission {
                 consent: privacy.consent_header.clone(),
                 refuse: privacy.drop_header.clone(),
@@ -168,24 +225,29 @@ impl Args {
         }
     }
 
-    pub(super) fn proxy(&self) -> ProxySpec {
+    /// Where callers come from and go to.
+    ///
+    /// # Errors
+    /// [`BadInput`]: an upstream that the dialect cannot have.
+    pub(super) fn proxy(&self) -> Result<ProxySpec, BadInput> {
         let connections = &self.connections;
         let identity = connections
             .tls_cert
             .clone()
             .zip(connections.tls_key.clone());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        ProxySpec {
+        Ok(ProxySpec {
             listen: self.listen.clone(),
             identity: identity.map(|(certificate, key)| Identity {
                 certificate,
                 key,
                 client_ca: connections.client_ca.clone(),
             }),
-            upstream: self.upstream.clone(),
+            upstream: self.gateway()?,
+            pass_extensions: connections.pass_extensions,
             tls: connections.tls.options(),
             workers: connections.workers.unwrap_or(cores),
-        }
+        })
     }
 }
 

@@ -33,14 +33,15 @@ const DRAIN: std::time::Duration = std::time::Duration::from_secs(5);
 /// [`super::exit::BadInput`] for what the user can fix, otherwise our own failure.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     let keep = args.privacy.keep()?;
+    let dialect = args.dialect()?;
     private_files();
     raise_open_files();
     let metrics = args.metrics.listen(quiet)?;
-    let proxy = Proxy::bind(&args.proxy()).map_err(bad)?;
+    let proxy = Proxy::bind(&args.proxy()?).map_err(bad)?;
     let address = proxy.address().context("cannot tell the address")?;
     let (delays, gauges) = (Arc::<Delays>::default(), Arc::<RecorderGauges>::default());
     metrics.show(|| recorder_metrics(gauges.clone(), delays.clone()));
-    let sink = Sink::begin(args.sink(keep), delays.clone(), gauges.clone());
+    let sink = Sink::begin(args.sink(dialect, keep), delays.clone(), gauges.clone());
     let sink = sink.map_err(|error| match error {
         RecordError::Trace(error) => of_trace(error),
         error => anyhow::Error::from(error),

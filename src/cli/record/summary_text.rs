@@ -37,6 +37,16 @@ pub(super) fn summary(written: &Written, gauges: &RecorderGauges, delays: &Delay
         format_args!("{streams} passed, {chosen} chosen to be recorded"),
     );
     lines.count(
+        "refused",
+        count(&gauges.refused),
+        "calls were refused by the gateway before they began",
+    );
+    lines.count(
+        "hidden",
+        count(&gauges.hidden),
+        "calls are recorded with their start and end alone: an extension hides what is said (--pass-extensions)",
+    );
+    lines.count(
         "lost",
         count(&gauges.cut),
         "calls are recorded in part: the recorder could not keep up, or the disk refused",

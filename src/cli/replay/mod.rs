@@ -53,7 +53,7 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
 
 /// Prints what the replay will ask of this machine.
 fn plan(spec: &RunSpec, extent: Extent) -> anyhow::Result<ExitCode> {
-    let feasibility = spec.survey(extent, usize::MAX).map_err(not_made)?;
+    let feasibility = spec.survey(extent, usize::MAX, 1).map_err(not_made)?;
     stdout::show(&feasibility.text())?;
     for warning in feasibility.judge(true).map_err(not_made)? {
         say(&format!("warning: {warning}\n"));
@@ -76,6 +76,7 @@ fn announced(extent: &Extent) -> String {
 impl Args {
     /// A size that has sessions, and a steady phase.
     fn checked(&self, extent: Extent) -> Result<Extent, BadInput> {
+        self.load.protocol.check_calls(Some(extent.sessions))?;
         if extent.sessions == 0 {
             return Err(BadInput(anyhow!(
                 "no session of the trace starts in --window, or --limit, --until or --scale leaves none"

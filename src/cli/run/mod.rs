@@ -53,6 +53,9 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
     }
     let users = resolve(&args.users, &args.speech)?;
     let load = &args.load.checked()?;
+    let calls = users.users.requests_per_user;
+    let calls = calls.map(|each| u64::from(each) * u64::from(users.users.peak()));
+    load.protocol.check_calls(calls)?;
     if let Some(place) = &args.emit_trace {
         name_of(place)?;
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::formats::{PROSE_WIDTH, indented, plain};
+use crate::results::answer::{AnswerKind, Part};
 use crate::results::metrics::{Compared, LATENCIES, Latency, Over, SHARES, Share};
 
 const ABOUT: &str = "What is measured of requests, in the order of reports. Latencies are over the \
@@ -18,16 +19,16 @@ const ABOUT: &str = "What is measured of requests, in the order of reports. Late
 struct Entry {
     name: &'static str,
     unit: &'static str,
-    /// Whether a request that lacks it counts as longer than all others.
+    /// What servers answer with where a request that lacks it counts as longer than all others.
     #[serde(skip_serializing_if = "Option::is_none")]
-    lacking_is_longest: Option<bool>,
+    lacking_is_longest: Option<Vec<AnswerKind>>,
     /// Whether only successes have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     successes_only: Option<bool>,
     over: &'static str,
     compared: String,
     live: bool,
-    needs: &'static str,
+    needs: String,
     definition: &'static str,
 }
 
@@ -40,20 +41,27 @@ fn entries() -> Vec<Entry> {
 
 impl Entry {
     fn of_latency(latency: &Latency) -> Entry {
+        let longest = AnswerKind::ALL.iter().copied();
+        let longest = longest.filter(|answers| latency.unanswered_counts(*answers));
         let quantiles = latency.compared.iter().map(|percent| format!("p{percent}"));
         Entry {
             name: latency.name,
             unit: "ns",
-            lacking_is_longest: Some(latency.unanswered_counts()),
+            lacking_is_longest: Some(longest.collect()),
             successes_only: Some(latency.over == Over::Successes),
             over: match latency.over {
-                Over::All => "all; one without it is longer than every other",
+                Over::Answers([AnswerKind::Audio, ..]) => {
+                    "all; one without it is longer than every other"
+                }
+                Over::Answers(_) => {
+                    "those that have it; where it is the headline, all, and one without it is longer than every other"
+                }
                 Over::Successes => "all; one that was no success is longer than every other",
                 Over::Present => "those that have it",
             },
             compared: quantiles.collect::<Vec<_>>().join(", "),
             live: latency.is_live,
-            needs: latency.needs,
+            needs: needs(latency.needs),
             definition: latency.about,
         }
     }
@@ -72,10 +80,15 @@ impl Entry {
             over: share.over,
             compared: compared.to_owned(),
             live: false,
-            needs: share.needs,
+            needs: needs(share.needs),
             definition: share.about,
         }
     }
+}
+
+fn needs(parts: &[Part]) -> String {
+    let names: Vec<&str> = parts.iter().map(|part| part.name()).collect();
+    names.join(", ")
 }
 
 /// For people at a terminal, none of the lines over `width` characters where words allow it.
@@ -106,7 +119,7 @@ pub(super) fn markdown() -> String {
             entry.over,
             &entry.compared,
             live,
-            entry.needs,
+            &entry.needs,
             definition,
         ];
         let _ = writeln!(text, "| `{}` | {} |", entry.name, cells.join(" | "));
@@ -141,7 +154,8 @@ mod tests {
         assert_eq!(rows.count(), names.len() + 2);
         let read: serde_json::Value = serde_json::from_str(&json().unwrap()).unwrap();
         assert_eq!(read[0]["name"], "response");
-        assert_eq!(read[0]["lacking_is_longest"], true);
+        let longest = serde_json::json!(["audio", "audio_or_text"]);
+        assert_eq!(read[0]["lacking_is_longest"], longest);
     }
 
     #[test]

@@ -1,20 +1,15 @@
 //! What a gateway's addresses and connections amount to.
 
-use std::io::ErrorKind;
-use std::net::SocketAddr;
-
 use jiff::fmt::rfc2822::DateTimeParser;
 
+use super::addresses::{addresses, round_trips};
+use crate::doctor::addresses::Found;
 use crate::doctor::check::Check;
-use crate::doctor::connection::{Found, MOST_TRIED, Shown, Tried};
-use crate::doctor::health::{Answer, Health};
-use crate::transport::certificate::day;
-use crate::transport::channel::{ConnectError, Endpoint, TlsFacts};
+use crate::doctor::connection::Shown;
+use crate::doctor::health::{Answer, Health, ROOM, Room};
+use crate::transport::channel::{ConnectError, Endpoint};
 use crate::units::{Human, NS_PER_S, SampleRate, Samples};
 
-/// A certificate that expires within so many days is worth a word.
-const SOON_DAYS: i64 = 14;
-const DAY_S: i64 = 86_400;
 /// Fewer streams on a connection than this make a load one of connections.
 const FEW_STREAMS: usize = 10;
 /// Sessions that figures are worked out for.
@@ -30,153 +25,38 @@ const SAMPLE_BYTES: usize = 2;
 #[must_use]
 pub fn connection(
     endpoint: &Endpoint,
-    found: Result<&Found, &ConnectError>,
+    found: Result<&Found<Shown>, &ConnectError>,
     now_s: i64,
 ) -> Vec<Check> {
-    let found = match found {
-        Ok(found) => found,
-        Err(error) => {
-            return vec![Check::failed("resolves", error.found(), error.advice())];
-        }
-    };
-    let mut checks = vec![resolves(endpoint, &found.addresses)];
-    checks.push(connects(&found.tried));
-    match &found.shown {
-        Some(shown) => {
-            checks.push(tls(shown.tls.as_ref(), now_s));
-            checks.extend(of_shown(shown));
-        }
-        None => checks.extend(spoken(&found.tried)),
+    let mut checks = addresses(endpoint, found, |shown| shown.tls.as_ref(), now_s);
+    if let Ok(Found {
+        shown: Some(shown), ..
+    }) = found
+    {
+        checks.extend(of_shown(shown));
     }
     checks
-}
-
-fn resolves(endpoint: &Endpoint, addresses: &[SocketAddr]) -> Check {
-    let shown = addresses.iter().take(MOST_TRIED);
-    let shown: Vec<_> = shown.map(|address| address.ip().to_string()).collect();
-    if endpoint.host.parse::<std::net::IpAddr>().is_ok() {
-        return Check::ok("resolves", format!("{} is an address", endpoint.host));
-    }
-    let more = match addresses.len().saturating_sub(MOST_TRIED) {
-        0 => String::new(),
-        more => format!(", and {more} more, which are not tried"),
-    };
-    Check::ok(
-        "resolves",
-        format!("{}: {}{more}", endpoint.host, shown.join(", ")),
-    )
-}
-
-/// Whether the error came after TCP had connected.
-fn came_through(error: &ConnectError) -> bool {
-    matches!(error, ConnectError::Tls { .. } | ConnectError::Http2 { .. })
-}
-
-/// A name for this machine often has two addresses, and a gateway listens on one of them.
-fn is_other_loopback(tried: &Tried) -> bool {
-    let refused = matches!(&tried.error, Some(ConnectError::Tcp { source, .. })
-        if source.kind() == ErrorKind::ConnectionRefused);
-    refused && tried.peer.ip().is_loopback()
-}
-
-fn connects(tried: &[Tried]) -> Check {
-    let one = |tried: &Tried| match &tried.error {
-        None => format!("{} ready after {}", tried.peer, Human(tried.took_ns)),
-        Some(error) if came_through(error) => format!("{} takes connections", tried.peer),
-        Some(error) => error.found(),
-    };
-    let found: Vec<_> = tried.iter().map(one).collect();
-    let found = found.join("; ");
-    let missing = |tried: &&Tried| tried.error.as_ref().is_some_and(|e| !came_through(e));
-    let lost: Vec<&Tried> = tried.iter().filter(missing).collect();
-    let error = lost.first().and_then(|tried| tried.error.as_ref());
-    match error {
-        None => Check::ok("connects", found),
-        Some(error) if lost.len() == tried.len() => {
-            Check::failed("connects", found, error.advice())
-        }
-        Some(_) if lost.iter().all(|tried| is_other_loopback(tried)) => {
-            Check::ok("connects", found)
-        }
-        Some(_) => Check::warning(
-            "connects",
-            found,
-            "a load goes to the addresses that answer; mend the others, or name one as the target",
-        ),
-    }
-}
-
-/// What failed on a connection that came about.
-fn spoken(tried: &[Tried]) -> Option<Check> {
-    let error = tried.iter().filter_map(|tried| tried.error.as_ref());
-    let error = error.into_iter().find(|error| came_through(error))?;
-    let name = match error {
-        ConnectError::Tls { .. } => "tls",
-        _ => "http/2",
-    };
-    Some(Check::failed(name, error.found(), error.advice()))
-}
-
-fn tls(facts: Option<&TlsFacts>, now_s: i64) -> Check {
-    let Some(facts) = facts else {
-        return Check::skipped("tls", "not spoken: the target is not https://");
-    };
-    let protocol = facts.alpn.as_deref().unwrap_or("no protocol");
-    let mut found = format!("{}, {protocol}", facts.version);
-    let mut left_days = i64::MAX;
-    if let Some(certificate) = &facts.certificate {
-        left_days = certificate.not_after_s.saturating_sub(now_s) / DAY_S;
-        found = format!(
-            "{found}; certificate of {} for {}, signed by {}, until {}",
-            certificate.subject,
-            certificate.names.join(", "),
-            certificate.issuer,
-            day(certificate.not_after_s)
-        );
-    }
-    if facts.alpn.is_none() {
-        return Check::warning(
-            "tls",
-            format!("{found}; the gateway chose no protocol (ALPN)"),
-            "gRPC asks for h2 in ALPN, and other clients will refuse this gateway",
-        );
-    }
-    match left_days {
-        ..SOON_DAYS => Check::warning("tls", found, "renew the certificate before it expires"),
-        _ => Check::ok("tls", found),
-    }
 }
 
 fn of_shown(shown: &Shown) -> Vec<Check> {
     let Answer {
         health,
-        room_bytes,
-        is_at_least,
+        room: given,
         date,
     } = &shown.health;
     vec![
         round_trip(&shown.round_trips_ns),
         streams(shown),
-        room(*room_bytes, *is_at_least),
+        room(*given),
         of_health(health),
         clocks(date.as_ref()),
     ]
 }
 
 fn round_trip(round_trips_ns: &[i64]) -> Check {
-    let mut sorted = round_trips_ns.to_vec();
-    sorted.sort_unstable();
-    match (sorted.first(), sorted.get(sorted.len() / 2)) {
-        (Some(least), Some(median)) => Check::ok(
-            "round trip",
-            format!(
-                "{} at the median, {} at least, of {} HTTP/2 pings",
-                Human(*median),
-                Human(*least),
-                sorted.len()
-            ),
-        ),
-        _ => Check::warning(
+    match round_trips(round_trips_ns) {
+        Some(figures) => Check::ok("round trip", format!("{figures} HTTP/2 pings")),
+        None => Check::warning(
             "round trip",
             "no HTTP/2 ping was answered within 2 s",
             "look whether the gateway hangs, and whether this is its gRPC port",
@@ -212,17 +92,26 @@ fn streams(shown: &Shown) -> Check {
     }
 }
 
-fn room(bytes: Option<usize>, is_at_least: bool) -> Check {
-    let Some(bytes) = bytes else {
-        return Check::warning(
-            "flow control",
-            "the gateway gave a stream no room to send within 1 s",
-            "look at its HTTP/2 window; audio will wait for it",
-        );
+fn room(given: Room) -> Check {
+    let bytes = match given {
+        Room::Bytes(bytes) => bytes,
+        Room::Withheld => {
+            return Check::warning(
+                "flow control",
+                "the gateway gave a stream no room to send within 1 s",
+                "look at its HTTP/2 window; audio will wait for it",
+            );
+        }
+        Room::Unknown => {
+            return Check::skipped(
+                "flow control",
+                "the gateway ended the stream before its room was seen",
+            );
+        }
     };
     let samples = Samples((bytes / SAMPLE_BYTES) as u64);
     let audio_ns = samples.duration_ns(SampleRate::PREPARED);
-    let or_more = if is_at_least { " or more" } else { "" };
+    let or_more = if bytes >= ROOM { " or more" } else { "" };
     let found = format!(
         "a stream may send {bytes} bytes{or_more} ({} of audio at 16 kHz) before the gateway must read",
         Human(audio_ns)
@@ -281,58 +170,25 @@ fn clocks(date: Option<&(String, i64)>) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::certificate::Certificate;
+    use crate::doctor::judge::addresses::testing::{lines, tls, tried};
+    use crate::doctor::judge::addresses::{self, DAY_S};
+    use crate::transport::endpoint::Carrier;
 
     fn endpoint() -> Endpoint {
         "https://gw:443".parse().unwrap()
     }
 
-    fn tried(peer: &str, error: Option<ConnectError>) -> Tried {
-        Tried {
-            peer: peer.parse().unwrap(),
-            took_ns: 1_500_000,
-            error,
-        }
-    }
-
-    fn refused(peer: &str) -> Tried {
-        let error = ConnectError::Tcp {
-            address: peer.to_owned(),
-            source: ErrorKind::ConnectionRefused.into(),
-        };
-        tried(peer, Some(error))
-    }
-
     fn shown() -> Shown {
         Shown {
-            tls: Some(TlsFacts {
-                version: "TLSv1.3".to_owned(),
-                alpn: Some("h2".to_owned()),
-                certificate: Some(Certificate {
-                    subject: "CN=gw".to_owned(),
-                    issuer: "CN=authority".to_owned(),
-                    names: vec!["gw".to_owned()],
-                    not_after_s: 100 * DAY_S,
-                }),
-            }),
+            tls: Some(tls("h2")),
             most_streams: Some(100),
             round_trips_ns: vec![900_000, 300_000, 400_000],
             health: Answer {
                 health: Health::Serving,
-                room_bytes: Some(65_535),
-                is_at_least: false,
+                room: Room::Bytes(65_535),
                 date: Some(("Thu, 01 Jan 1970 00:00:10 GMT".to_owned(), 11 * NS_PER_S)),
             },
         }
-    }
-
-    fn lines(checks: &[Check]) -> String {
-        let line = |check: &Check| {
-            let advice = check.advice.as_deref().map(|advice| format!(" → {advice}"));
-            let advice = advice.unwrap_or_default();
-            format!("{} {}: {}{advice}", check.level, check.name, check.found)
-        };
-        checks.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -361,12 +217,15 @@ mod tests {
         tight.round_trips_ns = vec![1];
         tight.health = Answer {
             health: Health::Failed("UNAVAILABLE".to_owned()),
-            room_bytes: Some(4_096),
-            is_at_least: false,
+            room: Room::Bytes(4_096),
             date: Some(("Thu, 01 Jan 1970 00:00:10 GMT".to_owned(), 0)),
         };
         let checks = [
-            vec![tls(tight.tls.as_ref(), 90 * DAY_S)],
+            vec![addresses::tls(
+                tight.tls.as_ref(),
+                Carrier::Http2,
+                90 * DAY_S,
+            )],
             of_shown(&tight)[1..].to_vec(),
         ];
         insta::assert_snapshot!(lines(&checks.concat()), @r"
@@ -387,35 +246,5 @@ mod tests {
         let levels = of_shown(&silent);
         let levels: Vec<_> = levels.iter().map(|check| check.level.name()).collect();
         assert_eq!(levels, ["warning", "skipped", "ok", "ok", "skipped"]);
-    }
-
-    #[test]
-    fn addresses_that_do_not_answer_count_unless_they_are_this_machine_by_another_name() {
-        let level = |tried: &[Tried]| connects(tried).level.name();
-        let answers = |peer| tried(peer, None);
-        assert_eq!(
-            level(&[answers("10.0.0.1:1"), refused("10.0.0.2:1")]),
-            "warning"
-        );
-        assert_eq!(level(&[answers("127.0.0.1:1"), refused("[::1]:1")]), "ok");
-        assert_eq!(
-            level(&[refused("127.0.0.1:1"), refused("[::1]:1")]),
-            "failed"
-        );
-        let tls = ConnectError::Tls {
-            address: "gw:1".to_owned(),
-            reason: "it does not answer in TLS".to_owned(),
-            advice: "use http://".to_owned(),
-        };
-        let tls = [tried("10.0.0.1:1", Some(tls))];
-        assert_eq!(level(&tls), "ok");
-        assert_eq!(
-            spoken(&tls),
-            Some(Check::failed(
-                "tls",
-                "TLS with gw:1 failed: it does not answer in TLS",
-                "use http://"
-            ))
-        );
     }
 }

@@ -168,12 +168,12 @@ fn files(open: OpenFiles) -> Check {
     }
 }
 
-fn ports(ports: Option<u32>) -> Check {
+fn ports(ports: Option<u64>) -> Check {
     let Some(ports) = ports else {
         return Check::skipped("local ports", "not exposed on this system");
     };
     let found = format!("{ports} for connections to one address of the gateway");
-    match u64::from(ports) < SESSIONS {
+    match ports < SESSIONS {
         true => Check::warning("local ports", found, "widen net.ipv4.ip_local_port_range"),
         false => Check::ok("local ports", found),
     }

@@ -114,7 +114,7 @@ fn energies(audio: &[f32], count: usize) -> Vec<[f32; BANDS]> {
 }
 
 /// `samples` at [`RATE_HZ`] as ±1.0, by straight lines between samples, or means of those that fall
-/// together: crude, but energies and scores ask for no more. (Clips are resampled in `audio`; this
+/// together: crude, but energies and scores ask for no more. (Prepared clips were resampled; this
 /// is for those recorded at another rate.)
 fn at_rate(samples: &[i16], rate: SampleRate) -> Vec<f32> {
     let sample = |i: usize| samples.get(i).map_or(0.0, |&s| f32::from(s) / 32_768.0);

@@ -14,7 +14,7 @@ use crate::results::settings::Balance;
 use crate::transport::channel::{
     CONNECT_TIMEOUT, Channel, ConnectError, Connector, SETTINGS_TIMEOUT,
 };
-use crate::transport::race::{Race, Told, settles};
+use crate::transport::race::{Race, Told, http2, settles};
 
 /// How long a connection's own address is waited for before the next is tried as well.
 const FALL_OVER: Duration = Duration::from_secs(3);
@@ -195,7 +195,9 @@ impl Opener {
             let _ = tokio::time::timeout(FALL_OVER, hurried).await;
         };
         let (mut race, mut told) = (Race::default(), self.told(number));
-        let opened = race.first(&self.connector, start, pause, &mut told).await;
+        let opened = race
+            .first(&self.connector, http2, start, pause, &mut told)
+            .await;
         let opened = opened.inspect_err(|_| self.book.borrow_mut().forget(number))?;
         let opener = self.clone();
         // What becomes of those that were overtaken is of interest all the same.

@@ -1,5 +1,6 @@
 //! Connections to servers of the test's own, which count what they are asked for.
 
+mod lines;
 mod silent;
 
 use std::cell::RefCell;
@@ -100,7 +101,7 @@ async fn open(servers: &[&Server], number: u32, opening: Opening) -> Connections
 /// So many connections, of which none is being opened any more.
 async fn opened(connector: Connector, number: u32, opening: Opening) -> Connections {
     let connections = Connections::begin(connector, 0..number, opening, 0);
-    let pool = &connections.0;
+    let pool = connections.pool();
     while pool.starting.get() || pool.opener.is_opening() {
         let _ = tokio::time::timeout(LOOK_AGAIN, pool.opener.changed.notified()).await;
     }
@@ -130,7 +131,7 @@ fn warm(balance: Balance) -> Opening {
 async fn peers(connections: &Connections) -> BTreeMap<SocketAddr, usize> {
     let mut peers = BTreeMap::new();
     let mut held = Vec::new();
-    for _ in 0..connections.0.slots.len() {
+    for _ in 0..connections.pool().slots.len() {
         let ready = connections.ready().await.unwrap();
         *peers.entry(ready.connection.peer()).or_default() += 1;
         held.push(ready);
@@ -199,7 +200,9 @@ fn connections_follow_the_name_and_their_calls_go_on() {
             }
             connector.moved(&[b]);
             become_(&[(b, 4)]).await;
-            let sent = stream.0.try_send(bytes::Bytes::from_static(b"more"), false);
+            let sent = stream
+                .0
+                .try_send(bytes::Bytes::from_static(b"more").into(), false);
             assert_eq!(sent, Sent::Taken, "on the connection that it began on");
             assert_eq!(held.connection.peer(), a);
             let changes = connector.address_changes();
@@ -284,7 +287,7 @@ fn the_servers_limit_of_streams_is_known_and_kept() {
         assert_eq!(fourth.await.unwrap().number, 0);
         drop(second);
         assert_eq!(
-            connections.0.slots[0].load(),
+            connections.pool().slots[0].load(),
             0,
             "all places are given back"
         );
@@ -352,11 +355,11 @@ fn a_lost_connection_is_opened_again_and_its_sessions_no_longer_count() {
         server.hang_up();
         let next = next.await.unwrap();
         assert_eq!(
-            (server.connections(), connections.0.slots[0].load()),
+            (server.connections(), connections.pool().slots[0].load()),
             (1, 1)
         );
         drop(stale);
-        assert_eq!(connections.0.slots[0].load(), 1);
+        assert_eq!(connections.pool().slots[0].load(), 1);
         drop(next);
 
         server.hang_up();
@@ -433,7 +436,7 @@ async fn hit_the_limit(server: SocketAddr) {
     let connector = Connector::to(vec![server]);
     let connections = opened(connector, 80, Opening::default()).await;
     let is_open = |slot: &&Rc<Slot>| slot.line().is_some();
-    let open = connections.0.slots.iter().filter(is_open).count();
+    let open = connections.pool().slots.iter().filter(is_open).count();
     assert!((1..40).contains(&open), "{open} are open");
     let mut held = Vec::new();
     let refused = loop {

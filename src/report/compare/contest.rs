@@ -12,6 +12,7 @@ use super::significance::{Judged, LIMIT, by_draws, holm};
 use super::{load, wording};
 use crate::report::clusters::BlockKind;
 use crate::report::stats::Level;
+use crate::results::answer::AnswerKind;
 use crate::results::manifest::VerdictLevel;
 use crate::results::metrics::{Compared, LATENCIES};
 use crate::units::{NS_PER_S, grouped};
@@ -28,6 +29,18 @@ pub enum CompareError {
         name: String,
         /// Why.
         reasons: String,
+    },
+    /// The runs spoke different protocols, or one contains the server's endpointing and the other does not.
+    #[error(
+        "{base} and {run} differ in {differs}, so that their figures do not mean the same; compare them all the same with --across-dialects"
+    )]
+    Dialect {
+        /// The base.
+        base: String,
+        /// The other run.
+        run: String,
+        /// What differs, with both values: `dialect (stream-audio and realtime)`, joined by commas.
+        differs: String,
     },
     /// The runs sent audio at different paces.
     #[error(
@@ -52,6 +65,8 @@ pub struct Leniency {
     pub invalid: bool,
     /// Runs of users who sent at different paces.
     pub different_pace: bool,
+    /// Runs of different dialects, profiles, wire formats, or endpointing.
+    pub across_dialects: bool,
 }
 
 /// Compares each of `runs` with `base`.
@@ -68,6 +83,7 @@ pub fn compare(
     }
     for run in runs {
         refuse_paces(base, run, leniency)?;
+        refuse_dialects(base, run, leniency)?;
     }
     let mut against: Vec<Against> = runs.iter().map(|run| beside(base, run)).collect();
     let tested = adjust(&mut against);
@@ -106,6 +122,21 @@ fn refuse_paces(base: &Input, run: &Input, leniency: Leniency) -> Result<(), Com
             base_pace,
             run: run.side.run.name.clone(),
             run_pace,
+        }),
+    }
+}
+
+fn refuse_dialects(base: &Input, run: &Input, leniency: Leniency) -> Result<(), CompareError> {
+    let differs = load::protocol(base, run);
+    let differs = differs.into_iter().filter(|item| !item.equal);
+    let differs = differs.map(|item| format!("{} ({} and {})", item.name, item.base, item.run));
+    let differs: Vec<String> = differs.collect();
+    match differs.is_empty() || leniency.across_dialects {
+        true => Ok(()),
+        false => Err(CompareError::Dialect {
+            base: base.side.run.name.clone(),
+            run: run.side.run.name.clone(),
+            differs: differs.join(", "),
         }),
     }
 }
@@ -173,7 +204,7 @@ fn beside(base: &Input, run: &Input) -> Against {
         against.left_out.push(needed);
         return against;
     }
-    latencies(&rows, &mut against);
+    latencies(base.answers, &rows, &mut against);
     events(&base.asked, &rows, &mut against);
     throughput(base, run, &rows, &mut against);
     against
@@ -265,9 +296,9 @@ fn columns(rows: &Rows<'_>, latency: usize) -> [Column; 2] {
     [base, run].map(|rows| Column::of(&rows, MOST_BLOCKS))
 }
 
-fn latencies(rows: &Rows<'_>, against: &mut Against) {
+fn latencies(answers: AnswerKind, rows: &Rows<'_>, against: &mut Against) {
     let compared = LATENCIES.iter().enumerate();
-    let compared = compared.filter(|(_, latency)| !latency.compared.is_empty());
+    let compared = compared.filter(|(_, latency)| !latency.compared(answers).is_empty());
     let columns: Vec<_> = compared
         .map(|(place, latency)| (latency, columns(rows, place)))
         .collect();
@@ -277,7 +308,7 @@ fn latencies(rows: &Rows<'_>, against: &mut Against) {
         if base.rows() == 0 && run.rows() == 0 {
             continue;
         }
-        for percent in latency.compared {
+        for percent in latency.compared(answers) {
             let (metric, level) = (format!("{} p{percent}", latency.name), Level(percent * 100));
             match enough(base, run, level) {
                 Ok(()) => {

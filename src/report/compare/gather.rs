@@ -11,6 +11,7 @@ use crate::report::steady::Windows;
 use crate::report::summarise::Asked;
 use crate::report::summary::{Load, Summary};
 use crate::results::ResultsError;
+use crate::results::answer::AnswerKind;
 use crate::results::exclusion::Exclusion;
 use crate::results::manifest::RunManifest;
 use crate::results::metrics::{Compared, LATENCIES, Latency, SHARES};
@@ -66,6 +67,8 @@ pub struct Input {
     pub(super) side: Side,
     pub(super) manifest: RunManifest,
     pub(super) load: Load,
+    /// What its answers consist of.
+    pub(super) answers: AnswerKind,
     pub(super) kind: BlockKind,
     /// How long the steady phase was; null where the run does not say.
     pub(super) span_ns: Option<i64>,
@@ -158,6 +161,7 @@ impl ComparedShare {
 }
 
 struct Sieve {
+    answers: AnswerKind,
     kind: BlockKind,
     steady: Windows,
     asked: Vec<ComparedShare>,
@@ -167,6 +171,7 @@ struct Sieve {
 impl Sieve {
     fn of(run: &RunManifest, goodput: &[Conditions]) -> Sieve {
         Sieve {
+            answers: run.spec.answers_by(),
             kind: BlockKind::of(run),
             steady: Windows::of(run),
             asked: ComparedShare::all(goodput),
@@ -177,7 +182,7 @@ impl Sieve {
     fn add(&mut self, row: &RequestRow) {
         let closed_ns = row.closed_ns.filter(|_| row.started_ns.is_some());
         let value = |latency: &Latency| {
-            let lacking = if latency.unanswered_counts() {
+            let lacking = if latency.unanswered_counts(self.answers) {
                 NEVER
             } else {
                 ABSENT
@@ -201,8 +206,17 @@ impl Sieve {
         });
     }
 
-    fn finish(self, run: &RunManifest, summary: Summary) -> Input {
+    fn finish(mut self, run: &RunManifest, summary: Summary) -> Input {
+        let answers = summary.answers_by;
+        for (place, latency) in LATENCIES.iter().enumerate() {
+            let is_longest = latency.unanswered_counts(answers);
+            let values = self.turns.iter_mut().map(|turn| &mut turn.values[place]);
+            for value in values.filter(|value| **value == NEVER && !is_longest) {
+                *value = ABSENT;
+            }
+        }
         Input {
+            answers,
             span_ns: summary.steady.span_ns,
             side: Side {
                 run: summary.run,

@@ -1,8 +1,12 @@
 //! Whether two runs were asked for the same load, and whether their turns can be paired.
 
+use serde_json::Value;
+
 use super::gather::Input;
 use super::model::{LoadCheck, LoadItem};
 use crate::results::manifest::{ClosedLoop, ExitReason, RunManifest, VerdictLevel};
+use crate::results::protocol::DialectName;
+use crate::results::settings::{Setting, Settings};
 use crate::units::{Human, duration_text, grouped, share_percent};
 
 /// How far what was achieved may lie below what was offered before that is said.
@@ -23,11 +27,55 @@ pub(super) fn pairing(base: &Input, run: &Input) -> Result<String, String> {
     }
 }
 
+/// A property of how a run spoke to its server: its name, what a run has that does not say it, and what is said.
+type Spoken = (&'static str, &'static str, fn(&Settings) -> Option<String>);
+
+/// How both runs spoke to their servers, as far as one of them says more than every run once was: what differs
+/// there makes figures that do not mean the same.
+pub(super) fn protocol(base: &Input, run: &Input) -> Vec<LoadItem> {
+    let spoken: [Spoken; 7] = [
+        ("dialect", DialectName::StreamAudio.name(), |of| {
+            told(&of.dialect)
+        }),
+        ("description", "none", |of| told(&of.description)),
+        ("profile", "none", |of| told(&of.profile)),
+        ("wire format", "as traced", |of| told(&of.wire_format)),
+        ("endpointing", "as traced", |of| told(&of.endpointing)),
+        ("audible over", "-50", |of| told(&of.audible_dbfs)),
+        ("answer gap", "none", |of| told(&of.answer_gap_ns)),
+    ];
+    let item = |(name, unsaid, of): Spoken| {
+        let [base, run] = [base, run].map(|input| {
+            let said = of(&input.manifest.spec);
+            said.unwrap_or_else(|| unsaid.to_owned())
+        });
+        let is_usual = base == unsaid && run == unsaid;
+        (!is_usual).then(|| LoadItem {
+            name: name.to_owned(),
+            equal: base == run,
+            base,
+            run,
+        })
+    };
+    spoken.into_iter().filter_map(item).collect()
+}
+
+/// The value of a setting, also of one that this version does not know; `None` where there is none.
+fn told<T: ToString>(setting: &Setting<T>) -> Option<String> {
+    match setting {
+        Setting::Known(value) => Some(value.to_string()),
+        Setting::Missing | Setting::Other(Value::Null) => None,
+        Setting::Other(Value::String(name)) => Some(name.clone()),
+        Setting::Other(value) => Some(value.to_string()),
+    }
+}
+
 /// The name of a figure of the load, and how it is shown.
 type Figure<R> = (&'static str, fn(&R) -> String);
 
 /// What both runs were asked for.
 pub(super) fn check(base: &Input, run: &Input) -> LoadCheck {
+    let spoken = protocol(base, run);
     let (base, run) = (&base.manifest, &run.manifest);
     let mut items = Vec::new();
     let mut item = |name: &str, equal: bool, base: String, run: String| {
@@ -85,6 +133,7 @@ pub(super) fn check(base: &Input, run: &Input) -> LoadCheck {
             item("kind", false, kind(base), kind(run));
         }
     }
+    items.extend(spoken);
     LoadCheck {
         equal: items.iter().all(|item| item.equal),
         items,
@@ -150,7 +199,24 @@ pub(super) fn warnings(base: &Input, run: &Input) -> Vec<String> {
                 warnings.push(format!("{name} sent {sent} of the load it was to send"));
             }
         }
+        if input.manifest.spec.is_without_endpointing() {
+            warnings.push(format!("the figures of {name} are without endpointing"));
+        }
         warnings.extend(input.unreadable.iter().cloned());
+    }
+    let name = &run.side.run.name;
+    let [base, run] = [base, run].map(|input| (input.manifest.spec.dialect(), input.answers));
+    if base.0.is_websocket() != run.0.is_websocket() {
+        warnings.push(format!(
+            "one of the base and {name} used WebSockets, where a wait for the peer can hide in buffers: times blocked \
+             do not compare"
+        ));
+    }
+    if base.1 != run.1 {
+        warnings.push(format!(
+            "the answers of the base consist of {}, those of {name} of {}",
+            base.1, run.1
+        ));
     }
     warnings
 }

@@ -15,6 +15,7 @@ use crate::units::{NS_PER_MS, NS_PER_S};
 const STRICT: Leniency = Leniency {
     invalid: false,
     different_pace: false,
+    across_dialects: false,
 };
 
 /// A run called `name` of the sample's trace.

@@ -104,6 +104,7 @@ pub(super) fn facts(run: &RunFacts) -> Vec<String> {
         .into_iter()
         .chain([trace])
         .chain(run.target.clone())
+        .chain(run.spoken())
         .collect()
 }
 

@@ -6,6 +6,8 @@ use super::count::Count;
 use super::failures::{Sign, session_hash};
 use super::limit::Limit;
 use super::{Finding, Kind, Look, Seen};
+use crate::report::end_code::EndCode;
+use crate::results::answer::AnswerKind;
 use crate::results::row::{RequestRow, Status};
 use crate::units::{NS_PER_S, counted};
 
@@ -21,6 +23,7 @@ const LEAST_RATIO: f64 = 10.0;
 /// When calls were open.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
+    answers: AnswerKind,
     calls: HashMap<u64, Span>,
     overflown: bool,
 }
@@ -48,7 +51,7 @@ impl Look for Calls {
         call.to_ns = call.to_ns.max(to_ns);
         if row.turn == 0 {
             call.from_ns = row.opened_ns.unwrap_or(row.intended_start_ns);
-            call.refused = is_refused(row, call.from_ns);
+            call.refused = is_refused(row, call.from_ns) && !self.answers.is_answered(row);
         }
         if self.calls.len() > MOST_CALLS {
             self.calls = HashMap::new();
@@ -80,6 +83,13 @@ impl Look for Calls {
 }
 
 impl Calls {
+    pub(super) fn of(answers: AnswerKind) -> Calls {
+        Calls {
+            answers,
+            ..Calls::default()
+        }
+    }
+
     /// Calls by the number of others that were open and not refused when they began.
     fn by_open(&self) -> BTreeMap<u64, Count> {
         let known = || self.calls.values().filter(|call| call.from_ns < i64::MAX);
@@ -105,14 +115,14 @@ impl Calls {
     }
 }
 
-/// Whether the first turn of a call says that it was refused at once, by more than HTTP/2.
+/// Whether the first turn of a call, which was not answered, says that it was refused at once, by more than HTTP/2.
 fn is_refused(row: &RequestRow, from_ns: i64) -> bool {
-    let says_so = row.grpc_code.is_some_and(|code| code != 0) || row.error.is_some();
+    let says_so = EndCode::of_failure(row).is_some() || row.error.is_some();
     let is_at_once = row
         .closed_ns
         .is_none_or(|to_ns| to_ns - from_ns < AT_ONCE_NS);
     let sign = row.error.as_deref().map_or(Sign::None, Sign::of);
-    let is_other = matches!(sign, Sign::None | Sign::Reset);
+    let is_other = matches!(sign, Sign::None | Sign::Reset | Sign::RateLimit);
     let failed = matches!(row.status, Status::Error | Status::NotStarted);
-    failed && says_so && is_at_once && is_other && row.first_audio_ns.is_none()
+    failed && says_so && is_at_once && is_other
 }

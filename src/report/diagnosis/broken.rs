@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::failures::{Failure, Sign};
 use super::measure::ByMeasure;
+use crate::report::end_code::EndCode;
 use crate::units::NS_PER_S;
 
 /// What ends sooner, after it began or after the caller had spoken, fails at once, whatever the
@@ -21,8 +22,8 @@ pub(super) struct Broken {
     pub(super) age_ns: i64,
     /// How far it had come by each measure, where that is known.
     pub(super) figures: ByMeasure<Option<i64>>,
-    /// The gRPC code it ended with.
-    pub(super) code: u32,
+    /// The code it ended with.
+    pub(super) code: EndCode,
     /// It was reset.
     pub(super) is_reset: bool,
 }

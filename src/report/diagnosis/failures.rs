@@ -8,8 +8,10 @@ use super::messages::Messages;
 use super::stage_reached::reached;
 use super::traits::{Numbers, OF_FAILURES, Trait, Traits};
 use super::values::most_frequent;
+use crate::report::end_code::EndCode;
+use crate::results::answer::AnswerKind;
 use crate::results::row::{RequestRow, Status};
-use crate::units::{NS_PER_S, counted, grouped, grpc_code_name};
+use crate::units::{NS_PER_S, counted, grouped};
 
 /// Most failures that are kept; beyond it every second, fourth, … one is.
 const MOST: usize = 65_536;
@@ -25,16 +27,19 @@ pub(super) enum Sign {
     Flood,
     /// The stream was reset: its gRPC code is ours, not one that a gateway chose.
     Reset,
+    /// A limit of requests or tokens a minute ended the answer.
+    RateLimit,
 }
 
-/// What says so, as the HTTP/2 library has it or a gateway may put it.
-const SIGNS: [(&str, Sign); 6] = [
+/// What says so, as the HTTP/2 library or OpenAI Realtime has it, or a gateway may put it.
+const SIGNS: [(&str, Sign); 7] = [
     ("excessive load generating", Sign::Flood),
     ("too_many_data_frames", Sign::Flood),
     ("ENHANCE_YOUR_CALM", Sign::Flood),
     ("refused stream", Sign::Refused),
     ("REFUSED_STREAM", Sign::Refused),
     ("the server reset the stream", Sign::Reset),
+    ("rate_limit_exceeded", Sign::RateLimit),
 ];
 
 impl Sign {
@@ -56,7 +61,7 @@ pub(super) struct Failure {
     pub(super) connection: Option<u32>,
     /// Its stream was opened.
     pub(super) opened_ns: Option<i64>,
-    /// The stream's end, where the peer or the network ended it with a status other than OK.
+    /// The stream's end, where the peer or the network ended it with a code that says that it failed.
     pub(super) broken_ns: Option<i64>,
     /// The chunk with the end of speech was sent.
     pub(super) spoken_ns: Option<i64>,
@@ -66,14 +71,14 @@ pub(super) struct Failure {
     /// known.
     pub(super) stream_bytes: Option<i64>,
     /// Status or code, to name it by.
-    pub(super) code: Result<u32, Status>,
+    pub(super) code: Result<EndCode, Status>,
     /// What its error says.
     pub(super) sign: Sign,
     /// The number of its message; `None` without one, and where there are too many.
     pub(super) message: Option<u32>,
     /// How many stages of an answer came.
     pub(super) reached: usize,
-    /// Whether any audio of an answer came.
+    /// Whether an answer came.
     pub(super) answered: bool,
     /// Turns that waited for an answer when its caller had spoken, itself among them, and open
     /// sessions.
@@ -87,6 +92,7 @@ pub(super) struct Failure {
 /// The failures of a run.
 #[derive(Debug)]
 pub(super) struct Failures {
+    answers: AnswerKind,
     /// Those that were kept.
     pub(super) kept: Vec<Failure>,
     /// One in so many is kept.
@@ -100,9 +106,11 @@ pub(super) struct Failures {
     pub(super) judged: Count,
 }
 
-impl Default for Failures {
-    fn default() -> Failures {
+impl Failures {
+    /// Of turns of a server that answers with `answers`.
+    pub(super) fn of(answers: AnswerKind) -> Failures {
         Failures {
+            answers,
             kept: Vec::new(),
             every: 1,
             seen: 0,
@@ -111,9 +119,7 @@ impl Default for Failures {
             judged: Count::default(),
         }
     }
-}
 
-impl Failures {
     /// Takes in a turn, if it failed.
     pub(super) fn add(&mut self, row: &RequestRow) {
         let is_judged = row.status.is_judged();
@@ -122,7 +128,9 @@ impl Failures {
         // A call counts once.
         let counts = |one: &Trait| is_judged && (row.turn == 0 || one.is_of_turn);
         let traits = self.traits.add(row, counts);
-        let Some(failure) = failure(row) else { return };
+        let Some(failure) = failure(row, self.answers) else {
+            return;
+        };
         if self.seen.is_multiple_of(self.every) {
             if self.kept.len() == MOST {
                 let mut number = 0;
@@ -175,13 +183,14 @@ impl Failures {
         for failure in &mut self.kept {
             failure.explained |= is_explained(failure);
         }
-        usual.map_or_else(String::new, |usual| {
-            format!(
+        usual.map_or_else(String::new, |usual| match usual.of {
+            1 => format!(" It failed with {}.", usual.how),
+            _ => format!(
                 " {} of these {} failed with {}.",
                 grouped(usual.turns),
                 counted(usual.of, "turn"),
                 usual.how
-            )
+            ),
         })
     }
 
@@ -219,18 +228,18 @@ pub(super) struct Usual {
 }
 
 /// A failure without a message, in words.
-fn name(code: Result<u32, Status>) -> String {
+fn name(code: Result<EndCode, Status>) -> String {
     match code {
-        Ok(code) => grpc_code_name(code).map_or_else(|| format!("code {code}"), str::to_owned),
-        Err(Status::Timeout) => "no audio within the timeout".to_owned(),
-        Err(Status::NoAnswer) => "a stream that ended well, without audio".to_owned(),
+        Ok(code) => code.to_string(),
+        Err(Status::Timeout) => "no answer within the timeout".to_owned(),
+        Err(Status::NoAnswer) => "a stream that ended well, without an answer".to_owned(),
         Err(Status::Error) => "an error that says nothing".to_owned(),
         Err(status) => status.name().to_owned(),
     }
 }
 
-fn failure(row: &RequestRow) -> Option<Failure> {
-    let code = row.grpc_code.filter(|code| *code != 0);
+fn failure(row: &RequestRow, answers: AnswerKind) -> Option<Failure> {
+    let code = EndCode::of_failure(row);
     let failed = match row.status {
         Status::Error | Status::Timeout | Status::NoAnswer => true,
         // Its session could not be opened; without a code the fault was ours.
@@ -250,7 +259,7 @@ fn failure(row: &RequestRow) -> Option<Failure> {
         sign: row.error.as_deref().map_or(Sign::None, Sign::of),
         message: None,
         reached: reached(row),
-        answered: row.first_audio_ns.is_some(),
+        answered: answers.is_answered(row),
         waiting: [row.awaiting_answer, row.concurrent_sessions],
         traits: Numbers::default(),
         explained: false,
@@ -258,12 +267,15 @@ fn failure(row: &RequestRow) -> Option<Failure> {
 }
 
 /// Bytes that a session of which `row` is the first turn has sent, as HTTP/2 carries them; `None`
-/// for a later one.
+/// for a later one, and for what HTTP/2 does not carry.
 ///
 /// A chunk is framed by gRPC's 5 bytes and by the field's number and length, 3 bytes up to 16 KiB.
 pub(super) fn stream_bytes(row: &RequestRow) -> Option<i64> {
     let bytes = row.bytes_sent + 8 * u64::from(row.chunks_sent);
-    i64::try_from(bytes).ok().filter(|_| row.turn == 0)
+    let is_http2 = !row.dialect.unwrap_or_default().is_websocket();
+    i64::try_from(bytes)
+        .ok()
+        .filter(|_| row.turn == 0 && is_http2)
 }
 
 /// A hash of a turn's session.
@@ -294,7 +306,7 @@ mod tests {
     }
 
     fn add(rows: &[RequestRow]) -> Failures {
-        let mut failures = Failures::default();
+        let mut failures = Failures::of(AnswerKind::Audio);
         rows.iter().for_each(|row| failures.add(row));
         failures
     }
@@ -316,7 +328,7 @@ mod tests {
             failed(4, 0, "ASR failed"),
         ]);
         let codes: Vec<_> = failures.kept.iter().map(|f| f.code).collect();
-        assert_eq!(codes, [Ok(14), Err(Status::Error)]);
+        assert_eq!(codes, [Ok(EndCode::Grpc(14)), Err(Status::Error)]);
         let broken: Vec<_> = failures
             .kept
             .iter()
@@ -326,18 +338,19 @@ mod tests {
     }
 
     #[test]
-    fn the_librarys_words_are_signs() {
+    fn words_of_libraries_and_servers_are_signs() {
         let said = |error| Sign::of(&format!("UNAVAILABLE: stream error received: {error}"));
         let refused = "refused stream before processing any application logic";
         assert_eq!(said(refused), Sign::Refused);
         let flood = "detected excessive load generating behavior";
         assert_eq!(said(flood), Sign::Flood);
         assert_eq!(said("stream no longer needed"), Sign::None);
+        assert_eq!(said("rate_limit_exceeded: wait"), Sign::RateLimit);
     }
 
     #[test]
     fn many_failures_are_thinned_evenly() {
-        let mut failures = Failures::default();
+        let mut failures = Failures::of(AnswerKind::Audio);
         let one = failed(0, 14, "no");
         (0..3 * MOST).for_each(|_| failures.add(&one));
         let (kept, every) = (failures.kept.len() as u64, failures.every);

@@ -23,6 +23,12 @@ pub enum Kind {
     StreamSlots,
     /// What was sent on open streams was not taken.
     NotRead,
+    /// Sessions or answers were refused by a code that says that the load is too much.
+    LoadShed,
+    /// Sessions were closed for a violation of the server's policy.
+    PolicyClose,
+    /// Sessions were closed with codes that are the server's own.
+    OwnClose,
     /// Streams break off at one age or size.
     StreamLimit,
     /// Calls are refused at once whenever so many are open.
@@ -67,6 +73,8 @@ pub(in crate::report) struct Case<'a> {
     pub(in crate::report) run: &'a RunManifest,
     /// Its seconds, in order.
     pub(in crate::report) timeline: &'a [TimelineRow],
-    /// The response time of the requests that headline figures are over.
+    /// The longest time that a server took to be ready for a session; 0 where none said so.
+    pub(in crate::report) ready_wait_max_ns: i64,
+    /// The time to the answer of the requests that headline figures are over.
     pub(in crate::report) response: Option<Percentiles>,
 }

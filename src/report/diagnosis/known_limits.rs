@@ -17,7 +17,7 @@ pub(super) struct Known {
 }
 
 /// The defaults that people meet, each once.
-pub(super) const KNOWN: [Known; 5] = [
+pub(super) const KNOWN: [Known; 6] = [
     Known {
         measures: &[Measure::Age, Measure::SinceRequest],
         value: 15 * NS_PER_S,
@@ -47,6 +47,12 @@ pub(super) const KNOWN: [Known; 5] = [
         whose: "the default of Envoy's stream_idle_timeout (5 min), and of Cloud Run's request timeout",
         advice: "Set `stream_idle_timeout: 0s` in Envoy's connection manager, or above the longest \
                  call.",
+    },
+    Known {
+        measures: &[Measure::Age],
+        value: 3_600 * NS_PER_S,
+        whose: "the longest session of OpenAI Realtime (60 min)",
+        advice: "Let callers begin a new session before that, and carry over what was said.",
     },
     Known {
         measures: &[Measure::Bytes],

@@ -27,6 +27,7 @@ mod moved;
 mod outliers;
 mod pool;
 mod queueing;
+mod refused;
 mod seen;
 mod slots;
 mod stage_reached;
@@ -39,6 +40,7 @@ mod unopened;
 mod unread;
 mod values;
 
+use crate::results::answer::AnswerKind;
 use crate::results::row::RequestRow;
 
 use ended::Ended;
@@ -58,10 +60,11 @@ pub(super) struct Evidence {
     looks: Vec<Box<dyn Look>>,
 }
 
-impl Default for Evidence {
-    fn default() -> Evidence {
+impl Evidence {
+    /// Nothing seen yet of a server that answers with `answers`.
+    pub(super) fn of(answers: AnswerKind) -> Evidence {
         Evidence {
-            failures: Failures::default(),
+            failures: Failures::of(answers),
             ended: Ended::default(),
             // What explains more of the failures comes first: it leaves none for the others.
             looks: vec![
@@ -70,24 +73,25 @@ impl Default for Evidence {
                 Box::<unopened::Sessions>::default(),
                 Box::<slots::Waits>::default(),
                 without_turns(flood::finding),
+                without_turns(refused::shed),
+                without_turns(refused::policy),
+                without_turns(refused::own),
                 Box::<stream_limit::Ages>::default(),
-                Box::<admission::Calls>::default(),
+                Box::new(admission::Calls::of(answers)),
                 without_turns(concentrated::finding),
                 without_turns(errors_at_load::finding),
                 Box::<pool::Waiting>::default(),
-                Box::<stages::Answers>::default(),
+                Box::new(stages::Answers::of(answers)),
                 without_turns(frequent::finding),
                 Box::new(Flagged::of(CUT_OFF)),
                 Box::new(Flagged::of(OWNER_UNCERTAIN)),
-                Box::<queueing::ByLoad>::default(),
-                Box::<outliers::Slowest>::default(),
+                Box::new(queueing::ByLoad::of(answers)),
+                Box::new(outliers::Slowest::of(answers)),
                 Box::<unread::Waits>::default(),
             ],
         }
     }
-}
 
-impl Evidence {
     /// Takes in a turn.
     pub(super) fn add(&mut self, row: &RequestRow) {
         self.failures.add(row);

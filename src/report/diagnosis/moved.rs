@@ -47,6 +47,7 @@ mod tests {
             let case = Case {
                 run,
                 timeline: &[],
+                ready_wait_max_ns: 0,
                 response: None,
             };
             finding(case).map(|finding| finding.evidence)

@@ -9,6 +9,7 @@ use super::traits::{Numbers, OF_SLOW, Traits, session};
 use super::values::most_frequent;
 use super::{Finding, Kind, Look, Seen};
 use crate::report::sketch::Sketch;
+use crate::results::answer::AnswerKind;
 use crate::results::exclusion::Exclusion;
 use crate::results::row::RequestRow;
 use crate::units::{Human, NS_PER_MS, counted, grouped, percent, share_percent};
@@ -37,14 +38,16 @@ struct Slow {
 /// The slowest of the requests that headline figures are over.
 #[derive(Debug)]
 pub(super) struct Slowest {
+    answers: AnswerKind,
     slowest: BTreeSet<Slow>,
     responses: Sketch,
     traits: Traits,
 }
 
-impl Default for Slowest {
-    fn default() -> Slowest {
+impl Slowest {
+    pub(super) fn of(answers: AnswerKind) -> Slowest {
         Slowest {
+            answers,
             slowest: BTreeSet::new(),
             responses: Sketch::default(),
             traits: Traits::of(&OF_SLOW),
@@ -54,7 +57,9 @@ impl Default for Slowest {
 
 impl Look for Slowest {
     fn add(&mut self, row: &RequestRow) {
-        let Some(response_ns) = row.response_ns.filter(|_| Exclusion::of(row).is_none()) else {
+        let is_measured = Exclusion::of(row).is_none();
+        let response_ns = self.answers.latency_ns(row).filter(|_| is_measured);
+        let Some(response_ns) = response_ns else {
             return;
         };
         self.responses.add(response_ns);

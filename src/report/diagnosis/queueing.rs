@@ -1,8 +1,10 @@
 //! Answers that take longer the more sessions there are: they wait in line.
 
 use super::{Finding, Kind, Look, Seen};
+use crate::report::answer_titles::AnswerTitles;
 use crate::report::bins::{Bins, Merge};
 use crate::report::sketch::Sketch;
+use crate::results::answer::AnswerKind;
 use crate::results::exclusion::expects_answer;
 use crate::results::row::RequestRow;
 use crate::units::{Human, NS_PER_MS, grouped};
@@ -34,7 +36,10 @@ const STAGES: [Stage; 3] = [
 
 /// Response times by the number of sessions at the end of speech.
 #[derive(Debug)]
-pub(super) struct ByLoad(Bins<At>);
+pub(super) struct ByLoad {
+    answers: AnswerKind,
+    bins: Bins<At>,
+}
 
 /// The answers at one load.
 #[derive(Debug, Clone, Default)]
@@ -67,20 +72,24 @@ impl Merge for At {
     }
 }
 
-impl Default for ByLoad {
-    fn default() -> ByLoad {
-        ByLoad(Bins::new(1, LOADS))
+impl ByLoad {
+    pub(super) fn of(answers: AnswerKind) -> ByLoad {
+        ByLoad {
+            answers,
+            bins: Bins::new(1, LOADS),
+        }
     }
 }
 
 impl Look for ByLoad {
     /// Of any phase, if it was answered, and its answer not mixed up with another.
     fn add(&mut self, row: &RequestRow) {
-        let (Some(load), Some(response_ns)) = (row.concurrent_sessions, row.response_ns) else {
+        let answered_ns = self.answers.latency_ns(row);
+        let (Some(load), Some(response_ns)) = (row.concurrent_sessions, answered_ns) else {
             return;
         };
         if expects_answer(row) && !row.early_endpoint && !row.overlapped {
-            let at = self.0.at(load.into());
+            let at = self.bins.at(load.into());
             at.responses.add(response_ns);
             at.loads += u64::from(load);
             for (sum, (_, of)) in at.stages_ns.iter_mut().zip(STAGES) {
@@ -90,8 +99,8 @@ impl Look for ByLoad {
     }
 
     /// Said when the medians rise with the load, clearly and all along.
-    fn finding(&self, _: &mut Seen<'_>) -> Option<Finding> {
-        let bins = self.0.iter().map(|(_, at)| at);
+    fn finding(&self, seen: &mut Seen<'_>) -> Option<Finding> {
+        let bins = self.bins.iter().map(|(_, at)| at);
         let bins: Vec<&At> = bins.filter(|at| at.responses.n() > 0).collect();
         let all: u64 = bins.iter().map(|at| at.responses.n()).sum();
         let enough = FEWEST.max(all / SHARE);
@@ -115,6 +124,12 @@ impl Look for ByLoad {
             e if e <= 1.25 => "in proportion to the load",
             _ => "faster than in proportion to the load",
         };
+        // What is made side by side has no stages that the time could be in.
+        let is_serial = seen.case.run.spec.dialect().has_serial_stages();
+        let grown = match is_serial {
+            true => grown(&low, &high),
+            false => String::new(),
+        };
         let at = |group: &At| {
             let quantile = |q| Human(group.responses.quantile(q).unwrap_or(0));
             format!(
@@ -129,11 +144,11 @@ impl Look for ByLoad {
             kind: Kind::Queueing,
             title: "Answers take longer the more sessions there are".to_owned(),
             evidence: format!(
-                "Response time: {}; {}. The median grows {grows}, by {} for each session more{}.",
+                "{}: {}; {}. The median grows {grows}, by {} for each session more{grown}.",
+                AnswerTitles::of(self.answers).chart,
                 at(&low),
                 at(&high),
                 Human(per_session as i64),
-                grown(&low, &high),
             ),
             advice: "Requests wait in line: give the stage that grows more replicas, GPU slots or a larger \
                      batch; or keep the load where the latency is flat."

@@ -5,6 +5,7 @@ use super::failures::Failure;
 use super::stage_reached::STAGES;
 use super::values::most_frequent;
 use super::{Finding, Kind, Look, Seen};
+use crate::results::answer::AnswerKind;
 use crate::results::exclusion::expects_answer;
 use crate::results::row::{RequestRow, Status};
 use crate::units::{NS_PER_S, grouped};
@@ -17,13 +18,14 @@ const MOMENT_NS: i64 = NS_PER_S;
 /// What answers that came consist of.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
+    answers: AnswerKind,
     answered: u64,
     having: [u64; STAGES.len()],
 }
 
 impl Look for Answers {
     fn add(&mut self, row: &RequestRow) {
-        if row.status.is_success() && expects_answer(row) && row.first_audio_ns.is_some() {
+        if row.status.is_success() && expects_answer(row) && self.answers.is_answered(row) {
             self.answered += 1;
             for (count, stage) in self.having.iter_mut().zip(&STAGES) {
                 *count += u64::from((stage.has)(row));
@@ -85,11 +87,20 @@ impl Look for Answers {
 }
 
 impl Answers {
-    /// The stage that comes after the first `at`: the first that most answers have.
+    pub(super) fn of(answers: AnswerKind) -> Answers {
+        Answers {
+            answers,
+            ..Answers::default()
+        }
+    }
+
+    /// The stage that comes after the first `at`: the first that most answers have, or any; none where answers of this
+    /// protocol have no further one.
     fn next(&self, at: usize) -> Option<usize> {
-        let usual = |next: &usize| self.having[*next] * 2 > self.answered;
-        let mut after = at..STAGES.len();
-        after.clone().find(usual).or_else(|| after.next())
+        let after = || at..STAGES.len();
+        let usual = after().find(|next| self.having[*next] * 2 > self.answered);
+        let any = || after().find(|next| self.answered == 0 || self.having[*next] > 0);
+        usual.or_else(any)
     }
 }
 

@@ -10,9 +10,10 @@ use super::known_limits::{KNOWN, Known};
 use super::measure::{ByMeasure, Measure, NEAR_NS};
 use super::values::most_frequent;
 use super::{Finding, Kind, Look, Seen};
+use crate::report::end_code::EndCode;
 use crate::report::sketch::Sketch;
 use crate::results::row::RequestRow;
-use crate::units::{Human, NS_PER_MS, counted, grpc_code_name};
+use crate::units::{Human, NS_PER_MS, counted};
 
 /// Fewer streams are no evidence, nor is less than three in five of those that broke off.
 const FEWEST: usize = 5;
@@ -23,7 +24,6 @@ const KNOWN_SHARE: i64 = 50;
 /// none, or is of the length of other streams, and has a code of its own, which a reset has not.
 const TIMER_NS: i64 = 25 * NS_PER_MS;
 const NO_ANSWER_NS: i64 = 100 * NS_PER_MS;
-const CUT_CODES: [u32; 3] = [1, 4, 14];
 /// Largest chance that ages anywhere within [`NEAR_NS`] lie so near each other.
 const CHANCE: f64 = 1e-4;
 /// Streams that start at one instant and break at another tell nothing of their age: the instants
@@ -46,7 +46,7 @@ struct Cluster {
 
 impl Look for Ages {
     fn add(&mut self, row: &RequestRow) {
-        let is_broken = row.grpc_code.is_some_and(|code| code != 0);
+        let is_broken = EndCode::of_failure(row).is_some();
         let Some(closed_ns) = row.closed_ns.filter(|_| !is_broken) else {
             return;
         };
@@ -112,7 +112,7 @@ impl Ages {
         let near_it = cluster.least - Measure::Age.near(cluster.least);
         let is_usual =
             self.0[Measure::Age as usize].above(near_it) * 10 > cluster.streams.len() as u64;
-        let is_cut = |stream: &Broken| stream.is_reset || CUT_CODES.contains(&stream.code);
+        let is_cut = |stream: &Broken| stream.is_reset || stream.code.is_cut();
         is_narrow && !is_usual && cluster.streams.iter().all(is_cut)
     }
 
@@ -195,8 +195,7 @@ impl Cluster {
         let (figure, origin) = (measure.said(self.median), measure.origin());
         let [least, most] = [self.least, self.most].map(|figure| measure.exactly(figure));
         let code = most_frequent(streams.iter().map(|stream| stream.code));
-        let code = code.and_then(|(code, _)| grpc_code_name(code));
-        let code = code.unwrap_or("no known code");
+        let code = code.map_or_else(|| "no known code".to_owned(), |(code, _)| code.to_string());
         let beyond = match beyond {
             0 => "no turn went on beyond that".to_owned(),
             n => format!("{} went on beyond that", counted(n, "turn")),

@@ -1,6 +1,7 @@
 //! What was sent was not taken: the gateway, or a proxy before it, stopped reading.
 
 use super::{Finding, Kind, Look, Seen};
+use crate::report::sketch::Sketch;
 use crate::results::row::RequestRow;
 use crate::units::{NS_PER_MS, counted, grouped};
 
@@ -13,7 +14,10 @@ const FEWEST: u64 = 3;
 #[derive(Debug, Default)]
 pub(super) struct Waits {
     turns: u64,
+    /// Those that began in time, but the first of their sessions.
     waited: u64,
+    /// The waits of the first: they contain that for a server to be ready, where it says so.
+    first: Sketch,
 }
 
 impl Look for Waits {
@@ -23,19 +27,33 @@ impl Look for Waits {
         let opened_in_time = row
             .opened_ns
             .is_some_and(|opened_ns| opened_ns - row.intended_start_ns < SHORTEST_NS);
-        self.waited += u64::from(opened_in_time && row.blocked_ns >= SHORTEST_NS);
+        let waited = opened_in_time && row.blocked_ns >= SHORTEST_NS;
+        match row.turn {
+            0 if waited => self.first.add(row.blocked_ns),
+            _ => self.waited += u64::from(waited),
+        }
     }
 
     fn finding(&self, seen: &mut Seen<'_>) -> Option<Finding> {
-        if self.waited < FEWEST.min(self.turns.max(1)) {
+        let first = match seen.case.ready_wait_max_ns {
+            0 => self.first.n(),
+            ns => self.first.above(ns.saturating_add(SHORTEST_NS)),
+        };
+        let waited = self.waited + first;
+        if waited < FEWEST.min(self.turns.max(1)) {
             return None;
         }
+        let is_websocket = seen.case.run.spec.dialect().is_websocket();
         let seconds = || seen.case.timeline.iter();
         let blocked: u64 = seconds().filter_map(|second| second.blocked_chunks).sum();
         let mut evidence = format!(
-            "{} of {} had chunks that waited on an open stream, by HTTP/2 flow control or since the socket was full",
-            grouped(self.waited),
+            "{} of {} had chunks that waited on an open stream, {}since the socket was full",
+            grouped(waited),
             counted(self.turns, "turn"),
+            match is_websocket {
+                true => "",
+                false => "by HTTP/2 flow control or ",
+            },
         );
         if blocked > 0 {
             let due: u64 = seconds().map(|second| second.offered_chunks).sum();
@@ -49,11 +67,15 @@ impl Look for Waits {
             kind: Kind::NotRead,
             title: "The gateway did not take what was sent".to_owned(),
             evidence: evidence + ".",
-            advice: "See whether the server reads the request stream all the time, also while it \
-                     recognises and answers: a handler that waits for something else leaves it unread, \
-                     and the caller's audio arrives late. Where a proxy stands before it, look at its \
-                     buffers and its HTTP/2 windows too."
-                .to_owned(),
+            advice: format!(
+                "See whether the server reads the request stream all the time, also while it recognises and \
+                 answers: a handler that waits for something else leaves it unread, and the caller's audio \
+                 arrives late. Where a proxy stands before it, look at its buffers{} too.",
+                match is_websocket {
+                    true => "",
+                    false => " and its HTTP/2 windows",
+                }
+            ),
         })
     }
 }

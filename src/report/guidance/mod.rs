@@ -14,7 +14,7 @@ pub use surroundings::Surroundings;
 const E2E_P95_NS: i64 = 3 * NS_PER_S;
 /// The share of requests that are no success is to be below this.
 const ERRORS: f64 = 0.01;
-/// The median response under the heaviest load is to be no longer than so many times that under the
+/// The median time to the answer under the heaviest load is to be no longer than so many times that under the
 /// lightest.
 const FLAT: f64 = 1.2;
 /// The utilisation of each GPU is to be below this, in percent.
@@ -69,6 +69,9 @@ fn not_judged(why: &str) -> Stands {
 }
 
 fn e2e(summary: &Summary) -> Stands {
+    if summary.not_given().any(|latency| latency.name == "e2e") {
+        return not_judged("e2e: not given by this protocol");
+    }
     match summary.latencies.get("e2e").and_then(|e2e| e2e.p95_ns) {
         Some(ns) => judged(
             ns < E2E_P95_NS,
@@ -87,10 +90,11 @@ fn errors(summary: &Summary) -> Stands {
 }
 
 fn flat(summary: &Summary) -> Stands {
+    let name = summary.answer_latency().name;
     let Some(growth) = &summary.growth else {
-        return not_judged(
-            "response against load: the load was much the same all the time, or requests are few",
-        );
+        return not_judged(&format!(
+            "{name} against load: the load was much the same all the time, or requests are few"
+        ));
     };
     let [low, high] = [&growth.low, &growth.high].map(|quarter| {
         match (quarter.least_sessions, quarter.most_sessions) {
@@ -108,7 +112,7 @@ fn flat(summary: &Summary) -> Stands {
     let (before, after) = (Human(before), Human(after));
     judged(
         is_flat,
-        format!("response p50 {how}: {before} → {after} {loads}"),
+        format!("{name} p50 {how}: {before} → {after} {loads}"),
     )
 }
 

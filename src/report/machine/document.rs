@@ -116,6 +116,7 @@ fn remembered(run: &RunManifest) -> Result<Vec<Requirement>, DocumentError> {
 mod tests {
     use super::*;
     use crate::report::diagnosis::{Finding, Kind};
+    use crate::report::ready_wait::ReadyWait;
     use crate::report::stats::Sample;
     use crate::results::manifest::{ClosedLoop, Stage};
     use crate::results::neighbours::ClipUsed;
@@ -128,7 +129,7 @@ mod tests {
     const DESCRIBED: &str = include_str!("../../../DATA.md");
 
     /// Objects whose names are data.
-    const NAMED_BY_DATA: [&str; 13] = [
+    const NAMED_BY_DATA: [&str; 15] = [
         "waterfall",
         "latency",
         "latency_all",
@@ -142,6 +143,8 @@ mod tests {
         "shares",
         "recorded",
         "error_breakdown.grpc_codes",
+        "error_breakdown.http_statuses",
+        "error_breakdown.close_codes",
     ];
 
     /// The document of a run of users in which everything happens that a document tells of.
@@ -236,6 +239,16 @@ mod tests {
             evidence: "figures".to_owned(),
             advice: "what to do".to_owned(),
         }];
+        document.ours.ready_wait = Some(ReadyWait {
+            figures: [Some(NS_PER_S)]
+                .into_iter()
+                .collect::<Sample>()
+                .percentiles(),
+            never: 1,
+        });
+        let errors = &mut document.ours.error_breakdown;
+        errors.http_statuses = [("HTTP 429 Too Many Requests".to_owned(), 1)].into();
+        errors.close_codes = [("close 1013 (try again later)".to_owned(), 1)].into();
         document.ours.unreadable = vec!["requests-00002.parquet: damaged".to_owned()];
         document
     }

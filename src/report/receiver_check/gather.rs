@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::figures::Counts;
+use crate::report::end_code::EndCode;
 use crate::results::ResultsError;
 use crate::results::reader::RunDir;
 use crate::results::row::{ArrivalRow, Direction, MessageRow};
@@ -82,13 +83,15 @@ impl Gathered {
         // Damaged parts are those of a run that did not end, in which nothing unknown is judged.
         run.for_each_request(|row| {
             let next = self.sessions.len();
+            let has_ended = row.grpc_code.is_some() || row.close_code.is_some();
+            let has_failed = EndCode::of_failure(&row).is_some();
             let identity = (row.session_id, row.copy);
             let place = *places.by_identity.entry(identity).or_insert(next);
             if place == next {
                 self.sessions.push(Session::default());
             }
             // Rows that were written before the stream's end do not know how it ended.
-            self.sessions[place].ended_well |= row.grpc_code == Some(0);
+            self.sessions[place].ended_well |= has_ended && !has_failed;
             let named = places.by_wire_id.entry(row.wire_session_id.clone());
             if *named.or_insert(place) != place {
                 shared = Some(row.wire_session_id);

@@ -348,7 +348,7 @@ mod tests {
         let table = [
             ("", "there is no comparison (at character 1); write what must hold, such as"),
             ("response.p95", "there is no comparison (at character 13)"),
-            ("respnse.p95 < 1s", "there is no metric `respnse` (at character 1); did you mean `response`? Possible metrics: response, audible, final,"),
+            ("respnse.p95 < 1s", "there is no metric `respnse` (at character 1); did you mean `response`? Possible metrics: response, audible, first_text, final,"),
             ("ttfb.p95 < 1s", "there is no metric `ttfb` (at character 1); possible metrics: response,"),
             ("response.p9 < 1s", "`response` has no statistic `p9` (at character 10); did you mean `p90`? Possible statistics: p50, p90, p95, p99, max, mean, min"),
             ("lag.p95 < 1s", "`lag` has no statistic `p95` (at character 5); did you mean"),

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use crate::report::bins::{Bins, Merge};
 use crate::report::sketch::Sketch;
+use crate::results::answer::AnswerKind;
 use crate::results::exclusion::Exclusion;
 use crate::results::metrics::LATENCIES;
 use crate::results::row::{Phase, RequestRow};
@@ -24,7 +25,7 @@ const MOST_DOTS: usize = 300;
 /// Answers of a stretch of time or at a load.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answers {
-    /// Response times of those that came.
+    /// Times of those that came, from the end of speech.
     pub(super) responses: Sketch,
     /// Turns whose answer never came.
     pub(super) missing: u64,
@@ -71,15 +72,16 @@ pub(super) struct Distribution {
 /// What is kept of a run's turns for its charts.
 #[derive(Debug)]
 pub(in crate::report) struct Collected {
+    answers: AnswerKind,
     /// Answers by the instant of the end of speech, for turns of all phases that expect one.
     pub(super) over_time: Bins<Answers>,
     /// The same by the sessions open at the end of speech.
     pub(super) by_load: Bins<Answers>,
-    /// Some of these turns: sessions open, and response time.
+    /// Some of these turns: sessions open, and time to the answer.
     dots: BTreeMap<u64, (u32, i64)>,
     /// By the place of the latency in [`LATENCIES`].
     pub(super) distributions: [Distribution; LATENCIES.len()],
-    /// By response time, and then by what no two turns have in common.
+    /// By time to the answer, and then by what no two turns have in common.
     slowest: BTreeMap<(i64, String, u32, u32), RequestRow>,
     /// First and last start of a turn in the steady phase.
     pub(super) steady_ns: Option<(i64, i64)>,
@@ -87,9 +89,11 @@ pub(in crate::report) struct Collected {
     pub(super) has_other_phases: bool,
 }
 
-impl Default for Collected {
-    fn default() -> Collected {
+impl Collected {
+    /// Nothing collected yet of a run whose answers consist of `answers`.
+    pub(in crate::report) fn of(answers: AnswerKind) -> Collected {
         Collected {
+            answers,
             over_time: Bins::new(NS_PER_S, MOST_TIMES),
             by_load: Bins::new(1, MOST_LOADS),
             dots: BTreeMap::new(),
@@ -99,9 +103,7 @@ impl Default for Collected {
             has_other_phases: false,
         }
     }
-}
 
-impl Collected {
     /// Takes in a turn.
     pub(in crate::report) fn add(&mut self, mut row: RequestRow) {
         match row.phase {
@@ -121,14 +123,15 @@ impl Collected {
         let at_ns = row
             .intended_end_of_speech_ns
             .unwrap_or(row.intended_start_ns);
-        self.over_time.at(at_ns).add(row.response_ns);
+        let answered_ns = self.answers.latency_ns(&row);
+        self.over_time.at(at_ns).add(answered_ns);
         if let Some(load) = row.concurrent_sessions {
-            self.by_load.at(load.into()).add(row.response_ns);
-            if let Some(response_ns) = row.response_ns {
+            self.by_load.at(load.into()).add(answered_ns);
+            if let Some(answered_ns) = answered_ns {
                 // Those with the least hashes are a fair choice whatever the order of the rows.
                 self.dots.insert(
                     hash(&(&row.session_id, row.copy, row.turn)),
-                    (load, response_ns),
+                    (load, answered_ns),
                 );
                 if self.dots.len() > MOST_DOTS {
                     self.dots.pop_last();
@@ -143,13 +146,13 @@ impl Collected {
     fn measured(&mut self, row: RequestRow) {
         for (latency, kept) in LATENCIES.iter().zip(&mut self.distributions) {
             let value = latency.of(&row);
-            kept.rows += u64::from(latency.unanswered_counts() || value.is_some());
+            kept.rows += u64::from(latency.unanswered_counts(self.answers) || value.is_some());
             if let Some(ns) = value {
                 kept.values.add(ns);
             }
         }
-        if let Some(response_ns) = row.response_ns {
-            let key = (response_ns, row.session_id.clone(), row.copy, row.turn);
+        if let Some(answered_ns) = self.answers.latency_ns(&row) {
+            let key = (answered_ns, row.session_id.clone(), row.copy, row.turn);
             self.slowest.insert(key, row);
             if self.slowest.len() > SLOWEST {
                 self.slowest.pop_first();
@@ -169,7 +172,7 @@ impl Collected {
         }
     }
 
-    /// Some turns: sessions open, and response time.
+    /// Some turns: sessions open, and time to the answer.
     pub(super) fn dots(&self) -> impl Iterator<Item = (u32, i64)> {
         self.dots.values().copied()
     }

@@ -1,12 +1,14 @@
-//! Charts of distributions: of the response time and its stages, and of the response time by load.
+//! Charts of distributions: of the time to the answer and its stages, and of that time by load.
 
 use super::collect::Distribution;
 use super::line_chart::{LineChart, highest};
 use super::{Collected, Report};
+use crate::report::answer_titles::AnswerTitles;
 use crate::report::axis::Axis;
 use crate::report::chart::{Ink, Layer, stretches};
 use crate::report::document::{Block, Figure, Table, human};
 use crate::report::stats::Percentiles;
+use crate::results::answer::AnswerKind;
 use crate::results::metrics::LATENCIES;
 use crate::units::{counted, grouped};
 
@@ -16,17 +18,18 @@ const MOST_POINTS: usize = 200;
 const MOST_ROWS: usize = 24;
 /// Curves are cut where all but so many of the values lie to the left.
 const CUT: f64 = 0.995;
-/// The latencies that are drawn.
-const CURVES: [(&str, Ink); 2] = [("response", Ink::Accent), ("e2e", Ink::Second)];
+/// The latency that is drawn beside that of the answer.
+const BESIDE: &str = "e2e";
 
 pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
     let Some(pictures) = &report.pictures else {
         return Vec::new();
     };
-    let response = report.summary.latencies.get("response");
+    let name = report.summary.answer_latency().name;
+    let figures = report.summary.answer_figures();
     let figures = [
-        cumulative(&pictures.collected, response),
-        by_load(&pictures.collected),
+        cumulative(&pictures.collected, name, figures),
+        by_load(&pictures.collected, report.summary.answers_by),
     ];
     let figures: Vec<Figure> = figures.into_iter().flatten().collect();
     match figures.is_empty() {
@@ -47,30 +50,35 @@ fn band(n: u64) -> f64 {
 
 /// How many turns that have nothing to do with each other say as much, at the level at which they say
 /// least.
-fn independent(response: &Percentiles) -> Option<u64> {
-    let effective = response.effective_n?;
+fn independent(figures: &Percentiles) -> Option<u64> {
+    let effective = figures.effective_n?;
     let levels = [effective.p50, effective.p90, effective.p95, effective.p99];
     levels.into_iter().min()
 }
 
 /// Cumulative distributions with the band of the first.
-fn cumulative(collected: &Collected, response: Option<&Percentiles>) -> Option<Figure> {
+fn cumulative(
+    collected: &Collected,
+    first: &'static str,
+    figures: Option<&Percentiles>,
+) -> Option<Figure> {
     let find = |name: &str| LATENCIES.iter().position(|latency| latency.name == name);
-    let curves = CURVES.iter().filter_map(|(name, ink)| {
+    let curves = [(first, Ink::Accent), (BESIDE, Ink::Second)];
+    let curves = curves.into_iter().filter_map(|(name, ink)| {
         let distribution = &collected.distributions[find(name)?];
-        (distribution.values.n() > 0).then_some((*name, *ink, distribution))
+        (distribution.values.n() > 0).then_some((name, ink, distribution))
     });
     let curves: Vec<_> = curves.collect();
     let ends = curves
         .iter()
         .filter_map(|(.., one)| one.values.quantile(CUT));
     let end = ends.max()? as f64;
-    let independent = response.and_then(independent);
+    let independent = figures.and_then(independent);
     let mut lines = Vec::new();
     let mut under = Vec::new();
     for (name, ink, distribution) in &curves {
         let points = curve(distribution, end);
-        if let Some(half) = independent.map(band).filter(|_| *name == "response") {
+        if let Some(half) = independent.map(band).filter(|_| *name == first) {
             let shifted = |by: f64| {
                 let points = points.iter().map(|(x, y)| (*x, (y + by).clamp(0.0, 1.0)));
                 points.collect()
@@ -121,7 +129,7 @@ fn cumulative(collected: &Collected, response: Option<&Percentiles>) -> Option<F
         table,
     }
     .figure();
-    let band = independent.map(|_| (Ink::Area, "95 % band of response".to_owned()));
+    let band = independent.map(|_| (Ink::Area, format!("95 % band of {first}")));
     figure.legend.extend(band);
     Some(figure)
 }
@@ -143,8 +151,8 @@ fn curve(distribution: &Distribution, end: f64) -> Vec<(f64, f64)> {
     points
 }
 
-/// Response time by the sessions open at the end of speech.
-fn by_load(collected: &Collected) -> Option<Figure> {
+/// Time to the answer by the sessions open at the end of speech.
+fn by_load(collected: &Collected, answers: AnswerKind) -> Option<Figure> {
     let bins = &collected.by_load;
     let width = bins.width();
     // Loads that nobody met are no gap.
@@ -178,11 +186,13 @@ fn by_load(collected: &Collected) -> Option<Figure> {
         let [p50, p95] = [0.5, 0.95].map(|q| human(at.quantile(q)));
         vec![loads, grouped(at.turns()), p50, p95]
     });
+    let titles = AnswerTitles::of(answers);
     let mut figure = LineChart {
         id: "by-load".to_owned(),
-        title: "Response time by sessions open",
+        title: titles.by_load,
         description: format!(
-            "Median and p95 of the response time for up to {} at once.",
+            "Median and p95 of the {} for up to {} at once.",
+            titles.chart.to_lowercase(),
             counted(most_sessions.unsigned_abs(), "session")
         ),
         x: Axis::counts(most_sessions as f64),

@@ -16,10 +16,15 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
     let rows = rows.map(|(turns, message)| vec![counted(turns, "turn").into(), message.into()]);
     let columns = [Column::Name("errors"), Column::Sentence("")];
     let mut blocks: Vec<Block> = Table::of(&columns, rows).block().into_iter().collect();
-    if !errors.grpc_codes.is_empty() {
-        let codes = errors.grpc_codes.iter();
+    let codes = [
+        ("grpc", &errors.grpc_codes),
+        ("http", &errors.http_statuses),
+        ("closed", &errors.close_codes),
+    ];
+    for (label, codes) in codes.into_iter().filter(|(_, codes)| !codes.is_empty()) {
+        let codes = codes.iter();
         let codes = codes.map(|(code, turns)| format!("{code} {}", counted(*turns, "turn")).into());
-        blocks.push(Block::line("grpc", codes.collect()));
+        blocks.push(Block::line(label, codes.collect()));
     }
     let unread = report.summary.unreadable.iter();
     blocks.extend(

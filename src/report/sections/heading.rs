@@ -21,7 +21,9 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
         name: run.name.clone(),
         facts: elapsed
             .into_iter()
-            .chain([trace, format!("at {}", run.started_at)])
+            .chain([trace])
+            .chain(run.spoken())
+            .chain([format!("at {}", run.started_at)])
             .collect(),
         labels: labels.collect(),
     };

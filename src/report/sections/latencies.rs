@@ -6,7 +6,9 @@ use super::Report;
 use crate::report::document::{Block, Column, Table, Words};
 use crate::report::stats::{Level, Percentiles, Quantile};
 use crate::report::summary::Summary;
+use crate::results::answer::AnswerKind;
 use crate::results::metrics::{LATENCIES, Latency};
+use crate::results::protocol::Endpointing;
 use crate::units::terminal::Tone;
 use crate::units::{Human, counted, grouped, percent};
 
@@ -41,6 +43,7 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
         blocks.push(Block::line("", trust(figures)));
     }
     blocks.extend(signs(summary, &shown).into_iter().map(Block::note));
+    blocks.extend(without(summary).into_iter().map(Block::note));
     blocks.push(Block::Details("95 % intervals", intervals(&shown)));
     blocks
 }
@@ -49,7 +52,12 @@ fn shown(summary: &Summary) -> Vec<(&'static Latency, &Percentiles)> {
     let known = LATENCIES.iter();
     let known = known.filter_map(|latency| Some((latency, summary.latencies.get(latency.name)?)));
     let mut shown: Vec<_> = known
-        .filter(|(latency, figures)| latency.unanswered_counts() || figures.n > 0)
+        .filter(
+            |(latency, figures)| match latency.unanswered_counts(summary.answers_by) {
+                true => latency.is_given(summary.run.dialect, summary.answers_by),
+                false => figures.n > 0,
+            },
+        )
         .collect();
     // Stable: what is not the headline keeps its place.
     shown.sort_by_key(|(latency, _)| latency.name != summary.headline());
@@ -155,6 +163,30 @@ fn signs(summary: &Summary, shown: &Shown<'_>) -> Vec<String> {
         .extend(partial.map(|(n, names)| {
             format!("measured in {}: {}", counted(*n, "turn"), names.join(", "))
         }));
+    notes
+}
+
+/// What the figures do not contain, and which of them there cannot be.
+fn without(summary: &Summary) -> Vec<String> {
+    let mut notes = Vec::new();
+    if summary.run.endpointing == Some(Endpointing::None) {
+        let note = "without endpointing: callers said when they had spoken, so that no figure contains the server's \
+                    detection of it";
+        notes.push(note.to_owned());
+    }
+    let dialect = summary.run.dialect;
+    let (by_protocol, by_text): (Vec<&Latency>, Vec<&Latency>) =
+        summary.not_given().partition(|latency| {
+            summary.answers_by != AnswerKind::Text || !latency.is_given(dialect, AnswerKind::Audio)
+        });
+    let named = [
+        ("not given by this protocol", by_protocol),
+        ("not given by answers of text alone", by_text),
+    ];
+    for (why, latencies) in named.into_iter().filter(|(_, all)| !all.is_empty()) {
+        let names: Vec<&str> = latencies.iter().map(|latency| latency.name).collect();
+        notes.push(format!("{why}: {}", names.join(", ")));
+    }
     notes
 }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::line_chart::{Line, LineChart, highest};
 use super::{Collected, Report};
+use crate::report::answer_titles::AnswerTitles;
 use crate::report::axis::Axis;
 use crate::report::chart::{Ink, Layer, stretches};
 use crate::report::diagnosis::clock;
 use crate::report::document::{Block, Figure, Table, human};
+use crate::results::answer::AnswerKind;
 use crate::results::row::{Status, TimelineRow};
 use crate::units::{Human, NS_PER_S, grouped};
 
@@ -25,6 +27,7 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
     let over_time = OverTime {
         timeline: pictures.timeline,
         collected: &pictures.collected,
+        answers: report.summary.answers_by,
         elapsed_ns: report.summary.run.elapsed_ns,
     };
     let mut figures = vec![over_time.response()];
@@ -99,6 +102,7 @@ fn failures(text: &str) -> impl Iterator<Item = (&str, u64)> {
 struct OverTime<'a> {
     timeline: &'a [TimelineRow],
     collected: &'a Collected,
+    answers: AnswerKind,
     /// The run's length in nanoseconds.
     elapsed_ns: i64,
 }
@@ -234,7 +238,7 @@ impl OverTime<'_> {
         self.chart(names, description, y, lines, "", table).figure()
     }
 
-    /// Response time of turns by the instant of their end of speech.
+    /// Time to the answer of turns by the instant of their end of speech.
     fn response(&self) -> Figure {
         let bins = &self.collected.over_time;
         let width = Human(bins.width());
@@ -266,7 +270,7 @@ impl OverTime<'_> {
             (Ink::Accent, "p50".to_owned(), median),
             (Ink::Second, "p95".to_owned(), p95),
         ];
-        let names = ("response", "Response time");
+        let names = ("response", AnswerTitles::of(self.answers).chart);
         self.chart(names, description, Axis::lengths(most), lines, &note, table)
             .figure()
     }

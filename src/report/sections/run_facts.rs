@@ -19,6 +19,7 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
             format!("{} of {}, {rest} apart", campaign.number, campaign.of)
         }),
     );
+    fact("protocol", report.summary.run.spoken());
     fact("trace hash", Some(run.trace.content_blake3.clone()));
     let count = |setting: &Setting<u64>| setting.get().copied().map(grouped);
     fact("connections", count(&run.spec.connections));

@@ -4,6 +4,7 @@ use super::Report;
 use crate::report::axis::Axis;
 use crate::report::chart::{Chart, Ink, Layer};
 use crate::report::document::{Block, Figure, Table, Words, human};
+use crate::results::answer::AnswerKind;
 use crate::results::row::RequestRow;
 use crate::units::{Human, counted};
 
@@ -17,7 +18,7 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
     let rows = pictures.collected.slowest();
     let turns = rows.iter().enumerate();
     let turns = turns
-        .map(|(i, row)| turn(i, row, pictures.include_text))
+        .map(|(i, row)| turn((i, row), report.summary.answers_by, pictures.include_text))
         .collect();
     let note = "The slowest answers of the headline figures, from the planned start of the turn; the upright \
                 line is the end of speech.";
@@ -31,13 +32,17 @@ pub(super) fn blocks(report: &Report<'_>) -> Vec<Block> {
     }
 }
 
-fn turn(i: usize, row: &RequestRow, include_text: bool) -> (String, Vec<Block>) {
+fn turn(
+    (i, row): (usize, &RequestRow),
+    answers: AnswerKind,
+    include_text: bool,
+) -> (String, Vec<Block>) {
     let session = match row.copy {
         0 => row.session_id.clone(),
         copy => format!("{}, copy {copy}", row.session_id),
     };
-    let response = human(row.response_ns);
-    let name = format!("{}. {response}: turn {} of {session}", i + 1, row.turn);
+    let answered = human(answers.latency_ns(row));
+    let name = format!("{}. {answered}: turn {} of {session}", i + 1, row.turn);
     let figure = Figure {
         chart: picture(format!("slow{i}"), row),
         legend: Vec::new(),
@@ -55,19 +60,20 @@ fn turn(i: usize, row: &RequestRow, include_text: bool) -> (String, Vec<Block>) 
 /// it did.
 fn stages(row: &RequestRow) -> [(&'static str, Ink, Option<i64>, Option<i64>); 5] {
     let speech_end = row.intended_end_of_speech_ns;
-    let transcribed = row.final_transcript_ns.or(row.processing_ns);
+    let is_serial = row.dialect.unwrap_or_default().has_serial_stages();
+    let transcribed = match is_serial {
+        true => row.final_transcript_ns.or(row.processing_ns),
+        // The transcript is made beside the answer.
+        false => row.processing_ns,
+    };
     let (first_text, last_text) = (row.first_llm_ns, row.last_llm_ns);
+    let tts = first_text.or(transcribed).filter(|_| is_serial);
     let heard = row.playout_end_ns.or(row.last_audio_ns);
     [
         ("speech", Ink::Soft, Some(row.intended_start_ns), speech_end),
         ("endpointing", Ink::Second, speech_end, transcribed),
         ("LLM", Ink::Second, transcribed, last_text.or(first_text)),
-        (
-            "TTS",
-            Ink::Second,
-            first_text.or(transcribed),
-            row.first_audio_ns,
-        ),
+        ("TTS", Ink::Second, tts, row.first_audio_ns),
         ("audio", Ink::Accent, row.first_audio_ns, heard),
     ]
 }

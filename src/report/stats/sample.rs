@@ -22,6 +22,14 @@ impl Sample {
         self.clusters.push(cluster);
     }
 
+    /// Those of its rows that have a value.
+    #[must_use]
+    pub fn present(self) -> Sample {
+        let rows = self.values.into_iter().zip(self.clusters);
+        let (values, clusters) = rows.filter(|(value, _)| *value != NEVER).unzip();
+        Sample { values, clusters }
+    }
+
     /// The usual quantiles, and their intervals.
     #[must_use]
     pub fn percentiles(&self) -> Percentiles {

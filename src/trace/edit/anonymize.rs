@@ -11,7 +11,7 @@ use crate::trace::model::SessionRows;
 use crate::trace::model::{EventKind, TraceSource};
 use crate::trace::stream::Bundle;
 use crate::trace::writer::{BundleWriter, ClipAudio};
-use crate::units::grpc_code_name;
+use crate::units::{close_code, grpc_code_name};
 
 /// Makes a bundle of the sessions of `from` with other audio (speech of `library`, or synthetic) of
 /// the same lengths and extents of speech, with new names, and without texts, paths, origin and
@@ -94,9 +94,12 @@ fn strip(rows: &mut SessionRows) {
     }
 }
 
-/// Whether this is the name of a gRPC code, and not a sentence.
+/// Whether this is the name of a gRPC code or a close code, and not a sentence.
 fn is_code(text: &str) -> bool {
-    (0..=16).any(|code| grpc_code_name(code) == Some(text))
+    let closed = text.strip_prefix("close ");
+    let closed = closed.and_then(|rest| rest.split(' ').next()?.parse().ok());
+    closed.is_some_and(|code: u16| close_code(code.into()) == text)
+        || (0..=16).any(|code| grpc_code_name(code) == Some(text))
 }
 
 #[cfg(test)]
@@ -142,6 +145,21 @@ mod tests {
             writer.session(rows).unwrap();
         }
         writer.finish(&private()).unwrap()
+    }
+
+    #[test]
+    fn codes_are_no_words() {
+        for code in [
+            "OK",
+            "CANCELLED",
+            "close 4001",
+            "close 1013 (try again later)",
+        ] {
+            assert!(is_code(code), "{code}");
+        }
+        for words in ["close 4001: quota", "close to midnight", "close 1013", "ok"] {
+            assert!(!is_code(words), "{words}");
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ crate::names! {
         Silence = "silence",
         /// Text of the caller in place of audio.
         Text = "text",
+        /// The caller says that an utterance has ended: nothing is sent until the next one.
+        EndOfUtterance = "end_of_utterance",
         /// The caller has finished sending.
         HalfClose = "half_close",
         /// The caller hung up.
@@ -34,7 +36,7 @@ crate::names! {
         Error = "error",
         /// The caller has finished, and all answers are sent.
         EndOfTurn = "end_of_turn",
-        /// The call is over; `text` is the name of its gRPC code.
+        /// The call is over; `text` is the name of its gRPC code, or the close code of its WebSocket.
         Closed = "closed",
         /// So many messages of this call, as `bytes` says, were lost before this instant.
         Lost = "lost",
@@ -53,7 +55,7 @@ crate::table! {
         pub at_ns: i64 ["ns"],
         /// What it is.
         pub kind: JournalKind [""],
-        /// Bytes of audio, or of text in UTF-8, kept or not.
+        /// Bytes of audio, as PCM16 at the call's rate, or of text in UTF-8; kept or not.
         pub bytes: u32 ["bytes"],
         /// Where the audio is in the audio file; null where it is not kept.
         pub offset: Option<u64> ["bytes"],

@@ -24,6 +24,8 @@ pub(crate) struct RecordedCall {
     pub(super) metadata: Option<String>,
     pub(super) language_code: String,
     pub(super) rate: SampleRate,
+    /// The caller said where an utterance ends.
+    pub(super) is_push_to_talk: bool,
     /// What the caller sent after the configuration.
     pub(super) sent: Vec<Sent>,
     pub(super) replies: Vec<Reply>,
@@ -33,8 +35,8 @@ pub(crate) struct RecordedCall {
     pub(super) end_ns: i64,
     /// What was recorded of it after a message that a trace cannot hold was left out.
     pub(crate) is_cut: bool,
-    /// Messages that a trace has no place for: those before the configuration, a further one, and
-    /// chunks without samples.
+    /// Messages that a trace has no place for: those before the configuration, a further one behind
+    /// audio, and chunks without samples.
     pub(crate) left_out: u64,
     /// Messages that the recorder lost.
     pub(crate) lost: u64,
@@ -125,8 +127,15 @@ impl RecordedCall {
         rows.retain(|row| row.kind != JournalKind::Sum);
         // Both directions of a stream are recorded side by side.
         rows.sort_by_key(|row| row.at_ns);
-        let config = rows.iter().find(|row| row.kind == JournalKind::Config);
-        let config = config.ok_or(Unfit::Unconfigured)?;
+        let first = rows.iter().find(|row| row.kind == JournalKind::Config);
+        let first = first.ok_or(Unfit::Unconfigured)?;
+        let config_ns = first.at_ns.max(0);
+        // A caller may configure a session anew until there is audio.
+        let is_audio =
+            |row: &JournalRow| matches!(row.kind, JournalKind::Audio | JournalKind::Silence);
+        let before = rows.iter().take_while(|row| !is_audio(row));
+        let last = before.filter(|row| row.kind == JournalKind::Config).last();
+        let config = last.unwrap_or(first);
         let rate_hz = config.rate_hz.unwrap_or(0);
         if !RATES_HZ.contains(&rate_hz) {
             return Err(Unfit::Rate);
@@ -138,11 +147,12 @@ impl RecordedCall {
         let mut call = RecordedCall {
             number: config.call,
             opened_ns,
-            config_ns: config.at_ns.max(0),
+            config_ns,
             session_id: config.session_id.clone(),
             metadata: None,
             language_code: language_code.to_owned(),
             rate: SampleRate(rate_hz),
+            is_push_to_talk: false,
             sent: Vec::new(),
             replies: Vec::new(),
             status: None,
@@ -191,7 +201,8 @@ impl Taker {
                 call.metadata = row.text.filter(fits);
             }
             JournalKind::Lost => call.lost += u64::from(row.bytes),
-            JournalKind::Config if !self.is_configured => self.is_configured = true,
+            JournalKind::Config if self.samples == 0 => self.is_configured = true,
+            JournalKind::EndOfUtterance => call.is_push_to_talk = true,
             JournalKind::Closed => {
                 let code = row.text.unwrap_or_else(|| "UNKNOWN".to_owned());
                 self.reply(call, at_ns, ReplyKind::Status, 0, Some(code.clone()))?;

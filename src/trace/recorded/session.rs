@@ -93,8 +93,12 @@ fn spoken(call: &RecordedCall, turn: &Turn) -> Spoken {
     }
 }
 
-/// Silence after speech comes from a microphone that is left open.
+/// Silence after speech comes from a microphone that is left open, unless the caller says where an
+/// utterance ends.
 fn microphone(call: &RecordedCall, turns: &[Turn]) -> Microphone {
+    if call.is_push_to_talk {
+        return Microphone::PushToTalk;
+    }
     let first = turns
         .first()
         .map_or(0, |turn| turn.utterance.messages.start);

@@ -1,6 +1,7 @@
 //! The reference gateway on the wire: every fact of the protocol, with the generated client.
 
 mod call;
+mod realtime;
 
 use tonic::Code;
 use tonic::transport::Channel;

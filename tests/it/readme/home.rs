@@ -50,6 +50,8 @@ impl Home {
         put_audio(&desk);
         desk.write("said.csv", "path,transcript\nhello.wav,Hello there\n");
         put_logs(&desk);
+        let described = format!("{}/proto", env!("CARGO_MANIFEST_DIR"));
+        std::os::unix::fs::symlink(described, desk.path("proto")).unwrap();
         desk.write("calls.toml", RECIPE);
         desk.write("my-day.toml", short_stages());
         for (name, seed) in [

@@ -8,6 +8,7 @@ pub(crate) const INSTEAD: &[(&str, &str)] = &[
     ("http://gateway.example:50051", "http://{gateway}"),
     ("https://gateway.example", "https://{tls}"),
     ("http://localhost:50051", "http://{gateway}"),
+    ("wss://realtime.example", "ws://{gateway}"),
     ("gateway:50051", "{gateway}"),
     ("http://prometheus:9090", "http://127.0.0.1:1"),
     ("https://prometheus.example", "https://127.0.0.1:1"),
@@ -16,6 +17,16 @@ pub(crate) const INSTEAD: &[(&str, &str)] = &[
     ("gateway --slots", "gateway --listen 127.0.0.1:0 --slots"),
     ("gateway --cut", "gateway --listen 127.0.0.1:0 --cut"),
     ("gateway --stray", "gateway --listen 127.0.0.1:0 --stray"),
+    (
+        "gateway --dialect realtime --greeting ",
+        "gateway --listen 127.0.0.1:0 --dialect realtime --greeting ",
+    ),
+    (
+        "gateway --dialect twilio --greeting ",
+        "gateway --listen 127.0.0.1:0 --dialect twilio --greeting ",
+    ),
+    ("'wss://api.example/v1/realtime?model=voice-1'", "embedded"),
+    ("{env:API_KEY}", "{env:HOME}"),
     (
         "gateway --arrivals",
         "gateway --listen 127.0.0.1:0 --arrivals",

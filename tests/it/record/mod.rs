@@ -6,4 +6,6 @@ mod conformance;
 mod faults;
 mod python;
 mod raw;
+mod realtime;
 mod recording;
+mod websocket;

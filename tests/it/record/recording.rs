@@ -16,7 +16,7 @@ const CALLS: &str = "--synth speech-like:600ms --turns 2 --answer-time 1s \
                      --arrivals constant:6/s --sessions 6";
 
 /// The session's chunks: for each, the bytes that were sent and when, after its start.
-fn chunks(bundle: &Bundle, rows: &SessionRows) -> Vec<(i64, Vec<u8>)> {
+pub(super) fn chunks(bundle: &Bundle, rows: &SessionRows) -> Vec<(i64, Vec<u8>)> {
     let mut chunks = Vec::new();
     for event in &rows.events {
         let pcm: Vec<u8> = match (event.kind, event.clip) {
@@ -39,7 +39,7 @@ fn chunks(bundle: &Bundle, rows: &SessionRows) -> Vec<(i64, Vec<u8>)> {
 }
 
 /// The sessions of a bundle by their names.
-fn sessions(place: &Path) -> (Bundle, BTreeMap<String, SessionRows>) {
+pub(super) fn sessions(place: &Path) -> (Bundle, BTreeMap<String, SessionRows>) {
     let bundle = Bundle::open(place).unwrap();
     bundle.verify_clips().unwrap();
     let sessions = bundle.sessions().unwrap().map(|rows| {

@@ -165,6 +165,7 @@ fn calls_that_a_trace_cannot_hold_are_counted() {
     let mut twice = Caller::new(2, 40);
     twice.call = 4;
     twice.passing.iter_mut().for_each(|(row, _)| row.call = 4);
+    twice.speak(7);
     twice.push(JournalKind::Config).rate_hz = Some(8_000);
     passing.extend(twice.end());
     let unfinished = Unfinished::new(passing);
@@ -196,6 +197,17 @@ fn calls_that_a_trace_cannot_hold_are_counted() {
         sessions[1].events.last().unwrap().kind,
         EventKind::HalfClose
     );
+}
+
+#[test]
+fn a_call_has_the_rate_that_it_was_given_last_before_audio() {
+    let mut caller = Caller::new(0, 0);
+    caller.passing[1].0.rate_hz = Some(8_000);
+    caller.push(JournalKind::Config).rate_hz = Some(16_000);
+    caller.speak(1);
+    let (finished, sessions) = Unfinished::new(caller.end()).finish();
+    assert_eq!(finished.counts.messages_left_out, 0);
+    assert_eq!(sessions[0].session.sample_rate_hz, 16_000);
 }
 
 #[test]

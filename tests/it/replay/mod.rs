@@ -2,17 +2,20 @@
 //! and what the receiver says of it.
 
 mod callers;
+mod described;
 mod diagnosed;
 mod faults;
 mod moved;
 mod odd_servers;
 mod outputs;
+mod realtime;
 mod recorded;
 mod sessions;
 mod silent;
 mod stopped;
 mod strays;
 mod tls;
+mod twilio;
 mod unread;
 mod users;
 mod witnessed;

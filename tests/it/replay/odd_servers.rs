@@ -207,3 +207,23 @@ fn gzip_is_offered_and_read() {
         "{rows:?}"
     );
 }
+
+#[test]
+fn a_status_that_repeats_a_secret_is_shown_without_it() {
+    let server = Odd::calls(|_, mut respond: SendResponse<Bytes>| async move {
+        let mut body = respond
+            .send_response(head(200, "application/grpc"), false)
+            .unwrap();
+        let _ = body.send_trailers(trailers("16", "SECRET-ONE is no key of ours"));
+    });
+    let desk = Desk::with_trace("--synth speech-like:1s");
+    desk.write("vars.csv", "key\nSECRET-ONE\n");
+    let target = format!("http://127.0.0.1:{}", server.port);
+    let flags = "--session-vars vars.csv --header 'authorization: Bearer {var:key}'";
+    desk.voicelt(&format!("{} {flags}", replay_into(&target, "run")));
+    let error = desk.requests("run")[0].error.clone().unwrap();
+    assert_eq!(error, "UNAUTHENTICATED: (hidden) is no key of ours");
+    let said = desk.voicelt(&format!("doctor --target {target} {flags}"));
+    assert!(!said.said().contains("SECRET"), "{}", said.said());
+    said.says("UNAUTHENTICATED (hidden) is no key of ours");
+}

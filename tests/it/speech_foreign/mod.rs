@@ -10,7 +10,8 @@ use std::process::Command;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use voicelt::audio::{Resampler, open};
+use voicelt::audio::open;
+use voicelt::pcm::resample::Resampler;
 use voicelt::pcm::speech::detect;
 use voicelt::pcm::synth::{Signal, render};
 use voicelt::units::SampleRate;

@@ -92,7 +92,8 @@ impl Odd {
         })
     }
 
-    fn sockets<Serve, Served>(serve: Serve) -> Odd
+    /// Serves each connection as `serve` does.
+    pub(crate) fn sockets<Serve, Served>(serve: Serve) -> Odd
     where
         Serve: Fn(TcpStream) -> Served + Send + Sync + 'static,
         Served: Future<Output = ()> + Send + 'static,

@@ -13,7 +13,7 @@ import pytest
 
 import voicelt
 from voicelt import _binary
-from voicelt._requests import HEADLINES, STAGES
+from voicelt._requests import LATENCIES
 
 
 def test_a_finished_run_agrees_with_its_report(demo_run: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_finished_run_agrees_with_its_report(demo_run: Path) -> None:
     assert run.requests["success"].sum() == summary["turns"]["successes"]
     assert run.requests["answered"].sum() == summary["turns"]["answered"]
     compared = 0
-    for latency in (*HEADLINES, *STAGES):
+    for latency in LATENCIES:
         for level, share in [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("max", 1)]:
             reported = summary["latencies"][latency][f"{level}_ns"]
             if reported is not None:
@@ -213,6 +213,35 @@ def test_requests_without_an_answer_are_longer_than_every_other(
     assert run.quantile("response", 0.5) == pytest.approx(answered[1])
     assert run.quantile("response", 1) == math.inf
     assert run.quantile("e2e", 1) == pytest.approx(run.requests["e2e_ms"].max())
+
+
+def test_the_headline_follows_what_the_server_answers_with(demo_run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    shutil.copytree(demo_run, path)
+    rows = pl.read_parquet(path / "requests.parquet")[:4]
+    nothing = pl.lit(None, dtype=pl.Int64)
+    silent = pl.Series([False, True, True, False])
+    without = ("first_audio_ns", "response_ns", "audible_ns")
+    rows = rows.with_columns(*(nothing.alias(name) for name in without))
+    for name in ("first_llm_ns", "final_transcript_ns"):
+        rows = rows.with_columns(pl.when(silent).then(nothing).otherwise(pl.col(name)).alias(name))
+    rows.write_parquet(path / "requests.parquet")
+
+    def figures(answers: str) -> tuple[int, list[float | None]]:
+        manifest = json.loads((demo_run / "run.json").read_text(encoding="utf-8"))
+        manifest["spec"]["answers_by"] = answers
+        del manifest["summary"]
+        (path / "run.json").write_text(json.dumps(manifest), encoding="utf-8")
+        run = voicelt.load_run(path)
+        names = ("response", "first_text", "final")
+        return int(run.requests["answered"].sum()), [run.quantile(name, 1) for name in names]
+
+    answered, [response, text, final] = figures("audio")
+    assert (answered, response) == (0, math.inf)
+    assert text is not None and final is not None and max(text, final) < math.inf
+    assert figures("audio_or_text") == (2, [None, math.inf, final])
+    assert figures("text") == (2, [None, math.inf, final])
+    assert figures("transcript") == (2, [None, text, math.inf])
 
 
 def test_a_turn_that_failed_and_a_barge_in_count_as_in_the_report(demo_run: Path) -> None:

@@ -72,7 +72,7 @@ async fn run_elsewhere(silent: SocketAddr) {
     }
     assert!(used.len() > 1, "not all on the first: {used:?}");
     assert!(
-        connections.0.opener.is_opening(),
+        connections.pool().opener.is_opening(),
         "nobody waited for the others"
     );
 }
@@ -120,8 +120,8 @@ fn a_cold_connection_that_does_not_open_is_waited_for_but_once() {
             let ready = connections.ready().await.unwrap();
             assert_eq!(ready.connection.peer(), healthy.addr);
         }
-        assert_eq!(connections.0.opener.begun(), 2);
-        assert!(connections.0.opener.is_opening());
+        assert_eq!(connections.pool().opener.begun(), 2);
+        assert!(connections.pool().opener.is_opening());
     });
 }
 
@@ -134,8 +134,8 @@ fn a_server_that_tells_its_settings_late_is_waited_for_by_nobody_and_used_from_t
         let connections = Connections::begin(connector, 0..2, Opening::default(), 0);
         let first = due_at_once(&connections, 3).await;
         assert!(first.iter().all(|ready| ready.number == 1));
-        while connections.0.opener.is_opening() {
-            connections.0.opener.changed.notified().await;
+        while connections.pool().opener.is_opening() {
+            connections.pool().opener.changed.notified().await;
         }
         let next = connections.ready().await.unwrap();
         assert_eq!(next.connection.peer(), late);
@@ -180,13 +180,13 @@ fn connections_that_are_refused_are_counted_and_tried_again_in_the_background() 
         let connections = open(&[&one, &two], 2, Opening::default()).await;
         one.stop().await;
         // That a server has gone takes a moment.
-        while connections.0.slots[0].line().is_some() {
+        while connections.pool().slots[0].line().is_some() {
             tokio::task::yield_now().await;
         }
         let ready = connections.ready().await.unwrap();
         assert_eq!(ready.number, 1, "at once");
-        while connections.0.opener.is_opening() {
-            connections.0.opener.changed.notified().await;
+        while connections.pool().opener.is_opening() {
+            connections.pool().opener.changed.notified().await;
         }
         assert_eq!(peers(&connections).await, BTreeMap::from([(b, 2)]));
         let found = tried(&connections, a);

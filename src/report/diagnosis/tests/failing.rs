@@ -165,7 +165,7 @@ fn answers_that_stop_name_the_stage_that_they_came_to() {
             "{found:?}"
         );
         assert!(
-            found.evidence.contains("no audio within the timeout"),
+            found.evidence.contains("no answer within the timeout"),
             "{found:?}"
         );
     }

@@ -4,6 +4,7 @@
 mod failing;
 mod healthy;
 mod load;
+mod refused;
 mod streams;
 
 use rand::{RngExt, SeedableRng};

@@ -12,15 +12,21 @@ from voicelt._tables import Table
 # The catalog of metrics: what `voicelt schema --metrics --format json` prints.
 _METRICS = json.loads(files("voicelt").joinpath("metrics.json").read_text(encoding="utf-8"))
 _LATENCIES = {metric["name"]: metric for metric in _METRICS if metric["unit"] == "ns"}
-# Latencies in which a request without one counts as longer than every other.
-HEADLINES = tuple(name for name, one in _LATENCIES.items() if one["lacking_is_longest"])
-# Every other latency: over the requests that have it.
-STAGES = tuple(name for name in _LATENCIES if name not in HEADLINES)
+LATENCIES = tuple(_LATENCIES)
+
+# Where an answer begins, by what the server answers with: the first of these that a request has.
+_BEGINS = {
+    "audio": ("first_audio_ns",),
+    "sound": ("first_audible_ns",),
+    "audio_or_text": ("first_audio_ns", "first_llm_ns"),
+    "text": ("first_llm_ns",),
+    "transcript": ("final_transcript_ns",),
+}
 
 _TURN = ("session_id", "copy", "turn")
 _RECORDED = ("recorded_response", "recorded_asr", "recorded_e2e", "recorded_total")
 _LAGS = ("lag_p50", "lag_p99", "lag_max", "blocked")
-_MILLISECONDS = (*HEADLINES, *STAGES, *_RECORDED, *_LAGS)
+_MILLISECONDS = (*LATENCIES, *_RECORDED, *_LAGS)
 _SECONDS = ("intended_start", "started", "closed")
 _NS_PER_MS = 1e6
 _NS_PER_S = 1e9
@@ -37,10 +43,9 @@ _NEEDED = pl.DataFrame(
         "early_endpoint": pl.Boolean,
         "overlapped": pl.Boolean,
         "intended_end_of_speech_ns": pl.Int64,
-        "final_transcript_ns": pl.Int64,
         "barge_in_ns": pl.Int64,
         "end_of_speech_sent_ns": pl.Int64,
-        "first_audio_ns": pl.Int64,
+        **{name: pl.Int64 for names in _BEGINS.values() for name in names},
         **{f"{name}_ns": pl.Int64 for name in (*_SECONDS, *_MILLISECONDS)},
     }
 )
@@ -52,7 +57,8 @@ def every_turn(requests: Table, started: Table, manifest: dict[str, Any]) -> pl.
     rows = _NEEDED if requests.frame is None else requests.frame
     # A run of an older version lacks what came later, though its instants tell.
     rows = pl.concat([rows, _NEEDED], how="diagonal").with_columns(
-        final_ns=pl.col("final_transcript_ns") - pl.col("intended_end_of_speech_ns")
+        final_ns=pl.col("final_transcript_ns") - pl.col("intended_end_of_speech_ns"),
+        first_text_ns=pl.col("first_llm_ns") - pl.col("intended_end_of_speech_ns"),
     )
     if not requests.finished:
         # A killed run may have a part twice over: of two rows of a turn the first counts.
@@ -69,8 +75,18 @@ def every_turn(requests: Table, started: Table, manifest: dict[str, Any]) -> pl.
     return rows.sort("intended_start_ns", "copy", "turn", "session_id")
 
 
-def derive(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with the columns that `Run` describes."""
+def answers_by(manifest: dict[str, Any]) -> str:
+    """What the server of a run answers with."""
+    for said in (manifest.get("summary"), manifest.get("spec")):
+        kind = said.get("answers_by") if isinstance(said, dict) else None
+        if kind in _BEGINS:
+            return str(kind)
+    # A run of before there were others.
+    return "audio"
+
+
+def derive(rows: pl.DataFrame, answers: str) -> pl.DataFrame:
+    """The rows with the columns that `Run` describes, of a server that answers with `answers`."""
     status = pl.col("status")
     in_flight = status == "interrupted"
     cancelled = status == "cancelled"
@@ -78,7 +94,7 @@ def derive(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         *((pl.col(f"{name}_ns") / _NS_PER_MS).alias(f"{name}_ms") for name in _MILLISECONDS),
         *((pl.col(f"{name}_ns") / _NS_PER_S).alias(f"{name}_s") for name in _SECONDS),
-        answered=pl.col("first_audio_ns").is_not_null(),
+        answered=pl.any_horizontal(pl.col(name).is_not_null() for name in _BEGINS[answers]),
         success=pl.when(~in_flight & ~cancelled).then(status.is_in(["ok", "barged_in"])),
         measured=(pl.col("phase") == "steady")
         & ~stopped
@@ -88,14 +104,20 @@ def derive(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def quantile(rows: pl.DataFrame, latency: str, share: float) -> float | None:
+def quantile(rows: pl.DataFrame, answers: str, latency: str, share: float) -> float | None:
     """As `Run.quantile`."""
-    if latency not in (*HEADLINES, *STAGES):
-        raise ValueError(f"`{latency}` is no latency; use one of {', '.join(HEADLINES + STAGES)}")
+    if latency not in LATENCIES:
+        raise ValueError(f"`{latency}` is no latency; use one of {', '.join(LATENCIES)}")
     if not 0 < share <= 1:
         raise ValueError(f"{share} is no share; use one over 0 and up to 1, such as 0.95")
-    values = rows.filter(pl.col("measured")).select(_value(latency)).to_series()
-    if latency not in HEADLINES:
+    measured = rows.filter(pl.col("measured"))
+    if answers == "audio_or_text":
+        texts_alone = measured["first_audio_ns"].is_null().all()
+        has_text = measured["first_llm_ns"].is_not_null().any()
+        answers = "text" if texts_alone and has_text else "audio"
+    values = measured.select(_value(latency)).to_series()
+    # In the others a request without an answer counts as longer than every other.
+    if answers not in _LATENCIES[latency]["lacking_is_longest"]:
         values = values.drop_nulls()
     # In hundredths of a percent: 0.07 of 100 is rank 7, whatever 0.07 is in binary.
     level = round(share * 10_000)

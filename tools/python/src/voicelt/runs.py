@@ -20,7 +20,7 @@ class Run:
 
     - `NAME_ms` for every `NAME_ns` that is a latency or a lag: milliseconds, floating point;
     - `intended_start_s`, `started_s`, `closed_s`: seconds since the run's epoch, floating point;
-    - `answered`: audio came;
+    - `answered`: an answer came: audio, or what else the server answers with;
     - `success`: the status is `ok` or `barged_in`; null for a request that is in flight
       (`interrupted`) or that we cancelled, which is neither a success nor an error;
     - `measured`: the headline figures of the report are over this request: it is of the steady
@@ -76,14 +76,16 @@ class Run:
 
         `latency` is a latency of the report, such as `response`. It is the nearest rank: the value
         at rank ⌈share · n⌉. In `response` and `audible` a request without an answer counts as
-        longer than every other, in `total` one that was no success, and a quantile that falls
-        among these is infinity; the rest are over the requests that have them.
+        longer than every other (in `first_text` and `final` where the answer is text, or the
+        transcript), in `total` one that was no success, and a quantile that falls among these is
+        infinity; the rest are over the requests that have them.
 
         None where there are too few requests for it: one is enough up to the median and for the
         largest (`share` 1), 0.9 needs 36, 0.95 needs 72, and 0.99 needs 368. The report counts
         requests of one call, or of one user, as fewer than they are, so it may leave out more.
         """
-        return _requests.quantile(self.requests, latency, share)
+        answers = _requests.answers_by(self.manifest)
+        return _requests.quantile(self.requests, answers, latency, share)
 
 
 def load_run(path: str | Path) -> Run:
@@ -109,13 +111,14 @@ def load_run(path: str | Path) -> Run:
     sessions = Table.read(folder, "sessions")
     timeline = Table.read(folder, "timeline")
     messages = Table.read(folder, "messages")
+    rows = _requests.every_turn(requests, started, said)
     tables = [requests, sessions, timeline, messages]
     if not requests.finished:
         tables.append(started)
     return Run(
         path=folder,
         manifest=said,
-        requests=_requests.derive(_requests.every_turn(requests, started, said)),
+        requests=_requests.derive(rows, _requests.answers_by(said)),
         sessions=_sessions.every_session(sessions, started, said),
         timeline=timeline.sorted("second_ns"),
         clips=Table.read(folder, "clips").frame,

@@ -1,88 +1,83 @@
-//! The receiver of the benchmarks: stamps every client message as its bytes are read, logs it and
-//! throws it away. One thread, HTTP/2 driven directly, no answers.
+//! Calls of the gRPC service, HTTP/2 driven directly.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use prost::Message;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::LocalSet;
-use voicelt::dialect::voice_workflow::ClientMessage;
+use tokio::net::TcpStream;
+use voicelt::conversation::message::ServerMessage;
+use voicelt::dialect::grpc::frame;
 use voicelt::dialect::voice_workflow::client_message::Content;
-use voicelt::gateway::arrivals::{ArrivalsLog, ArrivalsSink, Caller};
-use voicelt::replay::scheduling;
+use voicelt::dialect::voice_workflow::{self as proto, ClientMessage};
+use voicelt::gateway::arrivals::{ArrivalsSink, Caller};
 use voicelt::transport::grpc::FrameReader;
+
+use crate::answering::{Answering, PIECE};
 
 /// Bytes of a client message's tag and of the length of a payload over 127 bytes.
 const ENVELOPE_BYTES: usize = 3;
 
-fn main() -> Result<()> {
-    let mut args = std::env::args().skip(1);
-    let usage = "usage: sink LOG [MAX_STREAMS]";
-    let log = PathBuf::from(args.next().context(usage)?);
-    let max_streams = args.next().map(|n| n.parse()).transpose().context(usage)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    // It is to see what arrives when it arrives: before its own log is written.
-    let _ = scheduling::request();
-    LocalSet::new().block_on(&runtime, serve(log, max_streams))
+/// Bytes of a second of audio: traces made of sound have 16 kHz.
+const SECOND_BYTES: u128 = 32_000;
+
+/// How calls are served.
+#[derive(Default)]
+pub(crate) struct Manners {
+    pub(crate) max_streams: Option<u32>,
+    pub(crate) answers: bool,
 }
 
-/// Serves until SIGTERM or Ctrl-C.
-async fn serve(log: PathBuf, max_streams: Option<u32>) -> Result<()> {
-    let log = ArrivalsLog::create(&log)?;
-    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-    say(&format!("listening on {}", listener.local_addr()?));
-    let sink = Rc::new(log.sink());
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    loop {
-        let (socket, _) = tokio::select! {
-            accepted = listener.accept() => accepted?,
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-        };
-        let sink = sink.clone();
-        tokio::task::spawn_local(async move {
-            if let Err(error) = connection(socket, &sink, max_streams).await {
-                say(&format!("connection: {error}"));
-            }
-        });
+/// What is said in an answer, as it is sent.
+struct Words {
+    begin: Vec<Bytes>,
+    piece: Bytes,
+    end: Bytes,
+}
+
+impl Words {
+    fn prepare() -> Words {
+        let framed = |message| frame(&proto::ServerMessage::from(message));
+        let piece_bytes = SECOND_BYTES * PIECE.as_millis() / 1000;
+        let piece = Bytes::from_iter((0..piece_bytes).map(|_| 0x15));
+        let begin = [
+            ServerMessage::transcript("one two three".to_owned()),
+            ServerMessage::Processing,
+            ServerMessage::Speaking,
+        ];
+        Words {
+            begin: begin.map(framed).into(),
+            piece: framed(ServerMessage::Audio(piece)),
+            end: framed(ServerMessage::TurnEnded),
+        }
     }
-    let report = log.finish()?;
-    say(&format!("logged {} lost {}", report.logged, report.lost));
-    Ok(())
 }
 
-async fn connection(
+/// Serves the calls of one connection.
+pub(crate) async fn serve(
     socket: TcpStream,
     sink: &Rc<ArrivalsSink>,
-    max_streams: Option<u32>,
+    manners: &Manners,
 ) -> Result<()> {
-    socket.set_nodelay(true)?;
     let mut builder = h2::server::Builder::new();
     builder
         .initial_window_size(1024 * 1024)
         .initial_connection_window_size(1024 * 1024 * 1024);
-    if let Some(max_streams) = max_streams {
+    if let Some(max_streams) = manners.max_streams {
         builder.max_concurrent_streams(max_streams);
     }
+    let words = manners.answers.then(|| Rc::new(Words::prepare()));
     let mut connection = builder.handshake::<_, Bytes>(socket).await?;
     while let Some(accepted) = connection.accept().await {
         let (request, respond) = accepted?;
-        let sink = sink.clone();
+        let (sink, words) = (sink.clone(), words.clone());
         tokio::task::spawn_local(async move {
             // A stream that is reset has said all that the log needs.
-            let _ = stream(request, respond, &sink).await;
+            let _ = stream(request, respond, &sink, words.as_deref()).await;
         });
     }
     Ok(())
@@ -92,6 +87,7 @@ async fn stream(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     sink: &ArrivalsSink,
+    words: Option<&Words>,
 ) -> Result<()> {
     let run_id = request.headers().get("x-voicelt-run-id");
     let run_id = run_id
@@ -104,10 +100,27 @@ async fn stream(
     let mut frames = FrameReader::default();
     let mut caller = None;
     let mut seq = 0;
-    while let Some(data) = body.data().await {
-        let data = data?;
+    let mut answering = Answering::new();
+    loop {
+        let data = tokio::select! {
+            biased;
+            data = body.data() => data,
+            is_last = answering.piece() => {
+                if let Some(words) = words {
+                    send.send_data(words.piece.clone(), false)?;
+                    if is_last {
+                        send.send_data(words.end.clone(), false)?;
+                    }
+                }
+                continue;
+            }
+        };
+        let Some(data) = data.transpose()? else {
+            break;
+        };
         let at = sink.now();
         body.flow_control().release_capacity(data.len())?;
+        let before = seq;
         frames.push(data, |message| {
             let caller = caller.get_or_insert_with(|| introduced(&run_id, message.clone()));
             let payload = match seq {
@@ -117,6 +130,14 @@ async fn stream(
             sink.push(caller, seq, at, payload);
             seq += 1;
         })?;
+        if let Some(words) = words {
+            // The first message is the configuration.
+            for _ in (before.max(1)..seq).filter(|seq| answering.begins(*seq)) {
+                for message in &words.begin {
+                    send.send_data(message.clone(), false)?;
+                }
+            }
+        }
     }
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
@@ -137,9 +158,4 @@ fn introduced(run_id: &str, message: Bytes) -> Arc<Caller> {
         run_id: run_id.to_owned(),
         wire_session_id,
     })
-}
-
-#[expect(clippy::print_stderr, reason = "the program's output")]
-fn say(text: &str) {
-    eprintln!("{text}");
 }

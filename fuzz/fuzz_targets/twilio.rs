@@ -1,0 +1,38 @@
+//! Reads whatever a bot of Twilio Media Streams, and a caller of one, may say: nothing may crash, hang, or take memory
+//! without bounds.
+//!
+//! `cargo +nightly fuzz run twilio -- -rss_limit_mb=1024 -timeout=20`
+//!
+//! Each line is a message, which comes 20 ms after the one before it.
+
+#![no_main]
+
+use std::sync::Arc;
+
+use libfuzzer_sys::fuzz_target;
+use voicelt::conversation::message::{ServerMessage, Start};
+use voicelt::dialect::twilio::{server, Session, Twilio, TwilioSpec};
+
+const STEP_NS: i64 = 20_000_000;
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(setup) = Twilio::new(TwilioSpec::default()) else {
+        return;
+    };
+    let mut session = Session::new(Arc::new(setup));
+    drop(session.start(&Start::default()));
+    let (mut marks, mut owed) = (0, 0);
+    for (number, message) in data.split(|byte| *byte == b'\n').enumerate() {
+        let _ = server::read(message);
+        let now_ns = number as i64 * STEP_NS;
+        if let Ok(reply) = session.decode(now_ns, message) {
+            marks += usize::from(reply.kind == "mark");
+            if let ServerMessage::Audio(pcm) = &reply.what {
+                // A byte of G.711 is two of PCM.
+                assert!(pcm.len() <= 2 * message.len());
+            }
+        }
+        owed += std::iter::from_fn(|| session.owed(now_ns)).count();
+        assert!(owed <= marks, "no mark comes back twice");
+    }
+});

@@ -1,0 +1,112 @@
+//! A session that others hold, as it is overheard between them: what the caller says, and what the server answers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::asked::Asked;
+use super::nature::Nature;
+use super::realtime::Realtime;
+use super::{realtime, stream_audio};
+use crate::conversation::message::Reply;
+
+/// The protocol of calls that others make, in which they can be overheard.
+#[derive(Debug, Clone)]
+pub enum Recordable {
+    /// `voice_workflow.VoiceGateway/StreamAudio`.
+    StreamAudio,
+    /// OpenAI's Realtime protocol.
+    Realtime(Arc<Realtime>),
+}
+
+impl Recordable {
+    /// What users call it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Recordable::StreamAudio => "stream-audio",
+            Recordable::Realtime(_) => "realtime",
+        }
+    }
+
+    /// What it is like.
+    #[must_use]
+    pub fn nature(&self) -> Nature {
+        match self {
+            Recordable::StreamAudio => Nature::default(),
+            Recordable::Realtime(setup) => setup.nature(),
+        }
+    }
+
+    /// What others say on a session that was just opened.
+    #[must_use]
+    pub fn session(&self) -> Overheard {
+        match self {
+            Recordable::StreamAudio => Overheard::StreamAudio,
+            Recordable::Realtime(setup) => {
+                Overheard::Realtime(Box::new(realtime::Overheard::new(setup)))
+            }
+        }
+    }
+}
+
+/// One session, overheard.
+#[derive(Debug)]
+pub enum Overheard {
+    /// Each message says all that is to be known of it.
+    StreamAudio,
+    /// One of the Realtime protocol.
+    Realtime(Box<realtime::Overheard>),
+}
+
+impl Overheard {
+    /// Reads a message of the caller, which may be several things, or none.
+    ///
+    /// # Errors
+    /// It is none of the protocol, or what the caller says cannot be followed from it on.
+    pub fn asked(
+        &mut self,
+        message: Bytes,
+        each: &mut dyn FnMut(Asked),
+    ) -> Result<(), &'static str> {
+        match self {
+            Overheard::StreamAudio => {
+                let message = stream_audio::decode_client(message);
+                let message = message.ok_or("the caller sent a message that is not protobuf")?;
+                if let Some(message) = message {
+                    each(Asked::Message(message));
+                }
+                Ok(())
+            }
+            Overheard::Realtime(session) => session.asked(&message, each),
+        }
+    }
+
+    /// Reads a message of the server, which may be several of the conversation's, or none.
+    ///
+    /// # Errors
+    /// It is none of the protocol.
+    pub fn answered(
+        &mut self,
+        message: Bytes,
+        each: &mut dyn FnMut(Reply),
+    ) -> Result<(), &'static str> {
+        match self {
+            Overheard::StreamAudio => {
+                let reply = stream_audio::decode(message);
+                each(reply.ok_or("the server sent a message that is not protobuf")?);
+                Ok(())
+            }
+            Overheard::Realtime(session) => session.answered(&message, each),
+        }
+    }
+
+    /// Samples a second of the server's audio; `None` for those of the caller's.
+    #[must_use]
+    pub fn output_rate_hz(&self) -> Option<u32> {
+        match self {
+            Overheard::StreamAudio => None,
+            Overheard::Realtime(session) => Some(session.output_rate_hz()),
+        }
+    }
+}

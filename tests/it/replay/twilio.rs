@@ -1,0 +1,340 @@
+//! Twilio Media Streams: the tool plays Twilio, and a bot has only sound to answer with.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{WebSocketStream, accept_async};
+use voicelt::results::protocol::DialectName;
+use voicelt::results::row::{MessageRow, SessionEnd, Status};
+use voicelt::table::read_all;
+
+use super::replay_into;
+use crate::support::Desk;
+use crate::support::odd::Odd;
+
+const TALK: &str = "--synth speech-like:1s --arrivals constant:4/s --sessions 3 --turns 2 \
+                    --answer-time 4s --think-time 200ms";
+
+/// 20 ms of µ-law, and two samples of noise at -45 dBFS, which are 180 and -180.
+const LOUD: [u8; 160] = [0x80; 160];
+const NOISE: [u8; 2] = [0xec, 0x6c];
+
+fn replay(to: &str, run: &str, flags: &str) -> String {
+    format!("{} --dialect twilio {flags}", replay_into(to, run))
+}
+
+#[test]
+fn calls_of_several_turns_are_answered_by_sound() {
+    let desk = Desk::with_trace(TALK);
+    let (_gateway, address) = desk.gateway("--dialect twilio --greeting");
+    let flags = "--messages --turn-timing reactive --greeting wait";
+    desk.voicelt(&replay(&format!("ws://{address}"), "run", flags))
+        .exits(0)
+        .says("audible");
+    let rows = desk.requests("run");
+    assert_eq!(rows.len(), 6);
+    for row in &rows {
+        assert_eq!((row.status, row.answers), (Status::Ok, 1), "{row:?}");
+        assert_eq!(row.dialect, Some(DialectName::Twilio));
+        assert!(row.audible_ns.is_some_and(|ns| ns > 400_000_000), "{row:?}");
+        let unknown = [row.final_ns, row.endpoint_ns, row.first_text_ns, row.asr_ns];
+        assert_eq!(unknown, [None; 4], "only sound comes back");
+        // 50 chunks of 160 bytes.
+        assert_eq!((row.chunks_sent, row.bytes_sent), (50, 8_000));
+    }
+    for session in desk.sessions("run") {
+        assert_eq!(
+            (session.end, session.close_code),
+            (SessionEnd::Finished, Some(1000))
+        );
+        let greeting = [
+            session.opened_ns,
+            session.greeting_start_ns,
+            session.greeting_end_ns,
+        ];
+        assert!(greeting.iter().all(Option::is_some) && greeting.is_sorted());
+    }
+    let messages: Vec<MessageRow> = read_all(&desk.path("run/messages.parquet")).unwrap();
+    for session in desk.sessions("run") {
+        let chunks = messages.iter().filter(|message| {
+            message.session_id == session.session_id
+                && matches!(message.kind.as_str(), "audio" | "fill")
+        });
+        let due: Vec<i64> = chunks.filter_map(|chunk| chunk.intended_ns).collect();
+        assert!(due.len() > 150, "silence goes on while the caller listens");
+        let steps = due.windows(2).map(|two| two[1] - two[0]);
+        assert!(steps.eq(std::iter::repeat_n(20_000_000, due.len() - 1)));
+    }
+}
+
+/// What a bot was told, in order.
+type Told = Arc<Mutex<Vec<Value>>>;
+
+/// A bot that holds each of its calls so.
+fn bot<F>(talk: fn(Line) -> F) -> (Odd, Told)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let told = Told::default();
+    let all = told.clone();
+    let server = Odd::sockets(move |socket| {
+        let told = all.clone();
+        async move {
+            if let Ok(socket) = accept_async(socket).await {
+                talk(Line { socket, told }).await;
+            }
+        }
+    });
+    (server, told)
+}
+
+/// A call as a bot has it.
+struct Line {
+    socket: WebSocketStream<TcpStream>,
+    told: Told,
+}
+
+impl Line {
+    /// The next message; `None` after the last.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            match self.socket.next().await?.ok()? {
+                Message::Text(text) => {
+                    let message: Value = serde_json::from_str(&text).expect("JSON");
+                    self.told.lock().unwrap().push(message.clone());
+                    return Some(message);
+                }
+                Message::Close(_) => return None,
+                _ => {}
+            }
+        }
+    }
+
+    async fn until(&mut self, is_it: impl Fn(&Value) -> bool) -> bool {
+        while let Some(message) = self.next().await {
+            if is_it(&message) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Listens until the caller has spoken, and was silent for half a second.
+    async fn hear_out(&mut self) {
+        let (mut spoke, mut silent) = (false, 0);
+        while silent < 25
+            && let Some(message) = self.next().await
+        {
+            let payload = message["media"]["payload"].as_str().unwrap_or_default();
+            let is_silent = payload
+                .strip_suffix("/w==")
+                .is_some_and(|all| all.bytes().all(|b| b == b'/'));
+            spoke |= !payload.is_empty() && !is_silent;
+            silent = if spoke && is_silent { silent + 1 } else { 0 };
+        }
+    }
+
+    async fn say(&mut self, event: &str, member: Value) {
+        let mut message = json!({"event": event, "streamSid": "MZ"});
+        message[event] = member;
+        let _ = self.socket.send(Message::text(message.to_string())).await;
+    }
+
+    async fn sound(&mut self, audio: &[u8]) {
+        self.say("media", json!({"payload": STANDARD.encode(audio)}))
+            .await;
+    }
+}
+
+fn is_mark(message: &Value, name: &str) -> bool {
+    message["event"] == "mark" && message["mark"]["name"] == name
+}
+
+#[test]
+fn a_bot_that_waits_for_its_marks_goes_on_when_they_were_heard() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    let (server, told) = bot(|mut line| async move {
+        line.hear_out().await;
+        for part in ["a", "b", "c", "d"] {
+            line.sound(&LOUD.repeat(10)).await;
+            line.say("mark", json!({"name": part})).await;
+            if !line.until(|message| is_mark(message, part)).await {
+                return;
+            }
+        }
+        line.until(|message| message["event"] == "stop").await;
+        line.next().await;
+    });
+    let to = format!("ws://127.0.0.1:{}/calls", server.port);
+    desk.voicelt(&replay(&to, "run", "--limit 1")).exits(0);
+    let rows = desk.requests("run");
+    assert_eq!(
+        (rows[0].status, rows[0].audio_received_samples),
+        (Status::Ok, 6_400)
+    );
+    let told = told.lock().unwrap();
+    let events = |number: usize| told[number]["event"].as_str().unwrap_or_default();
+    assert_eq!(
+        [events(0), events(1), events(2)],
+        ["connected", "start", "media"]
+    );
+    assert_eq!(told.last().unwrap()["event"], "stop");
+    for (number, message) in told.iter().enumerate().skip(1) {
+        assert_eq!(message["sequenceNumber"], number.to_string(), "{message}");
+    }
+    let chunks = told.iter().filter(|message| message["event"] == "media");
+    for (number, chunk) in chunks.enumerate() {
+        let chunk = &chunk["media"];
+        assert_eq!(chunk["chunk"], (number + 1).to_string());
+        assert_eq!(chunk["timestamp"], (20 * number).to_string());
+        let payload = chunk["payload"].as_str().unwrap();
+        assert_eq!(STANDARD.decode(payload).unwrap().len(), 160);
+    }
+    // A mark is heard 200 ms after the one before it: ten chunks of the caller later.
+    let places =
+        ["a", "b", "c", "d"].map(|part| told.iter().position(|message| is_mark(message, part)));
+    for two in places.windows(2) {
+        let between = two[1].unwrap() - two[0].unwrap();
+        assert!((9..=20).contains(&between), "{between}");
+    }
+}
+
+#[test]
+fn a_bot_that_clears_has_all_its_marks_back_at_once() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    let (server, told) = bot(|mut line| async move {
+        line.hear_out().await;
+        for part in ["a", "b"] {
+            line.sound(&LOUD.repeat(200)).await;
+            line.say("mark", json!({"name": part})).await;
+        }
+        for _ in 0..10 {
+            line.next().await;
+        }
+        line.say("clear", Value::Null).await;
+        line.until(|message| is_mark(message, "b")).await;
+        while line.next().await.is_some() {}
+    });
+    let to = format!("ws://127.0.0.1:{}", server.port);
+    desk.voicelt(&replay(&to, "run", "--limit 1")).exits(0);
+    let row = &desk.requests("run")[0];
+    assert_eq!(row.status, Status::Ok, "{row:?}");
+    let heard_ns = row.playout_end_ns.unwrap() - row.first_audio_ns.unwrap();
+    assert!(
+        heard_ns < 2_000_000_000,
+        "of 8 s it was heard until the clear: {row:?}"
+    );
+    let told = told.lock().unwrap();
+    let place = |part| {
+        told.iter()
+            .position(|message| is_mark(message, part))
+            .unwrap()
+    };
+    assert_eq!(
+        place("b"),
+        place("a") + 1,
+        "one after the other, without a chunk between them"
+    );
+}
+
+#[test]
+fn noise_that_is_streamed_all_the_time_is_no_answer_below_the_threshold() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    let (server, _) = bot(|line| async move {
+        let Line { socket, .. } = line;
+        let (mut out, mut input) = socket.split();
+        let noise =
+            json!({"event": "media", "media": {"payload": STANDARD.encode(NOISE.repeat(80))}});
+        let loud =
+            json!({"event": "media", "media": {"payload": STANDARD.encode(LOUD.repeat(20))}});
+        let streamed = async {
+            let mut every = tokio::time::interval(Duration::from_millis(20));
+            for number in 0..200 {
+                every.tick().await;
+                // The caller has spoken from 20 to 1,020 ms.
+                let next = if number == 100 { &loud } else { &noise };
+                if out.send(Message::text(next.to_string())).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::join!(streamed, async {
+            while input.next().await.is_some_and(|next| next.is_ok()) {}
+        });
+    });
+    let to = format!("ws://127.0.0.1:{}", server.port);
+    let flags = "--limit 1 --audible-threshold=-40dBFS --answer-gap 500ms";
+    desk.voicelt(&replay(&to, "run", flags)).exits(0);
+    let row = &desk.requests("run")[0];
+    assert_eq!((row.status, row.answers), (Status::Ok, 1), "{row:?}");
+    assert!(row.audible_ns.is_some_and(|ns| ns > 500_000_000), "{row:?}");
+    assert_eq!(row.audio_received_samples, 3_200);
+}
+
+#[test]
+fn a_bot_may_hang_up_after_its_answer() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    let (server, _) = bot(|mut line| async move {
+        line.hear_out().await;
+        line.sound(&LOUD.repeat(20)).await;
+        let _ = line.socket.close(None).await;
+        while line.next().await.is_some() {}
+    });
+    let to = format!("ws://127.0.0.1:{}", server.port);
+    desk.voicelt(&replay(&to, "run", "")).exits(0);
+    assert!(
+        desk.requests("run")
+            .iter()
+            .all(|row| row.status == Status::Ok)
+    );
+    let sessions = desk.sessions("run");
+    assert!(
+        sessions
+            .iter()
+            .all(|session| session.end == SessionEnd::Finished),
+        "{sessions:?}"
+    );
+}
+
+#[test]
+fn a_greeting_that_never_comes_is_waited_for_no_longer_than_the_timeout() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    desk.voicelt(&replay("embedded", "run", "--greeting wait --timeout 1s"))
+        .exits(99);
+    let sessions = desk.sessions("run");
+    let reason =
+        |session: &voicelt::results::row::SessionRow| session.error.clone().unwrap_or_default();
+    assert!(
+        sessions
+            .iter()
+            .all(|session| reason(session).contains("said nothing first")),
+        "{sessions:?}"
+    );
+}
+
+#[test]
+fn what_twilio_does_not_have_is_refused() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    desk.write("session.json", r#"{"mediaFormat": {}}"#);
+    for (flags, said) in [
+        (
+            "--microphone push-to-talk",
+            "--microphone is of --dialect realtime",
+        ),
+        (
+            "--session session.json",
+            "/mediaFormat follows from the session",
+        ),
+        ("--audible-threshold=-40", "write it as -50dBFS"),
+    ] {
+        desk.voicelt(&replay("embedded", "no", flags))
+            .exits(2)
+            .says(said);
+    }
+}
