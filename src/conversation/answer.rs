@@ -85,7 +85,8 @@ impl Answer {
         }
     }
 
-    pub(super) fn note(&mut self, at_ns: i64, reply: &Reply) {
+    /// Takes in a message and when it arrived; audio of it plays from the second instant on.
+    pub(super) fn note(&mut self, [at_ns, plays_ns]: [i64; 2], reply: &Reply) {
         self.messages = self.messages.saturating_add(1);
         match &reply.what {
             ServerMessage::Text(text) => {
@@ -99,7 +100,7 @@ impl Answer {
             ServerMessage::Audio(pcm) => {
                 self.first_audio_ns.get_or_insert(at_ns);
                 self.last_audio_ns = Some(at_ns);
-                self.playout.audio(at_ns, pcm);
+                self.playout.audio(plays_ns, pcm);
             }
             ServerMessage::Processing => {
                 self.processing_ns.get_or_insert(at_ns);
@@ -115,7 +116,10 @@ impl Answer {
             ServerMessage::Done => {
                 self.end_of_turn_ns.get_or_insert(at_ns);
             }
-            ServerMessage::TurnEnded => self.listening_ns = Some(at_ns),
+            ServerMessage::TurnEnded => {
+                self.listening_ns = Some(at_ns);
+                self.playout.new_span();
+            }
             ServerMessage::Refused(text) => {
                 self.refused
                     .get_or_insert_with(|| cut(text, MAX_ERROR_CHARS));

@@ -28,6 +28,10 @@ pub struct Answers {
     items: Option<Items>,
     /// Whether an answer is a final transcript, with which it ends.
     by_transcript: bool,
+    /// Whether only the sound of an answer tells where it begins and ends.
+    by_sound: bool,
+    /// When the audio that comes next plays without buffer, if that is after its arrival.
+    plays_ns: i64,
     greeting: Option<Greeting>,
     /// A caller who has heard nothing.
     silent: Playout,
@@ -44,6 +48,8 @@ impl Answers {
             open: Vec::new(),
             items: None,
             by_transcript: false,
+            by_sound: false,
+            plays_ns: i64::MIN,
             greeting: None,
             silent,
         }
@@ -57,6 +63,20 @@ impl Answers {
             by_transcript: answered_by == AnsweredBy::Transcript,
             ..self
         }
+    }
+
+    /// The same where only the sound of an answer tells where it begins and ends.
+    #[must_use]
+    pub fn by_sound(self) -> Answers {
+        Answers {
+            by_sound: true,
+            ..self
+        }
+    }
+
+    /// Audio that comes plays from this instant on, behind audio that belongs to no answer.
+    pub fn plays_from(&mut self, plays_ns: i64) {
+        self.plays_ns = plays_ns;
     }
 
     /// Audio of this length was sent, of utterance `turn` or of silence beside it.
@@ -149,10 +169,14 @@ impl Answers {
         let owner = match self.whose(reply.about, message) {
             Whose::Utterance(turn) => self.attribution.identified(turn, kind),
             Whose::Nobody => Owner::Nobody,
+            Whose::Unknown if self.is_sound_of_greeting(kind) => Owner::Nobody,
             Whose::Unknown => self.attribution.message(kind),
         };
-        if owner == Owner::Nobody && (before_all || self.is_greeting(reply.about)) {
-            Greeting::note(&mut self.greeting, at_ns, message, || self.silent.anew());
+        let plays_ns = self.plays_ns.max(at_ns);
+        let is_greeting = self.is_greeting(reply.about) || self.is_sound_of_greeting(kind);
+        if owner == Owner::Nobody && (before_all || is_greeting) {
+            let silent = || self.silent.anew();
+            Greeting::note(&mut self.greeting, [at_ns, plays_ns], message, silent);
             if let (true, Some(about), Some(items)) =
                 (kind.is_answer(), reply.about, &mut self.items)
             {
@@ -162,14 +186,14 @@ impl Answers {
         match owner {
             Owner::Nobody => {}
             Owner::Open => self.transcript(at_ns, message),
-            Owner::Of(turn) => self.of[turn].note(at_ns, reply),
+            Owner::Of(turn) => self.of[turn].note([at_ns, plays_ns], reply),
             Owner::Settles(turn) => {
                 let answer = &mut self.of[turn];
                 let open = self.open.drain(..);
                 open.filter(|open| open.latest_begun >= turn)
                     .for_each(|open| answer.transcribed(open.transcripts));
                 answer.answers += u32::from(kind.is_answer());
-                answer.note(at_ns, reply);
+                answer.note([at_ns, plays_ns], reply);
             }
         }
         if let (Owner::Of(turn) | Owner::Settles(turn), true, true) =
@@ -203,6 +227,12 @@ impl Answers {
         let items = self.items.as_ref();
         let begins = |about: &About| items.is_some_and(|items| items.is_unprompted(about.item));
         about.is_some_and(|about| goes_on || begins(&about))
+    }
+
+    /// Whether it is of a greeting that the caller spoke into: by sound alone, that goes on until its end is told.
+    fn is_sound_of_greeting(&self, kind: MessageKind) -> bool {
+        let goes_on = self.greeting.as_ref().is_some_and(|it| !it.is_over);
+        goes_on && self.by_sound && (kind.is_answer() || kind == MessageKind::TurnEnded)
     }
 
     fn transcript(&mut self, at_ns: i64, message: &ServerMessage) {
@@ -314,6 +344,56 @@ mod tests {
         assert_eq!((heard.answers, heard.listening_ns), (1, Some(16)));
         assert_eq!((heard.messages, heard.owner_uncertain), (8, false));
         assert!(!session.is_being_answered(0));
+    }
+
+    #[test]
+    fn a_greeting_that_the_caller_speaks_into_is_no_answer_by_sound() {
+        let mut session = session(1).by_sound();
+        let audio = || ServerMessage::Audio(Bytes::from_static(&[0; 640]));
+        hear(&mut session, 0, &[audio()]);
+        session.begun(0);
+        hear(&mut session, 10, &[audio()]);
+        session.sent_whole(0);
+        hear(&mut session, 20, &[audio(), ServerMessage::TurnEnded]);
+        let greeting = session.greeting().unwrap();
+        assert_eq!((greeting.start_ns, greeting.end_ns), (0, 21));
+        assert!(greeting.is_over);
+        hear(&mut session, 30, &[audio(), ServerMessage::TurnEnded]);
+        let heard = session.of(0).unwrap();
+        assert_eq!(
+            (heard.first_audio_ns, heard.listening_ns),
+            (Some(30), Some(31))
+        );
+        assert_eq!(heard.answers, 1);
+    }
+
+    #[test]
+    fn an_answer_is_heard_behind_what_plays_before_it() {
+        let mut session = session(1);
+        said(&mut session, 0);
+        session.plays_from(500);
+        hear(&mut session, 10, &answer("hello"));
+        let heard = session.of(0).unwrap();
+        assert_eq!(heard.first_audio_ns, Some(15));
+        assert_eq!(heard.playout.start_ns, Some(60_000_500));
+    }
+
+    #[test]
+    fn a_pause_between_two_answers_is_no_underrun() {
+        let mut session = session(1);
+        said(&mut session, 0);
+        let audio = || ServerMessage::Audio(Bytes::from_static(&[0; 640]));
+        hear(&mut session, 0, &[audio(), ServerMessage::TurnEnded]);
+        hear(
+            &mut session,
+            900_000_000,
+            &[audio(), ServerMessage::TurnEnded],
+        );
+        let heard = session.of(0).unwrap();
+        assert_eq!(
+            (heard.playout.underruns, heard.playout.sentence_gaps),
+            (0, 1)
+        );
     }
 
     #[test]

@@ -25,6 +25,29 @@ impl Default for Threshold {
     }
 }
 
+/// How loud a window is.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Level {
+    /// Full scale being 1.
+    mean_square: f64,
+}
+
+impl Level {
+    /// Of its root mean square, in dB relative to full scale.
+    #[must_use]
+    pub fn dbfs(self) -> f64 {
+        10.0 * self.mean_square.log10()
+    }
+
+    /// The lower of two.
+    #[must_use]
+    pub fn min(self, other: Level) -> Level {
+        Level {
+            mean_square: self.mean_square.min(other.mean_square),
+        }
+    }
+}
+
 /// Finds audible windows in audio that comes in pieces of any size.
 #[derive(Debug, Clone)]
 pub(super) struct Windows {
@@ -56,13 +79,13 @@ impl Windows {
         Windows::new(self.rate, self.threshold)
     }
 
-    /// Takes in samples that are played from `start_ns` on; hands the start of each audible window to `each` until
-    /// that wants no more.
+    /// Takes in samples that are played from `start_ns` on; hands the start of each audible window and its level to
+    /// `each` until that wants no more.
     pub(super) fn push(
         &mut self,
         start_ns: i64,
         samples: impl Iterator<Item = i16>,
-        mut each: impl FnMut(i64) -> bool,
+        mut each: impl FnMut(i64, Level) -> bool,
     ) {
         for (k, sample) in (0..).zip(samples) {
             if self.samples == 0 {
@@ -73,7 +96,8 @@ impl Windows {
             if self.samples == self.window_samples {
                 let mean_square = self.squares / self.window_samples as f64;
                 (self.samples, self.squares) = (0, 0.0);
-                if mean_square > self.least_mean_square && !each(self.start_ns) {
+                let is_audible = mean_square > self.least_mean_square;
+                if is_audible && !each(self.start_ns, Level { mean_square }) {
                     return;
                 }
             }
@@ -96,7 +120,8 @@ mod tests {
         let audio = [vec![0; 100], vec![level; 160], vec![0; 140]].concat();
         for (k, piece) in audio.chunks(37).enumerate() {
             let start_ns = Samples(37 * k as u64).duration_ns(SampleRate(8_000));
-            windows.push(start_ns, piece.iter().copied(), |at_ns| {
+            windows.push(start_ns, piece.iter().copied(), |at_ns, level| {
+                assert!(level.dbfs() > dbfs);
                 found.push(at_ns / NS_PER_MS);
                 true
             });

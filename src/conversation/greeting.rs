@@ -17,10 +17,10 @@ pub struct Greeting {
 
 impl Greeting {
     /// Takes in a message that belongs to no utterance and came before any began; `silent` is a caller
-    /// who has heard nothing.
+    /// who has heard nothing. The instants are those of its arrival and of when audio of it plays.
     pub fn note(
         greeting: &mut Option<Greeting>,
-        at_ns: i64,
+        [at_ns, plays_ns]: [i64; 2],
         message: &ServerMessage,
         silent: impl Fn() -> Playout,
     ) {
@@ -35,7 +35,7 @@ impl Greeting {
             playout: silent(),
         });
         if let ServerMessage::Audio(pcm) = message {
-            greeting.playout.audio(at_ns, pcm);
+            greeting.playout.audio(plays_ns, pcm);
         }
         if kind.is_answer() || kind == MessageKind::TurnEnded {
             greeting.end_ns = at_ns;
@@ -66,7 +66,7 @@ mod tests {
     fn a_greeting_is_heard_when_its_audio_was_played() {
         let mut greeting = None;
         let silent = || Playout::new(SampleRate(8_000), 60, Threshold::default());
-        let mut note = |at_ns, message| Greeting::note(&mut greeting, at_ns, &message, silent);
+        let mut note = |at_ns, message| Greeting::note(&mut greeting, [at_ns; 2], &message, silent);
         note(1, ServerMessage::Ready);
         note(2, ServerMessage::TurnEnded);
         note(5, ServerMessage::Speaking);
@@ -81,9 +81,14 @@ mod tests {
     fn one_that_goes_on_is_not_heard() {
         let mut greeting = None;
         let silent = || Playout::new(SampleRate(8_000), 60, Threshold::default());
-        Greeting::note(&mut greeting, 5, &ServerMessage::Text("hi".into()), silent);
+        Greeting::note(
+            &mut greeting,
+            [5; 2],
+            &ServerMessage::Text("hi".into()),
+            silent,
+        );
         assert_eq!(greeting.as_ref().unwrap().heard_ns(), None);
-        Greeting::note(&mut greeting, 9, &ServerMessage::TurnEnded, silent);
+        Greeting::note(&mut greeting, [9; 2], &ServerMessage::TurnEnded, silent);
         assert_eq!(greeting.unwrap().heard_ns(), Some(9));
     }
 }

@@ -66,12 +66,13 @@ impl Playout {
         }
     }
 
-    /// SPEAKING arrived: a silence before the next audio is a pause between sentences.
+    /// SPEAKING or the end of a turn arrived: a silence before the next audio is a pause between sentences.
     pub fn new_span(&mut self) {
         self.new_span = true;
     }
 
-    /// PCM16 little-endian arrived at `at_ns`; a sample may be cut between two messages.
+    /// PCM16 little-endian arrived at `at_ns`, or plays from then on behind other audio; a sample may be cut between
+    /// two messages.
     pub fn audio(&mut self, at_ns: i64, pcm: &[u8]) {
         let (first, rest) = match (self.odd_byte.take(), pcm) {
             (Some(low), [high, rest @ ..]) => (Some(i16::from_le_bytes([low, *high])), rest),
@@ -134,7 +135,7 @@ impl Playout {
             return;
         }
         let first = &mut self.first_audible_ns;
-        self.windows.push(start_ns, samples, |at_ns| {
+        self.windows.push(start_ns, samples, |at_ns, _| {
             *first = Some(at_ns);
             false
         });

@@ -6,9 +6,31 @@
 
 use bytes::Bytes;
 
-use super::audible::{Threshold, Windows};
+use super::audible::{Level, Threshold, Windows};
 use super::message::ServerMessage;
 use crate::units::{SampleRate, Samples};
+
+/// What is known of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// When what tells it arrived.
+    pub at_ns: i64,
+    /// When its audio plays without buffer: behind what came before it, of an answer or not.
+    pub plays_ns: i64,
+    /// The end of an answer, or audio of one.
+    pub what: ServerMessage,
+}
+
+/// An answer under way, as far as it is audible.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Audible {
+    /// When it begins to play.
+    pub from_ns: i64,
+    /// The end of what was audible of it last.
+    pub until_ns: i64,
+    /// The least level that was audible.
+    pub quietest: Level,
+}
 
 /// Tells answers by their sound. Instants are those of the arrivals.
 #[derive(Debug, Clone)]
@@ -18,10 +40,9 @@ pub struct Sound {
     windows: Windows,
     /// End of what has come, played as it comes.
     end_ns: i64,
-    /// While there is an answer: the end of what was audible of it last.
-    audible_until_ns: Option<i64>,
-    /// What came since then, and when: at most as long as the gap.
-    quiet: Vec<(i64, Bytes)>,
+    answer: Option<Audible>,
+    /// What came since then: at most as long as the gap.
+    quiet: Vec<Known>,
 }
 
 impl Sound {
@@ -33,50 +54,69 @@ impl Sound {
             gap_ns,
             windows: Windows::new(rate, threshold),
             end_ns: i64::MIN,
-            audible_until_ns: None,
+            answer: None,
             quiet: Vec::new(),
         }
     }
 
     /// PCM16 little-endian has come; returns what is known of answers with it, in order: the end of one, and the audio
-    /// of one, of which earlier messages may be a part.
+    /// of one, of which earlier messages may be a part. The last is this message, unless that is quiet.
     #[must_use]
-    pub fn heard(&mut self, at_ns: i64, pcm: &Bytes) -> Vec<(i64, ServerMessage)> {
-        let start_ns = self.end_ns.max(at_ns);
+    pub fn heard(&mut self, at_ns: i64, pcm: &Bytes) -> Vec<Known> {
         let (samples, _) = pcm.as_chunks::<2>();
+        if samples.is_empty() {
+            return Vec::new();
+        }
+        let start_ns = self.end_ns.max(at_ns);
+        let known = |what| Known {
+            at_ns,
+            plays_ns: start_ns,
+            what,
+        };
+        let audio = known(ServerMessage::Audio(pcm.clone()));
         let length_ns = Samples(samples.len() as u64).duration_ns(self.rate);
         self.end_ns = start_ns.saturating_add(length_ns);
         let window_ns = self.windows.length_ns();
-        let mut audible: Option<(i64, i64)> = None;
+        let mut audible: Option<Audible> = None;
         let samples = samples.iter().map(|sample| i16::from_le_bytes(*sample));
-        self.windows.push(start_ns, samples, |window_at_ns| {
-            let (first_ns, _) = audible.unwrap_or((window_at_ns, 0));
-            audible = Some((first_ns, window_at_ns + window_ns));
+        self.windows.push(start_ns, samples, |from_ns, level| {
+            let window = Audible {
+                from_ns,
+                until_ns: from_ns + window_ns,
+                quietest: level,
+            };
+            audible = Some(audible.map_or(window, |before| before.and(window)));
             true
         });
-        let Some((first_ns, until_ns)) = audible else {
+        let Some(audible) = audible else {
             // What is beyond the gap is of no answer.
             if self.ends_at().is_some_and(|ends_ns| self.end_ns <= ends_ns) {
-                self.quiet.push((at_ns, pcm.clone()));
+                self.quiet.push(audio);
             }
             return Vec::new();
         };
-        let mut known = Vec::new();
-        if self.ends_at().is_some_and(|ends_ns| ends_ns <= first_ns) {
-            self.quiet.clear();
-            known.push((at_ns, ServerMessage::TurnEnded));
+        let ended = self
+            .ends_at()
+            .is_some_and(|ends_ns| ends_ns <= audible.from_ns);
+        if ended {
+            self.end();
         }
-        self.audible_until_ns = Some(until_ns);
+        self.answer = Some(self.answer.map_or(audible, |before| before.and(audible)));
+        let ended = ended.then(|| known(ServerMessage::TurnEnded));
         let quiet = self.quiet.drain(..);
-        known.extend(quiet.map(|(at_ns, pcm)| (at_ns, ServerMessage::Audio(pcm))));
-        known.push((at_ns, ServerMessage::Audio(pcm.clone())));
-        known
+        ended.into_iter().chain(quiet).chain([audio]).collect()
     }
 
     /// When the answer that is heard ends, if nothing more of it comes.
     #[must_use]
     pub fn ends_at(&self) -> Option<i64> {
-        Some(self.audible_until_ns?.saturating_add(self.gap_ns))
+        Some(self.answer?.until_ns.saturating_add(self.gap_ns))
+    }
+
+    /// The answer that is heard.
+    #[must_use]
+    pub fn answer(&self) -> Option<Audible> {
+        self.answer
     }
 
     /// Whether an answer has ended by now, which it does once.
@@ -92,14 +132,25 @@ impl Sound {
     pub fn cleared(&mut self, at_ns: i64) -> bool {
         self.end_ns = self.end_ns.min(at_ns);
         self.windows = self.windows.anew();
-        let had_begun = self.audible_until_ns.is_some();
+        let had_begun = self.answer.is_some();
         self.end();
         had_begun
     }
 
     fn end(&mut self) {
-        self.audible_until_ns = None;
+        self.answer = None;
         self.quiet.clear();
+    }
+}
+
+impl Audible {
+    /// With what is audible after it.
+    fn and(self, later: Audible) -> Audible {
+        Audible {
+            from_ns: self.from_ns,
+            until_ns: later.until_ns,
+            quietest: self.quietest.min(later.quietest),
+        }
     }
 }
 
@@ -121,9 +172,9 @@ mod tests {
     /// What is known with a piece, as milliseconds and samples.
     fn heard(sound: &mut Sound, at_ms: i64, pcm: &Bytes) -> Vec<(i64, Option<usize>)> {
         let known = sound.heard(at_ms * MS, pcm).into_iter();
-        let of = |(at_ns, message): (i64, ServerMessage)| match message {
-            ServerMessage::Audio(pcm) => (at_ns / MS, Some(pcm.len() / 16)),
-            ServerMessage::TurnEnded => (at_ns / MS, None),
+        let of = |known: Known| match known.what {
+            ServerMessage::Audio(pcm) => (known.at_ns / MS, Some(pcm.len() / 16)),
+            ServerMessage::TurnEnded => (known.at_ns / MS, None),
             other => panic!("{other:?}"),
         };
         known.map(of).collect()
@@ -162,6 +213,45 @@ mod tests {
             [(2, None), (2, Some(100))]
         );
         assert_eq!(sound.ends_at(), Some(900 * MS));
+    }
+
+    #[test]
+    fn an_answer_plays_behind_the_quiet_that_came_before_it() {
+        let mut sound = sound();
+        for at_ms in 0..15 {
+            assert_eq!(heard(&mut sound, at_ms, &pcm(20, 0)), []);
+        }
+        let known = sound.heard(15 * MS, &pcm(20, 900));
+        let [answer] = &known[..] else {
+            panic!("{known:?}");
+        };
+        assert_eq!((answer.at_ns, answer.plays_ns), (15 * MS, 300 * MS));
+        let known = sound.heard(16 * MS, &pcm(20, 900));
+        assert_eq!(known[0].plays_ns, 320 * MS);
+    }
+
+    #[test]
+    fn how_long_an_answer_lasts_and_how_quiet_it_is_are_known() {
+        let mut sound = sound();
+        assert_eq!(sound.answer(), None);
+        for (at_ms, level) in [(0, 900), (20, 328), (40, 0), (60, 900)] {
+            let _ = sound.heard(at_ms * MS, &pcm(20, level));
+        }
+        let answer = sound.answer().unwrap();
+        assert_eq!((answer.from_ns, answer.until_ns), (0, 80 * MS));
+        assert_eq!(answer.quietest.dbfs().round(), -40.0);
+        assert!(sound.has_ended(400 * MS));
+        assert_eq!(sound.answer(), None);
+    }
+
+    #[test]
+    fn messages_without_audio_are_not_kept() {
+        let mut sound = sound();
+        assert_eq!(heard(&mut sound, 0, &pcm(20, 900)), [(0, Some(20))]);
+        for _ in 0..100 {
+            assert_eq!(heard(&mut sound, 1, &Bytes::new()), []);
+        }
+        assert!(sound.quiet.is_empty());
     }
 
     #[test]

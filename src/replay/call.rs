@@ -22,7 +22,7 @@ use super::timers::{CallKey, Timer};
 use crate::clock::Clock;
 use crate::conversation::answers::Answers;
 use crate::conversation::playout::Playout;
-use crate::conversation::sound::Sound;
+use crate::conversation::sound::{Audible, Sound};
 use crate::dialect::{DialectSession, Endpointing, Nature};
 use crate::pcm::codec::{Codec, Format};
 use crate::transport::stream::Outgoing;
@@ -31,6 +31,10 @@ use crate::units::{RunTime, SampleRate};
 /// What is said of a session whose caller waited for a greeting in vain.
 const NO_GREETING: &str =
     "the server said nothing first within the timeout, and the caller waited for it";
+const ENDLESS_GREETING: &str = "what the server said first did not end within the timeout";
+
+/// An answer of which only the sound tells may take so many timeouts; longer ones are noise.
+const ANSWER_TIMEOUTS: i64 = 4;
 
 /// A session that has started.
 pub(super) struct Call {
@@ -214,13 +218,19 @@ impl Call {
     /// The deadline that was watched for has come.
     pub(super) fn check_deadline(&mut self, shared: &Shared, now: RunTime) {
         self.watched = false;
-        match self.deadline(shared.spec.timeout_ns) {
-            Some(deadline) if deadline <= now && self.sending.cursor.awaits_greeting() => {
-                self.stop(End::Refused(NO_GREETING.to_owned()));
-            }
-            Some(deadline) if deadline <= now => self.stop(End::Timeout),
-            _ => self.watch(shared),
+        let timeout_ns = shared.spec.timeout_ns;
+        if self.deadline(timeout_ns).is_none_or(|at| at > now) {
+            return self.watch(shared);
         }
+        let noise = self.receiving.sound.as_ref().and_then(Sound::answer);
+        let noise = noise.filter(|sound| endless_since(sound, timeout_ns) + timeout_ns <= now.0);
+        let greeting = self.receiving.answers.greeting();
+        self.stop(match (noise, self.sending.cursor.awaits_greeting()) {
+            (Some(noise), _) => End::Refused(noise_words(&noise)),
+            (None, true) if greeting.is_some() => End::Refused(ENDLESS_GREETING.to_owned()),
+            (None, true) => End::Refused(NO_GREETING.to_owned()),
+            (None, false) => End::Timeout,
+        });
     }
 
     /// When the session will have waited too long for an answer or its end, for room to send, or
@@ -237,11 +247,15 @@ impl Call {
         let last_activity = self.sending.last_taken.max(self.receiving.last);
         let closing = self.sending.half_closed.then_some(last_activity.0);
         let ungreeted = self.sending.cursor.awaits_greeting();
-        let ungreeted_since = self.sending.awaits_greeting_since.max(self.receiving.last);
-        let ungreeted = ungreeted.then_some(ungreeted_since.0);
+        // What else the server sends, such as noise, makes a greeting no more likely.
+        let greeting = self.receiving.answers.greeting();
+        let greeted_ns = greeting.map_or(i64::MIN, |greeting| greeting.end_ns);
+        let ungreeted = ungreeted.then_some(self.sending.awaits_greeting_since.0.max(greeted_ns));
         let unsent = self.sending.waiting_since().map(|since| since.0);
         let waits = unanswered.chain(unended).chain(unsent);
-        let waits = waits.chain(closing).chain(ungreeted);
+        let sound = self.receiving.sound.as_ref().and_then(Sound::answer);
+        let endless = sound.map(|sound| endless_since(&sound, timeout_ns));
+        let waits = waits.chain(closing).chain(ungreeted).chain(endless);
         let since_ns = waits.min().filter(|_| self.end.is_none())?;
         Some(RunTime(since_ns + timeout_ns))
     }
@@ -282,6 +296,22 @@ impl Call {
             self.effects.push(Effect::Ended(self.script.number));
         }
     }
+}
+
+/// From when on the timeout of a sound that does not end is counted.
+fn endless_since(sound: &Audible, timeout_ns: i64) -> i64 {
+    let more_ns = timeout_ns.saturating_mul(ANSWER_TIMEOUTS - 1);
+    sound.from_ns.saturating_add(more_ns)
+}
+
+/// What is said of such a sound. Levels are in steps of 5 dB, so that sessions say the same.
+fn noise_words(sound: &Audible) -> String {
+    let dbfs = (sound.quietest.dbfs() / 5.0).round() * 5.0;
+    format!(
+        "the server's sound did not pause for --answer-gap within {ANSWER_TIMEOUTS} timeouts; it is about {dbfs} dBFS \
+         at its quietest: if that is noise, raise the threshold with --audible-threshold={}dBFS",
+        dbfs + 5.0
+    )
 }
 
 impl Sending {
@@ -338,9 +368,13 @@ impl Receiving {
         let spec = &shared.spec;
         let silent = Playout::new(rate, spec.playout_buffer_ns, spec.audible);
         let answers = Answers::new(&expects, silent);
+        let answers = answers.of_server(nature.has_items, nature.answered_by);
         let sound = || Sound::new(rate, spec.audible, spec.answer_gap_ns);
         Receiving {
-            answers: answers.of_server(nature.has_items, nature.answered_by),
+            answers: match nature.by_sound {
+                true => answers.by_sound(),
+                false => answers,
+            },
             sound: nature.by_sound.then(sound),
             last: now,
             interrupted_ns: None,

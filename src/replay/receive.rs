@@ -67,14 +67,17 @@ impl Call {
         match &reply.what {
             ServerMessage::Audio(pcm) => {
                 let mut known = sound.heard(at.0, pcm);
-                // The last is this message, unless it was quiet.
-                let is_quiet = known.pop().is_none();
-                for (at_ns, what) in known {
-                    self.found(shared, RunTime(at_ns), what);
+                let own = known.pop();
+                for before in known {
+                    self.receiving.answers.plays_from(before.plays_ns);
+                    self.found(shared, RunTime(before.at_ns), before.what);
                 }
-                match is_quiet {
-                    true => self.came(shared, at, reply, Owner::Nobody),
-                    false => self.told(shared, at, reply),
+                match own {
+                    None => self.came(shared, at, reply, Owner::Nobody),
+                    Some(own) => {
+                        self.receiving.answers.plays_from(own.plays_ns);
+                        self.told(shared, at, reply);
+                    }
                 }
             }
             ServerMessage::Cleared => {
@@ -132,8 +135,11 @@ impl Call {
             ServerMessage::Ready => {
                 self.facts.ready_ns.get_or_insert(at.0);
             }
+            // Later ones are of an utterance, whether or not the protocol says that it is ready.
             ServerMessage::Error(text)
-                if self.nature.caller_ends && self.facts.ready_ns.is_none() =>
+                if self.nature.caller_ends
+                    && self.facts.ready_ns.is_none()
+                    && self.sending.begun.is_none() =>
             {
                 return self.stop(End::Refused(text.clone()));
             }

@@ -24,6 +24,10 @@ use crate::units::{NS_PER_MS, RunTime, TraceTime};
 /// Time between looks for audio that is not there though it is due.
 const LOOK_FOR_AUDIO_NS: i64 = NS_PER_MS;
 
+/// What is said of a session in which something is typed, where the protocol has no message for that.
+const NO_TEXT: &str = "a turn of this session is typed, and the dialect has no message for text: use a trace without such \
+                       sessions, or another dialect";
+
 /// What became of a step.
 enum Outcome {
     /// It was taken, or there is nothing more to send.
@@ -99,14 +103,13 @@ impl Call {
         let since = self.sending.blocked_since;
         let until = shared.blame_until(released);
         self.sending.blocked = since.map(|since| since..until.max(since));
-        self.fall_due(shared, released);
         self.send_due(shared, released, until);
         self.await_owed();
     }
 
     fn send_due(&mut self, shared: &Shared, released: RunTime, until: RunTime) {
         loop {
-            if !self.send_owed(shared) {
+            if !self.send_owed(shared, released) {
                 return self.block(shared, released);
             }
             let Some(step) = self.sending.cursor.step(&self.script) else {
@@ -146,19 +149,18 @@ impl Call {
         }
     }
 
-    /// Takes up what the protocol demands by now.
-    fn fall_due(&mut self, shared: &Shared, released: RunTime) {
+    /// The next message that the protocol demands by now. What waits for the peer is taken up one by one, so that the
+    /// bounds of the dialect hold.
+    fn falls_due(&mut self, shared: &Shared, released: RunTime) -> Option<Bytes> {
         if self.has_no_more_to_say() {
-            return;
+            return None;
         }
-        while let Some(owed) = self.dialect.owed(released.0 + shared.spec.coalesce_ns) {
-            let message = match owed.is_template {
-                true => shared.spec.filled_json(owed.message, self.script.number),
-                // It may hold words of the server's.
-                false => owed.message,
-            };
-            self.sending.owed.push_back(message);
-        }
+        let owed = self.dialect.owed(released.0 + shared.spec.coalesce_ns)?;
+        Some(match owed.is_template {
+            true => shared.spec.filled_json(owed.message, self.script.number),
+            // It may hold words of the server's.
+            false => owed.message,
+        })
     }
 
     /// Sees to it that what the protocol demands later is taken up then.
@@ -178,8 +180,15 @@ impl Call {
     }
 
     /// Sends what the protocol demands before anything else; whether all of it was taken.
-    fn send_owed(&mut self, shared: &Shared) -> bool {
-        while let Some(message) = self.sending.owed.front() {
+    fn send_owed(&mut self, shared: &Shared, released: RunTime) -> bool {
+        loop {
+            if self.sending.owed.is_empty() {
+                let falls_due = self.falls_due(shared, released);
+                self.sending.owed.extend(falls_due);
+            }
+            let Some(message) = self.sending.owed.front() else {
+                return true;
+            };
             let Some(stream) = &mut self.sending.stream else {
                 return false;
             };
@@ -194,7 +203,6 @@ impl Call {
             let unwritten = Unwritten::Protocol { taken, bytes };
             self.sending.unwritten.push_back(unwritten);
         }
-        true
     }
 
     fn send(&mut self, shared: &Shared, step: Step, released: RunTime) -> Outcome {
@@ -224,6 +232,10 @@ impl Call {
         };
         if kind == EventKind::Cancel {
             self.stop(End::HungUp);
+            return Outcome::Taken;
+        }
+        if kind == EventKind::Text && frame.is_none() {
+            self.stop(End::Refused(NO_TEXT.to_owned()));
             return Outcome::Taken;
         }
         let now = match &frame {
@@ -268,10 +280,7 @@ impl Call {
             EventKind::Config => {
                 let start = shared.run.start(&self.script);
                 let messages = self.dialect.start(shared.clock.now().0, start);
-                let number = self.script.number;
-                let messages = messages.into_iter();
-                let filled = messages.map(|one| shared.spec.filled_json(one, number));
-                (filled.collect(), 0)
+                (self.filled(shared, messages), 0)
             }
             EventKind::Text => {
                 let event = &self.script.rows.events[step.event];
@@ -281,11 +290,20 @@ impl Call {
             }
             EventKind::HalfClose => match self.dialect.end_of_input() {
                 EndOfInput::HalfClose => (vec![Bytes::new()], 0),
-                EndOfInput::Messages(messages) => (messages, 0),
+                EndOfInput::Messages(messages) => (self.filled(shared, messages), 0),
             },
             EventKind::Cancel => (Vec::new(), 0),
         };
         Some((self.first_of(messages), bytes))
+    }
+
+    /// Messages with the values of the session that the user asked for in them.
+    fn filled(&self, shared: &Shared, messages: Vec<Bytes>) -> Vec<Bytes> {
+        let number = self.script.number;
+        let messages = messages.into_iter();
+        messages
+            .map(|message| shared.spec.filled_json(message, number))
+            .collect()
     }
 
     /// The first of a step's messages, which stands for it; those that follow are owed.

@@ -30,9 +30,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    // What they hold may be secret.
-    let env = |name: &str| std::env::var(name).ok().map(|_| "(hidden)".to_owned());
-    let described = Arc::new(described(&args.description, &env)?);
+    described(&args.description, &|name| std::env::var(name).ok())?;
+    // What variables hold may be secret. In JSON without quotes only a number may stand in their place.
+    let read_with = |shown: &str| {
+        let env = |name: &str| std::env::var_os(name).map(|_| shown.to_owned());
+        described(&args.description, &env)
+    };
+    let described = Arc::new(read_with("(hidden)").or_else(|_| read_with("0"))?);
     let start = Start {
         session_id: SESSION.to_owned(),
         language_code: "en-US".to_owned(),

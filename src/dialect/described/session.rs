@@ -98,9 +98,9 @@ impl Session {
             .collect()
     }
 
-    /// How the caller says that nothing more comes.
-    #[must_use]
-    pub fn end_of_input(&self) -> EndOfInput {
+    /// How the caller says that nothing more comes, not even what keeps the session alive.
+    pub fn end_of_input(&mut self) -> EndOfInput {
+        self.keep_alive_ns = None;
         let messages = self.setup.end_of_input.iter();
         let messages: Vec<_> = messages
             .map(|message| message.encode(&self.values))

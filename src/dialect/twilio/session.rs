@@ -139,7 +139,9 @@ impl Session {
 
     /// The next mark that the caller has heard by now.
     pub fn owed(&mut self, now_ns: i64) -> Option<Owed> {
-        let (_, name) = self.marks.pop_front_if(|(due_ns, _)| *due_ns <= now_ns)?;
+        let (_, name) = self
+            .marks
+            .pop_front_if(|(due_ns, _)| !self.has_stopped && *due_ns <= now_ns)?;
         self.mark_bytes -= MARK_BYTES + name.len();
         let message = self.message("mark", "mark", json!({"name": name}));
         Some(Owed {
@@ -151,7 +153,8 @@ impl Session {
     /// When the next mark is heard.
     #[must_use]
     pub fn owed_at(&self) -> Option<i64> {
-        self.marks.front().map(|(due_ns, _)| *due_ns)
+        let next = self.marks.front().filter(|_| !self.has_stopped);
+        next.map(|(due_ns, _)| *due_ns)
     }
 
     /// Reads a message of the bot.

@@ -133,6 +133,15 @@ fn marks_come_back_when_the_caller_has_heard_what_was_before_them() {
 }
 
 #[test]
+fn nothing_follows_the_message_that_ends_a_call() {
+    let (mut session, _) = started();
+    hear(&mut session, 0, &server::media("MZ", &vec![1; 16_000]));
+    hear(&mut session, 0, &server::mark("MZ", "one"));
+    session.end_of_input();
+    assert_eq!((session.owed_at(), session.owed(5_000 * MS)), (None, None));
+}
+
+#[test]
 fn a_flood_of_marks_ends_the_session() {
     let (mut session, _) = started();
     hear(&mut session, 0, &server::media("MZ", &vec![1; 16_000]));

@@ -316,4 +316,16 @@ fn a_description_is_explained_with_what_it_understands() {
     command.env("DEEPGRAM_API_KEY", "SECRET");
     let output = crate::support::Output::of(&mut command);
     output.exits(0).says("authorization: Token (hidden)");
+
+    desk.write(
+        "tenant.toml",
+        &PUSHED.replace("open = [", "open = ['{\"tenant\":{env:TENANT}}', "),
+    );
+    let check = |tenant: &str| {
+        let mut command = desk.command("dialect check tenant.toml");
+        command.env("TENANT", tenant);
+        crate::support::Output::of(&mut command)
+    };
+    check("17").exits(0).says("{\"tenant\":0}");
+    check("x").exits(2).says("the message is no JSON");
 }

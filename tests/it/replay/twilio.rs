@@ -13,6 +13,8 @@ use tokio_tungstenite::{WebSocketStream, accept_async};
 use voicelt::results::protocol::DialectName;
 use voicelt::results::row::{MessageRow, SessionEnd, Status};
 use voicelt::table::read_all;
+use voicelt::trace::journal::{JournalKind, JournalRow, JournalWriter, Recording};
+use voicelt::units::NS_PER_MS;
 
 use super::replay_into;
 use crate::support::Desk;
@@ -21,8 +23,10 @@ use crate::support::odd::Odd;
 const TALK: &str = "--synth speech-like:1s --arrivals constant:4/s --sessions 3 --turns 2 \
                     --answer-time 4s --think-time 200ms";
 
-/// 20 ms of µ-law, and two samples of noise at -45 dBFS, which are 180 and -180.
+/// 20 ms of µ-law.
 const LOUD: [u8; 160] = [0x80; 160];
+const SILENCE: [u8; 160] = [0xff; 160];
+/// Two samples of noise at -45 dBFS, which are 180 and -180.
 const NOISE: [u8; 2] = [0xec, 0x6c];
 
 fn replay(to: &str, run: &str, flags: &str) -> String {
@@ -278,6 +282,25 @@ fn noise_that_is_streamed_all_the_time_is_no_answer_below_the_threshold() {
 }
 
 #[test]
+fn silence_that_comes_ahead_of_an_answer_plays_before_it() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    let (server, _) = bot(|mut line| async move {
+        line.hear_out().await;
+        for part in [SILENCE; 15].iter().chain(&[LOUD; 20]) {
+            line.sound(part).await;
+        }
+        while line.next().await.is_some() {}
+    });
+    let to = format!("ws://127.0.0.1:{}", server.port);
+    desk.voicelt(&replay(&to, "run", "--limit 1")).exits(0);
+    let row = &desk.requests("run")[0];
+    assert_eq!((row.status, row.answers), (Status::Ok, 1), "{row:?}");
+    let behind_ns = row.audible_ns.unwrap() - row.response_ns.unwrap();
+    // It is counted from the arrival of the first silence, which the answer follows within moments.
+    assert!(behind_ns > 0 && behind_ns <= 300 * NS_PER_MS, "{row:?}");
+}
+
+#[test]
 fn a_bot_may_hang_up_after_its_answer() {
     let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
     let (server, _) = bot(|mut line| async move {
@@ -316,6 +339,100 @@ fn a_greeting_that_never_comes_is_waited_for_no_longer_than_the_timeout() {
             .all(|session| reason(session).contains("said nothing first")),
         "{sessions:?}"
     );
+}
+
+#[test]
+fn noise_over_the_threshold_is_named_with_its_level() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    let (server, _) = bot(|mut line| async move {
+        while line.next().await.is_some() {
+            line.sound(&NOISE.repeat(80)).await;
+        }
+    });
+    let to = format!("ws://127.0.0.1:{}", server.port);
+    for (run, flags) in [("answer", ""), ("greeting", "--greeting wait")] {
+        let flags = format!("--limit 1 --timeout 500ms {flags}");
+        desk.voicelt(&replay(&to, run, &flags))
+            .exits(99)
+            .says("about -45 dBFS at its quietest")
+            .says("--audible-threshold=-40dBFS");
+    }
+}
+
+#[test]
+fn noise_is_no_greeting_and_makes_none_more_likely() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    let (server, _) = bot(|mut line| async move {
+        while line.next().await.is_some() {
+            line.sound(&NOISE.repeat(80)).await;
+        }
+    });
+    let to = format!("ws://127.0.0.1:{}", server.port);
+    let flags = "--limit 1 --greeting wait --timeout 1s --audible-threshold=-40dBFS";
+    desk.voicelt(&replay(&to, "run", flags)).exits(99);
+    let error = desk.sessions("run")[0].error.clone().unwrap_or_default();
+    assert!(error.contains("said nothing first"), "{error}");
+}
+
+/// A trace of one session in which something is typed.
+fn typed(desk: &Desk) {
+    let recording = Recording {
+        name: "typed".to_owned(),
+        tool: "a test".to_owned(),
+        origin_at: "2026-01-01T00:00:00Z".to_owned(),
+        contains: vec!["text".to_owned()],
+        delete_after: None,
+        settings: json!({}),
+    };
+    let mut writer = JournalWriter::create(&desk.path("typed.vtrace"), &recording).unwrap();
+    use JournalKind::{Closed, Config, EndOfTurn, HalfClose, Opened, Text};
+    for (at_ms, kind) in (0..).zip([Opened, Config, Text, HalfClose, EndOfTurn, Closed]) {
+        let mut row = JournalRow::new(0, at_ms * NS_PER_MS, kind);
+        match kind {
+            Config => {
+                (row.session_id, row.rate_hz) = (Some("call".to_owned()), Some(16_000));
+                row.text = Some("en-US".to_owned());
+            }
+            Text => (row.bytes, row.text) = (5, Some("hello".to_owned())),
+            Closed => row.text = Some("OK".to_owned()),
+            _ => {}
+        }
+        writer.append(row, None);
+    }
+    writer.commit().unwrap();
+    drop(writer);
+    desk.voicelt("trace recover typed.vtrace").exits(0);
+}
+
+#[test]
+fn a_session_in_which_something_is_typed_fails_and_says_why() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    typed(&desk);
+    let to = "replay typed.vtrace --target embedded --dialect twilio -o run --timeout 5s";
+    desk.voicelt(to).exits(99);
+    let error = desk.sessions("run")[0].error.clone().unwrap_or_default();
+    assert!(error.contains("no message for text"), "{error}");
+}
+
+#[test]
+fn the_last_message_names_the_call_as_the_first_does() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    desk.write("session.json", r#"{"callSid": "CA{var:call}"}"#);
+    desk.write("vars.csv", "call\n17\n");
+    let (server, told) = bot(|mut line| async move {
+        line.hear_out().await;
+        line.sound(&LOUD.repeat(20)).await;
+        while line.next().await.is_some() {}
+    });
+    let to = format!("ws://127.0.0.1:{}", server.port);
+    let flags = "--limit 1 --session session.json --session-vars vars.csv";
+    desk.voicelt(&replay(&to, "run", flags)).exits(0);
+    let told = told.lock().unwrap();
+    let [_, start, .., stop] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!(start["start"]["callSid"], "CA17");
+    assert_eq!(stop["stop"]["callSid"], "CA17");
 }
 
 #[test]

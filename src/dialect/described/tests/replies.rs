@@ -41,6 +41,14 @@ then = "refused"
 }
 
 #[test]
+fn nothing_keeps_a_session_alive_after_the_end_of_input() {
+    let mut session = session(&shipped("deepgram.toml"));
+    let due_ns = session.owed_at().unwrap();
+    session.end_of_input();
+    assert_eq!((session.owed_at(), session.owed(due_ns)), (None, None));
+}
+
+#[test]
 fn audio_is_read_from_binary_messages_and_from_base64() {
     let mut session = session(&spoken());
     let mut hear = |message: &[u8]| heard(&mut session, &Bytes::copy_from_slice(message)).unwrap();
