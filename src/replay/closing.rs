@@ -56,11 +56,14 @@ impl Call {
             return Some(now);
         };
         let answers = &self.receiving.answers;
-        let answer = answers.of(last)?;
-        let ended_ns = answer.listening_ns.or(answer.error_ns)?;
-        if answers.is_being_answered(last) {
+        if (0..self.turns.len()).any(|turn| answers.is_being_answered(turn)) {
             return None;
         }
+        if self.turns[last].is_none() {
+            return Some(now);
+        }
+        let answer = answers.of(last)?;
+        let ended_ns = answer.listening_ns.or(answer.error_ns)?;
         let unwritten = (0..self.turns.len()).filter(|turn| self.turns[*turn].is_some());
         let settled = unwritten.filter_map(|turn| self.settled_at(shared, turn));
         Some(settled.max().unwrap_or(RunTime(ended_ns)))

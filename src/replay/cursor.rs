@@ -64,11 +64,11 @@ struct Piece {
 }
 
 impl Piece {
-    fn of(script: &Script, event: usize, repeats: bool) -> Option<Piece> {
+    fn of(script: &Script, event: usize, repeats: bool, on_grid: bool) -> Option<Piece> {
         let row = script.rows.events.get(event)?;
         let (into_ns, between_ns) = match row.kind {
             // A chunk leaves when its last sample was captured.
-            EventKind::Audio | EventKind::Fill if repeats => {
+            EventKind::Audio | EventKind::Fill if repeats && !on_grid => {
                 // Silence that is repeated goes on at its own rate.
                 let rate = SampleRate(script.rows.session.sample_rate_hz);
                 (row.interval_ns, interval_ns(row, rate))
@@ -133,6 +133,13 @@ impl Cursor {
         hold.is_some_and(|hold| hold.turn.is_none())
     }
 
+    /// What kind of message is held.
+    #[must_use]
+    pub fn holds_back(&self, script: &Script) -> Option<EventKind> {
+        let next = script.rows.events.get(self.hold?.then)?;
+        Some(next.kind)
+    }
+
     /// Holds before what comes next until the greeting was heard, and sends on the silence that comes before it.
     pub fn await_greeting(&mut self, script: &Script) {
         self.hold = Some(Hold {
@@ -140,6 +147,11 @@ impl Cursor {
             then: self.event,
             until: None,
         });
+        self.repeat_silence(script);
+    }
+
+    /// Goes on with the silence before what comes next, of which nothing was sent.
+    fn repeat_silence(&mut self, script: &Script) {
         let before = self.event.checked_sub(1).filter(|_| self.chunk == 0);
         let silence = before.and_then(|before| Some((before, script.rows.events.get(before)?)));
         if let Some((event, silence)) = silence.filter(|(_, row)| row.kind == EventKind::Fill) {
@@ -183,7 +195,7 @@ impl Cursor {
         let known = self.piece;
         known
             .filter(|piece| (piece.event, piece.repeats) == (self.event, repeats))
-            .or_else(|| Piece::of(script, self.event, repeats))
+            .or_else(|| Piece::of(script, self.event, repeats, self.on_grid))
     }
 
     /// Moves past the step that [`Cursor::step`] gives.
@@ -248,8 +260,11 @@ impl Cursor {
 
     /// Holds after utterance `turn` again until it is released, if it did and nothing of what was
     /// held has been sent since.
-    pub fn hold_again(&mut self, turn: usize) {
+    pub fn hold_again(&mut self, script: &Script, turn: usize) {
         if let Some(hold) = self.standing().filter(|hold| hold.turn == Some(turn)) {
+            if self.hold.is_none() {
+                self.repeat_silence(script);
+            }
             self.hold = Some(Hold {
                 until: None,
                 ..hold

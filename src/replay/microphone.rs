@@ -18,11 +18,11 @@ pub fn as_sent(rows: SessionRows, nature: &Nature) -> SessionRows {
     match nature.endpointing {
         // What is silent between utterances was laid anew, as the microphone had it.
         Endpointing::AsTraced if nature.chunk_ns.is_some() => match rows.session.microphone {
-            Microphone::Open => open(rows),
+            Microphone::Open => open(rows, nature.chunk_ns),
             Microphone::PushToTalk => pushed(rows),
         },
         Endpointing::AsTraced => rows,
-        Endpointing::Server => open(rows),
+        Endpointing::Server => open(rows, nature.chunk_ns),
         Endpointing::Caller => pushed(rows),
     }
 }
@@ -34,8 +34,9 @@ fn pushed(mut rows: SessionRows) -> SessionRows {
     rows
 }
 
-/// With silence wherever nothing was sent since the caller began to speak, and some of it before the end.
-fn open(mut rows: SessionRows) -> SessionRows {
+/// With silence wherever nothing was sent since the caller began to speak, and some of it before the end; `chunk_ns` is
+/// the length of a chunk on a grid.
+fn open(mut rows: SessionRows, chunk_ns: Option<i64>) -> SessionRows {
     let rate = SampleRate(rows.session.sample_rate_hz);
     let mut events = Vec::with_capacity(2 * rows.events.len());
     // The chunk that was sent last, and of it the event.
@@ -45,7 +46,8 @@ fn open(mut rows: SessionRows) -> SessionRows {
             && event.kind != EventKind::Config
         {
             let least = u32::from(event.kind == EventKind::HalfClose && is_audio(before));
-            events.extend(silence(before, event.at_ns, rate, least));
+            let length_ns = chunk_ns.unwrap_or_else(|| own_interval_ns(before, rate));
+            events.extend(silence(before, event.at_ns, length_ns, least));
         }
         last = match event.kind {
             EventKind::Audio | EventKind::Fill => Some(event.clone()),
@@ -81,17 +83,19 @@ fn ending_at(event: EventRow, at_ns: i64) -> EventRow {
     }
 }
 
-/// Silence from the end of `before` until `until_ns`, of chunks like those of `before` at their own rate; at
-/// least so many.
-fn silence(before: &EventRow, until_ns: i64, rate: SampleRate, least: u32) -> Option<EventRow> {
+/// The time between the chunks of an event at their own rate.
+fn own_interval_ns(event: &EventRow, rate: SampleRate) -> i64 {
+    let at_once = EventRow {
+        interval_ns: 0,
+        ..event.clone()
+    };
+    interval_ns(&at_once, rate)
+}
+
+/// Silence from the end of `before` until `until_ns`, of chunks like those of `before`, each of that length; at least
+/// so many.
+fn silence(before: &EventRow, until_ns: i64, length_ns: i64, least: u32) -> Option<EventRow> {
     let from_ns = event_end_ns(before);
-    let length_ns = interval_ns(
-        &EventRow {
-            interval_ns: 0,
-            ..before.clone()
-        },
-        rate,
-    );
     let chunks = (until_ns - from_ns).max(0) / length_ns.max(1);
     let count = u32::try_from(chunks).unwrap_or(u32::MAX).max(least);
     (count > 0).then(|| EventRow {

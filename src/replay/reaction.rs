@@ -6,6 +6,7 @@ use super::shared::Shared;
 use super::spec::GreetingWait;
 use crate::conversation::greeting::Greeting;
 use crate::dialect::Endpointing;
+use crate::trace::model::EventKind;
 use crate::units::{NS_PER_S, RunTime};
 
 /// Within this time after the end of speech a gateway has noticed it and begun to answer: longer than
@@ -73,7 +74,7 @@ impl Call {
             .is_some_and(|record| record.progress.barge_in.is_some());
         let expects = self.expects_answer(shared, turn);
         if expects && !barges_in && self.receiving.answers.is_being_answered(turn) {
-            self.sending.cursor.hold_again(turn);
+            self.sending.cursor.hold_again(&self.script, turn);
         }
     }
 
@@ -119,13 +120,22 @@ impl Call {
         Some(answer.playout.end_ns.unwrap_or(said_ns))
     }
 
-    /// After an utterance without speech, the caller goes on as recorded.
+    /// After an utterance without speech, the caller goes on as recorded; who would end the session with that hears out
+    /// the answer to what they said before it.
     fn goes_on_unanswered(&self, shared: &Shared, turn: usize) -> Option<RunTime> {
         if self.expects_answer(shared, turn) {
             return None;
         }
-        let next = self.sending.cursor.held_from(&self.script)?;
-        Some(self.sending.cursor.run_time(&self.script, next))
+        let cursor = &self.sending.cursor;
+        let recorded = cursor.run_time(&self.script, cursor.held_from(&self.script)?);
+        let ends = self.nature.caller_ends
+            && cursor.holds_back(&self.script) == Some(EventKind::HalfClose);
+        let mut before = (0..turn).rev();
+        let awaited = before.find(|turn| self.expects_answer(shared, *turn));
+        match awaited.filter(|turn| ends && self.turns[*turn].is_some()) {
+            Some(awaited) => Some(recorded.max(RunTime(self.answer_end(awaited)?))),
+            None => Some(recorded),
+        }
     }
 
     /// Whether the answer to `turn` had not been heard to its end at `at`.

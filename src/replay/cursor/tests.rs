@@ -125,8 +125,8 @@ fn a_caller_who_is_told_more_before_going_on_holds_again() {
         let mut cursor = Cursor::new(Holds::Each, false);
         let before = walk(&mut cursor, &script, 4).len();
         cursor.release(&script, RunTime(1090 * MS));
-        cursor.hold_again(1);
-        cursor.hold_again(0);
+        cursor.hold_again(&script, 1);
+        cursor.hold_again(&script, 0);
         assert_eq!(cursor.waiting(), Some(0), "{microphone}");
         cursor.release(&script, RunTime(1300 * MS));
         let after: Vec<_> = walk(&mut cursor, &script, 99);
@@ -139,9 +139,22 @@ fn a_caller_who_is_told_more_before_going_on_holds_again() {
             "{microphone}: {before}"
         );
         // What has begun is not held any more.
-        cursor.hold_again(0);
+        cursor.hold_again(&script, 0);
         assert_ne!(cursor.waiting(), Some(0), "{microphone}");
     }
+}
+
+#[test]
+fn silence_goes_on_while_a_caller_holds_again() {
+    let script = script(Microphone::Open);
+    let mut cursor = Cursor::new(Holds::Each, false);
+    walk(&mut cursor, &script, 4);
+    cursor.release(&script, RunTime(1070 * MS));
+    assert_eq!(cursor.step(&script).unwrap().event, 3, "the hold is left");
+    cursor.hold_again(&script, 0);
+    assert_eq!(walk(&mut cursor, &script, 3), [(2, 90), (2, 110), (2, 130)]);
+    cursor.release(&script, RunTime(1140 * MS));
+    assert_eq!(walk(&mut cursor, &script, 2), [(3, 160), (3, 180)]);
 }
 
 /// As a recorder writes it down, each chunk an event: an utterance and the noise after it, to

@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
+use voicelt::pcm::synth::speech_like;
+use voicelt::pcm::wav;
 use voicelt::results::protocol::DialectName;
 use voicelt::results::row::{MessageRow, SessionEnd, Status};
 use voicelt::table::read_all;
 use voicelt::trace::journal::{JournalKind, JournalRow, JournalWriter, Recording};
-use voicelt::units::NS_PER_MS;
+use voicelt::units::{NS_PER_MS, SampleRate};
 
 use super::replay_into;
 use crate::support::Desk;
@@ -351,7 +353,7 @@ fn noise_over_the_threshold_is_named_with_its_level() {
     });
     let to = format!("ws://127.0.0.1:{}", server.port);
     for (run, flags) in [("answer", ""), ("greeting", "--greeting wait")] {
-        let flags = format!("--limit 1 --timeout 500ms {flags}");
+        let flags = format!("--limit 1 --timeout 2s {flags}");
         desk.voicelt(&replay(&to, run, &flags))
             .exits(99)
             .says("about -45 dBFS at its quietest")
@@ -453,5 +455,32 @@ fn what_twilio_does_not_have_is_refused() {
         desk.voicelt(&replay("embedded", "no", flags))
             .exits(2)
             .says(said);
+    }
+}
+
+#[test]
+fn a_call_whose_last_words_are_silence_ends_once_those_before_were_answered() {
+    let desk = Desk::new();
+    let rate = SampleRate(16_000);
+    let speech = speech_like(16_000, 0..16_000, rate, 1);
+    std::fs::create_dir(desk.path("library")).unwrap();
+    for (name, samples) in [("a.wav", &speech[..]), ("b.wav", &[0; 8_000])] {
+        wav::write(&desk.path("library").join(name), rate, samples).unwrap();
+    }
+    desk.voicelt("prepare -o calls.vtrace library --turns 2 --sessions 1")
+        .exits(0);
+    for dialect in ["twilio", "realtime"] {
+        let flags = "--target embedded --allow-invalid --timeout 20s";
+        desk.voicelt(&format!(
+            "replay calls.vtrace --dialect {dialect} -o {dialect} {flags}"
+        ))
+        .exits(0);
+        let rows = desk.requests(dialect);
+        assert_eq!(
+            (rows[0].status, rows[0].answers),
+            (Status::Ok, 1),
+            "{rows:?}"
+        );
+        assert_eq!(desk.sessions(dialect)[0].end, SessionEnd::Finished);
     }
 }
