@@ -61,8 +61,10 @@ pub(super) fn stalled(
     match (is_websocket, facts.headers_ns, facts.ready_ns) {
         (false, _, _) => (!started).then_some(NO_ROOM),
         (true, None, _) => Some(NO_UPGRADE),
-        (true, Some(_), None) => Some(if started { NO_READY } else { NO_SESSION }),
-        (true, Some(_), Some(_)) => None,
+        (true, Some(_), None) if facts.says_ready => {
+            Some(if started { NO_READY } else { NO_SESSION })
+        }
+        (true, Some(_), _) => None,
     }
 }
 
@@ -113,6 +115,7 @@ mod tests {
             opened_ns: opened,
             headers_ns: headers,
             ready_ns: ready,
+            says_ready: true,
             ..CallFacts::default()
         };
         let some = Some(1);
@@ -125,6 +128,11 @@ mod tests {
         assert_eq!(stalled(&upgraded, false, true), Some(NO_SESSION));
         assert_eq!(stalled(&upgraded, true, true), Some(NO_READY));
         assert_eq!(stalled(&facts(some, some, some), true, true), None);
+        let silent = CallFacts {
+            says_ready: false,
+            ..upgraded
+        };
+        assert_eq!(stalled(&silent, true, true), None, "nothing is to be said");
     }
 
     #[test]

@@ -70,6 +70,8 @@ impl RunFacts {
 /// What all rows of a session share.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CallFacts {
+    /// The server is to say that it is ready before a caller speaks.
+    pub(super) says_ready: bool,
     /// Number of the connection.
     pub(super) connection: Option<u32>,
     /// Who answered.
