@@ -133,7 +133,7 @@ impl Call {
                 self.facts.ready_ns.get_or_insert(at.0);
             }
             ServerMessage::Error(text)
-                if self.nature.caller_ends && self.facts.ready_ns.is_none() =>
+                if self.nature.says_ready && self.facts.ready_ns.is_none() =>
             {
                 return self.stop(End::Refused(text.clone()));
             }
