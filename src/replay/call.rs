@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::conversation::answers::Answers;
 use crate::conversation::playout::Playout;
 use crate::conversation::sound::{Audible, Sound};
-use crate::dialect::{DialectSession, Endpointing, Nature, Part};
+use crate::dialect::{DialectSession, Endpointing, Nature};
 use crate::pcm::codec::{Codec, Format};
 use crate::transport::stream::Outgoing;
 use crate::units::{RunTime, SampleRate};
@@ -171,10 +171,6 @@ impl Call {
         };
         let var = |column: &str| shared.spec.var(column, script.number);
         let dialect = shared.spec.dialect.session(turns, var);
-        let facts = CallFacts {
-            says_ready: !dialect.may_send(Part::Rest),
-            ..CallFacts::default()
-        };
         Call {
             key,
             dialect,
@@ -187,7 +183,7 @@ impl Call {
                 .map(|turn| Some(TurnRecord::new(&script, turn)))
                 .collect(),
             script,
-            facts,
+            facts: CallFacts::default(),
             end: None,
             progress: SessionProgress::default(),
             effects: Vec::new(),

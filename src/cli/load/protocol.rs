@@ -6,9 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use serde_json::{Map, Value};
 
-use super::dialect_arg::{DialectArg, DialectParser};
 use super::target::TargetArgs;
 use crate::cli::choice::{choice, microphone};
+use crate::cli::dialect::arg::{DialectArg, DialectParser};
 use crate::cli::dialect::description::described;
 use crate::cli::duration::DurationArg;
 use crate::cli::exit::BadInput;

@@ -83,6 +83,7 @@ impl Twilio {
             output: Some(FORMAT.rate),
             chunk_ns: Some(CHUNK_NS),
             sends_binary: false,
+            says_ready: false,
             endpointing: match self.is_trial {
                 true => Endpointing::Caller,
                 false => Endpointing::Server,

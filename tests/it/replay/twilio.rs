@@ -47,6 +47,7 @@ fn calls_of_several_turns_are_answered_by_sound() {
     assert_eq!(rows.len(), 6);
     for row in &rows {
         assert_eq!((row.status, row.answers), (Status::Ok, 1), "{row:?}");
+        assert_eq!(row.error, None, "nobody says that a session is ready");
         assert_eq!(row.dialect, Some(DialectName::Twilio));
         assert!(row.audible_ns.is_some_and(|ns| ns > 400_000_000), "{row:?}");
         let unknown = [row.final_ns, row.endpoint_ns, row.first_text_ns, row.asr_ns];
