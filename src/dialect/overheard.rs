@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::asked::Asked;
 use super::nature::Nature;
 use super::realtime::Realtime;
-use super::{realtime, stream_audio};
+use super::twilio::Twilio;
+use super::{realtime, stream_audio, twilio};
 use crate::conversation::message::Reply;
 
 /// The protocol of calls that others make, in which they can be overheard.
@@ -17,6 +18,8 @@ pub enum Recordable {
     StreamAudio,
     /// OpenAI's Realtime protocol.
     Realtime(Arc<Realtime>),
+    /// Twilio's Media Streams.
+    Twilio(Arc<Twilio>),
 }
 
 impl Recordable {
@@ -26,6 +29,7 @@ impl Recordable {
         match self {
             Recordable::StreamAudio => "stream-audio",
             Recordable::Realtime(_) => "realtime",
+            Recordable::Twilio(_) => "twilio",
         }
     }
 
@@ -35,6 +39,7 @@ impl Recordable {
         match self {
             Recordable::StreamAudio => Nature::default(),
             Recordable::Realtime(setup) => setup.nature(),
+            Recordable::Twilio(setup) => setup.nature(),
         }
     }
 
@@ -46,6 +51,7 @@ impl Recordable {
             Recordable::Realtime(setup) => {
                 Overheard::Realtime(Box::new(realtime::Overheard::new(setup)))
             }
+            Recordable::Twilio(_) => Overheard::Twilio,
         }
     }
 }
@@ -57,6 +63,8 @@ pub enum Overheard {
     StreamAudio,
     /// One of the Realtime protocol.
     Realtime(Box<realtime::Overheard>),
+    /// Each message says all that is to be known of it.
+    Twilio,
 }
 
 impl Overheard {
@@ -79,6 +87,7 @@ impl Overheard {
                 Ok(())
             }
             Overheard::Realtime(session) => session.asked(&message, each),
+            Overheard::Twilio => twilio::overheard::asked(&message, each),
         }
     }
 
@@ -98,6 +107,7 @@ impl Overheard {
                 Ok(())
             }
             Overheard::Realtime(session) => session.answered(&message, each),
+            Overheard::Twilio => twilio::overheard::answered(&message, each),
         }
     }
 
@@ -105,7 +115,7 @@ impl Overheard {
     #[must_use]
     pub fn output_rate_hz(&self) -> Option<u32> {
         match self {
-            Overheard::StreamAudio => None,
+            Overheard::StreamAudio | Overheard::Twilio => None,
             Overheard::Realtime(session) => Some(session.output_rate_hz()),
         }
     }

@@ -5,14 +5,17 @@ use bytes::Bytes;
 use super::loudness::Loudness;
 use super::messages::{Messages, NotUnderstood, Sent};
 use super::tap::What;
+use crate::conversation::audible::Threshold;
 use crate::conversation::message::{ClientMessage, Reply, ServerMessage};
-use crate::dialect::{Asked, Carrier, Overheard, Recordable};
+use crate::conversation::sound::{ANSWER_GAP_NS, Sound};
+use crate::dialect::{Asked, Carrier, Nature, Overheard, Recordable};
 use crate::pcm::codec::Codec;
 use crate::trace::journal::{JournalKind, JournalRow};
 use crate::transport::ended::{BROKE, EndCode, Ended, NO_CODE};
 use crate::transport::secrets::Secrets;
 use crate::transport::status::GrpcStatus;
 use crate::transport::websocket::frame::Sender;
+use crate::units::SampleRate;
 
 /// Rate of calls that name none.
 const DEFAULT_RATE_HZ: u32 = 16_000;
@@ -34,6 +37,8 @@ pub(super) struct Transcriber {
     asked: Messages,
     answered: Messages,
     overheard: Overheard,
+    /// What tells answers where only their sound does.
+    sound: Option<Sound>,
     line: Loudness,
     rate_hz: u32,
     /// What servers are not to repeat in a file.
@@ -60,6 +65,7 @@ impl Transcriber {
             asked: Messages::new(carrier, Sender::Client),
             answered: Messages::new(carrier, Sender::Server),
             overheard: dialect.session(),
+            sound: nature.by_sound.then(|| by_sound(nature)),
             line: Loudness::default(),
             rate_hz: nature.input.map_or(DEFAULT_RATE_HZ, |format| format.rate.0),
             secrets: Secrets::default(),
@@ -226,17 +232,23 @@ impl Transcriber {
             }
         };
         let (number, rate_hz, secrets) = (self.number, self.rate_hz, &self.secrets);
+        let sound = &mut self.sound;
         let from = entries.len();
         let read = self.overheard.answered(message, &mut |reply| {
-            let row = |kind| JournalRow::new(number, at_ns, kind);
-            let row = answered(&reply, keep, row).map(|row| JournalRow {
-                text: match row.kind {
+            let answers = match sound {
+                Some(sound) => told_by(sound, at_ns, reply),
+                None => vec![(at_ns, reply)],
+            };
+            let rows = answers.into_iter().filter_map(|(at_ns, reply)| {
+                let row = |kind| JournalRow::new(number, at_ns, kind);
+                let row = answered(&reply, keep, row)?;
+                let text = match row.kind {
                     JournalKind::Error => row.text.map(|words| secrets.hidden_in(words)),
                     _ => row.text,
-                },
-                ..row
+                };
+                Some((JournalRow { text, ..row }, None))
             });
-            entries.extend(row.map(|row| (row, None)));
+            entries.extend(rows);
         });
         if let Some(own_hz) = self.overheard.output_rate_hz() {
             for (row, _) in &mut entries[from..] {
@@ -246,6 +258,35 @@ impl Transcriber {
             }
         }
         read.map_err(|_| NotUnderstood)
+    }
+}
+
+/// Tells answers by their sound as a replay does where nobody says otherwise.
+fn by_sound(nature: Nature) -> Sound {
+    let rate = nature.output.unwrap_or(SampleRate(DEFAULT_RATE_HZ));
+    Sound::new(rate, Threshold::default(), ANSWER_GAP_NS)
+}
+
+/// What is known of answers with a message, and when it came: what is quiet beside answers belongs to none.
+fn told_by(sound: &mut Sound, at_ns: i64, reply: Reply) -> Vec<(i64, Reply)> {
+    let of = |at_ns, what| {
+        let reply = Reply {
+            what,
+            about: None,
+            kind: reply.kind,
+            detail: String::new(),
+        };
+        (at_ns, reply)
+    };
+    match &reply.what {
+        ServerMessage::Audio(pcm) => {
+            let known = sound.heard(at_ns, pcm).into_iter();
+            known.map(|known| of(known.at_ns, known.what)).collect()
+        }
+        ServerMessage::Cleared if sound.cleared(at_ns) => {
+            vec![of(at_ns, ServerMessage::TurnEnded)]
+        }
+        _ => vec![(at_ns, reply)],
     }
 }
 

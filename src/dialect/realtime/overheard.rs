@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use super::agreed::Agreed;
@@ -52,6 +53,26 @@ struct Kind<'a> {
     kind: Field<'a>,
 }
 
+/// What only vLLM's realtime transcription has: a session that is named by its model alone, and a commit that says
+/// whether an utterance has ended.
+#[derive(Deserialize)]
+struct OfVllm<'a> {
+    #[serde(rename = "type", borrow, default)]
+    kind: Field<'a>,
+    #[serde(borrow, default)]
+    model: Field<'a>,
+    session: Option<IgnoredAny>,
+    #[serde(rename = "final", default)]
+    is_final: Option<Value>,
+}
+
+impl OfVllm<'_> {
+    fn is_session(&self) -> bool {
+        let is_update = self.kind.text() == Some("session.update");
+        is_update && self.session.is_none() && self.model.words().is_some()
+    }
+}
+
 /// The session in a session event.
 #[derive(Deserialize)]
 struct OfSession {
@@ -92,6 +113,11 @@ impl Overheard {
         each: &mut dyn FnMut(Asked),
     ) -> Result<(), &'static str> {
         let text = std::str::from_utf8(message).map_err(|_| NO_EVENT)?;
+        let of_vllm = serde_json::from_str::<OfVllm<'_>>(text).ok();
+        if of_vllm.as_ref().is_some_and(OfVllm::is_session) && !self.has_audio {
+            self.agree_with_vllm();
+            return self.tell(each);
+        }
         let event = request::read(text);
         let asks = match event.asks {
             Ok(asks) => asks,
@@ -119,6 +145,17 @@ impl Overheard {
                 for start in (0..pcm.len()).step_by(PIECE) {
                     let piece = pcm.slice(start..(start + PIECE).min(pcm.len()));
                     each(Asked::Message(ClientMessage::Audio(piece)));
+                }
+            }
+            Request::Commit if self.is_vllm() => {
+                // Others than the last say that there is something to transcribe.
+                let is_final = of_vllm.and_then(|event| event.is_final) == Some(Value::Bool(true));
+                if is_final {
+                    self.half = None;
+                    self.session.awaits_transcript = Some(self.commits);
+                    self.commits += 1;
+                    self.tell(each)?;
+                    each(Asked::EndOfUtterance);
                 }
             }
             Request::Commit => {
@@ -171,6 +208,21 @@ impl Overheard {
         // What a caller owes is the caller's own business.
         while self.session.owed(i64::MAX).is_some() {}
         read
+    }
+
+    fn is_vllm(&self) -> bool {
+        self.session.setup.profile == Profile::Vllm
+    }
+
+    /// Nothing of the session is said: it is as that server has it.
+    fn agree_with_vllm(&mut self) {
+        let [format, ..] = Profile::Vllm.formats() else {
+            return;
+        };
+        self.agreed = Agreed::new(Profile::Vllm, *format, true);
+        let setup = Arc::make_mut(&mut self.session.setup);
+        (setup.profile, setup.format, setup.is_push_to_talk) = (Profile::Vllm, *format, true);
+        self.session.stage = Stage::Ready;
     }
 
     fn agree(&mut self, session: &Map<String, Value>) {

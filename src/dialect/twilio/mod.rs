@@ -2,6 +2,7 @@
 //! sends is read in `bot`, what it receives in `server`, for gateways and recordings.
 
 mod bot;
+pub(super) mod overheard;
 pub mod server;
 mod session;
 mod setup;

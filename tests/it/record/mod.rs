@@ -8,4 +8,5 @@ mod python;
 mod raw;
 mod realtime;
 mod recording;
+mod twilio;
 mod websocket;

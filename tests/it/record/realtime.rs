@@ -13,12 +13,12 @@ use crate::support::front::{Front, localhost};
 use crate::support::{Desk, until};
 
 /// Four calls of two turns each within a second.
-const CALLS: &str =
+pub(super) const CALLS: &str =
     "--synth speech-like:600ms --turns 2 --answer-time 3s --arrivals constant:4/s --sessions 4";
 const EXACT: &str = "--dialect realtime --seed 7";
 
 /// The sessions of a bundle in their order.
-fn sessions(place: &Path) -> (Bundle, Vec<SessionRows>) {
+pub(super) fn sessions(place: &Path) -> (Bundle, Vec<SessionRows>) {
     let bundle = Bundle::open(place).unwrap();
     bundle.verify_clips().unwrap();
     let sessions = bundle.sessions().unwrap().map(Result::unwrap).collect();
@@ -44,7 +44,7 @@ fn record(desk: &Desk, trace: &str, keep: &str, replayed: &str, to: &str) -> Str
 }
 
 /// The chunks of a session that are not silent: silence beside utterances follows from the microphone of a replay.
-fn said(bundle: &Bundle, rows: &SessionRows) -> Vec<Vec<u8>> {
+pub(super) fn said(bundle: &Bundle, rows: &SessionRows) -> Vec<Vec<u8>> {
     let chunks = chunks(bundle, rows).into_iter().map(|(_, pcm)| pcm);
     let said: Vec<_> = chunks
         .filter(|pcm| pcm.iter().any(|byte| *byte != 0))
@@ -150,7 +150,7 @@ fn of_timing_alone_the_lengths_are_kept_and_what_is_typed_is_not() {
 }
 
 /// What must be the same of a turn with and without the recorder.
-fn outcome(row: &RequestRow) -> impl PartialEq + std::fmt::Debug + use<> {
+pub(super) fn outcome(row: &RequestRow) -> impl PartialEq + std::fmt::Debug + use<> {
     (
         (row.session_id.clone(), row.turn, row.status, row.answers),
         (row.http_status, row.close_code, row.error.clone()),
@@ -221,6 +221,7 @@ fn what_contradicts_the_dialect_is_refused() {
     for (flags, why) in [
         ("--upstream ws://gw:1", "is a WebSocket"),
         ("--upstream gw:1 --pass-extensions", "--dialect realtime"),
+        ("--upstream ws://gw/bot --dialect twilio", "has a path"),
         (
             "--upstream 'wss://gw/v1?key=SECRET' --dialect realtime",
             "has a path",

@@ -200,3 +200,29 @@ fn a_session_that_only_transcribes_ends_its_turns_with_transcripts() {
     let heard = answered(&mut session, &completed);
     assert_eq!(heard.last(), Some(&ServerMessage::TurnEnded), "{heard:?}");
 }
+
+#[test]
+fn a_session_of_vllm_is_named_by_its_model_alone() {
+    let mut session = overheard();
+    let created = json!({"type": "session.created", "id": "s", "created": 1});
+    answered(&mut session, &created);
+    let update = json!({"type": "session.update", "model": "voxtral"});
+    assert_eq!(asked(&mut session, &update).unwrap(), [start(16_000, "")]);
+    let commit = |is_final| json!({"type": "input_audio_buffer.commit", "final": is_final});
+    assert_eq!(asked(&mut session, &commit(false)).unwrap(), []);
+    for words in ["one", "two"] {
+        assert_eq!(
+            asked(&mut session, &append(&[1, 0])).unwrap(),
+            [audio(&[1])]
+        );
+        let ends = asked(&mut session, &commit(true)).unwrap();
+        assert_eq!(ends, [Asked::EndOfUtterance]);
+        let done = json!({"type": "transcription.done", "text": words});
+        let heard = answered(&mut session, &done);
+        assert!(
+            matches!(&heard[0], ServerMessage::Transcript { text, .. } if text == words),
+            "{heard:?}"
+        );
+        assert_eq!(heard.last(), Some(&ServerMessage::TurnEnded));
+    }
+}
