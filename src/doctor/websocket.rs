@@ -206,7 +206,8 @@ fn request(connector: &Connector, spec: &ReplaySpec) -> Result<Request<()>, Stri
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let headers = [("user-agent", USER_AGENT)].into_iter().chain(headers);
-    handshake::request(endpoint, &spec.path(endpoint, SESSION, &start()), headers)
+    let request = handshake::request(endpoint, &spec.path(endpoint, SESSION, &start()), headers)?;
+    Ok(spec.signed(request, SESSION))
 }
 
 /// What the session is.

@@ -6,6 +6,7 @@ pub(super) mod overheard;
 pub mod server;
 mod session;
 mod setup;
+mod signature;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use super::base64;
 pub(super) use bot::name_of;
 pub use session::Session;
 pub use setup::{Twilio, TwilioSpec};
+pub use signature::{SIGNATURE, signature};
 
 /// Characters of a chunk of so many bytes, without what stands around them.
 pub(super) fn frame_bytes(chunk_bytes: usize) -> usize {

@@ -309,7 +309,7 @@ fn a_description_is_explained_with_what_it_understands() {
 
     desk.write(
         "tenant.toml",
-        &PUSHED.replace("open = [", "open = ['{\"tenant\":{env:TENANT}}', "),
+        PUSHED.replace("open = [", "open = ['{\"tenant\":{env:TENANT}}', "),
     );
     let check = |tenant: &str| {
         let mut command = desk.command("dialect check tenant.toml");
