@@ -11,6 +11,7 @@ use super::phases::Phases;
 use super::session_vars::{SessionVars, Written};
 use crate::conversation::audible::Threshold;
 use crate::conversation::message::Start;
+use crate::conversation::sound::ANSWER_GAP_NS;
 use crate::dialect::{Carrier, Dialect};
 use crate::results::protocol::DialectName;
 use crate::results::settings::{PacerKind, Settings};
@@ -242,7 +243,7 @@ impl Default for ReplaySpec {
             timeout_ns: 30 * NS_PER_S,
             playout_buffer_ns: 60 * NS_PER_MS,
             audible: Threshold::default(),
-            answer_gap_ns: 1_500 * NS_PER_MS,
+            answer_gap_ns: ANSWER_GAP_NS,
             transcript_wait_ns: 2 * NS_PER_S,
             greeting: GreetingWait::Ignore,
             vars: None,
