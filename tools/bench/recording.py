@@ -102,7 +102,7 @@ def compared(voicelt: str, dialect: str, sessions: int, seconds: int) -> list[in
         shutil.rmtree(place, ignore_errors=True)
     if len(ones) != sessions or len(twos) != sessions:
         sys.exit(f"{dialect}: {len(ones)} calls were recorded first, and {len(twos)} then, of {sessions}")
-    apart = []
+    apart: list[int] = []
     for (turns, chunks), (again_turns, again) in zip(ones, twos):
         if turns != again_turns:
             sys.exit(f"{dialect}: {turns} turns, and {again_turns} in the second recording")
@@ -120,7 +120,8 @@ def main() -> None:
     args = parser.parse_args()
     (voicelt,) = built("voicelt", given={"voicelt": args.voicelt})
     sessions, seconds = (6, 4) if args.quick else (50, 60)
-    rows, late = [], []
+    rows: list[str] = []
+    late: list[str] = []
     for dialect in [args.dialect] if args.dialect else DIALECTS:
         apart = compared(str(voicelt), dialect, sessions, seconds)
         p50, p99, most = (float(np.quantile(apart, q)) / 1e3 for q in (0.5, 0.99, 1.0))
