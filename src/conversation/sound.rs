@@ -10,7 +10,7 @@ use super::audible::{Level, Threshold, Windows};
 use super::message::ServerMessage;
 use crate::units::{NS_PER_MS, SampleRate, Samples};
 
-/// So long a playout without sound ends an answer, unless a user says otherwise.
+/// How long after its last sound an answer has ended, unless something else is asked for.
 pub const ANSWER_GAP_NS: i64 = 1_500 * NS_PER_MS;
 
 /// What is known of an answer.

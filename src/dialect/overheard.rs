@@ -18,8 +18,8 @@ pub enum Recordable {
     StreamAudio,
     /// OpenAI's Realtime protocol.
     Realtime(Arc<Realtime>),
-    /// Twilio's Media Streams.
-    Twilio(Arc<Twilio>),
+    /// Twilio Media Streams.
+    Twilio,
 }
 
 impl Recordable {
@@ -29,7 +29,7 @@ impl Recordable {
         match self {
             Recordable::StreamAudio => "stream-audio",
             Recordable::Realtime(_) => "realtime",
-            Recordable::Twilio(_) => "twilio",
+            Recordable::Twilio => "twilio",
         }
     }
 
@@ -39,7 +39,7 @@ impl Recordable {
         match self {
             Recordable::StreamAudio => Nature::default(),
             Recordable::Realtime(setup) => setup.nature(),
-            Recordable::Twilio(setup) => setup.nature(),
+            Recordable::Twilio => Twilio::default().nature(),
         }
     }
 
@@ -51,7 +51,7 @@ impl Recordable {
             Recordable::Realtime(setup) => {
                 Overheard::Realtime(Box::new(realtime::Overheard::new(setup)))
             }
-            Recordable::Twilio(_) => Overheard::Twilio,
+            Recordable::Twilio => Overheard::Twilio(Box::default()),
         }
     }
 }
@@ -63,8 +63,8 @@ pub enum Overheard {
     StreamAudio,
     /// One of the Realtime protocol.
     Realtime(Box<realtime::Overheard>),
-    /// Each message says all that is to be known of it.
-    Twilio,
+    /// One of Twilio Media Streams.
+    Twilio(Box<twilio::Overheard>),
 }
 
 impl Overheard {
@@ -87,27 +87,32 @@ impl Overheard {
                 Ok(())
             }
             Overheard::Realtime(session) => session.asked(&message, each),
-            Overheard::Twilio => twilio::overheard::asked(&message, each),
+            Overheard::Twilio(session) => session.asked(&message, each),
         }
     }
 
-    /// Reads a message of the server, which may be several of the conversation's, or none.
+    /// Reads a message of the server that came at `at_ns`, which may be several of the conversation's, or none. Each is
+    /// handed on with its own instant: what is part of an answer may be known later than it came.
     ///
     /// # Errors
     /// It is none of the protocol.
     pub fn answered(
         &mut self,
+        at_ns: i64,
         message: Bytes,
-        each: &mut dyn FnMut(Reply),
+        each: &mut dyn FnMut(i64, Reply),
     ) -> Result<(), &'static str> {
         match self {
             Overheard::StreamAudio => {
                 let reply = stream_audio::decode(message);
-                each(reply.ok_or("the server sent a message that is not protobuf")?);
+                let reply = reply.ok_or("the server sent a message that is not protobuf")?;
+                each(at_ns, reply);
                 Ok(())
             }
-            Overheard::Realtime(session) => session.answered(&message, each),
-            Overheard::Twilio => twilio::overheard::answered(&message, each),
+            Overheard::Realtime(session) => {
+                session.answered(&message, &mut |reply| each(at_ns, reply))
+            }
+            Overheard::Twilio(session) => session.answered(at_ns, &message, each),
         }
     }
 
@@ -115,8 +120,9 @@ impl Overheard {
     #[must_use]
     pub fn output_rate_hz(&self) -> Option<u32> {
         match self {
-            Overheard::StreamAudio | Overheard::Twilio => None,
+            Overheard::StreamAudio => None,
             Overheard::Realtime(session) => Some(session.output_rate_hz()),
+            Overheard::Twilio(_) => Some(twilio::server::FORMAT.rate.0),
         }
     }
 }

@@ -5,17 +5,14 @@ use bytes::Bytes;
 use super::loudness::Loudness;
 use super::messages::{Messages, NotUnderstood, Sent};
 use super::tap::What;
-use crate::conversation::audible::Threshold;
 use crate::conversation::message::{ClientMessage, Reply, ServerMessage};
-use crate::conversation::sound::{ANSWER_GAP_NS, Sound};
-use crate::dialect::{Asked, Carrier, Nature, Overheard, Recordable};
+use crate::dialect::{Asked, Carrier, Overheard, Recordable};
 use crate::pcm::codec::Codec;
 use crate::trace::journal::{JournalKind, JournalRow};
 use crate::transport::ended::{BROKE, EndCode, Ended, NO_CODE};
 use crate::transport::secrets::Secrets;
 use crate::transport::status::GrpcStatus;
 use crate::transport::websocket::frame::Sender;
-use crate::units::SampleRate;
 
 /// Rate of calls that name none.
 const DEFAULT_RATE_HZ: u32 = 16_000;
@@ -37,14 +34,14 @@ pub(super) struct Transcriber {
     asked: Messages,
     answered: Messages,
     overheard: Overheard,
-    /// What tells answers where only their sound does.
-    sound: Option<Sound>,
     line: Loudness,
     rate_hz: u32,
     /// What servers are not to repeat in a file.
     secrets: Secrets,
     /// Nothing of what was said can be read.
     is_hidden: bool,
+    /// The caller has said that nothing more comes.
+    has_finished: bool,
     /// The code with which its WebSocket was closed first.
     close_code: Option<u16>,
     /// Used again and again.
@@ -65,11 +62,11 @@ impl Transcriber {
             asked: Messages::new(carrier, Sender::Client),
             answered: Messages::new(carrier, Sender::Server),
             overheard: dialect.session(),
-            sound: nature.by_sound.then(|| by_sound(nature)),
             line: Loudness::default(),
             rate_hz: nature.input.map_or(DEFAULT_RATE_HZ, |format| format.rate.0),
             secrets: Secrets::default(),
             is_hidden: false,
+            has_finished: false,
             close_code: None,
             sent: Vec::new(),
         }
@@ -122,8 +119,7 @@ impl Transcriber {
                 read?;
             }
             What::HalfClosed => entries.push((row(JournalKind::HalfClose), None)),
-            // Who closes a WebSocket may hang up at once.
-            What::Cancelled if self.close_code.is_none() && !self.is_hidden => {
+            What::Cancelled if !self.may_hang_up() => {
                 let mut closed = row(JournalKind::Closed);
                 closed.text = Some("CANCELLED".to_owned());
                 entries.push((row(JournalKind::Cancel), None));
@@ -141,6 +137,12 @@ impl Transcriber {
             }
         }
         Ok(())
+    }
+
+    /// Whether that the caller hangs up now is no cancellation: who closes a WebSocket, or says that nothing more
+    /// comes on it, may.
+    fn may_hang_up(&self) -> bool {
+        self.close_code.is_some() || self.is_hidden || self.has_finished
     }
 
     /// How the call ended.
@@ -169,7 +171,7 @@ impl Transcriber {
         let message = match sent {
             Sent::Message(message) => message,
             Sent::Closed(code) => {
-                if self.close_code.is_none() {
+                if self.close_code.is_none() && !self.has_finished {
                     let ends = JournalRow::new(self.number, at_ns, JournalKind::HalfClose);
                     entries.push((ends, None));
                 }
@@ -178,6 +180,7 @@ impl Transcriber {
             }
         };
         let (number, line, rate_hz) = (self.number, &mut self.line, &mut self.rate_hz);
+        let has_finished = &mut self.has_finished;
         let read = self.overheard.asked(message, &mut |asked| {
             let row = |kind, bytes| JournalRow {
                 bytes: length(bytes),
@@ -185,6 +188,10 @@ impl Transcriber {
             };
             entries.push(match asked {
                 Asked::EndOfUtterance => (row(JournalKind::EndOfUtterance, 0), None),
+                Asked::EndOfInput => {
+                    *has_finished = true;
+                    (row(JournalKind::HalfClose, 0), None)
+                }
                 Asked::Message(ClientMessage::Start(start)) => {
                     let said = u32::try_from(start.sample_rate_hz).ok();
                     *rate_hz = said.filter(|rate| *rate > 0).unwrap_or(DEFAULT_RATE_HZ);
@@ -232,24 +239,20 @@ impl Transcriber {
             }
         };
         let (number, rate_hz, secrets) = (self.number, self.rate_hz, &self.secrets);
-        let sound = &mut self.sound;
         let from = entries.len();
-        let read = self.overheard.answered(message, &mut |reply| {
-            let answers = match sound {
-                Some(sound) => told_by(sound, at_ns, reply),
-                None => vec![(at_ns, reply)],
-            };
-            let rows = answers.into_iter().filter_map(|(at_ns, reply)| {
+        let read = self
+            .overheard
+            .answered(at_ns, message, &mut |at_ns, reply| {
                 let row = |kind| JournalRow::new(number, at_ns, kind);
-                let row = answered(&reply, keep, row)?;
-                let text = match row.kind {
-                    JournalKind::Error => row.text.map(|words| secrets.hidden_in(words)),
-                    _ => row.text,
-                };
-                Some((JournalRow { text, ..row }, None))
+                let row = answered(&reply, keep, row).map(|row| JournalRow {
+                    text: match row.kind {
+                        JournalKind::Error => row.text.map(|words| secrets.hidden_in(words)),
+                        _ => row.text,
+                    },
+                    ..row
+                });
+                entries.extend(row.map(|row| (row, None)));
             });
-            entries.extend(rows);
-        });
         if let Some(own_hz) = self.overheard.output_rate_hz() {
             for (row, _) in &mut entries[from..] {
                 if row.kind == JournalKind::ReplyAudio {
@@ -258,35 +261,6 @@ impl Transcriber {
             }
         }
         read.map_err(|_| NotUnderstood)
-    }
-}
-
-/// Tells answers by their sound as a replay does where nobody says otherwise.
-fn by_sound(nature: Nature) -> Sound {
-    let rate = nature.output.unwrap_or(SampleRate(DEFAULT_RATE_HZ));
-    Sound::new(rate, Threshold::default(), ANSWER_GAP_NS)
-}
-
-/// What is known of answers with a message, and when it came: what is quiet beside answers belongs to none.
-fn told_by(sound: &mut Sound, at_ns: i64, reply: Reply) -> Vec<(i64, Reply)> {
-    let of = |at_ns, what| {
-        let reply = Reply {
-            what,
-            about: None,
-            kind: reply.kind,
-            detail: String::new(),
-        };
-        (at_ns, reply)
-    };
-    match &reply.what {
-        ServerMessage::Audio(pcm) => {
-            let known = sound.heard(at_ns, pcm).into_iter();
-            known.map(|known| of(known.at_ns, known.what)).collect()
-        }
-        ServerMessage::Cleared if sound.cleared(at_ns) => {
-            vec![of(at_ns, ServerMessage::TurnEnded)]
-        }
-        _ => vec![(at_ns, reply)],
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use super::agreed::Agreed;
@@ -53,26 +52,6 @@ struct Kind<'a> {
     kind: Field<'a>,
 }
 
-/// What only vLLM's realtime transcription has: a session that is named by its model alone, and a commit that says
-/// whether an utterance has ended.
-#[derive(Deserialize)]
-struct OfVllm<'a> {
-    #[serde(rename = "type", borrow, default)]
-    kind: Field<'a>,
-    #[serde(borrow, default)]
-    model: Field<'a>,
-    session: Option<IgnoredAny>,
-    #[serde(rename = "final", default)]
-    is_final: Option<Value>,
-}
-
-impl OfVllm<'_> {
-    fn is_session(&self) -> bool {
-        let is_update = self.kind.text() == Some("session.update");
-        is_update && self.session.is_none() && self.model.words().is_some()
-    }
-}
-
 /// The session in a session event.
 #[derive(Deserialize)]
 struct OfSession {
@@ -113,11 +92,6 @@ impl Overheard {
         each: &mut dyn FnMut(Asked),
     ) -> Result<(), &'static str> {
         let text = std::str::from_utf8(message).map_err(|_| NO_EVENT)?;
-        let of_vllm = serde_json::from_str::<OfVllm<'_>>(text).ok();
-        if of_vllm.as_ref().is_some_and(OfVllm::is_session) && !self.has_audio {
-            self.agree_with_vllm();
-            return self.tell(each);
-        }
         let event = request::read(text);
         let asks = match event.asks {
             Ok(asks) => asks,
@@ -127,7 +101,13 @@ impl Overheard {
             {
                 return Err(NO_BASE64);
             }
-            Err(_) => return Ok(()),
+            Err(_) => {
+                if let Some(update) = request::vllm_update(text) {
+                    self.agree_with_vllm(&update);
+                    self.tell(each)?;
+                }
+                return Ok(());
+            }
         };
         match asks {
             Request::Update(session) => {
@@ -147,18 +127,16 @@ impl Overheard {
                     each(Asked::Message(ClientMessage::Audio(piece)));
                 }
             }
-            Request::Commit if self.is_vllm() => {
-                // Others than the last say that there is something to transcribe.
-                let is_final = of_vllm.and_then(|event| event.is_final) == Some(Value::Bool(true));
-                if is_final {
-                    self.half = None;
-                    self.session.awaits_transcript = Some(self.commits);
-                    self.commits += 1;
-                    self.tell(each)?;
-                    each(Asked::EndOfUtterance);
-                }
+            // Where vLLM's utterances begin.
+            Request::Commit { is_final: false } if self.is_vllm() => self.half = None,
+            Request::Commit { .. } if self.is_vllm() => {
+                self.half = None;
+                self.session.awaits_transcript = Some(self.commits);
+                self.commits += 1;
+                self.tell(each)?;
+                each(Asked::EndOfUtterance);
             }
-            Request::Commit => {
+            Request::Commit { .. } => {
                 self.half = None;
                 if self.agreed.is_push_to_talk {
                     let turn = self.commits;
@@ -210,21 +188,6 @@ impl Overheard {
         read
     }
 
-    fn is_vllm(&self) -> bool {
-        self.session.setup.profile == Profile::Vllm
-    }
-
-    /// Nothing of the session is said: it is as that server has it.
-    fn agree_with_vllm(&mut self) {
-        let [format, ..] = Profile::Vllm.formats() else {
-            return;
-        };
-        self.agreed = Agreed::new(Profile::Vllm, *format, true);
-        let setup = Arc::make_mut(&mut self.session.setup);
-        (setup.profile, setup.format, setup.is_push_to_talk) = (Profile::Vllm, *format, true);
-        self.session.stage = Stage::Ready;
-    }
-
     fn agree(&mut self, session: &Map<String, Value>) {
         self.agreed.take(session);
         let setup = Arc::make_mut(&mut self.session.setup);
@@ -232,6 +195,19 @@ impl Overheard {
         if self.agreed.transcribes_only && setup.profile.answers() {
             setup.profile = Profile::Transcription;
         }
+    }
+
+    fn agree_with_vllm(&mut self, update: &Map<String, Value>) {
+        self.agreed.take_vllm(update);
+        let setup = Arc::make_mut(&mut self.session.setup);
+        setup.profile = Profile::Vllm;
+        setup.format = self.agreed.output;
+        // It never confirms.
+        self.session.stage = Stage::Ready;
+    }
+
+    fn is_vllm(&self) -> bool {
+        self.session.setup.profile == Profile::Vllm
     }
 
     /// An item of the conversation that the caller adds.

@@ -1,8 +1,8 @@
 //! Twilio Media Streams, of which we play Twilio's side: JSON messages over a WebSocket, µ-law in base64. What a bot
-//! sends is read in `bot`, what it receives in `server`, for gateways and recordings.
+//! sends is read in `bot`, what it receives in `server`, for gateways and recordings, which read both (`overheard`).
 
 mod bot;
-pub(super) mod overheard;
+mod overheard;
 pub mod server;
 mod session;
 mod setup;
@@ -15,6 +15,7 @@ use bytes::BytesMut;
 use super::base64;
 
 pub(super) use bot::name_of;
+pub use overheard::Overheard;
 pub use session::Session;
 pub use setup::{Twilio, TwilioSpec};
 pub use signature::{SIGNATURE, signature};

@@ -1,73 +1,149 @@
-//! Calls of Twilio Media Streams through the recorder, and what was recorded in one protocol replayed in the other.
+//! Calls of Twilio Media Streams through the recorder: what is recorded is what was said, and nobody's parameters.
 
-use std::path::Path;
+use serde_json::{Value, json};
+use voicelt::trace::model::{EventKind, Microphone, ReplyKind, SessionRows};
 
-use rustix::process::Signal;
-use voicelt::results::row::Status;
-use voicelt::trace::model::{Microphone, ReplyKind};
+use super::recording::chunks;
+use super::sockets::{
+    CALLS, answered_as_without, answered_in, record, recovered_when_killed, said, sessions,
+};
+use super::websocket::{AGREED, KEY, OFFER, Peer, assert_silent, call, frame};
+use crate::support::Desk;
 
-use super::realtime::{CALLS, outcome, said, sessions};
-use crate::replay::replay_into;
-use crate::support::{Desk, until};
+/// A call to a bot as Twilio begins it.
+const HEAD: &str = "GET /calls/7?token=SECRET-QUERY HTTP/1.1\r\nHost: bot.example\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nUser-Agent: TwilioMediaStreams/1\r\n\
+    X-Twilio-Signature: SECRET-SIGNATURE=\r\nSec-WebSocket-Version: 13\r\n";
 
-/// Replays `trace` to `to` in this dialect.
-fn replay(desk: &Desk, trace: &str, to: &str, run: &str, dialect: &str, flags: &str) {
-    let replay = replay_into(to, run).replace("calls.vtrace", trace);
-    desk.voicelt(&format!("{replay} --dialect {dialect} {flags}"))
-        .exits(0);
+fn text(message: &Value, key: Option<[u8; 4]>) -> Vec<u8> {
+    frame(0x81, message.to_string().as_bytes(), key)
 }
 
-/// Replays `trace` in this dialect through a recorder, whose trace is then moved to `to`.
-fn record(desk: &Desk, trace: &str, dialect: &str, keep: &str, flags: &str, to: &str) {
-    let (_gateway, gateway) = desk.gateway(&format!("--dialect {dialect} --seed 7"));
-    let (recorder, address) = desk.recorder(&gateway, &format!("--dialect {dialect} {keep}"));
-    let run = format!("run-{to}");
-    replay(
-        desk,
-        trace,
-        &format!("ws://{address}"),
-        &run,
-        dialect,
-        flags,
-    );
-    recorder
-        .interrupt()
-        .exits(0)
-        .says("4 of 4 are in the trace");
-    std::fs::rename(desk.path("live.vtrace"), desk.path(to)).unwrap();
-    desk.voicelt(&format!("trace check {to}")).exits(0);
+/// What Twilio says up to the first audio.
+fn opening() -> Vec<u8> {
+    let start = json!({"event": "start", "sequenceNumber": "1", "streamSid": "MZ1", "start": {
+        "accountSid": "AC1", "streamSid": "MZ1", "callSid": "CA-of-Ann", "tracks": ["inbound"],
+        "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+        "customParameters": {"name": "SECRET name", "prompt": "SECRET words"}}});
+    let connected = json!({"event": "connected", "protocol": "Call", "version": "1.0.0"});
+    [text(&connected, KEY), text(&start, KEY)].concat()
 }
 
-/// All turns of the trace are answered by the gateway of this dialect.
-fn is_answered(desk: &Desk, trace: &str, dialect: &str) {
-    let run = format!("over-{dialect}");
-    replay(desk, trace, "embedded", &run, dialect, "");
-    let rows = desk.requests(&run);
-    assert_eq!(rows.len(), 8);
-    for row in rows {
-        assert_eq!((row.status, row.answers), (Status::Ok, 1), "{row:?}");
+fn media(payload: &str, key: Option<[u8; 4]>) -> Vec<u8> {
+    let media = json!({"track": "inbound", "chunk": "1", "timestamp": "0", "payload": payload});
+    text(
+        &json!({"event": "media", "streamSid": "MZ1", "media": media}),
+        key,
+    )
+}
+
+/// The one session of the recording, which ends with `said` of the caller and `answer` of the bot.
+fn recorded(answer: &[u8], said: &[u8], keep: &str) -> (Desk, SessionRows) {
+    let answer = [format!("{AGREED}\r\n").as_bytes(), answer].concat();
+    let peer = Peer::answering(&answer);
+    let desk = Desk::new();
+    let (recorder, address) =
+        desk.recorder(&peer.address(), &format!("--dialect twilio --keep {keep}"));
+    let head = format!("{HEAD}{OFFER}\r\n");
+    let read = call(&address, head.as_bytes(), answer.len(), said);
+    assert!(read == answer, "{:?}", String::from_utf8_lossy(&read));
+    let went_on = [format!("{HEAD}\r\n").as_bytes(), said].concat();
+    assert!(peer.heard() == went_on, "without the offer");
+    let told = recorder.interrupt().exits(0).said();
+    assert!(told.contains("1 of 1 are in the trace"), "{told}");
+    desk.voicelt("trace check live.vtrace").exits(0);
+    assert_silent(&desk, &told);
+    let (_, sessions) = sessions(&desk.path("live.vtrace"));
+    (desk, sessions.into_iter().next().unwrap())
+}
+
+fn count(rows: &SessionRows, kind: ReplyKind) -> usize {
+    let replies = rows.replies.iter();
+    replies.filter(|reply| reply.kind == kind).count()
+}
+
+#[test]
+fn every_byte_of_a_call_passes_and_what_it_says_is_recorded() {
+    let loud = "gICA".repeat(54);
+    let answer = [
+        media(&loud, None),
+        text(
+            &json!({"event": "mark", "streamSid": "MZ1", "mark": {"name": "SECRET mark"}}),
+            None,
+        ),
+        text(&json!({"event": "clear", "streamSid": "MZ1"}), None),
+    ]
+    .concat();
+    let mark = json!({"event": "mark", "streamSid": "MZ1", "mark": {"name": "SECRET mark"}});
+    let digit = json!({"event": "dtmf", "streamSid": "MZ1", "dtmf": {"digit": "SECRET"}});
+    let stop = json!({"event": "stop", "streamSid": "MZ1", "stop": {"callSid": "CA-of-Ann"}});
+    // Two samples of silence, and the loudest of either sign.
+    let said = [
+        opening(),
+        media("//8AgA==", KEY),
+        text(&mark, KEY),
+        text(&digit, KEY),
+        text(&stop, KEY),
+        frame(0x88, &1000_u16.to_be_bytes(), KEY),
+    ]
+    .concat();
+    for (keep, name) in [("audio,text", "CA-of-Ann"), ("audio", "call-0")] {
+        let (desk, rows) = recorded(&answer, &said, keep);
+        assert_eq!(rows.session.session_id, name);
+        assert_eq!(rows.session.sample_rate_hz, 8_000);
+        assert_eq!(rows.session.recorded_status.as_deref(), Some("OK"));
+        let (bundle, _) = sessions(&desk.path("live.vtrace"));
+        let pcm: Vec<_> = chunks(&bundle, &rows)
+            .into_iter()
+            .map(|(_, pcm)| pcm)
+            .collect();
+        assert_eq!(pcm, [[0, 0, 0, 0, 0x84, 0x82, 0x7c, 0x7d]]);
+        let ends = rows
+            .events
+            .iter()
+            .filter(|event| event.kind == EventKind::HalfClose);
+        assert_eq!(ends.count(), 1, "the stop, or the close");
+        assert_eq!(count(&rows, ReplyKind::Audio), 1);
+        assert_eq!(count(&rows, ReplyKind::Listening), 1, "the clear");
+        let texts = rows
+            .replies
+            .iter()
+            .filter(|reply| reply.kind != ReplyKind::Status);
+        assert!(texts.into_iter().all(|reply| reply.text.is_none()));
     }
 }
 
 #[test]
-fn a_call_that_is_replayed_is_recorded_the_same_again_and_replays_in_other_protocols() {
+fn who_ends_a_call_is_told_apart() {
+    let stop = text(&json!({"event": "stop", "streamSid": "MZ1"}), KEY);
+    let sound = media("AIA=", KEY);
+    let bye = frame(0x88, &1000_u16.to_be_bytes(), None);
+    let [begun, stopped] = [vec![], stop].map(|end| [opening(), sound.clone(), end].concat());
+    for (answer, said, status, kind) in [
+        // The bot hangs up.
+        (&bye[..], &begun, "OK", EventKind::HalfClose),
+        // Twilio says that the call is over, and closes no WebSocket.
+        (&[], &stopped, "close 1006", EventKind::HalfClose),
+        // It just goes.
+        (&[], &begun, "CANCELLED", EventKind::Cancel),
+    ] {
+        let (_, rows) = recorded(answer, said, "audio");
+        let ended = rows.session.recorded_status.as_deref();
+        assert!(
+            ended.is_some_and(|ended| ended.starts_with(status)),
+            "{ended:?}"
+        );
+        assert_eq!(rows.events.last().unwrap().kind, kind, "{status}");
+    }
+}
+
+#[test]
+fn a_recording_that_is_replayed_is_recorded_the_same_again() {
     let desk = Desk::with_trace(CALLS);
-    record(
-        &desk,
-        "calls.vtrace",
-        "twilio",
-        "--keep audio,text",
-        "",
-        "a.vtrace",
-    );
-    record(
-        &desk,
-        "a.vtrace",
-        "twilio",
-        "--keep audio,text",
-        "",
-        "b.vtrace",
-    );
+    let keep = "--keep audio,text";
+    let told = record(&desk, "twilio", "calls.vtrace", keep, "", "a.vtrace");
+    assert!(told.contains("4 of 4 are in the trace"), "{told}");
+    record(&desk, "twilio", "a.vtrace", keep, "", "b.vtrace");
     let (first, ones) = sessions(&desk.path("a.vtrace"));
     let (second, twos) = sessions(&desk.path("b.vtrace"));
     assert_eq!((ones.len(), twos.len()), (4, 4));
@@ -75,98 +151,41 @@ fn a_call_that_is_replayed_is_recorded_the_same_again_and_replays_in_other_proto
         assert_eq!(one.session.sample_rate_hz, 8_000);
         assert_eq!(one.session.microphone, Microphone::Open);
         assert_eq!(one.session.recorded_status.as_deref(), Some("OK"));
+        assert!(one.session.session_id.starts_with("CA"), "its call's");
         assert_eq!((one.turns.len(), two.turns.len()), (2, 2));
         assert!(said(&first, one) == said(&second, two), "other audio");
-        let audio = one.replies.iter().filter(|r| r.kind == ReplyKind::Audio);
-        for turn in 0..2 {
-            assert!(audio.clone().any(|reply| reply.turn == turn), "{turn}");
-        }
-        assert!(one.turns[1].think_ns.is_some());
+        assert!(count(one, ReplyKind::Audio) > 10, "{:?}", one.replies);
+        // That the first answer has ended is known with the second.
+        assert_eq!(count(one, ReplyKind::Listening), 1, "{:?}", one.replies);
+        assert!(one.turns.iter().all(|turn| turn.speech_end_ns.is_some()));
     }
-    is_answered(&desk, "a.vtrace", "realtime");
-    is_answered(&desk, "a.vtrace", "stream-audio");
+    // The same calls to other servers.
+    for dialect in ["realtime", "stream-audio", "twilio"] {
+        answered_in(&desk, "a.vtrace", dialect, 8);
+    }
 }
 
 #[test]
-fn a_recorded_call_of_realtime_replays_to_a_bot() {
+fn of_timing_alone_the_lengths_are_kept() {
     let desk = Desk::with_trace(CALLS);
-    record(
-        &desk,
-        "calls.vtrace",
-        "realtime",
-        "--keep audio",
-        "",
-        "a.vtrace",
-    );
-    is_answered(&desk, "a.vtrace", "twilio");
+    let keep = "--timing-only";
+    record(&desk, "twilio", "calls.vtrace", keep, "", "a.vtrace");
+    let (bundle, calls) = sessions(&desk.path("a.vtrace"));
+    assert!(bundle.clips.iter().all(|clip| clip.file.is_none()));
+    assert!(bundle.manifest.contains.is_empty());
+    for call in &calls {
+        assert!(!call.session.session_id.starts_with("CA"));
+        assert_eq!(call.turns.len(), 2);
+    }
+    answered_in(&desk, "a.vtrace", "realtime", 8);
 }
 
 #[test]
-fn calls_are_answered_as_without_the_recorder() {
-    let desk = Desk::with_trace(CALLS);
-    let exact = "--dialect twilio --seed 7";
-    let (_gateway, direct) = desk.gateway(exact);
-    let (_gateway, behind) = desk.gateway(exact);
-    let (recorder, through) = desk.recorder(&behind, "--dialect twilio --timing-only");
-    desk.write(
-        "session.json",
-        r#"{"customParameters":{"card":"4711-0815"}}"#,
-    );
-    let flags = "--keep-session-ids --session session.json";
-    for (to, run) in [(direct, "direct"), (through, "through")] {
-        replay(
-            &desk,
-            "calls.vtrace",
-            &format!("ws://{to}"),
-            run,
-            "twilio",
-            flags,
-        );
-    }
-    recorder
-        .interrupt()
-        .exits(0)
-        .says("4 of 4 are in the trace");
-    let outcomes = |run: &str| -> Vec<_> { desk.requests(run).iter().map(outcome).collect() };
-    assert_eq!(outcomes("direct").len(), 8);
-    assert_eq!(outcomes("direct"), outcomes("through"));
-    let holds = |place: &Path| {
-        let files = walk(place);
-        let has = |file: &Vec<u8>| file.windows(9).any(|bytes| bytes == b"4711-0815");
-        files.iter().any(has)
-    };
-    assert!(
-        !holds(&desk.path("live.vtrace")),
-        "what configured the call"
-    );
-}
-
-/// All files below a folder.
-fn walk(place: &Path) -> Vec<Vec<u8>> {
-    let entries = std::fs::read_dir(place).unwrap().map(Result::unwrap);
-    let of = |path: &Path| match path.is_dir() {
-        true => walk(path),
-        false => vec![std::fs::read(path).unwrap()],
-    };
-    entries.flat_map(|entry| of(&entry.path())).collect()
+fn calls_are_answered_as_without_the_recorder_over_tls_too() {
+    answered_as_without("twilio", "");
 }
 
 #[test]
 fn a_recorder_that_was_killed_leaves_what_can_be_recovered() {
-    let desk = Desk::with_trace("--synth speech-like:2s --arrivals constant:5/s --duration 4s");
-    let (_gateway, gateway) = desk.gateway("--dialect twilio --slots 50");
-    let (recorder, address) = desk.recorder(&gateway, "--dialect twilio --keep audio,text");
-    let replay = replay_into(&format!("ws://{address}"), "run");
-    let replaying = desk.start(&format!("{replay} --dialect twilio"));
-    let pcm = desk.path("live.vtrace/journal.pcm");
-    until(|| (pcm.metadata().ok()?.len() > 100_000).then_some(()));
-    recorder.signal(Signal::KILL);
-    assert_eq!(recorder.wait().code, None);
-    replaying.wait();
-    desk.voicelt("trace recover live.vtrace")
-        .exits(0)
-        .says("are in the trace");
-    desk.voicelt("trace check live.vtrace").exits(0);
-    let (_, sessions) = sessions(&desk.path("live.vtrace"));
-    assert!(sessions.iter().any(|rows| !rows.turns.is_empty()));
+    recovered_when_killed("twilio");
 }
