@@ -34,7 +34,7 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=48_000;
 /// Silence that ends no utterance of a client who says where they end.
 const NEVER_NS: i64 = 24 * 3_600 * NS_PER_S;
 
-/// Holds one session until the client ends it; over gRPC until all was answered that came before its half-close.
+/// Holds one session until the client closes it, or has said that nothing more comes and all was answered.
 pub(super) async fn converse(
     shared: &Shared,
     server: &Server,
@@ -60,7 +60,8 @@ pub(super) async fn converse(
                     call.start(sample_rate_hz);
                 }
                 Some(told) => call.follow(told),
-                None if server.nature().carrier == Carrier::Http2 => call.half_close(),
+                // Over gRPC it still reads.
+                None if server.nature().carrier == Carrier::Http2 => call.end(),
                 None => return Ok(()),
             },
             sent = outbox.send_when_taken(|| call.unsent.pop_front()), if has_messages => sent?,
@@ -77,10 +78,9 @@ struct Call<'a> {
     rate: SampleRate,
     /// There is none before the session is open.
     endpointer: Option<Endpointer>,
-    /// The client has said all.
+    /// The client has said all: nothing more is read.
     has_ended: bool,
-    /// Nothing more is read: the session ends once all is sent.
-    is_closed: bool,
+    /// All is said: the session ends once it is sent.
     is_done: bool,
     turns: u32,
     /// The utterance that is being heard.
@@ -99,7 +99,6 @@ impl<'a> Call<'a> {
             rate: SampleRate::PREPARED,
             endpointer: None,
             has_ended: false,
-            is_closed: false,
             is_done: false,
             turns: 0,
             current: None,
@@ -111,11 +110,11 @@ impl<'a> Call<'a> {
 
     fn is_listening(&self) -> bool {
         let has_room = self.waiting.len() < MOST_WAITING && self.unsent.len() < MOST_UNSENT;
-        has_room && !self.is_closed
+        has_room && !self.has_ended
     }
 
     fn is_over(&self) -> bool {
-        self.is_closed && self.is_done && self.unsent.is_empty()
+        self.is_done && self.unsent.is_empty()
     }
 
     /// The session is open, with audio of this rate where its client says it.
@@ -130,7 +129,7 @@ impl<'a> Call<'a> {
             self.say(&ServerMessage::Error(format!(
                 "sample rate {rate_hz} Hz is not supported; configure {least} to {most} Hz"
             )));
-            (self.is_closed, self.is_done) = (true, true);
+            (self.has_ended, self.is_done) = (true, true);
             return;
         }
         self.rate = SampleRate(rate_hz);
@@ -178,11 +177,6 @@ impl<'a> Call<'a> {
     fn end(&mut self) {
         self.finish();
         self.has_ended = true;
-    }
-
-    fn half_close(&mut self) {
-        self.end();
-        self.is_closed = true;
     }
 
     /// What is being heard has ended; whether it was anything.

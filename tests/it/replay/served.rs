@@ -1,5 +1,11 @@
 //! The reference gateway speaks what a file describes, beside this process and in it.
 
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::Message;
 use voicelt::results::protocol::DialectName;
 use voicelt::results::row::{ArrivalRow, MessageRow, RequestRow, SessionEnd, Status};
 use voicelt::table::read_all;
@@ -229,6 +235,33 @@ fn a_gateway_says_what_it_speaks_and_logs_what_it_hears() {
     );
     let heard: u64 = log.iter().map(|row| u64::from(row.bytes)).sum();
     assert!(heard > 4 * 32_000, "audio, and the silence after it");
+}
+
+#[tokio::test]
+async fn a_client_that_says_that_nothing_more_comes_is_answered_and_hung_up_on() {
+    let desk = Desk::new();
+    let (_gateway, to) = desk.gateway(&format!("--dialect {SHIPPED}/vosk.toml"));
+    let line = TcpStream::connect(&to).await.unwrap();
+    let (mut socket, _) = client_async(format!("ws://{to}/"), line).await.unwrap();
+    let loud: Vec<u8> = 3_000_i16.to_le_bytes().repeat(8_000);
+    // Others lay JSON out in their own way.
+    for said in [
+        Message::text("{\"config\":{\"sample_rate\":8000}}"),
+        Message::binary(loud),
+        Message::text("{\"eof\":1}"),
+    ] {
+        socket.send(said).await.unwrap();
+    }
+    let mut heard = Vec::new();
+    let to_the_end = async {
+        while let Some(Ok(Message::Text(text))) = socket.next().await {
+            heard.push(text.to_string());
+        }
+    };
+    let patience = Duration::from_secs(60);
+    tokio::time::timeout(patience, to_the_end).await.unwrap();
+    let last = heard.last().unwrap();
+    assert!(last.starts_with("{\"text\":\""), "{heard:?}");
 }
 
 #[test]
