@@ -88,7 +88,12 @@ fn position_ns(
 ) -> Option<i64> {
     let of_turn = |event: &&EventRow| event.turn == turn && event.kind == EventKind::Audio;
     let mut before = events.iter().rev().filter(of_turn);
-    let event = before.find(|event| event.at_ns < at_ns || (is_start && event.at_ns == at_ns));
+    // What leaves all at one instant both begins and ends there.
+    let is_before = |event: &&EventRow| match is_start {
+        true => event.at_ns <= at_ns,
+        false => event.at_ns < at_ns || event_end_ns(event) <= at_ns,
+    };
+    let event = before.find(is_before);
     let event = event.or_else(|| events.iter().find(of_turn))?;
     let length_ns = event_end_ns(event) - event.at_ns;
     let audio_ns = clip_ns(bytes(event), rate);
@@ -435,7 +440,7 @@ mod tests {
             let ended = &events[(at * events.len() as f64) as usize];
             let (end_ns, end_bytes) = (event_end_ns(ended), ended.offset_bytes + bytes(ended));
             // Of several chunks that end at once it is the last.
-            let mut same = events.iter().filter(|event| event.at_ns < end_ns || event.at_ns == ended.at_ns);
+            let mut same = events.iter().filter(|event| event.at_ns < end_ns || event_end_ns(event) <= end_ns);
             let last = same.next_back().unwrap();
             prop_assume!(std::ptr::eq(last, ended));
             let mut turn = turn(0, 0, 0);
