@@ -146,17 +146,36 @@ class Caller:
         return ran.stdout
 
     def replay(
-        self, dialect: str | Path, target: str, *flags: str, environment: Mapping[str, str] | None = None
+        self,
+        dialect: str | Path,
+        target: str,
+        *,
+        trace: str | Path = "calls.vtrace",
+        turns: int = SESSIONS * TURNS,
+        environment: Mapping[str, str] | None = None,
     ) -> list[dict[str, Any]]:
         """The rows of a replay, of which each turn must be a success."""
         name = Path(dialect).stem
-        command = ["replay", "calls.vtrace", "--quiet", "--allow-invalid", "--turn-timing", "reactive", "--dialect"]
-        self.voicelt(*command, dialect, "-t", target, "-o", name, *flags, environment=environment)
+        flags = ["--quiet", "--allow-invalid", "--turn-timing", "reactive", "--dialect", dialect, "-t", target]
+        self.voicelt("replay", trace, "-o", name, *flags, environment=environment)
         rows = parquet.read_table(self.folder / name / "requests.parquet", columns=COLUMNS).to_pylist()
-        if len(rows) != SESSIONS * TURNS or any(row["status"] != "ok" for row in rows):
+        if len(rows) != turns or any(row["status"] != "ok" for row in rows):
             said = [(row["session_id"], row["turn"], row["status"], row["error"]) for row in rows]
             fail(f"{name}: {said}\n{self.voicelt('report', name)}")
         return rows
+
+
+def answers(rows: list[dict[str, Any]], longest_s: float) -> str:
+    """Checks rows of spoken answers to callers of Twilio, and says how long they took."""
+    for row in rows:
+        where = f"twilio: {row['session_id']} turn {row['turn']}"
+        demand(row["dialect"] == "twilio", f"{where} is of the dialect {row['dialect']}")
+        demand(row["answers"] == 1, f"{where} has {row['answers']} answers")
+        demand(row["audio_received_samples"] > 4_000, f"{where} heard {row['audio_received_samples']} samples")
+        took_s = row["response_ns"] / 1e9
+        demand(0 < took_s < longest_s, f"{where} has its answer after {took_s:.1f} s")
+    times = sorted(row["response_ns"] for row in rows)
+    return f"{len(rows)} turns answered, response p50 {times[len(times) // 2] / 1e6:.0f} ms"
 
 
 def transcripts(name: str, rows: list[dict[str, Any]]) -> str:
