@@ -1,9 +1,9 @@
-//! Reads whatever a description of a dialect may be, and what a server then says: nothing may crash, hang, or take memory
-//! without bounds.
+//! Reads whatever a description of a dialect may be, and what a server or a client then says: nothing may crash, hang, or
+//! take memory without bounds.
 //!
 //! `cargo +nightly fuzz run described -- -rss_limit_mb=1024 -timeout=20`
 //!
-//! A description; after a line `---` each line is a reply.
+//! A description; after a line `---` each line is a reply, and what a client says.
 
 #![no_main]
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use voicelt::conversation::message::Start;
-use voicelt::dialect::described::{Described, Session, Surroundings};
+use voicelt::dialect::described::{Described, Listener, Server, Session, Surroundings};
 
 const PROTO: &str = include_str!("../../proto/dialects/riva.proto");
 
@@ -32,8 +32,16 @@ fuzz_target!(|data: &[u8]| {
     let Ok(described) = Described::parse("fuzz.toml", description, &with) else {
         return;
     };
+    let described = Arc::new(described);
     let vars = described.vars().to_vec();
-    let mut session = Session::new(Arc::new(described), vars);
+    if let Ok(server) = Server::new(described.clone()) {
+        let mut listener = Listener::new(Arc::new(server));
+        for line in replies.lines() {
+            drop(listener.text(line));
+            drop(listener.message(&bytes::Bytes::copy_from_slice(line.as_bytes())));
+        }
+    }
+    let mut session = Session::new(described, vars);
     drop(session.start(0, Start::default()));
     drop(session.end_of_utterance());
     for reply in replies.lines() {

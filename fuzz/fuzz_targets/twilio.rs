@@ -1,5 +1,5 @@
-//! Reads whatever a bot of Twilio Media Streams, and a caller of one, may say: nothing may crash, hang, or take memory
-//! without bounds.
+//! Reads whatever a bot of Twilio Media Streams, and a caller of one, may say, as they and as whoever overhears them:
+//! nothing may crash, hang, or take memory without bounds.
 //!
 //! `cargo +nightly fuzz run twilio -- -rss_limit_mb=1024 -timeout=20`
 //!
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use voicelt::conversation::message::{ServerMessage, Start};
-use voicelt::dialect::twilio::{server, Session, Twilio, TwilioSpec};
+use voicelt::dialect::twilio::{Overheard, Session, Twilio, TwilioSpec};
 
 const STEP_NS: i64 = 20_000_000;
 
@@ -20,11 +20,13 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let mut session = Session::new(Arc::new(setup));
+    let mut overheard = Overheard::default();
     drop(session.start(&Start::default()));
     let (mut marks, mut owed) = (0, 0);
     for (number, message) in data.split(|byte| *byte == b'\n').enumerate() {
-        let _ = server::read(message);
         let now_ns = number as i64 * STEP_NS;
+        let _ = overheard.asked(message, &mut |_| ());
+        let _ = overheard.answered(now_ns, message, &mut |at_ns, _| assert!(at_ns <= now_ns));
         if let Ok(reply) = session.decode(now_ns, message) {
             marks += usize::from(reply.kind == "mark");
             if let ServerMessage::Audio(pcm) = &reply.what {

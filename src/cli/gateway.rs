@@ -1,36 +1,27 @@
 //! `voicelt gateway`: the reference gateway as a server of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::dialect::arg::{DialectArg, DialectParser};
+use super::dialect::description::described;
 use super::duration::DurationArg;
 use super::exit::BadInput;
 use super::metrics::MetricsArgs;
 use super::signals::Ends;
 use super::stderr::say;
+use crate::dialect::described::Server;
 use crate::gateway::metrics::gateway_metrics;
 use crate::gateway::{
     BotSpec, Distribution, Gateway, GatewayError, GatewayReport, GatewaySpec, ModelSpec,
     RealtimeSpec, Served,
 };
-use crate::results::protocol::DialectName;
-
-/// Reads the name of a protocol that is served.
-fn served() -> impl TypedValueParser<Value = DialectName> {
-    let names = [
-        DialectName::StreamAudio,
-        DialectName::Realtime,
-        DialectName::Twilio,
-    ]
-    .map(DialectName::name);
-    PossibleValuesParser::new(names).try_map(|text| text.parse())
-}
 
 /// Serve the reference gateway, a target to try out traces on.
 ///
@@ -43,9 +34,9 @@ pub struct GatewayArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
     pub listen: String,
     /// Protocol to serve: stream-audio is gRPC, realtime is OpenAI Realtime over a WebSocket, twilio is a bot of
-    /// Twilio Media Streams
-    #[arg(long, value_name = "NAME", value_parser = served(), default_value_t)]
-    pub dialect: DialectName,
+    /// Twilio Media Streams, and a TOML file describes any other
+    #[arg(long, value_name = "NAME", value_parser = DialectParser, default_value_t)]
+    pub(crate) dialect: DialectArg,
     /// Speak first, once the client has set the session or the call has begun (realtime, twilio)
     #[arg(long)]
     pub greeting: bool,
@@ -107,14 +98,15 @@ Examples:
   voicelt gateway --slots 4 --llm-first-token lognormal:p50=200ms,p95=900ms --error-rate 0.01
   voicelt gateway --stray-interims 0.2
   voicelt gateway --cut-streams-after 15s --arrivals-log arrivals.parquet
-  voicelt gateway --dialect realtime --greeting --tool-calls 0.2 --late-transcripts 300ms";
+  voicelt gateway --dialect realtime --greeting --tool-calls 0.2 --late-transcripts 300ms
+  voicelt gateway --dialect proto/dialects/vosk.toml";
 
 impl GatewayArgs {
     /// What is served.
     ///
     /// # Errors
-    /// The flag that is of another protocol.
-    fn serves(&self) -> Result<Served, String> {
+    /// The flag that is of another protocol; a description that cannot be read or served.
+    fn serves(&self) -> Result<Served, BadInput> {
         let of_websocket = "--dialect realtime or twilio";
         let of_realtime = "--dialect realtime";
         let flags = [
@@ -128,12 +120,10 @@ impl GatewayArgs {
             ),
         ];
         let refused = self.refuse.unwrap_or(0.0);
-        let (served, foreign) = match self.dialect {
-            // What a file describes is not served: its name is not taken.
-            DialectName::StreamAudio
-            | DialectName::DescribedGrpc
-            | DialectName::DescribedWebSocket => (Served::StreamAudio, &flags[..]),
-            DialectName::Realtime => {
+        let (served, foreign) = match &self.dialect {
+            DialectArg::StreamAudio => (Served::StreamAudio, &flags[..]),
+            DialectArg::File(path) => (described_server(path)?, &flags[..]),
+            DialectArg::Realtime => {
                 let spec = RealtimeSpec {
                     greeting: self.greeting,
                     tool_calls: self.tool_calls.unwrap_or(0.0),
@@ -142,18 +132,18 @@ impl GatewayArgs {
                 };
                 (Served::Realtime(spec), &flags[4..])
             }
-            DialectName::Twilio => {
+            DialectArg::Twilio => {
                 let greeting = self.greeting;
                 (Served::Twilio(BotSpec { greeting, refused }), &flags[2..])
             }
         };
         match foreign.iter().find(|(_, given, _)| *given) {
             None => Ok(served),
-            Some((flag, _, of)) => Err(format!("{flag}: add {of}, or leave it out")),
+            Some((flag, _, of)) => Err(BadInput(anyhow!("{flag}: add {of}, or leave it out"))),
         }
     }
 
-    fn spec(&self) -> Result<GatewaySpec, String> {
+    fn spec(&self) -> Result<GatewaySpec, BadInput> {
         Ok(GatewaySpec {
             serves: self.serves()?,
             model: ModelSpec {
@@ -182,7 +172,10 @@ impl GatewayArgs {
 /// An address that cannot be listened on, and those of [`Gateway`].
 pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
     let metrics = args.metrics.listen(false)?;
-    let spec = args.spec().map_err(|reason| BadInput(anyhow!(reason)))?;
+    let spec = args.spec()?;
+    if let Served::Described(server) = &spec.serves {
+        say(&words(server));
+    }
     let gateway = Gateway::new(spec).map_err(|error| match error {
         GatewayError::NoSlots
         | GatewayError::ErrorRate(_)
@@ -199,6 +192,34 @@ pub fn run(args: &GatewayArgs) -> anyhow::Result<ExitCode> {
     let ended = runtime.block_on(listen(&args.listen, gateway))?;
     metrics.linger()?;
     Ok(ended)
+}
+
+/// The other side of what a file describes.
+fn described_server(path: &Path) -> Result<Served, BadInput> {
+    // A server needs no key of the service that it stands in for.
+    let env = |name: &str| Some(std::env::var(name).unwrap_or_default());
+    let server = Server::new(Arc::new(described(path, &env)?));
+    let server = server.map_err(|why| {
+        BadInput(anyhow!(
+            "--dialect {}: {why}; simplify `when` of that [[reply]]",
+            path.display()
+        ))
+    })?;
+    Ok(Served::Described(Arc::new(server)))
+}
+
+/// What a server of a description can say, and what not.
+fn words(server: &Server) -> String {
+    let name = server.name();
+    let mut words = format!("speaks {name}: {}\n", server.can_say().join(", "));
+    let unsaid = server.cannot_say();
+    if !unsaid.is_empty() {
+        let unsaid = unsaid.join(", ");
+        words.push_str(&format!(
+            "never says {unsaid}: by the rules of {name}, nothing that it can make of them is understood so\n"
+        ));
+    }
+    words
 }
 
 async fn listen(addr: &str, gateway: Gateway) -> anyhow::Result<ExitCode> {
@@ -320,7 +341,7 @@ mod tests {
         assert_eq!(serves, Served::Realtime(expected));
         for flag in &flags[1..] {
             let command = Command::try_parse_from(["gateway", flag]).expect("a flag");
-            let said = command.gateway.spec().expect_err("refused");
+            let said = command.gateway.spec().expect_err("refused").to_string();
             assert!(said.contains("--dialect realtime"), "{said}");
         }
     }

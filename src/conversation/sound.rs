@@ -8,7 +8,10 @@ use bytes::Bytes;
 
 use super::audible::{Level, Threshold, Windows};
 use super::message::ServerMessage;
-use crate::units::{SampleRate, Samples};
+use crate::units::{NS_PER_MS, SampleRate, Samples};
+
+/// How long after its last sound an answer has ended, unless something else is asked for.
+pub const ANSWER_GAP_NS: i64 = 1_500 * NS_PER_MS;
 
 /// What is known of an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,7 +160,6 @@ impl Audible {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::NS_PER_MS;
 
     const MS: i64 = NS_PER_MS;
 

@@ -9,4 +9,6 @@ pub enum Asked {
     Message(ClientMessage),
     /// The caller said that an utterance has ended.
     EndOfUtterance,
+    /// The caller said that nothing more comes.
+    EndOfInput,
 }

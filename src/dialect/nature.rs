@@ -40,6 +40,8 @@ pub struct Nature {
     pub chunk_ns: Option<i64>,
     /// Whether a message of audio is bytes and no text, where the carrier distinguishes them; all others are text.
     pub sends_binary: bool,
+    /// Whether the server says when audio may be sent.
+    pub says_ready: bool,
     /// Who finds where an utterance ends.
     pub endpointing: Endpointing,
     /// What makes an answer.

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::asked::Asked;
 use super::nature::Nature;
 use super::realtime::Realtime;
-use super::{realtime, stream_audio};
+use super::twilio::Twilio;
+use super::{realtime, stream_audio, twilio};
 use crate::conversation::message::Reply;
 
 /// The protocol of calls that others make, in which they can be overheard.
@@ -17,6 +18,8 @@ pub enum Recordable {
     StreamAudio,
     /// OpenAI's Realtime protocol.
     Realtime(Arc<Realtime>),
+    /// Twilio Media Streams.
+    Twilio,
 }
 
 impl Recordable {
@@ -26,6 +29,7 @@ impl Recordable {
         match self {
             Recordable::StreamAudio => "stream-audio",
             Recordable::Realtime(_) => "realtime",
+            Recordable::Twilio => "twilio",
         }
     }
 
@@ -35,6 +39,7 @@ impl Recordable {
         match self {
             Recordable::StreamAudio => Nature::default(),
             Recordable::Realtime(setup) => setup.nature(),
+            Recordable::Twilio => Twilio::default().nature(),
         }
     }
 
@@ -46,6 +51,7 @@ impl Recordable {
             Recordable::Realtime(setup) => {
                 Overheard::Realtime(Box::new(realtime::Overheard::new(setup)))
             }
+            Recordable::Twilio => Overheard::Twilio(Box::default()),
         }
     }
 }
@@ -57,6 +63,8 @@ pub enum Overheard {
     StreamAudio,
     /// One of the Realtime protocol.
     Realtime(Box<realtime::Overheard>),
+    /// One of Twilio Media Streams.
+    Twilio(Box<twilio::Overheard>),
 }
 
 impl Overheard {
@@ -79,25 +87,32 @@ impl Overheard {
                 Ok(())
             }
             Overheard::Realtime(session) => session.asked(&message, each),
+            Overheard::Twilio(session) => session.asked(&message, each),
         }
     }
 
-    /// Reads a message of the server, which may be several of the conversation's, or none.
+    /// Reads a message of the server that came at `at_ns`, which may be several of the conversation's, or none. Each is
+    /// handed on with its own instant: what is part of an answer may be known later than it came.
     ///
     /// # Errors
     /// It is none of the protocol.
     pub fn answered(
         &mut self,
+        at_ns: i64,
         message: Bytes,
-        each: &mut dyn FnMut(Reply),
+        each: &mut dyn FnMut(i64, Reply),
     ) -> Result<(), &'static str> {
         match self {
             Overheard::StreamAudio => {
                 let reply = stream_audio::decode(message);
-                each(reply.ok_or("the server sent a message that is not protobuf")?);
+                let reply = reply.ok_or("the server sent a message that is not protobuf")?;
+                each(at_ns, reply);
                 Ok(())
             }
-            Overheard::Realtime(session) => session.answered(&message, each),
+            Overheard::Realtime(session) => {
+                session.answered(&message, &mut |reply| each(at_ns, reply))
+            }
+            Overheard::Twilio(session) => session.answered(at_ns, &message, each),
         }
     }
 
@@ -107,6 +122,7 @@ impl Overheard {
         match self {
             Overheard::StreamAudio => None,
             Overheard::Realtime(session) => Some(session.output_rate_hz()),
+            Overheard::Twilio(_) => Some(twilio::server::FORMAT.rate.0),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn put_audio(chunk: &[u8], out: &mut BytesMut) {
     out.extend_from_slice(chunk);
 }
 
-/// A session: where the caller ends it, nothing follows the start before `ready`.
+/// A session: where the server says when it is ready, nothing follows the start before `ready`.
 #[derive(Debug)]
 pub struct Session {
     nature: Nature,
@@ -31,7 +31,7 @@ impl Session {
     pub(super) fn new(nature: Nature) -> Session {
         Session {
             nature,
-            is_ready: !nature.caller_ends,
+            is_ready: !nature.says_ready,
             at_ns: 0,
             owed: Debts::default(),
         }

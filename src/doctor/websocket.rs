@@ -53,7 +53,10 @@ impl Shown {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let session = self.session.as_ref();
-        session.is_some_and(|session| matches!(session.beginning, Beginning::Ready { .. }))
+        let is_ready = |beginning: &Beginning| {
+            matches!(beginning, Beginning::Ready { .. } | Beginning::Unsaid)
+        };
+        session.is_some_and(|session| is_ready(&session.beginning))
     }
 }
 
@@ -101,6 +104,8 @@ pub enum Beginning {
         /// When it came after the upgrade.
         took_ns: i64,
     },
+    /// A caller may speak: servers of this protocol do not say so.
+    Unsaid,
     /// The server said that the session cannot be.
     Refused(String),
     /// A message was none of the protocol.
@@ -206,7 +211,8 @@ fn request(connector: &Connector, spec: &ReplaySpec) -> Result<Request<()>, Stri
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
     let headers = [("user-agent", USER_AGENT)].into_iter().chain(headers);
-    handshake::request(endpoint, &spec.path(endpoint, SESSION, &start()), headers)
+    let request = handshake::request(endpoint, &spec.path(endpoint, SESSION, &start()), headers)?;
+    Ok(spec.signed(request, SESSION))
 }
 
 /// What the session is.
@@ -338,6 +344,10 @@ impl Heard<'_> {
                     }
                 }
                 stream.outgoing.write_out();
+                if self.unsent.is_empty() && !self.spec.dialect.nature().says_ready {
+                    self.beginning = Some(Beginning::Unsaid);
+                    return Poll::Ready(Progress::Read);
+                }
                 stream
                     .incoming
                     .poll_read(context, |message| self.message(message))

@@ -34,7 +34,7 @@ pub(super) async fn give(
     outbox.send(ServerMessage::TurnEnded).await?;
     if rng.random_bool(shared.spec.stray_interims) {
         let noise = script::draw_noise(&mut rng);
-        outbox.send(ServerMessage::transcript(noise)).await?;
+        outbox.send(transcript(noise, false)).await?;
     }
     Ok(())
 }
@@ -47,14 +47,12 @@ async fn server_turn(
 ) -> Result<(), Broken> {
     let Drawn { fails, take, plan } = Drawn::of(&shared.spec, &mut turn.rng);
     if let Some(ended_ns) = turn.ended_ns {
-        // The final transcript repeats the last interim one; only PROCESSING tells them apart.
-        outbox
-            .send(ServerMessage::transcript(turn.text.clone()))
-            .await?;
+        // The final transcript repeats the last interim one. Not every protocol says which is which.
+        outbox.send(transcript(turn.text.clone(), false)).await?;
         sleep_until(ended_ns.saturating_add(plan.asr_final_delay_ns)).await;
     }
     let mut times = Times::begin(&shared.gauges, turn.ended_ns);
-    outbox.send(ServerMessage::transcript(turn.text)).await?;
+    outbox.send(transcript(turn.text, true)).await?;
     outbox.send(ServerMessage::Processing).await?;
     if fails {
         GatewayCounters::count(&shared.counters.errors);
@@ -94,6 +92,13 @@ async fn server_turn(
     GatewayCounters::count(&shared.counters.answers);
     times.end();
     Ok(())
+}
+
+fn transcript(text: String, is_final: bool) -> ServerMessage {
+    ServerMessage::Transcript {
+        text,
+        is_final: Some(is_final),
+    }
 }
 
 /// When the final transcript of `turn` is there, in nanoseconds after the end of speech was noticed.

@@ -26,7 +26,7 @@ const BATCH: usize = 8 * 1024;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Whose arrivals they are.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// `x-voicelt-run-id` of the stream; empty without one.
     pub run_id: String,

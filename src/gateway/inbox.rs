@@ -10,6 +10,7 @@ use super::counters::GatewayCounters;
 use super::outbox::Broken;
 use super::shared::Shared;
 use crate::conversation::message::ClientMessage;
+use crate::dialect::described::Told;
 use crate::dialect::realtime::server::request::{ClientEvent, Request};
 use crate::dialect::twilio::server::Event;
 
@@ -116,5 +117,23 @@ impl Arriving for Option<Event> {
     /// The request that opened the connection said it.
     fn session_id(&self) -> Option<&str> {
         None
+    }
+}
+
+impl Arriving for Told {
+    fn payload_bytes(&self) -> usize {
+        match self {
+            Told::Audio(coded) => coded.len(),
+            Told::Text(text) => text.len(),
+            _ => 0,
+        }
+    }
+
+    /// Where it says none, the request that opened the stream did.
+    fn session_id(&self) -> Option<&str> {
+        match self {
+            Told::Started { session_id, .. } => Some(&**session_id).filter(|id| !id.is_empty()),
+            _ => None,
+        }
     }
 }

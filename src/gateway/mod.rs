@@ -1,5 +1,5 @@
 //! The reference gateway: a real server of a protocol (its own over gRPC, OpenAI Realtime or a bot of Twilio Media
-//! Streams over WebSocket) with a model where the pipeline would be.
+//! Streams over WebSocket, or what a file describes over either) with a model where the pipeline would be.
 //!
 //! It listens as a voice gateway does (endpointing on the audio itself, several turns a stream) and
 //! answers after times drawn from distributions, through a limited number of slots, so that
@@ -10,6 +10,7 @@ mod answer;
 mod answering;
 pub mod arrivals;
 mod counters;
+mod described;
 pub mod distribution;
 pub mod embedded;
 mod endpoint;
@@ -18,6 +19,7 @@ pub mod metrics;
 pub mod model;
 mod outbox;
 mod realtime;
+mod replies;
 mod script;
 mod server;
 mod service;

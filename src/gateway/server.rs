@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use super::arrivals::{ArrivalsLog, ArrivalsReport};
 use super::counters::GatewayReport;
+use super::described::{Described, Service};
 use super::metrics::GatewayGauges;
 use super::realtime::Realtime;
-use super::service::Service;
+use super::service::Service as VoiceService;
 use super::shared::Shared;
 use super::spec::{GatewaySpec, Served};
 use super::twilio::Bot;
 use super::websocket;
+use crate::dialect::Carrier;
 use crate::dialect::voice_workflow::voice_gateway_server::VoiceGatewayServer;
 use crate::table::TableError;
 
@@ -85,7 +88,7 @@ impl GatewaySpec {
             return Err(GatewayError::StrayInterims(self.stray_interims));
         }
         let shares = match &self.serves {
-            Served::StreamAudio => Vec::new(),
+            Served::StreamAudio | Served::Described(_) => Vec::new(),
             Served::Realtime(spec) => vec![
                 ("--tool-calls", spec.tool_calls),
                 ("--refuse", spec.refused),
@@ -189,23 +192,45 @@ async fn serve(
             websocket::serve(shared, Bot(spec), listener, shutdown).await;
             return Ok(());
         }
+        Served::Described(server) if server.nature().carrier == Carrier::WebSocket => {
+            websocket::serve(shared, Described(server), listener, shutdown).await;
+            return Ok(());
+        }
+        Served::Described(server) => {
+            let (_, health) = tonic_health::server::health_reporter();
+            let service = Service::new(shared, server, Routes::new(health));
+            let serving = http2().serve_with_incoming_shutdown(
+                service,
+                incoming(listener),
+                shutdown.cancelled_owned(),
+            );
+            return Ok(serving.await?);
+        }
     }
-    let service = VoiceGatewayServer::new(Service(shared));
+    let service = VoiceGatewayServer::new(VoiceService(shared));
     let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<VoiceGatewayServer<Service>>().await;
+    reporter
+        .set_serving::<VoiceGatewayServer<VoiceService>>()
+        .await;
+    http2()
+        .add_service(health)
+        .add_service(service)
+        .serve_with_incoming_shutdown(incoming(listener), shutdown.cancelled_owned())
+        .await?;
+    Ok(())
+}
+
+fn incoming(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true))
+}
+
+/// A server of HTTP/2 with limits for many callers on a connection.
+fn http2() -> Server {
     Server::builder()
         .max_concurrent_streams(STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_max_pending_accept_reset_streams(Some(CANCELLED_AT_ONCE))
-        .add_service(health)
-        .add_service(service)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            shutdown.cancelled_owned(),
-        )
-        .await?;
-    Ok(())
 }
 
 #[cfg(test)]

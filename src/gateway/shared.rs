@@ -32,10 +32,11 @@ impl Shared {
     pub(super) fn new(spec: GatewaySpec, arrivals: Option<ArrivalsSink>) -> Shared {
         let speech = Speech::default();
         // The usual rate's takes are made before the first caller could wait for them.
-        speech.at(match spec.serves {
+        speech.at(match &spec.serves {
             Served::StreamAudio => SampleRate::PREPARED,
             Served::Realtime(_) => SampleRate(24_000),
             Served::Twilio(_) => SampleRate(8_000),
+            Served::Described(server) => server.nature().output.unwrap_or(SampleRate::PREPARED),
         });
         Shared {
             slots: Semaphore::new(spec.slots.min(Semaphore::MAX_PERMITS)),

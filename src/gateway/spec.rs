@@ -1,8 +1,10 @@
 //! How a gateway is set.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::model::ModelSpec;
+use crate::dialect::described::Server;
 use crate::units::NS_PER_MS;
 
 /// The protocol that a gateway serves.
@@ -15,6 +17,8 @@ pub enum Served {
     Realtime(RealtimeSpec),
     /// A bot of Twilio Media Streams.
     Twilio(BotSpec),
+    /// What a file describes.
+    Described(Arc<Server>),
 }
 
 /// What a gateway does of its own accord where it is a bot of Twilio Media Streams.

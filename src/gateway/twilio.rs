@@ -29,6 +29,7 @@ pub(super) struct Bot(pub(super) BotSpec);
 impl Protocol for Bot {
     /// None is a message that is none of the protocol.
     type Message = Option<Event>;
+    type Reply = String;
 
     fn subprotocol(&self) -> Option<&'static str> {
         None
@@ -38,10 +39,10 @@ impl Protocol for Bot {
         self.0.refused
     }
 
-    fn read(frame: Frame<'_>) -> Option<Event> {
-        match frame {
+    fn reader(&self) -> impl FnMut(Frame<'_>) -> Option<Event> + Send + 'static {
+        |frame| match frame {
             Frame::Text(text) => server::read(text.as_bytes()),
-            Frame::Binary => None,
+            Frame::Binary(_) => None,
         }
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Transcriber {
     secrets: Secrets,
     /// Nothing of what was said can be read.
     is_hidden: bool,
+    /// The caller has said that nothing more comes.
+    has_finished: bool,
     /// The code with which its WebSocket was closed first.
     close_code: Option<u16>,
     /// Used again and again.
@@ -64,6 +66,7 @@ impl Transcriber {
             rate_hz: nature.input.map_or(DEFAULT_RATE_HZ, |format| format.rate.0),
             secrets: Secrets::default(),
             is_hidden: false,
+            has_finished: false,
             close_code: None,
             sent: Vec::new(),
         }
@@ -116,8 +119,7 @@ impl Transcriber {
                 read?;
             }
             What::HalfClosed => entries.push((row(JournalKind::HalfClose), None)),
-            // Who closes a WebSocket may hang up at once.
-            What::Cancelled if self.close_code.is_none() && !self.is_hidden => {
+            What::Cancelled if !self.may_hang_up() => {
                 let mut closed = row(JournalKind::Closed);
                 closed.text = Some("CANCELLED".to_owned());
                 entries.push((row(JournalKind::Cancel), None));
@@ -135,6 +137,12 @@ impl Transcriber {
             }
         }
         Ok(())
+    }
+
+    /// Whether that the caller hangs up now is no cancellation: who closes a WebSocket, or says that nothing more
+    /// comes on it, may.
+    fn may_hang_up(&self) -> bool {
+        self.close_code.is_some() || self.is_hidden || self.has_finished
     }
 
     /// How the call ended.
@@ -163,7 +171,7 @@ impl Transcriber {
         let message = match sent {
             Sent::Message(message) => message,
             Sent::Closed(code) => {
-                if self.close_code.is_none() {
+                if self.close_code.is_none() && !self.has_finished {
                     let ends = JournalRow::new(self.number, at_ns, JournalKind::HalfClose);
                     entries.push((ends, None));
                 }
@@ -172,6 +180,7 @@ impl Transcriber {
             }
         };
         let (number, line, rate_hz) = (self.number, &mut self.line, &mut self.rate_hz);
+        let has_finished = &mut self.has_finished;
         let read = self.overheard.asked(message, &mut |asked| {
             let row = |kind, bytes| JournalRow {
                 bytes: length(bytes),
@@ -179,6 +188,10 @@ impl Transcriber {
             };
             entries.push(match asked {
                 Asked::EndOfUtterance => (row(JournalKind::EndOfUtterance, 0), None),
+                Asked::EndOfInput => {
+                    *has_finished = true;
+                    (row(JournalKind::HalfClose, 0), None)
+                }
                 Asked::Message(ClientMessage::Start(start)) => {
                     let said = u32::try_from(start.sample_rate_hz).ok();
                     *rate_hz = said.filter(|rate| *rate > 0).unwrap_or(DEFAULT_RATE_HZ);
@@ -227,17 +240,19 @@ impl Transcriber {
         };
         let (number, rate_hz, secrets) = (self.number, self.rate_hz, &self.secrets);
         let from = entries.len();
-        let read = self.overheard.answered(message, &mut |reply| {
-            let row = |kind| JournalRow::new(number, at_ns, kind);
-            let row = answered(&reply, keep, row).map(|row| JournalRow {
-                text: match row.kind {
-                    JournalKind::Error => row.text.map(|words| secrets.hidden_in(words)),
-                    _ => row.text,
-                },
-                ..row
+        let read = self
+            .overheard
+            .answered(at_ns, message, &mut |at_ns, reply| {
+                let row = |kind| JournalRow::new(number, at_ns, kind);
+                let row = answered(&reply, keep, row).map(|row| JournalRow {
+                    text: match row.kind {
+                        JournalKind::Error => row.text.map(|words| secrets.hidden_in(words)),
+                        _ => row.text,
+                    },
+                    ..row
+                });
+                entries.extend(row.map(|row| (row, None)));
             });
-            entries.extend(row.map(|row| (row, None)));
-        });
         if let Some(own_hz) = self.overheard.output_rate_hz() {
             for (row, _) in &mut entries[from..] {
                 if row.kind == JournalKind::ReplyAudio {

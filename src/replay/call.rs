@@ -169,12 +169,11 @@ impl Call {
             (false, Endpointing::Server) => Holds::Last,
             (false, Endpointing::AsTraced | Endpointing::Caller) => Holds::Never,
         };
+        let var = |column: &str| shared.spec.var(column, script.number);
+        let dialect = shared.spec.dialect.session(turns, var);
         Call {
             key,
-            dialect: shared
-                .spec
-                .dialect
-                .session(turns, |column| shared.spec.var(column, script.number)),
+            dialect,
             nature,
             greeting_wait: shared.spec.greeting,
             wire: nature.input.unwrap_or(as_traced),
@@ -223,7 +222,7 @@ impl Call {
             return self.watch(shared);
         }
         let noise = self.receiving.sound.as_ref().and_then(Sound::answer);
-        let noise = noise.filter(|sound| endless_since(sound, timeout_ns) + timeout_ns <= now.0);
+        let noise = noise.filter(|sound| sound.from_ns.saturating_add(timeout_ns) <= now.0);
         let greeting = self.receiving.answers.greeting();
         self.stop(match (noise, self.sending.cursor.awaits_greeting()) {
             (Some(noise), _) => End::Refused(noise_words(&noise)),
@@ -308,8 +307,8 @@ fn endless_since(sound: &Audible, timeout_ns: i64) -> i64 {
 fn noise_words(sound: &Audible) -> String {
     let dbfs = (sound.quietest.dbfs() / 5.0).round() * 5.0;
     format!(
-        "the server's sound did not pause for --answer-gap within {ANSWER_TIMEOUTS} timeouts; it is about {dbfs} dBFS \
-         at its quietest: if that is noise, raise the threshold with --audible-threshold={}dBFS",
+        "the server's sound did not pause for --answer-gap within the timeout; it is about {dbfs} dBFS at its quietest: \
+         if that is noise, raise the threshold with --audible-threshold={}dBFS",
         dbfs + 5.0
     )
 }

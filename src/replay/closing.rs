@@ -59,14 +59,14 @@ impl Call {
         if (0..self.turns.len()).any(|turn| answers.is_being_answered(turn)) {
             return None;
         }
-        if self.turns[last].is_none() {
-            return Some(now);
+        let is_unwritten = |turn: &usize| self.turns[*turn].is_some();
+        if is_unwritten(&last) {
+            let answer = answers.of(last)?;
+            answer.listening_ns.or(answer.error_ns)?;
         }
-        let answer = answers.of(last)?;
-        let ended_ns = answer.listening_ns.or(answer.error_ns)?;
-        let unwritten = (0..self.turns.len()).filter(|turn| self.turns[*turn].is_some());
+        let unwritten = (0..self.turns.len()).filter(is_unwritten);
         let settled = unwritten.filter_map(|turn| self.settled_at(shared, turn));
-        Some(settled.max().unwrap_or(RunTime(ended_ns)))
+        Some(settled.max().unwrap_or(now))
     }
 
     /// When the transcript of an utterance whose answer has ended has come, or was waited for, and, where the server

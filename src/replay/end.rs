@@ -2,6 +2,7 @@
 
 use super::facts::CallFacts;
 use crate::conversation::text::{MAX_ERROR_CHARS, cut};
+use crate::dialect::{Carrier, Nature};
 use crate::transport::ended::{BROKE, EndCode, Ended};
 
 /// What is said of a session that was opened and on which nothing could be sent.
@@ -52,17 +53,16 @@ impl End {
 
 /// What kept a session from being ready that was opened, and of which a message was sent or not; the rest is said
 /// by its end.
-pub(super) fn stalled(
-    facts: &CallFacts,
-    started: bool,
-    is_websocket: bool,
-) -> Option<&'static str> {
+pub(super) fn stalled(facts: &CallFacts, started: bool, nature: Nature) -> Option<&'static str> {
     facts.opened_ns?;
-    match (is_websocket, facts.headers_ns, facts.ready_ns) {
-        (false, _, _) => (!started).then_some(NO_ROOM),
-        (true, None, _) => Some(NO_UPGRADE),
-        (true, Some(_), None) => Some(if started { NO_READY } else { NO_SESSION }),
-        (true, Some(_), Some(_)) => None,
+    match (nature.carrier, facts.headers_ns) {
+        (Carrier::Http2, _) => (!started).then_some(NO_ROOM),
+        (Carrier::WebSocket, None) => Some(NO_UPGRADE),
+        (Carrier::WebSocket, Some(_)) if !started => facts.ready_ns.is_none().then_some(NO_SESSION),
+        (Carrier::WebSocket, Some(_)) => {
+            let is_awaited = nature.says_ready && facts.ready_ns.is_none();
+            is_awaited.then_some(NO_READY)
+        }
     }
 }
 
@@ -116,15 +116,25 @@ mod tests {
             ..CallFacts::default()
         };
         let some = Some(1);
-        assert_eq!(stalled(&facts(None, None, None), false, true), None);
+        let grpc = Nature::default();
+        let silent = Nature {
+            carrier: Carrier::WebSocket,
+            ..grpc
+        };
+        let websocket = Nature {
+            says_ready: true,
+            ..silent
+        };
+        assert_eq!(stalled(&facts(None, None, None), false, websocket), None);
         let open = facts(some, None, None);
-        assert_eq!(stalled(&open, false, false), Some(NO_ROOM));
-        assert_eq!(stalled(&open, true, false), None);
-        assert_eq!(stalled(&open, false, true), Some(NO_UPGRADE));
+        assert_eq!(stalled(&open, false, grpc), Some(NO_ROOM));
+        assert_eq!(stalled(&open, true, grpc), None);
+        assert_eq!(stalled(&open, false, websocket), Some(NO_UPGRADE));
         let upgraded = facts(some, some, None);
-        assert_eq!(stalled(&upgraded, false, true), Some(NO_SESSION));
-        assert_eq!(stalled(&upgraded, true, true), Some(NO_READY));
-        assert_eq!(stalled(&facts(some, some, some), true, true), None);
+        assert_eq!(stalled(&upgraded, false, websocket), Some(NO_SESSION));
+        assert_eq!(stalled(&upgraded, true, websocket), Some(NO_READY));
+        assert_eq!(stalled(&upgraded, true, silent), None, "none is awaited");
+        assert_eq!(stalled(&facts(some, some, some), true, websocket), None);
     }
 
     #[test]

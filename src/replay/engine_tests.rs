@@ -90,7 +90,7 @@ fn run_as(
         clips: bundle.clips.clone(),
         closed_loop: false,
         dialect: spec.dialect_name(),
-        answered_by: spec.dialect.nature().answered_by,
+        nature: spec.dialect.nature(),
         phases: Phases::default(),
     });
     let (scripts, planned) = unbounded_channel();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::phases::Phases;
 use super::script::Script;
-use crate::conversation::answer::AnsweredBy;
 use crate::conversation::message::Start;
+use crate::dialect::Nature;
 use crate::results::manifest::{trace_id, wire_session_id};
 use crate::results::protocol::DialectName;
 use crate::trace::model::{ClipRow, SpeechMethod, TurnRow};
@@ -28,8 +28,8 @@ pub(super) struct RunFacts {
     pub(super) closed_loop: bool,
     /// How conversations are written, by its name.
     pub(super) dialect: DialectName,
-    /// What makes an answer.
-    pub(super) answered_by: AnsweredBy,
+    /// What that is like.
+    pub(super) nature: Nature,
     /// The parts of the run.
     pub(super) phases: Phases,
 }

@@ -1,13 +1,17 @@
 //! A session whose chunks follow each other without a gap, each as long as the next, as on a telephone line: silence
 //! from its start, and speech in the chunks after the instant at which the caller began. Pure.
 //!
-//! An utterance begins at the first instant of the grid at or after its own, so at most a chunk later; its last chunk
-//! is filled up with silence. What the trace says of arrivals inside an utterance is lost but for pauses of a chunk or
+//! An utterance begins at the first instant of the grid at or after its own, so at most a chunk later, or at the one
+//! that is up to a quarter of a chunk before it: what was recorded of a line is on its grid but for jitter. Its last
+//! chunk is filled up with silence. What the trace says of arrivals inside an utterance is lost but for pauses of a chunk or
 //! more, during which silence is sent.
 
 use crate::trace::extent::event_end_ns;
 use crate::trace::model::{EventKind, EventRow, SessionRows};
 use crate::units::{NS_PER_S, SampleRate, Samples};
+
+/// The part of a chunk by which one of a recorded line may come late.
+const JITTER_PARTS: i64 = 4;
 
 /// Bytes of a sample of PCM16.
 const SAMPLE_BYTES: u64 = 2;
@@ -84,7 +88,12 @@ fn position_ns(
 ) -> Option<i64> {
     let of_turn = |event: &&EventRow| event.turn == turn && event.kind == EventKind::Audio;
     let mut before = events.iter().rev().filter(of_turn);
-    let event = before.find(|event| event.at_ns < at_ns || (is_start && event.at_ns == at_ns));
+    // What leaves all at one instant both begins and ends there.
+    let is_before = |event: &&EventRow| match is_start {
+        true => event.at_ns <= at_ns,
+        false => event.at_ns < at_ns || event_end_ns(event) <= at_ns,
+    };
+    let event = before.find(is_before);
     let event = event.or_else(|| events.iter().find(of_turn))?;
     let length_ns = event_end_ns(event) - event.at_ns;
     let audio_ns = clip_ns(bytes(event), rate);
@@ -161,7 +170,8 @@ impl Line {
             true => self.reached_ns + self.chunk_ns,
             false => self.reached_ns,
         };
-        let chunks = (first.at_ns - self.origin_ns).max(0) as u64;
+        let jitter_ns = self.chunk_ns / JITTER_PARTS;
+        let chunks = (first.at_ns - self.origin_ns - jitter_ns).max(0) as u64;
         let chunks = chunks.div_ceil(self.chunk_ns.unsigned_abs().max(1));
         let on_grid_ns = self.origin_ns + chunks.cast_signed() * self.chunk_ns;
         let at_ns = on_grid_ns.max(earliest_ns);
@@ -281,6 +291,17 @@ mod tests {
         let events = rows.events.iter();
         let of = |e: &EventRow| (e.kind, e.at_ns / MS, e.offset_bytes, e.count);
         events.map(of).collect()
+    }
+
+    #[test]
+    fn what_was_recorded_on_the_grid_keeps_its_place_though_it_came_late() {
+        for late_ns in [-MS, 0, 1, MS, 5 * MS] {
+            let mut events = vec![event(0, Config, 0, 1), audio(0, 100, 0, 640, 4)];
+            events[1].at_ns += late_ns;
+            let rows = laid(events);
+            let expected = [(Config, 0, 0, 1), (Fill, 0, 0, 5), (Audio, 100, 0, 4)];
+            assert_eq!(said(&rows), expected, "{late_ns} ns late");
+        }
     }
 
     #[test]
@@ -419,7 +440,7 @@ mod tests {
             let ended = &events[(at * events.len() as f64) as usize];
             let (end_ns, end_bytes) = (event_end_ns(ended), ended.offset_bytes + bytes(ended));
             // Of several chunks that end at once it is the last.
-            let mut same = events.iter().filter(|event| event.at_ns < end_ns || event.at_ns == ended.at_ns);
+            let mut same = events.iter().filter(|event| event.at_ns < end_ns || event_end_ns(event) <= end_ns);
             let last = same.next_back().unwrap();
             prop_assume!(std::ptr::eq(last, ended));
             let mut turn = turn(0, 0, 0);

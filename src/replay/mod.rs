@@ -232,7 +232,7 @@ impl Replay {
             clips: self.bundle.clips.clone(),
             closed_loop: manifest.closed_loop.is_some(),
             dialect: self.spec.dialect_name(),
-            answered_by: self.spec.dialect.nature().answered_by,
+            nature: self.spec.dialect.nature(),
             phases: self.spec.phases.clone(),
         });
         let workers = self.starts.len();

@@ -117,13 +117,13 @@ pub(super) fn row(run: &RunFacts, record: &TurnRecord) -> Option<RequestRow> {
     let began = had_room || *turn == 0 && facts.opened_ns.is_some();
     let (status, error) = match began {
         true => {
-            let answered = answer.answered_ns(run.answered_by).is_some();
+            let answered = answer.answered_ns(run.nature.answered_by).is_some();
             outcome(progress, answer, answered, end.as_ref(), expects_answer)
         }
         false => (Status::NotStarted, ended(end.as_ref())),
     };
     let error = error.or_else(|| {
-        let stalled = stalled(facts, had_room, run.dialect.is_websocket());
+        let stalled = stalled(facts, had_room, run.nature);
         stalled.filter(|_| began).map(str::to_owned)
     });
     let error = error.or_else(|| match status {

@@ -135,11 +135,8 @@ impl Call {
             ServerMessage::Ready => {
                 self.facts.ready_ns.get_or_insert(at.0);
             }
-            // Later ones are of an utterance, whether or not the protocol says that it is ready.
             ServerMessage::Error(text)
-                if self.nature.caller_ends
-                    && self.facts.ready_ns.is_none()
-                    && self.sending.begun.is_none() =>
+                if self.nature.says_ready && self.facts.ready_ns.is_none() =>
             {
                 return self.stop(End::Refused(text.clone()));
             }

@@ -48,7 +48,8 @@ pub(super) fn request(shared: &Shared, script: &Script) -> Result<Request<()>, S
         return grpc::request(endpoint, &path, ours.into_iter().take(3).chain(pairs));
     }
     let path = shared.spec.path(endpoint, number, &start);
-    handshake::request(endpoint, &path, ours.into_iter().chain(pairs))
+    let request = handshake::request(endpoint, &path, ours.into_iter().chain(pairs))?;
+    Ok(shared.spec.signed(request, number))
 }
 
 /// Words of the server without what is secret in the session's request, which it may repeat.

@@ -99,7 +99,7 @@ pub(super) fn row(run: &RunFacts, record: &SessionRecord) -> SessionRow {
         error: error(Some(end))
             .or_else(|| {
                 let started = progress.started_ns.is_some();
-                let stalled = stalled(facts, started, run.dialect.is_websocket());
+                let stalled = stalled(facts, started, run.nature);
                 stalled.map(str::to_owned)
             })
             .or_else(|| end.reason()),

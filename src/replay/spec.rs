@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::{HeaderValue, Request};
 
 use super::connections::Opening;
 use super::phases::Phases;
 use super::session_vars::{SessionVars, Written};
 use crate::conversation::audible::Threshold;
 use crate::conversation::message::Start;
-use crate::dialect::{Carrier, Dialect};
+use crate::conversation::sound::ANSWER_GAP_NS;
+use crate::dialect::{Carrier, Dialect, twilio};
 use crate::results::protocol::DialectName;
 use crate::results::settings::{PacerKind, Settings};
 use crate::transport::endpoint::Endpoint;
+use crate::transport::websocket::handshake;
 use crate::units::{NS_PER_MS, NS_PER_S};
 
 /// How requests say who calls.
@@ -71,6 +74,9 @@ pub struct ReplaySpec {
     pub connections: u32,
     /// Which of the gateway's addresses they go to, and when they are opened.
     pub opening: Opening,
+    /// What signs the requests for sessions of Twilio Media Streams; `{var:NAME}` in it stands for what each session has
+    /// of its own.
+    pub auth_token: Option<String>,
     /// What wakes the workers.
     pub pacer: PacerKind,
     /// How long before an instant the processor is kept busy instead of asleep.
@@ -159,6 +165,20 @@ impl ReplaySpec {
         }
     }
 
+    /// The request for session `number` with the signature by which a bot of Twilio Media Streams knows who asks, where
+    /// there is a token for it.
+    #[must_use]
+    pub fn signed(&self, mut request: Request<()>, number: u64) -> Request<()> {
+        if let Some(token) = &self.auth_token {
+            let token = self.filled(token, number, Written::Plain);
+            let signature = twilio::signature(&token, &handshake::url(&request));
+            if let Ok(value) = HeaderValue::try_from(signature) {
+                request.headers_mut().insert(twilio::SIGNATURE, value);
+            }
+        }
+        request
+    }
+
     /// Path and query of the request for session `number`, which begins so, at `endpoint`, which decides where it has
     /// any.
     #[must_use]
@@ -234,6 +254,7 @@ impl Default for ReplaySpec {
             workers: 1,
             connections: 1,
             opening: Opening::default(),
+            auth_token: None,
             pacer: PacerKind::default(),
             spin_ns: 5_000,
             coalesce_ns: 0,
@@ -242,7 +263,7 @@ impl Default for ReplaySpec {
             timeout_ns: 30 * NS_PER_S,
             playout_buffer_ns: 60 * NS_PER_MS,
             audible: Threshold::default(),
-            answer_gap_ns: 1_500 * NS_PER_MS,
+            answer_gap_ns: ANSWER_GAP_NS,
             transcript_wait_ns: 2 * NS_PER_S,
             greeting: GreetingWait::Ignore,
             vars: None,

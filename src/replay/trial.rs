@@ -24,7 +24,6 @@ use super::starts::Starts;
 use super::worker::{Assignment, work};
 use super::{ReplaySpec, Stop};
 use crate::clock::{RunClock, epoch_now, thread_cpu_ns};
-use crate::conversation::answer::AnsweredBy;
 use crate::dialect::{Carrier, Dialect};
 use crate::live::gauges::Gauges;
 use crate::pcm::codec::{Codec, Format};
@@ -155,7 +154,7 @@ impl Trial<'_> {
                 clips: Arc::default(),
                 closed_loop: false,
                 dialect: DialectName::StreamAudio,
-                answered_by: AnsweredBy::Audio,
+                nature: self.dialect.nature(),
                 phases: Phases::default(),
             }),
             clock: clock.clone(),

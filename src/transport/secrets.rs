@@ -5,7 +5,7 @@ use http::{HeaderMap, Request};
 /// Shorter values of a request are too common to be found in an answer by more than chance.
 const SHORTEST: usize = 6;
 /// Parts of the names of headers that say who asks.
-const TELLING: [&str; 8] = [
+const TELLING: [&str; 9] = [
     "auth",
     "cookie",
     "credential",
@@ -13,6 +13,7 @@ const TELLING: [&str; 8] = [
     "pass",
     "protocol",
     "secret",
+    "signature",
     "token",
 ];
 

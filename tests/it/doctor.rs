@@ -25,6 +25,27 @@ fn check<'a>(document: &'a Value, name: &str) -> [&'a str; 3] {
 }
 
 #[test]
+fn servers_that_never_say_that_they_are_ready_are_well() {
+    let desk = Desk::new();
+    let vosk = concat!(
+        "--dialect ",
+        env!("CARGO_MANIFEST_DIR"),
+        "/proto/dialects/vosk.toml"
+    );
+    for dialect in [vosk, "--dialect twilio"] {
+        let document = told(&desk, 0, "embedded", dialect);
+        let [level, found, _] = check(&document, "session");
+        assert_eq!(level, "ok", "{document:#}");
+        assert!(found.contains("do not say that they are ready"), "{found}");
+        let [level, found, _] = check(&document, "call");
+        assert!(
+            !["failed", "skipped"].contains(&level),
+            "{dialect}: {found}"
+        );
+    }
+}
+
+#[test]
 fn a_gateway_that_is_well_passes_every_check() {
     let output = Desk::new().voicelt("doctor --target embedded").exits(0);
     for line in [

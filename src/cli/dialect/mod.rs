@@ -1,5 +1,6 @@
 //! `voicelt dialect`: looks at descriptions of dialects.
 
+pub(super) mod arg;
 mod check;
 pub(super) mod description;
 

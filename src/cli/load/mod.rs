@@ -2,7 +2,6 @@
 
 mod args;
 mod bench;
-mod dialect_arg;
 mod failure;
 mod place;
 mod protocol;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use serde_json::{Map, Value};
 
-use super::dialect_arg::{DialectArg, DialectParser};
 use super::target::TargetArgs;
 use crate::cli::choice::{choice, microphone};
+use crate::cli::dialect::arg::{DialectArg, DialectParser};
 use crate::cli::dialect::description::described;
 use crate::cli::duration::DurationArg;
 use crate::cli::exit::BadInput;
@@ -72,6 +72,9 @@ pub(crate) struct ProtocolArgs {
     /// realtime: how long after an answer its transcript is waited for
     #[arg(long, value_name = "DURATION", default_value = "2s")]
     transcript_wait: DurationArg,
+    /// twilio: what signs requests in X-Twilio-Signature, as '{env:NAME}', or '{var:NAME}' for one of each session
+    #[arg(long, value_name = "TOKEN")]
+    auth_token: Option<String>,
     /// twilio: how long after its last sound an answer has ended
     #[arg(long, value_name = "DURATION", default_value = "1500ms")]
     answer_gap: DurationArg,
@@ -86,6 +89,7 @@ pub(crate) struct Protocol {
     pub(crate) dialect: Dialect,
     vars: Option<Arc<SessionVars>>,
     headers: Vec<(String, String)>,
+    auth_token: Option<String>,
 }
 
 impl ProtocolArgs {
@@ -108,6 +112,7 @@ impl ProtocolArgs {
         }
         known(vars.as_deref(), &to.target, "--target")?;
         self.refuse_others()?;
+        let auth_token = self.auth_token(vars.as_deref())?;
         let dialect = match &self.dialect {
             DialectArg::StreamAudio => Dialect::StreamAudio,
             DialectArg::Twilio => {
@@ -137,13 +142,35 @@ impl ProtocolArgs {
             dialect,
             vars,
             headers,
+            auth_token,
         })
+    }
+
+    /// The token with the values of the environment; one that is written out is seen by all who list processes.
+    fn auth_token(&self, vars: Option<&SessionVars>) -> Result<Option<String>, BadInput> {
+        let Some(template) = &self.auth_token else {
+            return Ok(None);
+        };
+        if !["{env:", "{var:"]
+            .iter()
+            .any(|asks| template.contains(asks))
+        {
+            return Err(bad(
+                "--auth-token: a token is not written out, where others can read it; say in which variable of the \
+                 environment it is, as in '{env:TWILIO_AUTH_TOKEN}'"
+                    .to_owned(),
+            ));
+        }
+        let token = with_environment(template, Written::Plain);
+        let token = token.map_err(|why| bad(format!("--auth-token: {why}")))?;
+        known(vars, &token, "--auth-token")?;
+        Ok(Some(token))
     }
 
     /// What only other dialects have is not to be lost without a word.
     fn refuse_others(&self) -> Result<(), BadInput> {
         use DialectArg::{Realtime, Twilio};
-        let flags: [(_, _, &[DialectArg]); 8] = [
+        let flags: [(_, _, &[DialectArg]); 9] = [
             ("profile", self.profile.is_some(), &[Realtime]),
             ("model", self.model.is_some(), &[Realtime]),
             ("wire-format", self.wire_format.is_some(), &[Realtime]),
@@ -152,6 +179,7 @@ impl ProtocolArgs {
             ("open", self.open.is_some(), &[Realtime]),
             ("tools", self.tools.is_some(), &[Realtime]),
             ("greeting", self.greeting.is_some(), &[Realtime, Twilio]),
+            ("auth-token", self.auth_token.is_some(), &[Twilio]),
         ];
         let mut given = flags.into_iter().filter(|(_, is_given, _)| *is_given);
         let Some((flag, _, of)) = given.find(|(_, _, of)| !of.contains(&self.dialect)) else {
@@ -265,6 +293,7 @@ impl ProtocolArgs {
             greeting: self.greeting(others.turn_timing),
             vars: protocol.vars.clone(),
             headers: own.chain(given).collect(),
+            auth_token: protocol.auth_token.clone(),
             ..others
         }
     }

@@ -1,13 +1,15 @@
 //! The gateway that a load goes to: one that is there, or the reference gateway in this process.
 
+use std::sync::Arc;
+
 use anyhow::anyhow;
 
 use super::failure::unreached;
 use crate::cli::exit::BadInput;
 use crate::cli::secrets::shown;
 use crate::cli::tls::TlsArgs;
-use crate::conversation::message::Start;
-use crate::dialect::{self, Dialect, stream_audio};
+use crate::dialect::described::Server;
+use crate::dialect::{self, Dialect};
 use crate::gateway::{BotSpec, Embedded, GatewaySpec, RealtimeSpec, Served};
 use crate::replay::Gateway;
 use crate::results::settings::EMBEDDED;
@@ -78,14 +80,13 @@ fn served(dialect: &Dialect) -> Result<Served, BadInput> {
     match dialect {
         Dialect::Realtime(_) => Ok(Served::Realtime(RealtimeSpec::default())),
         Dialect::Twilio(_) => Ok(Served::Twilio(BotSpec::default())),
-        Dialect::Described(described)
-            if described.path(&Start::default()) != stream_audio::PATH =>
-        {
-            Err(BadInput(anyhow!(
-                "--target: the reference gateway does not speak {}; give the address of a server that does",
+        Dialect::Described(described) => match Server::new(Arc::clone(described)) {
+            Ok(server) => Ok(Served::Described(Arc::new(server))),
+            Err(why) => Err(BadInput(anyhow!(
+                "--target: the reference gateway does not speak {}: {why}; give the address of a server that does",
                 described.name()
-            )))
-        }
+            ))),
+        },
         _ => Ok(Served::StreamAudio),
     }
 }

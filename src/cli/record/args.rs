@@ -25,12 +25,23 @@ pub(super) enum RecordedDialect {
     #[default]
     StreamAudio,
     Realtime,
+    Twilio,
+}
+
+impl RecordedDialect {
+    /// What carries its calls.
+    fn carrier(self) -> Carrier {
+        match self {
+            RecordedDialect::StreamAudio => Carrier::Http2,
+            RecordedDialect::Realtime | RecordedDialect::Twilio => Carrier::WebSocket,
+        }
+    }
 }
 
 /// Record live calls into a trace, as a transparent proxy before the gateway.
 ///
 /// Callers connect to `--listen` instead of the gateway; every call is carried across byte for byte,
-/// whatever its method. Calls of StreamAudio, or with `--dialect realtime` all WebSockets, are recorded
+/// whatever its method. Calls of StreamAudio, or with `--dialect realtime` or `twilio` all WebSockets, are recorded
 /// as far as `--keep` or `--timing-only` allows. Ctrl-C or SIGTERM finishes the trace; after a crash `voicelt trace recover` does.
 ///
 /// Recording people may need their consent: see the README first.
@@ -43,7 +54,8 @@ pub struct Args {
     /// The gateway: host:port, or a URL of http, https, ws or wss without a path
     #[arg(long, value_name = "URL")]
     pub(super) upstream: Endpoint,
-    /// What calls are: stream-audio is gRPC, realtime is OpenAI Realtime over a WebSocket
+    /// What calls are: stream-audio is gRPC, realtime is OpenAI Realtime over a WebSocket, twilio is Media Streams of
+    /// Twilio to a bot
     #[arg(long, value_name = "NAME", value_enum, default_value_t)]
     pub(super) dialect: RecordedDialect,
     /// Where to put the trace; with --rotate its name gets a number
@@ -119,7 +131,7 @@ struct ConnectionArgs {
     client_ca: Option<PathBuf>,
     #[command(flatten)]
     tls: TlsArgs,
-    /// realtime: let callers agree on extensions such as permessage-deflate, which are taken out of their
+    /// realtime, twilio: let callers agree on extensions such as permessage-deflate, which are taken out of their
     /// offers otherwise; of calls that use one, only start and end are recorded
     #[arg(long)]
     pass_extensions: bool,
@@ -134,7 +146,9 @@ Examples:
   voicelt record --listen 0.0.0.0:50050 --upstream https://gateway.internal -o calls.vtrace \\
       --keep audio,text --consent-header x-recording-consent=yes --retain 30d --rotate 10m
   voicelt record --listen 0.0.0.0:8443 --upstream wss://realtime.internal -o calls.vtrace \\
-      --dialect realtime --tls-cert cert.pem --tls-key key.pem --timing-only";
+      --dialect realtime --tls-cert cert.pem --tls-key key.pem --timing-only
+  voicelt record --listen 0.0.0.0:8443 --upstream wss://bot.internal -o calls.vtrace \
+      --dialect twilio --tls-cert cert.pem --tls-key key.pem --keep audio";
 
 /// What may be kept of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -177,7 +191,7 @@ impl Args {
         match self.dialect {
             RecordedDialect::StreamAudio if self.connections.pass_extensions => {
                 Err(BadInput(anyhow!(
-                    "--pass-extensions is of --dialect realtime, and the dialect is stream-audio"
+                    "--pass-extensions is of --dialect realtime and twilio, and the dialect is stream-audio"
                 )))
             }
             RecordedDialect::StreamAudio => Ok(Recordable::StreamAudio),
@@ -186,21 +200,19 @@ impl Args {
                 let realtime = realtime.map_err(|error| BadInput(anyhow!(error)))?;
                 Ok(Recordable::Realtime(Arc::new(realtime)))
             }
+            RecordedDialect::Twilio => Ok(Recordable::Twilio),
         }
     }
 
     /// Where calls go on to, and over what.
     fn gateway(&self) -> Result<Endpoint, BadInput> {
         let upstream = self.upstream.clone();
-        if self.dialect == RecordedDialect::Realtime && upstream.path_and_query() != "/" {
+        let carrier = self.dialect.carrier();
+        if carrier == Carrier::WebSocket && upstream.path_and_query() != "/" {
             return Err(BadInput(anyhow!(
                 "--upstream: `{upstream}` has a path, and calls go to the one that callers ask for; leave it out"
             )));
         }
-        let carrier = match self.dialect {
-            RecordedDialect::StreamAudio => Carrier::Http2,
-            RecordedDialect::Realtime => Carrier::WebSocket,
-        };
         let carried = upstream.carried_by(carrier);
         carried.map_err(|error| BadInput(anyhow!("--upstream: {error}")))
     }

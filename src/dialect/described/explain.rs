@@ -41,7 +41,7 @@ impl Described {
             sent.extend(messages.map(|message| (what, message.shown(&values))));
         };
         messages("open", &self.open);
-        if self.has_ready() {
+        if self.nature.says_ready {
             sent.push(("wait", "until the server is ready".to_owned()));
         }
         sent.push(("audio", self.audio(rate)));

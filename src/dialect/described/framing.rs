@@ -1,5 +1,7 @@
 //! How audio is written: coded, and put into a message.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 
 use super::protobuf::{put_field, put_field_bytes};
@@ -54,6 +56,21 @@ impl Coding {
         }
     }
 
+    /// PCM16 as it is coded.
+    pub(super) fn encode(self, pcm: &[u8]) -> Cow<'_, [u8]> {
+        match self {
+            Coding::Of(Codec::Pcm16) => pcm.into(),
+            Coding::Of(codec) => codec.encode(&Codec::Pcm16.decode(pcm)).into(),
+            Coding::F32 => {
+                let (samples, _) = pcm.as_chunks();
+                let to_f32 = |bytes: &[u8; 2]| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0;
+                let samples = samples.iter();
+                let coded = samples.flat_map(|bytes| to_f32(bytes).to_le_bytes());
+                coded.collect::<Vec<u8>>().into()
+            }
+        }
+    }
+
     /// The samples that a server sent, as PCM16.
     pub(super) fn decode(self, coded: &[u8]) -> Vec<u8> {
         match self {
@@ -88,10 +105,7 @@ impl Framing {
         if coding == Coding::Of(coding.codec()) {
             return self.put_coded(chunk, out);
         }
-        let (samples, _) = chunk.as_chunks();
-        let to_f32 = |bytes: &[u8; 2]| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0;
-        let coded = samples.iter().flat_map(|bytes| to_f32(bytes).to_le_bytes());
-        self.put_coded(&coded.collect::<Vec<u8>>(), out);
+        self.put_coded(&coding.encode(chunk), out);
     }
 
     fn put_coded(&self, chunk: &[u8], out: &mut BytesMut) {

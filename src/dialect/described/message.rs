@@ -52,7 +52,7 @@ impl Message {
 
     /// The message with the values of a session, as it is sent.
     pub(super) fn encode(&self, values: &Values) -> Bytes {
-        let text = self.template.fill(values);
+        let text = self.filled(values);
         match &self.of {
             // It was tried with values that fit less.
             Some(of) => protobuf::encode(of, &text).unwrap_or_default(),
@@ -60,9 +60,19 @@ impl Message {
         }
     }
 
+    /// Its text, with these values.
+    pub(super) fn filled(&self, values: &Values) -> String {
+        self.template.fill(values)
+    }
+
+    /// Its type, where it is protobuf.
+    pub(super) fn message_type(&self) -> Option<&MessageDescriptor> {
+        self.of.as_ref()
+    }
+
     /// The same in words.
     pub(super) fn shown(&self, values: &Values) -> String {
-        let text = self.template.fill(values);
+        let text = self.filled(values);
         match &self.of {
             Some(of) => format!("{} {text}", of.full_name()),
             None => text,

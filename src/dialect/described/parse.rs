@@ -140,6 +140,7 @@ fn described(
         output: output.map(|format| format.rate),
         chunk_ns,
         sends_binary: framing == Framing::Binary,
+        says_ready: rules.iter().any(|rule| rule.then == Then::Ready),
         endpointing: endpointing(table, !end_of_utterance.is_empty())?,
         answered_by: answered_by(table, &rules)?,
         by_sound: false,

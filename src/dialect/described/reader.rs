@@ -135,6 +135,11 @@ impl Reader {
         Ok(slot)
     }
 
+    /// The names of the pointer of this number.
+    pub(super) fn names(&self, slot: usize) -> Option<Vec<String>> {
+        pointer::names(self.pointers.get(slot)?).ok()
+    }
+
     /// What each pointer finds in a message, by its number.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ pub(super) const KEYS: &[&str] = &["when", "then", "text", "final", "ends_uttera
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rule {
     /// By number of pointer.
-    when: Vec<(usize, Condition)>,
+    pub(super) when: Vec<(usize, Condition)>,
     pub(super) then: Then,
     /// The pointer to its text.
     pub(super) text: Option<usize>,

@@ -35,7 +35,7 @@ impl Session {
     #[must_use]
     pub fn new(setup: Arc<Described>, vars: Vec<String>) -> Session {
         Session {
-            is_ready: !setup.has_ready(),
+            is_ready: !setup.nature.says_ready,
             setup,
             values: Values {
                 vars,

@@ -98,6 +98,7 @@ impl Described {
         let rules = self.rules.iter().filter(|rule| rule.then != Then::Ready);
         Described {
             nature: Nature {
+                says_ready: false,
                 endpointing: Endpointing::Caller,
                 ..self.nature
             },
@@ -107,12 +108,6 @@ impl Described {
             rules: rules.cloned().collect(),
             ..self.clone()
         }
-    }
-
-    /// Whether the server says when audio may be sent.
-    pub(super) fn has_ready(&self) -> bool {
-        let mut rules = self.rules.iter();
-        rules.any(|rule| rule.then == Then::Ready)
     }
 
     /// Appends a chunk as it is sent, without what a session has of its own.

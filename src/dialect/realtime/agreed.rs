@@ -1,5 +1,6 @@
 //! What two others have agreed on for a session, as far as it says how audio is to be read: the formats, who ends
-//! an utterance, the language. Of both interfaces, the flat one and that of today; what is not said stays as it was.
+//! an utterance, the language. Of both interfaces, the flat one and that of today, and of vLLM's; what is not said stays
+//! as it was.
 
 use serde_json::{Map, Value};
 
@@ -36,6 +37,19 @@ impl Agreed {
             is_push_to_talk,
             transcribes_only: !profile.answers(),
             language: String::new(),
+        }
+    }
+
+    /// Takes in what an update says that is vLLM's: formats are not agreed on, and nobody but the caller ends an
+    /// utterance.
+    pub(super) fn take_vllm(&mut self, update: &Map<String, Value>) {
+        let format = Profile::Vllm.formats()[0];
+        self.input = Some(format);
+        self.output = format;
+        self.is_push_to_talk = true;
+        self.transcribes_only = true;
+        if let Some(language) = update.get("language").and_then(Value::as_str) {
+            language.clone_into(&mut self.language);
         }
     }
 

@@ -101,7 +101,13 @@ impl Overheard {
             {
                 return Err(NO_BASE64);
             }
-            Err(_) => return Ok(()),
+            Err(_) => {
+                if let Some(update) = request::vllm_update(text) {
+                    self.agree_with_vllm(&update);
+                    self.tell(each)?;
+                }
+                return Ok(());
+            }
         };
         match asks {
             Request::Update(session) => {
@@ -121,7 +127,16 @@ impl Overheard {
                     each(Asked::Message(ClientMessage::Audio(piece)));
                 }
             }
-            Request::Commit => {
+            // Where vLLM's utterances begin.
+            Request::Commit { is_final: false } if self.is_vllm() => self.half = None,
+            Request::Commit { .. } if self.is_vllm() => {
+                self.half = None;
+                self.session.awaits_transcript = Some(self.commits);
+                self.commits += 1;
+                self.tell(each)?;
+                each(Asked::EndOfUtterance);
+            }
+            Request::Commit { .. } => {
                 self.half = None;
                 if self.agreed.is_push_to_talk {
                     let turn = self.commits;
@@ -180,6 +195,19 @@ impl Overheard {
         if self.agreed.transcribes_only && setup.profile.answers() {
             setup.profile = Profile::Transcription;
         }
+    }
+
+    fn agree_with_vllm(&mut self, update: &Map<String, Value>) {
+        self.agreed.take_vllm(update);
+        let setup = Arc::make_mut(&mut self.session.setup);
+        setup.profile = Profile::Vllm;
+        setup.format = self.agreed.output;
+        // It never confirms.
+        self.session.stage = Stage::Ready;
+    }
+
+    fn is_vllm(&self) -> bool {
+        self.session.setup.profile == Profile::Vllm
     }
 
     /// An item of the conversation that the caller adds.

@@ -116,6 +116,7 @@ impl Realtime {
             output: Some(self.format.rate),
             chunk_ns: None,
             sends_binary: false,
+            says_ready: true,
             endpointing: match self.is_push_to_talk {
                 true => Endpointing::Caller,
                 false => Endpointing::Server,

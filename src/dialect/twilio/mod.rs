@@ -1,10 +1,12 @@
 //! Twilio Media Streams, of which we play Twilio's side: JSON messages over a WebSocket, µ-law in base64. What a bot
-//! sends is read in `bot`, what it receives in `server`, for gateways and recordings.
+//! sends is read in `bot`, what it receives in `server`, for gateways and recordings, which read both (`overheard`).
 
 mod bot;
+mod overheard;
 pub mod server;
 mod session;
 mod setup;
+mod signature;
 #[cfg(test)]
 mod tests;
 
@@ -13,8 +15,10 @@ use bytes::BytesMut;
 use super::base64;
 
 pub(super) use bot::name_of;
+pub use overheard::Overheard;
 pub use session::Session;
 pub use setup::{Twilio, TwilioSpec};
+pub use signature::{SIGNATURE, signature};
 
 /// Characters of a chunk of so many bytes, without what stands around them.
 pub(super) fn frame_bytes(chunk_bytes: usize) -> usize {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::setup::ENCODING;
 pub use super::setup::FORMAT;
 use crate::dialect::base64;
 use crate::dialect::field::Field;
@@ -21,6 +22,8 @@ pub enum Event {
         call_sid: String,
         /// What whoever configured the call says of it, as JSON; empty where nothing is said.
         parameters: String,
+        /// Its audio is in [`FORMAT`], as far as is said.
+        has_known_format: bool,
     },
     /// Audio of the caller, in µ-law.
     Media(Bytes),
@@ -54,6 +57,26 @@ struct Started<'a> {
     call_sid: Field<'a>,
     #[serde(borrow)]
     custom_parameters: Option<&'a RawValue>,
+    #[serde(borrow)]
+    media_format: Field<'a, MediaFormat<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct MediaFormat<'a> {
+    #[serde(borrow)]
+    encoding: Field<'a>,
+    #[serde(borrow)]
+    sample_rate: Field<'a>,
+}
+
+impl MediaFormat<'_> {
+    fn is_known(&self) -> bool {
+        let encoding = self.encoding.text();
+        let rate_hz = self.sample_rate.whole();
+        encoding.is_none_or(|encoding| encoding == ENCODING)
+            && rate_hz.is_none_or(|rate_hz| rate_hz == i64::from(FORMAT.rate.0))
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -86,6 +109,10 @@ pub fn read(message: &[u8]) -> Option<Event> {
                 parameters: start
                     .custom_parameters
                     .map_or_else(String::new, |parameters| parameters.get().to_owned()),
+                has_known_format: start
+                    .media_format
+                    .object()
+                    .is_none_or(MediaFormat::is_known),
             }
         }
         "media" => {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 
 use super::bot::{self, Message};
-use super::setup::{CHUNK_NS, FORMAT, Twilio};
+use super::setup::{CHUNK_NS, ENCODING, FORMAT, Twilio};
 use crate::conversation::message::{Reply, ServerMessage, Start};
 use crate::dialect::sending::{EndOfInput, Owed};
 use crate::units::{NS_PER_MS, Samples};
@@ -87,7 +87,7 @@ impl Session {
             "callSid": self.call_sid,
             "tracks": ["inbound"],
             "mediaFormat": {
-                "encoding": "audio/x-mulaw",
+                "encoding": ENCODING,
                 "sampleRate": FORMAT.rate.0,
                 "channels": 1,
             },

@@ -13,6 +13,9 @@ pub const FORMAT: Format = Format {
     rate: SampleRate(8_000),
 };
 
+/// The same in words of the protocol.
+pub(super) const ENCODING: &str = "audio/x-mulaw";
+
 /// The length of each chunk.
 pub(super) const CHUNK_NS: i64 = 20 * NS_PER_MS;
 
@@ -24,7 +27,7 @@ pub struct TwilioSpec {
 }
 
 /// The protocol as one run speaks it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Twilio {
     pub(super) start: Map<String, Value>,
     /// Callers wait for no answer.
@@ -83,6 +86,7 @@ impl Twilio {
             output: Some(FORMAT.rate),
             chunk_ns: Some(CHUNK_NS),
             sends_binary: false,
+            says_ready: false,
             endpointing: match self.is_trial {
                 true => Endpointing::Caller,
                 false => Endpointing::Server,

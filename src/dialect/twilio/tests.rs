@@ -1,5 +1,7 @@
 //! Calls as Twilio tells them, and as a bot understands them.
 
+mod overheard;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -192,6 +194,7 @@ fn a_bot_reads_what_we_send() {
         stream_sid,
         call_sid,
         parameters,
+        has_known_format: true,
     }) = server::read(text.as_bytes())
     else {
         panic!("{text}");

@@ -124,6 +124,10 @@ fn session(session: &Session, patience_ns: i64) -> Check {
             "session",
             format!("ready by {name} {} after the upgrade", Human(*took_ns)),
         ),
+        (Beginning::Unsaid, _) => Check::ok(
+            "session",
+            "begun: servers of this protocol do not say that they are ready",
+        ),
         (Beginning::Refused(words), _) => failed(
             format!("the server refused it: {words}"),
             "look at what it says: --model, --profile, --session and --open decide what is asked for, --header who asks",

@@ -177,7 +177,7 @@ impl<'a> Call<'a> {
                 Ok(())
             }
             Request::Update(update) => self.set(&update),
-            Request::Commit => self.commit(),
+            Request::Commit { .. } => self.commit(),
             Request::Clear => {
                 self.ear.set(self.dialogue.settings());
                 self.current = None;

@@ -17,6 +17,7 @@ pub(super) struct Realtime(pub(super) RealtimeSpec);
 
 impl Protocol for Realtime {
     type Message = ClientEvent;
+    type Reply = String;
 
     /// Clients name it where they cannot set headers.
     fn subprotocol(&self) -> Option<&'static str> {
@@ -27,10 +28,10 @@ impl Protocol for Realtime {
         self.0.refused
     }
 
-    fn read(frame: Frame<'_>) -> ClientEvent {
-        match frame {
+    fn reader(&self) -> impl FnMut(Frame<'_>) -> ClientEvent + Send + 'static {
+        |frame| match frame {
             Frame::Text(text) => request::read(text),
-            Frame::Binary => request::binary(),
+            Frame::Binary(_) => request::binary(),
         }
     }
 

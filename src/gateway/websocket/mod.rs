@@ -5,7 +5,10 @@ mod socket;
 mod upgrade;
 
 pub(super) use server::serve;
-pub(super) use upgrade::{Request, header, query_value, shortened};
+pub(super) use upgrade::{Request, caller, header, query_value, shortened};
+
+use bytes::Bytes;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::inbox::{Arriving, Inbox};
 use super::outbox::{Broken, Outbox};
@@ -15,8 +18,8 @@ use super::shared::Shared;
 pub(super) enum Frame<'a> {
     /// Text.
     Text(&'a str),
-    /// Bytes that are none, of which no protocol here makes anything.
-    Binary,
+    /// Bytes that are none.
+    Binary(&'a Bytes),
 }
 
 /// What a gateway speaks over WebSocket.
@@ -24,14 +27,17 @@ pub(super) trait Protocol: Send + Sync + 'static {
     /// What clients send.
     type Message: Arriving + Send;
 
+    /// What they are told.
+    type Reply: Into<Message> + Send;
+
     /// The name of the subprotocol that is agreed to where clients offer it.
     fn subprotocol(&self) -> Option<&'static str>;
 
     /// Share of connections that are refused with HTTP 429.
     fn refused(&self) -> f64;
 
-    /// What a message of a client says.
-    fn read(frame: Frame<'_>) -> Self::Message;
+    /// What each message of a client says, one after the other.
+    fn reader(&self) -> impl FnMut(Frame<'_>) -> Self::Message + Send + 'static;
 
     /// Holds the session that `request` opened until the client ends it.
     fn converse(
@@ -39,6 +45,6 @@ pub(super) trait Protocol: Send + Sync + 'static {
         shared: &Shared,
         request: &Request,
         inbox: &mut Inbox<Self::Message>,
-        outbox: &Outbox<String>,
+        outbox: &Outbox<Self::Reply>,
     ) -> impl Future<Output = Result<(), Broken>> + Send;
 }

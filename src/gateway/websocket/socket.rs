@@ -45,7 +45,7 @@ pub(super) async fn serve<S, P: Protocol>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (sink, frames) = futures_util::StreamExt::split(socket);
-    let messages = Box::pin(messages::<S, P>(frames));
+    let messages = Box::pin(messages(frames, protocol.reader()));
     let mut inbox = Inbox::new(Arc::clone(shared), messages, caller);
     // What waits beside this one waits in the session, which counts it.
     let (events, queue) = mpsc::channel(1);
@@ -63,15 +63,16 @@ pub(super) async fn serve<S, P: Protocol>(
 }
 
 /// What clients send, until they close.
-fn messages<S, P: Protocol>(
+fn messages<S, M>(
     frames: SplitStream<WebSocketStream<S>>,
-) -> impl Stream<Item = Result<Option<P::Message>, Broken>>
+    mut read: impl FnMut(Frame<'_>) -> M,
+) -> impl Stream<Item = Result<Option<M>, Broken>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let messages = frames.filter_map(|frame| match frame {
-        Ok(Message::Text(text)) => Some(Some(Ok(Some(P::read(Frame::Text(&text)))))),
-        Ok(Message::Binary(_)) => Some(Some(Ok(Some(P::read(Frame::Binary))))),
+    let messages = frames.filter_map(move |frame| match frame {
+        Ok(Message::Text(text)) => Some(Some(Ok(Some(read(Frame::Text(&text)))))),
+        Ok(Message::Binary(bytes)) => Some(Some(Ok(Some(read(Frame::Binary(&bytes)))))),
         Ok(Message::Close(_)) => Some(None),
         Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => None,
         Err(error) => Some(Some(Err(broken(&error)))),
@@ -88,18 +89,18 @@ fn broken(error: &Error) -> Broken {
 }
 
 /// Sends what the session says and then a close; whether that could be sent.
-async fn write<S>(
+async fn write<S, R: Into<Message>>(
     mut sink: SplitSink<WebSocketStream<S>, Message>,
-    mut queue: mpsc::Receiver<Result<String, Abort>>,
+    mut queue: mpsc::Receiver<Result<R, Abort>>,
 ) -> bool
 where
     SplitSink<WebSocketStream<S>, Message>: Sink<Message, Error = Error> + Unpin,
 {
     let abort = loop {
         match queue.recv().await {
-            Some(Ok(event)) => {
+            Some(Ok(reply)) => {
                 // What cannot be sent any more was crossed by a close, which is still to be answered.
-                if sink.send(Message::text(event)).await.is_err() {
+                if sink.send(reply.into()).await.is_err() {
                     break None;
                 }
             }

@@ -66,7 +66,7 @@ pub(super) fn switch<B>(request: &http::Request<B>, subprotocol: Option<&'static
 }
 
 /// Who asks; a session without a name is the `number`-th.
-pub(super) fn caller<B>(request: &http::Request<B>, number: u64) -> Caller {
+pub(in crate::gateway) fn caller<B>(request: &http::Request<B>, number: u64) -> Caller {
     let session_id = header(request, SESSION_ID_HEADER);
     Caller {
         run_id: header(request, RUN_ID_HEADER),

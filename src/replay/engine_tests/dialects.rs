@@ -16,6 +16,7 @@ fn open() -> Nature {
         endpointing: Endpointing::Server,
         answered_by: AnsweredBy::AudioOrText,
         caller_ends: true,
+        says_ready: true,
         has_items: true,
         late_transcripts: true,
         ..Nature::default()

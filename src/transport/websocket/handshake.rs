@@ -151,6 +151,15 @@ impl Upgrade {
     }
 }
 
+/// The URL that is asked for, as the server sees it: without a port that is the usual one.
+#[must_use]
+pub fn url(request: &Request<()>) -> String {
+    let uri = request.uri();
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    format!("{scheme}://{}{path}", host(request))
+}
+
 /// `host`, with its port where that is not the usual one.
 fn host(request: &Request<()>) -> String {
     let uri = request.uri();

@@ -28,6 +28,10 @@ pub(crate) const INSTEAD: &[(&str, &str)] = &[
     ("'wss://api.example/v1/realtime?model=voice-1'", "embedded"),
     ("{env:API_KEY}", "{env:HOME}"),
     (
+        "gateway --dialect proto",
+        "gateway --listen 127.0.0.1:0 --dialect proto",
+    ),
+    (
         "gateway --arrivals",
         "gateway --listen 127.0.0.1:0 --arrivals",
     ),

@@ -8,4 +8,6 @@ mod python;
 mod raw;
 mod realtime;
 mod recording;
+mod sockets;
+mod twilio;
 mod websocket;

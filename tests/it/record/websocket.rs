@@ -15,13 +15,13 @@ use crate::support::{Desk, Running};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that answers the head of each request with these bytes, reads on to the end, and remembers all it read.
-struct Peer {
+pub(super) struct Peer {
     odd: Odd,
     heard: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Peer {
-    fn answering(answer: &[u8]) -> Peer {
+    pub(super) fn answering(answer: &[u8]) -> Peer {
         let heard = Arc::<Mutex<Vec<u8>>>::default();
         let (answer, told) = (answer.to_vec(), heard.clone());
         let odd = Odd::sockets(move |mut socket| {
@@ -40,12 +40,12 @@ impl Peer {
         Peer { odd, heard }
     }
 
-    fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.odd.port)
     }
 
     /// What it read of connections that have ended.
-    fn heard(&self) -> Vec<u8> {
+    pub(super) fn heard(&self) -> Vec<u8> {
         crate::support::until(|| {
             let heard = self.heard.lock().unwrap();
             (!heard.is_empty()).then(|| heard.clone())
@@ -65,7 +65,7 @@ fn connect(address: &str) -> TcpStream {
 }
 
 /// Asks with `head`, reads exactly as many bytes as are `expected`, says `rest`, and ends; returns what was read.
-fn call(address: &str, head: &[u8], expected: usize, rest: &[u8]) -> Vec<u8> {
+pub(super) fn call(address: &str, head: &[u8], expected: usize, rest: &[u8]) -> Vec<u8> {
     let mut socket = connect(address);
     socket.write_all(head).unwrap();
     let mut read = vec![0; expected];
@@ -79,7 +79,7 @@ fn call(address: &str, head: &[u8], expected: usize, rest: &[u8]) -> Vec<u8> {
 }
 
 /// A frame, masked as a client's where `key` is given.
-fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
+pub(super) fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
     let mut bytes = vec![first];
     let masked = if key.is_some() { 0x80 } else { 0 };
     match payload.len() {
@@ -95,18 +95,19 @@ fn frame(first: u8, payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
     bytes
 }
 
-const KEY: Option<[u8; 4]> = Some([0x11, 0xfe, 0x5a, 0x07]);
+pub(super) const KEY: Option<[u8; 4]> = Some([0x11, 0xfe, 0x5a, 0x07]);
 
 const HEAD: &str = "GET /v1/realtime?model=m&key=SECRET-QUERY HTTP/1.1\r\nhost: api.example\r\nUPGRADE: websocket\r\n\
     Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Odd:   spaces \r\n\
     Authorization: Bearer SECRET-HEADER\r\nSec-WebSocket-Protocol: realtime, openai-insecure-api-key.SECRET-OFFER\r\n\
     Sec-WebSocket-Version: 13\r\n";
-const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
-const AGREED: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nConnection: Upgrade\r\n\
+pub(super) const OFFER: &str =
+    "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+pub(super) const AGREED: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nConnection: Upgrade\r\n\
     sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: realtime\r\n";
 
 /// No file of the trace, nor what was said, holds a secret.
-fn assert_silent(desk: &Desk, said: &str) {
+pub(super) fn assert_silent(desk: &Desk, said: &str) {
     assert!(!said.contains("SECRET"), "{said}");
     for file in desk.files("live.vtrace") {
         let bytes = std::fs::read(&file).unwrap();

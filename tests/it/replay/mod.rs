@@ -10,6 +10,7 @@ mod odd_servers;
 mod outputs;
 mod realtime;
 mod recorded;
+mod served;
 mod sessions;
 mod silent;
 mod stopped;

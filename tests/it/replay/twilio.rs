@@ -6,7 +6,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt as _, StreamExt as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
+use sha1::Sha1;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
@@ -19,8 +22,8 @@ use voicelt::trace::journal::{JournalKind, JournalRow, JournalWriter, Recording}
 use voicelt::units::{NS_PER_MS, SampleRate};
 
 use super::replay_into;
-use crate::support::Desk;
 use crate::support::odd::Odd;
+use crate::support::{Desk, Output};
 
 const TALK: &str = "--synth speech-like:1s --arrivals constant:4/s --sessions 3 --turns 2 \
                     --answer-time 4s --think-time 200ms";
@@ -47,6 +50,7 @@ fn calls_of_several_turns_are_answered_by_sound() {
     assert_eq!(rows.len(), 6);
     for row in &rows {
         assert_eq!((row.status, row.answers), (Status::Ok, 1), "{row:?}");
+        assert_eq!(row.error, None, "nobody says that a session is ready");
         assert_eq!(row.dialect, Some(DialectName::Twilio));
         assert!(row.audible_ns.is_some_and(|ns| ns > 400_000_000), "{row:?}");
         let unknown = [row.final_ns, row.endpoint_ns, row.first_text_ns, row.asr_ns];
@@ -438,6 +442,53 @@ fn the_last_message_names_the_call_as_the_first_does() {
 }
 
 #[test]
+fn requests_are_signed_with_a_token_that_is_nowhere_else() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    let head = Arc::new(Mutex::new(String::new()));
+    let kept = head.clone();
+    let server = Odd::sockets(move |mut socket| {
+        let kept = kept.clone();
+        async move {
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") && socket.read_buf(&mut asked).await.is_ok() {}
+            let asked = String::from_utf8(asked).unwrap();
+            let body = format!("no: {}", signature_in(&asked));
+            *kept.lock().unwrap() = asked;
+            let length = body.len();
+            let refused =
+                format!("HTTP/1.1 403 Forbidden\r\ncontent-length: {length}\r\n\r\n{body}");
+            let _ = socket.write_all(refused.as_bytes()).await;
+        }
+    });
+    let url = format!("ws://127.0.0.1:{}/calls?bot=1", server.port);
+    let mut command = desk.command(&replay(&url, "run", "--limit 1 --auth-token '{env:TOKEN}'"));
+    command.env("TOKEN", "0123456789abcdef");
+    Output::of(&mut command).exits(99).says("403");
+    let mac = Hmac::<Sha1>::new_from_slice(b"0123456789abcdef").unwrap();
+    let expected = STANDARD.encode(mac.chain_update(&url).finalize().into_bytes());
+    let head = head.lock().unwrap();
+    assert_eq!(signature_in(&head), expected);
+    for file in [
+        "run/run.json",
+        "run/sessions.parquet",
+        "run/requests.parquet",
+    ] {
+        let bytes = std::fs::read(desk.path(file)).unwrap();
+        for secret in ["0123456789abcdef", &expected] {
+            let is_it = |part: &[u8]| part == secret.as_bytes();
+            assert!(!bytes.windows(secret.len()).any(is_it), "{file}: {secret}");
+        }
+    }
+}
+
+/// The signature in the head of a request.
+fn signature_in(head: &str) -> &str {
+    let mut lines = head.lines();
+    let line = lines.find_map(|line| line.strip_prefix("x-twilio-signature: "));
+    line.unwrap_or_default()
+}
+
+#[test]
 fn what_twilio_does_not_have_is_refused() {
     let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
     desk.write("session.json", r#"{"mediaFormat": {}}"#);
@@ -451,6 +502,8 @@ fn what_twilio_does_not_have_is_refused() {
             "/mediaFormat follows from the session",
         ),
         ("--audible-threshold=-40", "write it as -50dBFS"),
+        ("--auth-token 0123", "a token is not written out"),
+        ("--auth-token '{env:NOWHERE}'", "NOWHERE is not set"),
     ] {
         desk.voicelt(&replay("embedded", "no", flags))
             .exits(2)

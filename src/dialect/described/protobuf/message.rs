@@ -1,7 +1,8 @@
-//! Messages written as JSON, as protobuf maps it.
+//! Messages as JSON, as protobuf maps it.
 
 use bytes::Bytes;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
+use serde_json::Value;
 
 use crate::dialect::grpc::frame;
 
@@ -18,4 +19,13 @@ pub(in crate::dialect::described) fn encode(
     let message = message.and_then(|message| reader.end().map(|()| message));
     let message = message.map_err(|error| format!("it is no {}: {error}", of.full_name()))?;
     Ok(frame(&message))
+}
+
+/// A message of this type as JSON; `None` if it is none.
+pub(in crate::dialect::described) fn decode(
+    of: &MessageDescriptor,
+    message: &[u8],
+) -> Option<Value> {
+    let message = DynamicMessage::decode(of.clone(), message).ok()?;
+    serde_json::to_value(message).ok()
 }

@@ -12,6 +12,6 @@ mod wire;
 pub use compile::ReadProto;
 pub(super) use compile::{Method, compile, method};
 pub(super) use field::{Path, path};
-pub(super) use message::encode;
+pub(super) use message::{decode, encode};
 pub(super) use scan::Place;
-pub(super) use wire::{put_field, put_field_bytes};
+pub(super) use wire::{bytes_at, put_field, put_field_bytes};

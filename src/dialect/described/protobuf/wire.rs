@@ -93,6 +93,26 @@ fn array<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*array)
 }
 
+/// What the field of these numbers holds, from without; of several the last. `None` if there is none.
+pub(in crate::dialect::described) fn bytes_at<'m>(
+    numbers: &[u32],
+    message: &'m [u8],
+) -> Option<&'m [u8]> {
+    let mut inner = message;
+    for wanted in numbers {
+        let (mut rest, mut found) = (inner, None);
+        while !rest.is_empty() {
+            let (number, wire) = tag(&mut rest)?;
+            let value = value(&mut rest, number, wire)?;
+            if number == *wanted {
+                found = value.bytes();
+            }
+        }
+        inner = found?;
+    }
+    Some(inner)
+}
+
 /// Bytes that a field of so many bytes takes.
 pub(in crate::dialect::described) fn put_field_bytes(number: u32, bytes: usize) -> usize {
     let tag = prost::encoding::key_len(number);

@@ -2,6 +2,7 @@
 
 mod faults;
 mod replies;
+mod server;
 mod shipped;
 
 use std::io;

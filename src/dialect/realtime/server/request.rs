@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
@@ -19,7 +20,10 @@ pub enum Request {
     /// `input_audio_buffer.append`: audio as the session has it.
     Append(Bytes),
     /// `input_audio_buffer.commit`.
-    Commit,
+    Commit {
+        /// vLLM's word that an utterance ends: without it, one begins.
+        is_final: bool,
+    },
     /// `input_audio_buffer.clear`.
     Clear,
     /// `response.create`.
@@ -66,6 +70,8 @@ struct Head<'a> {
     event_id: Option<String>,
     #[serde(borrow, default)]
     audio: Cow<'a, str>,
+    #[serde(rename = "final", borrow, default)]
+    is_final: Option<&'a RawValue>,
 }
 
 /// Names of all events that a client may send.
@@ -89,6 +95,15 @@ pub fn read(text: &str) -> ClientEvent {
     }
 }
 
+/// The fields of a `session.update` as vLLM has them: beside its type, with a model among them.
+#[must_use]
+pub fn vllm_update(text: &str) -> Option<Map<String, Value>> {
+    let fields = fields(text).ok()?;
+    let is_update = fields.get("type")? == "session.update" && !fields.contains_key("session");
+    let has_model = fields.get("model").is_some_and(Value::is_string);
+    (is_update && has_model).then_some(fields)
+}
+
 /// A frame that is no text.
 #[must_use]
 pub fn binary() -> ClientEvent {
@@ -110,7 +125,9 @@ fn of_no_event(reason: &str) -> ClientEvent {
 fn request(head: &Head<'_>, text: &str) -> Result<Request, Fault> {
     Ok(match &*head.kind {
         "input_audio_buffer.append" => append(&head.audio)?,
-        "input_audio_buffer.commit" => Request::Commit,
+        "input_audio_buffer.commit" => Request::Commit {
+            is_final: head.is_final.is_some_and(|value| value.get() == "true"),
+        },
         "input_audio_buffer.clear" => Request::Clear,
         "response.create" => Request::Respond,
         "response.cancel" => Request::Cancel,
@@ -211,7 +228,10 @@ mod tests {
             Request::Append(Bytes::from_static(&[255, 255]))
         );
         for (kind, expected) in [
-            ("input_audio_buffer.commit", Request::Commit),
+            (
+                "input_audio_buffer.commit",
+                Request::Commit { is_final: false },
+            ),
             ("input_audio_buffer.clear", Request::Clear),
             ("response.create", Request::Respond),
             ("response.cancel", Request::Cancel),

@@ -56,7 +56,7 @@ impl Line {
                     content_index,
                     audio_end_ms,
                 } => self.server.truncate(&item_id, content_index, audio_end_ms),
-                Request::Commit => {
+                Request::Commit { .. } => {
                     self.server.commit();
                     Ok(())
                 }

@@ -200,3 +200,47 @@ fn a_session_that_only_transcribes_ends_its_turns_with_transcripts() {
     let heard = answered(&mut session, &completed);
     assert_eq!(heard.last(), Some(&ServerMessage::TurnEnded), "{heard:?}");
 }
+
+#[test]
+fn vllm_has_the_model_beside_the_type_and_audio_at_16_khz() {
+    let mut session = overheard();
+    answered(
+        &mut session,
+        &json!({"type": "session.created", "id": "sess-1"}),
+    );
+    let update = json!({"type": "session.update", "model": "m", "language": "de"});
+    assert_eq!(asked(&mut session, &update).unwrap(), [start(16_000, "de")]);
+    let begin = json!({"type": "input_audio_buffer.commit"});
+    let end = json!({"type": "input_audio_buffer.commit", "final": true});
+    for _ in 0..2 {
+        assert_eq!(asked(&mut session, &begin), Ok(vec![]));
+        assert_eq!(
+            asked(&mut session, &append(&[1, 0])).unwrap(),
+            [audio(&[1])]
+        );
+        assert_eq!(asked(&mut session, &end).unwrap(), [Asked::EndOfUtterance]);
+        let done = json!({"type": "transcription.done", "text": "one"});
+        let said = ServerMessage::Transcript {
+            text: "one".to_owned(),
+            is_final: Some(true),
+        };
+        assert_eq!(
+            answered(&mut session, &done),
+            [said, ServerMessage::TurnEnded]
+        );
+    }
+    // It gives an utterance up.
+    asked(&mut session, &end).unwrap();
+    let error = json!({"type": "error", "error": "out of memory", "code": "processing_error"});
+    let heard = answered(&mut session, &error);
+    assert!(matches!(
+        heard[..],
+        [ServerMessage::Error(_), ServerMessage::TurnEnded]
+    ));
+    // An update without a model, or without a session, says nothing.
+    let mut session = overheard();
+    let update = json!({"type": "session.update", "language": "de"});
+    assert_eq!(asked(&mut session, &update), Ok(vec![]));
+    let first = asked(&mut session, &append(&[1, 0])).unwrap();
+    assert_eq!(first, [start(24_000, ""), audio(&[1])]);
+}

@@ -39,7 +39,7 @@ impl fmt::Display for DialectArg {
 
 /// Reads a name, or the path of a description.
 #[derive(Debug, Clone)]
-pub(super) struct DialectParser;
+pub(crate) struct DialectParser;
 
 impl TypedValueParser for DialectParser {
     type Value = DialectArg;
