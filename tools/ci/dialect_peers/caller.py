@@ -156,10 +156,10 @@ class Caller:
     ) -> list[dict[str, Any]]:
         """The rows of a replay, of which each turn must be a success."""
         name = Path(dialect).stem
-        flags = ["--quiet", "--allow-invalid", "--turn-timing", "reactive", "--dialect", dialect, "-t", target]
-        self.voicelt("replay", trace, "-o", name, *flags, environment=environment)
+        flags = ["--quiet", "--allow-invalid", "--timeout", "90s", "--turn-timing", "reactive"]
+        self.voicelt("replay", trace, "-o", name, *flags, "--dialect", dialect, "-t", target, environment=environment)
         rows = parquet.read_table(self.folder / name / "requests.parquet", columns=COLUMNS).to_pylist()
-        if len(rows) != turns or any(row["status"] != "ok" for row in rows):
+        if len(rows) != turns or any(row["status"] != "ok" or row["error"] for row in rows):
             said = [(row["session_id"], row["turn"], row["status"], row["error"]) for row in rows]
             fail(f"{name}: {said}\n{self.voicelt('report', name)}")
         return rows

@@ -25,7 +25,7 @@ def main() -> None:
         bot.said("call of twilio", CALLS)
         bot.said("hung up", CALLS)
     # pocketsphinx hears one caller at a time.
-    print(f"pipecat: {answers(rows, 60)}")
+    print(f"pipecat: {answers(rows, 90)}")
 
 
 if __name__ == "__main__":
