@@ -250,7 +250,14 @@ impl Call {
                 }
             }
             // The protocol has no message for it.
-            None => shared.clock.now(),
+            None => {
+                let now = shared.clock.now();
+                if kind == EventKind::Config {
+                    let taken = self.taken(step, facts, [released, now], 0);
+                    self.note_started(&taken);
+                }
+                now
+            }
         };
         if kind == EventKind::HalfClose {
             self.sending.half_closed = true;

@@ -52,16 +52,16 @@ impl Call {
         until.0 - since.0
     }
 
+    /// The session has started, in a protocol that has no message for it.
+    pub(super) fn note_started(&mut self, taken: &Taken) {
+        let left = left(taken, taken.taken, taken.blocked_ns);
+        self.effects.push(Effect::Start(left));
+    }
+
     fn note_written(&mut self, shared: &Shared, taken: &Taken, sent: RunTime, blocked_ns: i64) {
         let (step, kind) = (taken.step, taken.facts.kind);
         let turn = taken.facts.turn as usize;
-        let left = Left {
-            due: step.due,
-            sent: Some(sent),
-            lag: Lag(sent.lag_from(step.due).0 - blocked_ns),
-            blocked_ns,
-            interval_ns: taken.facts.interval_ns,
-        };
+        let left = left(taken, sent, blocked_ns);
         match kind {
             EventKind::Config => {
                 self.effects.push(Effect::Start(left));
@@ -226,5 +226,17 @@ impl Call {
             progress.awaiting_answer = Some(awaiting);
             self.watch(shared);
         }
+    }
+}
+
+/// When a message left, and by how much that was late through our own fault.
+fn left(taken: &Taken, sent: RunTime, blocked_ns: i64) -> Left {
+    let due = taken.step.due;
+    Left {
+        due,
+        sent: Some(sent),
+        lag: Lag(sent.lag_from(due).0 - blocked_ns),
+        blocked_ns,
+        interval_ns: taken.facts.interval_ns,
     }
 }

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use voicelt::results::protocol::DialectName;
-use voicelt::results::row::{ArrivalRow, MessageRow, RequestRow, SessionEnd, Status};
+use voicelt::results::row::{ArrivalRow, MessageRow, RequestRow, SessionEnd, Status, TimelineRow};
 use voicelt::table::read_all;
 
 use super::replay_into;
@@ -30,10 +30,25 @@ fn embedded(desk: &Desk, run: &str, dialect: &str) -> Vec<RequestRow> {
         assert_eq!(row.error, None);
         assert_ne!(row.owner_uncertain, Some(true), "{row:?}");
     }
-    for session in desk.sessions(run) {
+    let sessions = desk.sessions(run);
+    for session in &sessions {
         assert_eq!(session.end, SessionEnd::Finished, "{session:?}");
         assert_eq!(session.error, None);
     }
+    // Each is counted, also where no message opens it.
+    let seconds: Vec<TimelineRow> =
+        read_all(&desk.path(&format!("{run}/timeline.parquet"))).unwrap();
+    let started = |of: fn(&TimelineRow) -> u32| seconds.iter().map(of).sum::<u32>() as usize;
+    assert_eq!(
+        started(|second| second.offered_starts),
+        sessions.len(),
+        "{dialect}"
+    );
+    assert_eq!(
+        started(|second| second.achieved_starts),
+        sessions.len(),
+        "{dialect}"
+    );
     rows
 }
 
