@@ -68,6 +68,7 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod results;
+pub mod storage;
 pub mod table;
 pub mod trace;
 pub mod transport;

@@ -148,6 +148,7 @@ impl RunSpec {
         gateway: &Gateway,
         observer: &dyn Observer,
     ) -> Result<RunReport, RunError> {
+        self.fetch()?;
         let feasibility = self.survey(extent, gateway.stream_limit, gateway.addresses)?;
         let warnings = feasibility.judge(self.settings.force.is_set())?;
         observer.ready(&feasibility, &warnings);

@@ -12,7 +12,7 @@ use crate::replay::calibrate::calibrate;
 use crate::replay::limits::{local_ports, raise_open_files};
 use crate::replay::phases::Phases;
 use crate::replay::plan::Shape;
-use crate::replay::plan_extent::{plan, plan_extent};
+use crate::replay::plan_extent::{SketchError, plan, plan_extent};
 use crate::replay::request_producer::ClosedLoopSpec;
 use crate::replay::{ReplayError, ReplaySpec, Traffic, default_workers};
 use crate::results::manifest::{Campaign, ClosedLoop, Planned};
@@ -128,6 +128,26 @@ impl RunSpec {
             duration_ns: users.duration_ns(),
             ..Extent::default()
         })
+    }
+
+    /// Has the clips on this machine that are said, where the trace is in a store.
+    ///
+    /// # Errors
+    /// A trace that cannot be read, or the store's.
+    pub(super) fn fetch(&self) -> Result<(), RunError> {
+        if !self.bundle.is_remote() {
+            return Ok(());
+        }
+        let Callers::Trace { shape, .. } = &self.callers else {
+            return Ok(self.bundle.fetch_all().map_err(SketchError::from)?);
+        };
+        let nature = self.engine.dialect.nature();
+        let mut said = BTreeSet::new();
+        for script in plan(&self.bundle, shape, nature, RunTime(0)).map_err(SketchError::from)? {
+            let rows = script.map_err(SketchError::from)?.rows;
+            said.extend(rows.events.iter().filter_map(|event| event.clip));
+        }
+        Ok(self.bundle.fetch(said).map_err(SketchError::from)?)
     }
 
     /// What this machine can do, for a load of this extent on a gateway that takes so many streams on a

@@ -1,5 +1,6 @@
 //! The command line: arguments, and one flow per subcommand. The only room that prints.
 
+mod cache;
 mod choice;
 pub mod compare;
 pub mod completions;

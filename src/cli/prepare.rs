@@ -169,6 +169,7 @@ pub(crate) fn of_audio(error: AudioError) -> anyhow::Error {
 pub(crate) fn of_trace(error: TraceError) -> anyhow::Error {
     match error {
         TraceError::Io { .. } | TraceError::Table(TableError::Io { .. }) => error.into(),
+        TraceError::Storage(ref of_store) if !of_store.is_bad_input() => error.into(),
         _ => bad(error),
     }
 }

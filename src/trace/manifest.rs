@@ -16,8 +16,10 @@ pub const TRACE_FORMAT: &str = "1.0";
 /// The key under which each table's footer holds [`TRACE_FORMAT`].
 pub const FORMAT_KEY: &str = "voicelt.trace_format";
 
+/// Its file in a bundle.
+pub(super) const MANIFEST: &str = "trace.json";
 /// Longest `trace.json` that is read.
-const MAX_BYTES: u64 = 8 * 1024 * 1024;
+pub(super) const MAX_MANIFEST_BYTES: u64 = 8 * 1024 * 1024;
 
 /// One step of a bundle's history.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -104,16 +106,18 @@ impl TraceManifest {
     /// # Errors
     /// A folder that is not a bundle or an unfinished recording, a damaged file, or a newer format.
     pub fn read(dir: &Path) -> Result<TraceManifest, TraceError> {
-        let path = dir.join("trace.json");
+        let path = dir.join(MANIFEST);
         let damaged = |reason: String| TraceError::Manifest {
             path: path.display().to_string(),
             reason,
         };
         let mut json = Vec::new();
-        match fs::File::open(&path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut json))
-        {
-            Ok(_) if json.len() as u64 > MAX_BYTES => {
-                return Err(damaged(format!("it has more than {MAX_BYTES} bytes")));
+        let file = fs::File::open(&path);
+        match file.and_then(|file| file.take(MAX_MANIFEST_BYTES + 1).read_to_end(&mut json)) {
+            Ok(_) if json.len() as u64 > MAX_MANIFEST_BYTES => {
+                return Err(damaged(format!(
+                    "it has more than {MAX_MANIFEST_BYTES} bytes"
+                )));
             }
             Ok(_) => {}
             Err(e) if e.kind() == ErrorKind::IsADirectory => {
@@ -127,8 +131,19 @@ impl TraceManifest {
             }
             Err(source) => return Err(TraceError::io(&path, source)),
         };
-        let of_json = |reason: serde_json::Error| damaged(reason.to_string());
-        let value: serde_json::Value = serde_json::from_slice(&json).map_err(of_json)?;
+        TraceManifest::parse(dir, &json)
+    }
+
+    /// Reads `json`, the `trace.json` of the bundle that is shown as `dir`.
+    ///
+    /// # Errors
+    /// A damaged file, or a newer format.
+    pub(super) fn parse(dir: &Path, json: &[u8]) -> Result<TraceManifest, TraceError> {
+        let of_json = |reason: serde_json::Error| TraceError::Manifest {
+            path: dir.join(MANIFEST).display().to_string(),
+            reason: reason.to_string(),
+        };
+        let value: serde_json::Value = serde_json::from_slice(json).map_err(of_json)?;
         let format = value
             .get("format")
             .and_then(serde_json::Value::as_str)
@@ -142,7 +157,7 @@ impl TraceManifest {
     /// # Errors
     /// The system's.
     pub(super) fn write(&self, dir: &Path) -> Result<(), TraceError> {
-        let path = dir.join("trace.json");
+        let path = dir.join(MANIFEST);
         let io = |e| TraceError::io(&path, e);
         let temporary = dir.join("trace.json.tmp");
         let text = serde_json::to_vec_pretty(self).map_err(|e| io(e.into()))?;

@@ -31,6 +31,7 @@ pub(crate) mod sample;
 pub mod scaling;
 mod seal;
 pub mod staging;
+pub mod stored;
 pub mod stream;
 pub mod tables;
 mod verify;
@@ -188,6 +189,25 @@ pub enum TraceError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// There is no trace at a place of a store.
+    #[error(
+        "{0} holds no trace (no trace.json); put one there with `voicelt trace push TRACE {0}`"
+    )]
+    NotStored(String),
+    /// Another trace is at a place of a store.
+    #[error("{0} holds another trace; it is left alone: name another place")]
+    OtherStored(String),
+    /// A file in a store is not the one that `trace.json` beside it describes.
+    #[error(
+        "{url} is not the file that trace.json describes: changed, or pushed in part; push the trace again to another place"
+    )]
+    NotAsSealed {
+        /// The file.
+        url: String,
+    },
+    /// A store, or the way to it.
+    #[error(transparent)]
+    Storage(#[from] crate::storage::StorageError),
     /// Another process writes the same bundle.
     #[error("{path} is being written by another voicelt; wait for it, or choose another -o")]
     Busy {

@@ -47,17 +47,24 @@ pub(super) fn has_sealed_files(dir: &Path, manifest: &TraceManifest) -> bool {
     !manifest.tables.is_empty() && table_hashes(dir).is_ok_and(|tables| tables == manifest.tables)
 }
 
+/// The tables that a seal covers.
+const SEALED: [&str; 5] = [
+    SessionRow::TABLE,
+    TurnRow::TABLE,
+    EventRow::TABLE,
+    ClipRow::TABLE,
+    ReplyRow::TABLE,
+];
+
+/// The names of their files.
+pub(super) fn sealed_files() -> impl Iterator<Item = String> {
+    SEALED.into_iter().map(|table| format!("{table}.parquet"))
+}
+
 /// The hash of each table's file, by its name.
 fn table_hashes(dir: &Path) -> Result<BTreeMap<String, String>, TraceError> {
-    let tables = [
-        SessionRow::TABLE,
-        TurnRow::TABLE,
-        EventRow::TABLE,
-        ClipRow::TABLE,
-    ];
-    let replies = dir.join(REPLIES_FILE).is_file().then_some(ReplyRow::TABLE);
-    let hashed = tables.into_iter().chain(replies).map(|table| {
-        let name = format!("{table}.parquet");
+    let is_there = |name: &String| name != REPLIES_FILE || dir.join(name).is_file();
+    let hashed = sealed_files().filter(is_there).map(|name| {
         let path = dir.join(&name);
         let hash = blake3_of(&path).map_err(|source| TraceError::io(&path, source))?;
         Ok((name, hash))

@@ -16,6 +16,7 @@ use super::staging::finish_swap;
 use super::tables::{open_table, read_table};
 use super::{TraceError, content};
 use crate::pcm::wav;
+use crate::storage::Store;
 use crate::table::{Reader, Row};
 
 /// A bundle, of which only the manifest and the clips' table are in memory.
@@ -31,6 +32,8 @@ pub struct Bundle {
     sealed: bool,
     /// How large it is, where that is known without reading it.
     extent: Option<Extent>,
+    /// Where files of clips are that are not in the folder yet.
+    pub(super) store: Option<Arc<Store>>,
 }
 
 impl Bundle {
@@ -98,6 +101,7 @@ impl Bundle {
             clips: clips.into(),
             sealed: false,
             extent: None,
+            store: None,
         })
     }
 

@@ -1,5 +1,7 @@
 //! Whether a bundle is valid as a whole: its manifest, its rows, and the files of its clips.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use super::TraceError;
@@ -99,44 +101,45 @@ impl Bundle {
     pub fn verify_clips(&self) -> Result<(), TraceError> {
         self.clips
             .iter()
-            .try_for_each(|clip| self.verify_clip(clip))
+            .try_for_each(|clip| verify_clip(&self.dir, clip))
     }
+}
 
-    fn verify_clip(&self, clip: &ClipRow) -> Result<(), TraceError> {
-        let Some(file) = &clip.file else {
-            return Ok(());
-        };
-        let path = self.dir.join(file);
-        let fail = |reason: String| TraceError::Clip {
-            path: path.display().to_string(),
-            reason,
-        };
-        let mut reader = wav::Reader::open(&path).map_err(|e| TraceError::of_clip(&path, e))?;
-        if (reader.rate().0, reader.samples()) != (clip.sample_rate_hz, clip.samples) {
-            return Err(fail(format!(
-                "holds {} samples at {} Hz, but clips.parquet says {} at {} Hz; make the trace again",
-                reader.samples(),
-                reader.rate().0,
-                clip.samples,
-                clip.sample_rate_hz
-            )));
-        }
-        let (mut hash, mut block) = (blake3::Hasher::new(), Vec::new());
-        while reader
-            .next_block(BLOCK, &mut block)
-            .map_err(|e| TraceError::of_clip(&path, e))?
-        {
-            // The reader appends.
-            let bytes: Vec<u8> = block.drain(..).flat_map(i16::to_le_bytes).collect();
-            hash.update(&bytes);
-        }
-        match hash.finalize().to_hex().as_str() == clip.clip_id {
-            true => Ok(()),
-            false => Err(fail(format!(
-                "its audio is not that of clip {} ({}) any more; make the trace again",
-                clip.clip, clip.clip_id
-            ))),
-        }
+/// Whether the file of `clip` in `dir` holds its audio.
+pub(super) fn verify_clip(dir: &Path, clip: &ClipRow) -> Result<(), TraceError> {
+    let Some(file) = &clip.file else {
+        return Ok(());
+    };
+    let path = dir.join(file);
+    let fail = |reason: String| TraceError::Clip {
+        path: path.display().to_string(),
+        reason,
+    };
+    let mut reader = wav::Reader::open(&path).map_err(|e| TraceError::of_clip(&path, e))?;
+    if (reader.rate().0, reader.samples()) != (clip.sample_rate_hz, clip.samples) {
+        return Err(fail(format!(
+            "holds {} samples at {} Hz, but clips.parquet says {} at {} Hz; make the trace again",
+            reader.samples(),
+            reader.rate().0,
+            clip.samples,
+            clip.sample_rate_hz
+        )));
+    }
+    let (mut hash, mut block) = (blake3::Hasher::new(), Vec::new());
+    while reader
+        .next_block(BLOCK, &mut block)
+        .map_err(|e| TraceError::of_clip(&path, e))?
+    {
+        // The reader appends.
+        let bytes: Vec<u8> = block.drain(..).flat_map(i16::to_le_bytes).collect();
+        hash.update(&bytes);
+    }
+    match hash.finalize().to_hex().as_str() == clip.clip_id {
+        true => Ok(()),
+        false => Err(fail(format!(
+            "its audio is not that of clip {} ({}) any more; make the trace again",
+            clip.clip, clip.clip_id
+        ))),
     }
 }
 

@@ -22,8 +22,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("conversation", &["units"]),
     ("dialect",  &["units", "pcm", "conversation"]),
     ("transport", &["units", "clock"]),
+    ("storage",  &["units"]),
     ("results",  &["units", "table"]),
-    ("trace",    &["units", "fence", "table", "pcm", "conversation"]),
+    ("trace",    &["units", "fence", "table", "pcm", "conversation", "storage"]),
     ("live",     &["units", "clock", "results"]),
     ("audio",    &["units", "fence", "table", "pcm", "trace"]),
     ("report",   &["units", "table", "results"]),
@@ -33,8 +34,8 @@ const ROOMS: &[(&str, &[&str])] = &[
                    "live"]),
     ("campaign", &["units", "clock", "trace", "results", "live", "replay", "report"]),
     ("doctor",   &["units", "table", "clock", "conversation", "dialect", "transport", "results", "replay", "campaign"]),
-    ("cli",      &["units", "fence", "table", "clock", "pcm", "conversation", "dialect", "transport", "trace",
-                   "results", "live", "audio", "report", "campaign", "gateway", "record", "replay", "doctor"]),
+    ("cli",      &["units", "fence", "table", "clock", "pcm", "conversation", "dialect", "transport", "storage",
+                   "trace", "results", "live", "audio", "report", "campaign", "gateway", "record", "replay", "doctor"]),
 ];
 
 /// Macros stand at the crate's root; this is the room that each belongs to.

@@ -8,10 +8,11 @@ use crate::results::ResultsError;
 use crate::trace::TraceError;
 use crate::transport::channel::ConnectError;
 
-/// A trace that the system cannot read is our failure; one that makes no sense is bad input.
+/// A trace that the system or a store does not give is our failure; one that makes no sense is bad input.
 pub(crate) fn unreadable(error: TraceError) -> anyhow::Error {
     match error {
         error @ TraceError::Io { .. } => error.into(),
+        TraceError::Storage(error) if !error.is_bad_input() => error.into(),
         error => BadInput(error.into()).into(),
     }
 }

@@ -18,4 +18,4 @@ pub(crate) use failure::{not_made, unreadable};
 pub(crate) use place::number_of;
 pub(crate) use protocol::{Protocol, ProtocolArgs};
 pub(crate) use target::TargetArgs;
-pub(crate) use trace::open_trace;
+pub(crate) use trace::{bundle_at, open_trace};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::recover::private_files;
+use crate::cli::load::bundle_at;
 use crate::cli::prepare::{bad, name_of, of_trace};
 use crate::cli::stderr::say;
 use crate::cli::{stamp, summary_text};
@@ -100,12 +101,14 @@ pub(super) fn say_made(bundle: &Bundle, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The bundle at `trace`.
+/// The bundle at `trace`, a folder or a URL, with its clips.
 ///
 /// # Errors
 /// One that cannot be read.
 pub(super) fn open(trace: impl AsRef<Path>) -> anyhow::Result<Bundle> {
-    Bundle::open(trace.as_ref()).map_err(of_trace)
+    let bundle = bundle_at(trace.as_ref()).map_err(of_trace)?;
+    bundle.fetch_all().map_err(of_trace)?;
+    Ok(bundle)
 }
 
 /// An edit that failed: our failure where the system refused.

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::cli::prepare::bad;
+use crate::cli::load::bundle_at;
+use crate::cli::prepare::{bad, of_trace};
 use crate::cli::stderr::say;
 use crate::cli::{stamp, stdout};
 use crate::trace::journal::has_journal;
@@ -30,7 +31,8 @@ pub(super) struct SealArgs {
 }
 
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<()> {
-    let bundle = Bundle::open(&args.trace).map_err(bad)?;
+    let bundle = bundle_at(&args.trace).map_err(of_trace)?;
+    bundle.fetch_all().map_err(of_trace)?;
     let extent = bundle.verify().map_err(bad)?;
     if let Some(warning) = overdue(&bundle, stamp::now()) {
         say(&format!("warning: {warning}\n"));

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::plot;
 use crate::cli::format::Format;
+use crate::cli::load::bundle_at;
 use crate::cli::prepare::bad;
 use crate::cli::stdout;
 use crate::cli::summary_text::Lines;
+use crate::storage::Location;
 use crate::trace::extent::Extent;
 use crate::trace::profile::{Lengths, Profile};
 use crate::trace::stream::Bundle;
@@ -35,7 +37,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let bundle = Bundle::open_unsealed(&args.trace).map_err(bad)?;
+    let bundle = match Location::of_path(&args.trace).map_err(bad)? {
+        Location::Folder(folder) => Bundle::open_unsealed(&folder).map_err(bad)?,
+        Location::Bucket(_) => bundle_at(&args.trace).map_err(bad)?,
+    };
     let extent = bundle.extent().map_err(bad)?;
     let profile = Profile::of(&bundle).map_err(bad)?;
     let json = json(&bundle, &extent, &profile);

@@ -8,6 +8,7 @@ mod plot;
 mod private;
 pub(super) mod recover;
 mod show;
+mod store;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,8 @@ enum Command {
     Anonymize(private::AnonymizeArgs),
     Forget(private::ForgetArgs),
     Diff(show::DiffArgs),
+    Push(store::PushArgs),
+    Pull(store::PullArgs),
     Export(show::ExportArgs),
 }
 
@@ -56,6 +59,8 @@ pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
         Command::Anonymize(args) => private::anonymize(args, quiet),
         Command::Forget(args) => private::forget(args, quiet),
         Command::Diff(args) => show::diff(args),
+        Command::Push(args) => store::push(args, quiet),
+        Command::Pull(args) => store::pull(args, quiet),
         Command::Export(args) => show::export(args),
     }?;
     Ok(ExitCode::SUCCESS)
