@@ -1,5 +1,5 @@
-//! Reads whatever a bot of Twilio Media Streams, and a caller of one, may say, as they and as whoever overhears them:
-//! nothing may crash, hang, or take memory without bounds.
+//! Reads whatever a bot of Twilio Media Streams, and a caller of one, may say, as they and as whoever overhears them,
+//! and what a webhook may answer: nothing may crash, hang, or take memory without bounds.
 //!
 //! `cargo +nightly fuzz run twilio -- -rss_limit_mb=1024 -timeout=20`
 //!
@@ -11,11 +11,15 @@ use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use voicelt::conversation::message::{ServerMessage, Start};
-use voicelt::dialect::twilio::{Overheard, Session, Twilio, TwilioSpec};
+use voicelt::dialect::twilio::{stream_verb, Overheard, Session, Twilio, TwilioSpec};
 
 const STEP_NS: i64 = 20_000_000;
 
 fuzz_target!(|data: &[u8]| {
+    // What a webhook may answer.
+    if let Ok(verb) = stream_verb(data) {
+        assert!(verb.url.len() <= data.len());
+    }
     let Ok(setup) = Twilio::new(TwilioSpec::default()) else {
         return;
     };

@@ -10,7 +10,7 @@ const SECRET: [(&str, char); 3] = [
 ];
 
 /// Flags whose values are addresses, with or without the beginning of a URL.
-const ADDRESSES: [&str; 3] = ["target", "upstream", "prometheus"];
+const ADDRESSES: [&str; 4] = ["target", "upstream", "prometheus", "webhook"];
 
 /// Whether the values of the flag hold metadata of calls.
 pub(super) fn is_secret(long: &str) -> bool {

@@ -255,6 +255,13 @@ impl DialectSession {
         }
     }
 
+    /// A webhook has the server told this when the session starts.
+    pub fn add_parameters(&mut self, parameters: Vec<(String, String)>) {
+        if let DialectSession::Twilio(session) = self {
+            session.add_parameters(parameters);
+        }
+    }
+
     /// The messages of what is typed instead of spoken.
     pub fn text(&mut self, text: String) -> Vec<Bytes> {
         match self {

@@ -68,6 +68,7 @@ pub mod timers;
 mod trial;
 mod users;
 pub mod verdict;
+mod webhook;
 mod wire_audio;
 mod worker;
 mod written;

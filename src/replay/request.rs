@@ -7,15 +7,20 @@ use super::session_vars::Written;
 use super::shared::Shared;
 use super::spec::USER_AGENT;
 use crate::trace::model::metadata_pairs;
+use crate::transport::endpoint::Endpoint;
 use crate::transport::grpc;
 use crate::transport::secrets::Secrets;
 use crate::transport::websocket::handshake;
 
-/// The request that opens the session's stream.
+/// The request that opens the session's stream at `endpoint`.
 ///
 /// # Errors
 /// A header or a path that HTTP does not allow.
-pub(super) fn request(shared: &Shared, script: &Script) -> Result<Request<()>, String> {
+pub(super) fn request(
+    shared: &Shared,
+    script: &Script,
+    endpoint: &Endpoint,
+) -> Result<Request<()>, String> {
     let trace_id = shared.run.trace_id(script);
     let traceparent = format!("00-{trace_id}-{}-01", &trace_id[..16]);
     let recorded = script.rows.session.metadata.as_deref();
@@ -41,7 +46,6 @@ pub(super) fn request(shared: &Shared, script: &Script) -> Result<Request<()>, S
         })
         .collect();
     let pairs = pairs.iter().map(|(name, value)| (*name, &**value));
-    let endpoint = shared.connections.endpoint();
     let start = shared.run.start(script);
     if shared.spec.shares_connections() {
         let path = shared.spec.dialect.path(&start);
@@ -54,7 +58,7 @@ pub(super) fn request(shared: &Shared, script: &Script) -> Result<Request<()>, S
 
 /// Words of the server without what is secret in the session's request, which it may repeat.
 pub(super) fn without_secrets(shared: &Shared, script: &Script, words: String) -> String {
-    match request(shared, script) {
+    match request(shared, script, shared.connections.endpoint()) {
         Ok(request) => Secrets::of(&request).hidden_in(words),
         // Nothing was sent.
         Err(_) => words,

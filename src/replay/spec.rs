@@ -77,6 +77,8 @@ pub struct ReplaySpec {
     /// What signs the requests for sessions of Twilio Media Streams; `{var:NAME}` in it stands for what each session has
     /// of its own.
     pub auth_token: Option<String>,
+    /// Whether connections lead to a webhook, which says for each call where its audio is to go.
+    pub webhook: bool,
     /// What wakes the workers.
     pub pacer: PacerKind,
     /// How long before an instant the processor is kept busy instead of asleep.
@@ -169,14 +171,17 @@ impl ReplaySpec {
     /// there is a token for it.
     #[must_use]
     pub fn signed(&self, mut request: Request<()>, number: u64) -> Request<()> {
-        if let Some(token) = &self.auth_token {
-            let token = self.filled(token, number, Written::Plain);
-            let signature = twilio::signature(&token, &handshake::url(&request));
-            if let Ok(value) = HeaderValue::try_from(signature) {
-                request.headers_mut().insert(twilio::SIGNATURE, value);
-            }
+        if let Some(signature) = self.signature(&handshake::url(&request), number) {
+            request.headers_mut().insert(twilio::SIGNATURE, signature);
         }
         request
+    }
+
+    /// The signature of `text` for session `number`, where there is a token for it.
+    #[must_use]
+    pub fn signature(&self, text: &str, number: u64) -> Option<HeaderValue> {
+        let token = self.filled(self.auth_token.as_ref()?, number, Written::Plain);
+        HeaderValue::try_from(twilio::signature(&token, text)).ok()
     }
 
     /// Path and query of the request for session `number`, which begins so, at `endpoint`, which decides where it has
@@ -215,6 +220,7 @@ impl ReplaySpec {
             replica_header: self.replica_header.clone().into(),
             keep_session_ids: self.keep_session_ids.into(),
             text: self.keep_text.into(),
+            webhook: self.webhook.into(),
             messages: self.messages.into(),
             phases: self.phases.shown().into(),
             ..others
@@ -255,6 +261,7 @@ impl Default for ReplaySpec {
             connections: 1,
             opening: Opening::default(),
             auth_token: None,
+            webhook: false,
             pacer: PacerKind::default(),
             spin_ns: 5_000,
             coalesce_ns: 0,

@@ -12,6 +12,7 @@ use super::call::Call;
 use super::end::End;
 use super::request::{request, without_secrets};
 use super::shared::Shared;
+use super::webhook;
 use crate::clock::Clock;
 use crate::transport::ended::{EndCode, Ended};
 use crate::transport::outcome::Progress;
@@ -33,7 +34,19 @@ pub(super) async fn converse(shared: &Shared, call: &RefCell<Call>) -> End {
 }
 
 async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End> {
-    let ready = unless_ended(shared, call, shared.connections.ready()).await?;
+    let followed = match shared.spec.webhook {
+        true => Some(unless_ended(shared, call, webhook::ask(shared, call)).await??),
+        false => None,
+    };
+    let endpoint = followed.unwrap_or_else(|| shared.connections.endpoint().clone());
+    let ready = async {
+        match shared.spec.webhook {
+            true => shared.connections.to_other(endpoint.clone()).await,
+            false => Some(shared.connections.ready().await),
+        }
+    };
+    let ready = unless_ended(shared, call, ready).await?;
+    let ready = ready.ok_or_else(|| End::OurFault(webhook::NO_CONNECTION.to_owned()))?;
     let mut ready = ready.map_err(|not_ready| match not_ready.ours {
         true => {
             shared.not_started(&not_ready.reason);
@@ -48,7 +61,7 @@ async fn conversation(shared: &Shared, call: &RefCell<Call>) -> Result<End, End>
         let connected_ns = ready.connection.connected_ns();
         let connected = connected_ns.map(|ns| shared.clock.run_time_of(ns).0);
         call.facts.connected_ns = connected;
-        request(shared, &call.script)
+        request(shared, &call.script, &endpoint)
     };
     let request = request.map_err(End::OurFault)?;
     let (outgoing, mut incoming) = ready.connection.open(request).map_err(End::Stream)?;

@@ -79,7 +79,11 @@ pub(super) async fn work(
     let mut starts = job.starts;
     let (mut next_close, mut next_hand_over) = (RunTime(NS_PER_S), RunTime(HAND_OVER_NS));
     // When connections are next opened for those who start soon.
-    let expects_every_ns = shared.connections.expects_every_ns();
+    let expects_every_ns = match shared.spec.webhook {
+        // Where each leads is not known yet.
+        true => None,
+        false => shared.connections.expects_every_ns(),
+    };
     let mut next_expected = RunTime(i64::MIN);
     let mut rest = Rest::new(&shared.clock);
     // When all others last had their turn.

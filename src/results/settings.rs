@@ -292,6 +292,8 @@ settings! {
     until_ns: i64,
     /// How long turns are left out of the headline, from the first session on.
     warmup_ns: i64,
+    /// Whether the target is a webhook, which says for each call where its audio is to go.
+    webhook: bool,
     /// Whether words are compared.
     wer: bool,
     /// The part of the trace that sessions must start in; null for all of it.

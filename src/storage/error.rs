@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::location::Cloud;
+use super::cloud::Cloud;
 
 /// Why something could not be read from a store or written to it.
 #[derive(Debug, thiserror::Error)]

@@ -21,7 +21,8 @@ use tokio::io::AsyncReadExt;
 use tokio::runtime::{Builder, Runtime};
 
 use super::StorageError;
-use super::location::{Bucket, Cloud, Location};
+use super::cloud::Cloud;
+use super::location::{Bucket, Location};
 
 /// How long a request that failed is tried again.
 const RETRIES: Duration = Duration::from_secs(60);

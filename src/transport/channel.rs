@@ -105,6 +105,7 @@ impl fmt::Debug for Channel {
 #[derive(Clone)]
 pub struct Connector {
     endpoint: Endpoint,
+    options: TlsOptions,
     tls: Option<Tls>,
     resolver: Arc<Resolver>,
 }
@@ -131,8 +132,22 @@ impl Connector {
         Ok(Connector {
             resolver: Arc::new(Resolver::new(&endpoint)),
             endpoint,
+            options: options.clone(),
             tls,
         })
+    }
+
+    /// Prepares connections to another endpoint, which is trusted for the same reasons; the name that a certificate
+    /// must have instead of the host's is that of one host.
+    ///
+    /// # Errors
+    /// Certificates that cannot be read.
+    pub(super) fn to_other(&self, endpoint: Endpoint) -> Result<Connector, ConnectError> {
+        let mut options = self.options.clone();
+        if endpoint.host != self.endpoint.host {
+            options.server_name = None;
+        }
+        Connector::new(endpoint, &options)
     }
 
     /// A connector in clear whose name has resolved to `addresses`.
@@ -142,6 +157,7 @@ impl Connector {
         Connector {
             resolver: Arc::new(Resolver::of(&endpoint, addresses)),
             endpoint,
+            options: TlsOptions::default(),
             tls: None,
         }
     }

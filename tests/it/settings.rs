@@ -167,7 +167,7 @@ fn value() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn any_settings_are_written_as_they_were_read(
-        values in proptest::collection::vec(value(), 61),
+        values in proptest::collection::vec(value(), 62),
         left_out in any::<u64>(),
         further in proptest::collection::btree_map("[a-z_]{1,9}", value(), 0..4),
     ) {

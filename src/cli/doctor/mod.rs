@@ -5,6 +5,7 @@ mod call;
 
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use serde_json::json;
 
 use super::exit::Outcome;
@@ -24,6 +25,11 @@ use call::TrialCall;
 /// # Errors
 /// [`super::exit::BadInput`] for a target, certificates, audio or files of the protocol that cannot be read, otherwise our own failure.
 pub fn run(args: &Args, quiet: bool) -> anyhow::Result<ExitCode> {
+    if args.to.webhook.is_some() {
+        return Err(bad(anyhow!(
+            "doctor tells no webhook of a call; give the URL of the bot that it would answer with as the --target"
+        )));
+    }
     let protocol = args.protocol.resolve(&args.to)?;
     let sessions = match protocol.dialect.nature().carrier {
         Carrier::Http2 => 1,

@@ -110,8 +110,9 @@ impl ProtocolArgs {
             known(vars.as_deref(), &value, &format!("--header {name}"))?;
             headers.push((name.clone(), value));
         }
-        known(vars.as_deref(), &to.target, "--target")?;
-        self.refuse_others()?;
+        let (flag, target) = to.template();
+        known(vars.as_deref(), target, &flag)?;
+        self.refuse_others(to)?;
         let auth_token = self.auth_token(vars.as_deref())?;
         let dialect = match &self.dialect {
             DialectArg::StreamAudio => Dialect::StreamAudio,
@@ -119,6 +120,13 @@ impl ProtocolArgs {
                 let start = self.object("--session", &self.session, vars.as_deref())?;
                 let twilio = Twilio::new(TwilioSpec { start });
                 let twilio = twilio.map_err(|why| bad(format!("--session: {why}")))?;
+                if to.webhook.is_some() && twilio.has_one_call_sid() {
+                    return Err(bad(
+                        "--session: /callSid is one for all calls, and a webhook tells calls apart by it; leave it \
+                         out, or give each its own with {var:NAME}"
+                            .to_owned(),
+                    ));
+                }
                 Dialect::Twilio(Arc::new(twilio))
             }
             DialectArg::Realtime => {
@@ -151,13 +159,14 @@ impl ProtocolArgs {
         let Some(template) = &self.auth_token else {
             return Ok(None);
         };
-        if !["{env:", "{var:"]
-            .iter()
-            .any(|asks| template.contains(asks))
-        {
+        let asked = ["{env:", "{var:"].iter().find_map(|asks| {
+            let asked = template.strip_prefix(asks)?;
+            asked.strip_suffix('}')
+        });
+        if asked.is_none_or(|name| name.is_empty() || name.contains(['{', '}'])) {
             return Err(bad(
-                "--auth-token: a token is not written out, where others can read it; say in which variable of the \
-                 environment it is, as in '{env:TWILIO_AUTH_TOKEN}'"
+                "--auth-token: no part of a token is written out, where others can read it; say in which variable of \
+                 the environment it is, as in '{env:TWILIO_AUTH_TOKEN}', and nothing else"
                     .to_owned(),
             ));
         }
@@ -168,9 +177,9 @@ impl ProtocolArgs {
     }
 
     /// What only other dialects have is not to be lost without a word.
-    fn refuse_others(&self) -> Result<(), BadInput> {
+    fn refuse_others(&self, to: &TargetArgs) -> Result<(), BadInput> {
         use DialectArg::{Realtime, Twilio};
-        let flags: [(_, _, &[DialectArg]); 9] = [
+        let flags: [(_, _, &[DialectArg]); 10] = [
             ("profile", self.profile.is_some(), &[Realtime]),
             ("model", self.model.is_some(), &[Realtime]),
             ("wire-format", self.wire_format.is_some(), &[Realtime]),
@@ -180,6 +189,7 @@ impl ProtocolArgs {
             ("tools", self.tools.is_some(), &[Realtime]),
             ("greeting", self.greeting.is_some(), &[Realtime, Twilio]),
             ("auth-token", self.auth_token.is_some(), &[Twilio]),
+            ("webhook", to.webhook.is_some(), &[Twilio]),
         ];
         let mut given = flags.into_iter().filter(|(_, is_given, _)| *is_given);
         let Some((flag, _, of)) = given.find(|(_, _, of)| !of.contains(&self.dialect)) else {

@@ -63,6 +63,7 @@ impl LoadArgs {
             replica_header: self.connections.replica_header.clone(),
             keep_text: !self.kept.no_text,
             messages: self.kept.messages,
+            webhook: self.to.webhook.is_some(),
             ..ReplaySpec::default()
         };
         self.protocol.engine(&self.resolved, engine)

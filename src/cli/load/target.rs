@@ -29,6 +29,15 @@ pub(crate) struct TargetArgs {
         help_heading = None
     )]
     pub(crate) target: String,
+    /// twilio: instead of a target, the URL that is told of each call by an HTTP POST, and answers with TwiML where its
+    /// audio is to go
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "target",
+        help_heading = "Protocol"
+    )]
+    pub(crate) webhook: Option<String>,
     /// Request header, repeatable; values are never written anywhere
     #[arg(long = "header", value_name = "KEY:VALUE", value_parser = header, help_heading = "Connections")]
     pub(crate) headers: Vec<(String, String)>,
@@ -46,7 +55,7 @@ impl TargetArgs {
             dialect::Carrier::Http2 => Carrier::Http2,
             dialect::Carrier::WebSocket => Carrier::WebSocket,
         };
-        if self.target == EMBEDDED {
+        if self.is_embedded() {
             let spec = GatewaySpec {
                 serves: served(dialect)?,
                 ..GatewaySpec::default()
@@ -55,20 +64,41 @@ impl TargetArgs {
             let endpoint: Endpoint = embedded.addr().to_string().parse()?;
             return Ok((endpoint.carried_by(carrier)?, Some(embedded)));
         }
-        let endpoint = self.target.parse::<Endpoint>();
+        let (flag, target) = self.named();
+        let endpoint = target.parse::<Endpoint>();
         let endpoint = endpoint.and_then(|endpoint| endpoint.carried_by(carrier));
         let endpoint = endpoint.map_err(|error| {
             // It repeats the target, in which there may be a password.
             let said = error.to_string();
-            let said = said.replace(&self.target, &self.shown());
-            BadInput(anyhow!("--target: {said}"))
+            let said = said.replace(target, &self.shown());
+            BadInput(anyhow!("--{flag}: {said}"))
         })?;
         Ok((endpoint, None))
     }
 
+    /// Whether it is the reference gateway in this process.
+    fn is_embedded(&self) -> bool {
+        self.webhook.is_none() && self.target == EMBEDDED
+    }
+
+    /// What is called, and the flag that says so.
+    fn named(&self) -> (&'static str, &str) {
+        match &self.webhook {
+            Some(webhook) => ("webhook", webhook),
+            None => ("target", &self.target),
+        }
+    }
+
+    /// Templates that sessions fill in: what is called, by its flag.
+    pub(super) fn template(&self) -> (String, &str) {
+        let (flag, target) = self.named();
+        (format!("--{flag}"), target)
+    }
+
     /// The target as it may be shown.
     pub(crate) fn shown(&self) -> String {
-        shown("target", &self.target)
+        let (flag, target) = self.named();
+        shown(flag, target)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha1::{Digest as _, Sha1};
 
 use super::bot::{self, Message};
@@ -24,9 +24,9 @@ const MARK_BYTES: usize = 64;
 #[derive(Debug)]
 pub struct Session {
     setup: Arc<Twilio>,
-    account_sid: String,
-    call_sid: String,
-    stream_sid: String,
+    names: Names,
+    /// What a webhook adds to the user's `customParameters`.
+    parameters: Vec<(String, String)>,
     /// Number of the next message after `connected`.
     next: u64,
     /// Chunks that were sent.
@@ -42,6 +42,28 @@ pub struct Session {
     has_stopped: bool,
 }
 
+/// What a call is called.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub(super) account_sid: String,
+    pub(super) call_sid: String,
+    stream_sid: String,
+}
+
+impl Names {
+    /// Those of the session that begins so: as the user has them, or such as follow from its own name.
+    pub(super) fn of(setup: &Twilio, start: &Start) -> Names {
+        let text = |name: &str| Some(setup.start.get(name)?.as_str()?.to_owned());
+        let account = || format!("AC{}", digits("account", "voicelt"));
+        let call = || format!("CA{}", digits("call", &start.session_id));
+        Names {
+            account_sid: text("accountSid").unwrap_or_else(account),
+            call_sid: text("callSid").unwrap_or_else(call),
+            stream_sid: format!("MZ{}", digits("stream", &start.session_id)),
+        }
+    }
+}
+
 /// Digits that follow from a text.
 fn digits(kind: &str, of: &str) -> String {
     let digest = Sha1::digest(format!("{kind} {of}"));
@@ -55,9 +77,8 @@ impl Session {
     pub fn new(setup: Arc<Twilio>) -> Session {
         Session {
             setup,
-            account_sid: String::new(),
-            call_sid: String::new(),
-            stream_sid: String::new(),
+            names: Names::default(),
+            parameters: Vec::new(),
             next: 1,
             chunks: 0,
             head: String::new(),
@@ -69,29 +90,34 @@ impl Session {
         }
     }
 
+    /// A webhook has the bot told this, besides what the user has; where both have a name, the user does.
+    pub fn add_parameters(&mut self, parameters: Vec<(String, String)>) {
+        self.parameters = parameters;
+    }
+
     /// The messages that say what the session is. Its names follow from the session's own.
     #[must_use]
     pub fn start(&mut self, start: &Start) -> Vec<Bytes> {
-        let text = |name: &str| Some(self.setup.start.get(name)?.as_str()?.to_owned());
-        let account = || format!("AC{}", digits("account", "voicelt"));
-        self.account_sid = text("accountSid").unwrap_or_else(account);
-        let call = || format!("CA{}", digits("call", &start.session_id));
-        self.call_sid = text("callSid").unwrap_or_else(call);
-        self.stream_sid = format!("MZ{}", digits("stream", &start.session_id));
-        self.tail = format!("\"}},\"streamSid\":{}}}", json!(self.stream_sid));
+        self.names = Names::of(&self.setup, start);
+        self.tail = format!("\"}},\"streamSid\":{}}}", json!(self.names.stream_sid));
         let connected = json!({"event": "connected", "protocol": "Call", "version": "1.0.0"});
-        let none = json!({});
+        let parameters = std::mem::take(&mut self.parameters).into_iter();
+        let parameters = parameters.map(|(name, value)| (name, Value::String(value)));
+        let mut parameters: Map<String, Value> = parameters.collect();
+        if let Some(Value::Object(own)) = self.setup.start.get("customParameters") {
+            parameters.extend(own.clone());
+        }
         let start = json!({
-            "accountSid": self.account_sid,
-            "streamSid": self.stream_sid,
-            "callSid": self.call_sid,
+            "accountSid": self.names.account_sid,
+            "streamSid": self.names.stream_sid,
+            "callSid": self.names.call_sid,
             "tracks": ["inbound"],
             "mediaFormat": {
                 "encoding": ENCODING,
                 "sampleRate": FORMAT.rate.0,
                 "channels": 1,
             },
-            "customParameters": self.setup.start.get("customParameters").unwrap_or(&none),
+            "customParameters": parameters,
         });
         let connected = connected.to_string().into();
         vec![connected, self.message("start", "start", start)]
@@ -102,7 +128,7 @@ impl Session {
         let mut message = json!({
             "event": event,
             "sequenceNumber": self.next.to_string(),
-            "streamSid": self.stream_sid,
+            "streamSid": self.names.stream_sid,
         });
         message[member] = value;
         self.next += 1;
@@ -133,7 +159,7 @@ impl Session {
     /// The caller hangs up.
     pub fn end_of_input(&mut self) -> EndOfInput {
         self.has_stopped = true;
-        let stop = json!({"accountSid": self.account_sid, "callSid": self.call_sid});
+        let stop = json!({"accountSid": self.names.account_sid, "callSid": self.names.call_sid});
         EndOfInput::Messages(vec![self.message("stop", "stop", stop)])
     }
 

@@ -22,7 +22,8 @@ pub(super) const CHUNK_NS: i64 = 20 * NS_PER_MS;
 /// What a run asks for.
 #[derive(Debug, Clone, Default)]
 pub struct TwilioSpec {
-    /// What the user adds to `start`, such as `customParameters`, or puts in the place of its members.
+    /// What the user adds to `start`, such as `customParameters`, or puts in the place of its members; and as
+    /// `form` to the form of a webhook's request.
     pub start: Option<Map<String, Value>>,
 }
 
@@ -30,6 +31,8 @@ pub struct TwilioSpec {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Twilio {
     pub(super) start: Map<String, Value>,
+    /// What the user has in the form of a webhook's request.
+    pub(super) form: Map<String, Value>,
     /// Callers wait for no answer.
     is_trial: bool,
 }
@@ -40,7 +43,21 @@ impl Twilio {
     /// # Errors
     /// What in it cannot be, by its JSON pointer.
     pub fn new(spec: TwilioSpec) -> Result<Twilio, String> {
-        let start = spec.start.unwrap_or_default();
+        let mut start = spec.start.unwrap_or_default();
+        let form = match start.remove("form") {
+            Some(Value::Object(form)) => form,
+            Some(_) => return Err("/form is no JSON object".to_owned()),
+            None => Map::new(),
+        };
+        if let Some((name, _)) = form.iter().find(|(_, value)| !value.is_string()) {
+            return Err(format!("/form/{name} is no text"));
+        }
+        if let Some(name) = ["AccountSid", "CallSid"]
+            .iter()
+            .find(|name| form.contains_key(**name))
+        {
+            return Err(format!("/form/{name} is that of the call: leave it out"));
+        }
         for (name, value) in &start {
             match (name.as_str(), value) {
                 ("accountSid" | "callSid", Value::String(_)) => {}
@@ -57,15 +74,23 @@ impl Twilio {
                 }
                 _ => {
                     return Err(format!(
-                        "/{name} is not known: there are accountSid, callSid and customParameters"
+                        "/{name} is not known: there are accountSid, callSid, customParameters and form"
                     ));
                 }
             }
         }
         Ok(Twilio {
             start,
+            form,
             is_trial: false,
         })
+    }
+
+    /// Whether all calls have one name, which the user has chosen.
+    #[must_use]
+    pub fn has_one_call_sid(&self) -> bool {
+        let call_sid = self.start.get("callSid").and_then(Value::as_str);
+        call_sid.is_some_and(|name| !name.contains("{var:"))
     }
 
     /// The same, as far as audio goes: callers wait for no answer.

@@ -8,6 +8,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
 use tokio::sync::oneshot;
 
 use super::book::{Book, why};
@@ -15,6 +17,7 @@ use super::opener::{HURRY, NotReady};
 use crate::clock::monotonic_ns;
 use crate::results::settings::Balance;
 use crate::transport::channel::{ConnectError, Endpoint, FRESH};
+use crate::transport::ended::{EndCode, Ended};
 use crate::transport::race::Told;
 use crate::transport::websocket::dialler::{Attempt, Dialler, Line};
 use crate::units::{NS_PER_MS, NS_PER_S};
@@ -147,24 +150,80 @@ impl Lines {
                 state.begun += 1;
                 (state.begun - 1, rests)
             };
-            let Series { first, step } = self.series;
-            let (begun, number) = (nth + 1, first.wrapping_add(nth.wrapping_mul(step)));
-            let start = match self.balance {
-                // Workers begin at different addresses, and each goes to all of them.
-                Balance::RoundRobin => first as usize + nth as usize,
-                Balance::First => 0,
-            };
+            let (begun, number) = (nth + 1, self.number(nth));
             let attempt = Attempt {
-                start,
+                start: self.start(nth),
                 pause: self.pause,
                 fresh: if rests { FRESH } else { self.fresh },
             };
-            let answer = self.dialler.dial(attempt, self.told(number));
+            let answer = self.dialler.dial(None, attempt, self.told(number));
             let lines = self.clone();
             tokio::task::spawn_local(async move {
                 let dialled = answer.await.ok();
                 lines.dialled(begun, number, dialled);
             });
+        }
+    }
+
+    /// A connection to another place for a session that starts now, and its number.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn to_other(&self, endpoint: Endpoint) -> Taken {
+        let nth = {
+            let state = &mut *self.state.borrow_mut();
+            state.begun += 1;
+            state.begun - 1
+        };
+        let number = self.number(nth);
+        let attempt = Attempt {
+            start: self.start(nth),
+            pause: self.pause,
+            fresh: self.fresh,
+        };
+        let answer = self
+            .dialler
+            .dial(Some(endpoint), attempt, self.told(number));
+        match answer.await {
+            Ok(Ok((line, took_ns))) => {
+                lock(&self.book).answered(number, line.peer, took_ns);
+                Ok((line, number))
+            }
+            Ok(Err(error)) => {
+                lock(&self.book).forget(number);
+                Err(error.into())
+            }
+            Err(_) => Err(no_thread()),
+        }
+    }
+
+    /// The whole answer to a request, whose body has at most `most` bytes.
+    ///
+    /// # Errors
+    /// There was none, or one that is no success.
+    pub(super) async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        most: usize,
+    ) -> Result<Response<Bytes>, Ended> {
+        let begun = self.state.borrow().begun;
+        let answer = self.dialler.exchange(self.start(begun), request, most);
+        let failed = |_| Err(Ended::new(EndCode::Broken, no_thread().reason));
+        answer.await.unwrap_or_else(failed)
+    }
+
+    /// The number of the connection that is the so many-th to be begun, from 0.
+    fn number(&self, nth: u32) -> u32 {
+        let Series { first, step } = self.series;
+        first.wrapping_add(nth.wrapping_mul(step))
+    }
+
+    /// The number of the address that it begins with.
+    fn start(&self, nth: u32) -> usize {
+        match self.balance {
+            // Workers begin at different addresses, and each goes to all of them.
+            Balance::RoundRobin => self.series.first as usize + nth as usize,
+            Balance::First => 0,
         }
     }
 

@@ -151,7 +151,8 @@ impl Upgrade {
     }
 }
 
-/// The URL that is asked for, as the server sees it: without a port that is the usual one.
+/// The URL that is asked for, as the server sees it: without a port that is the usual one, and with the `/` that a
+/// request has where a URL has no path.
 #[must_use]
 pub fn url(request: &Request<()>) -> String {
     let uri = request.uri();
@@ -160,12 +161,13 @@ pub fn url(request: &Request<()>) -> String {
     format!("{scheme}://{}{path}", host(request))
 }
 
-/// `host`, with its port where that is not the usual one.
-fn host(request: &Request<()>) -> String {
+/// The host of a request, with its port where that is not the usual one.
+#[must_use]
+pub fn host(request: &Request<()>) -> String {
     let uri = request.uri();
     let host = uri.host().unwrap_or_default();
     let usual = match uri.scheme_str() {
-        Some("wss") => 443,
+        Some("wss" | "https") => 443,
         _ => 80,
     };
     match uri.port_u16().filter(|port| *port != usual) {

@@ -10,6 +10,7 @@
 
 pub mod answer_head;
 pub mod dialler;
+mod exchange;
 pub mod frame;
 pub mod handshake;
 mod refusal;

@@ -91,6 +91,10 @@ pub(crate) const NOT_HERE: &[(&str, &str)] = &[
     ("cargo test", "this is one of its tests"),
     ("docker compose", "needs Docker"),
     (
+        "voicelt replay calls.vtrace --dialect twilio --webhook",
+        "needs a webhook: tests/it/replay/webhook.rs has one",
+    ),
+    (
         "python3 -m venv notebooks",
         "the notebooks' own environment: .ci/nightly makes one and executes them",
     ),

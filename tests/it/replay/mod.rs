@@ -19,6 +19,7 @@ mod tls;
 mod twilio;
 mod unread;
 mod users;
+mod webhook;
 mod witnessed;
 mod words;
 

@@ -143,7 +143,7 @@ fn connections_are_opened_while_the_thread_that_wants_them_is_busy() {
                 pause: LAST_WORDS,
                 fresh: LAST_WORDS,
             };
-            dialler.dial(attempt, move |_, told| {
+            dialler.dial(None, attempt, move |_, told| {
                 if matches!(told, Told::Begun) {
                     begun
                         .lock()
