@@ -16,12 +16,13 @@ use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 use voicelt::audio::library::convert;
 use voicelt::audio::spec::ConvertSpec;
-use voicelt::trace::bundle::{read_table, Trace};
+use voicelt::trace::bundle::Trace;
 use voicelt::trace::compile::{compile, CompileSpec};
 use voicelt::trace::manifest::{TraceManifest, TRACE_FORMAT};
 use voicelt::trace::model::{ClipRow, SourceRow};
 use voicelt::trace::staging::Staging;
 use voicelt::trace::stream;
+use voicelt::trace::tables::read_table;
 
 const FILES: [&str; 6] = [
     "trace.json",
