@@ -141,7 +141,7 @@ impl Store {
     pub fn write(&self, name: &str, bytes: Bytes) -> Result<(), StorageError> {
         let key = self.key(name);
         let put = self.inner.put(&key, bytes.into());
-        let put = self.runtime.block_on(async { put.await });
+        let put = self.runtime.block_on(put);
         put.map(drop).map_err(|e| self.error(&e, "write", name))
     }
 
@@ -154,7 +154,7 @@ impl Store {
         let options = PutOptions::from(PutMode::Create);
         let key = self.key(name);
         let put = self.inner.put_opts(&key, bytes.into(), options);
-        match self.runtime.block_on(async { put.await }) {
+        match self.runtime.block_on(put) {
             Ok(_) => Ok(true),
             Err(
                 object_store::Error::AlreadyExists { .. }
@@ -197,12 +197,13 @@ impl Store {
     /// # Errors
     /// The store's.
     pub fn delete(&self, names: &[String]) -> Result<(), StorageError> {
-        self.each(names, async |name| {
-            match self.inner.delete(&self.key(name)).await {
+        self.each(
+            names,
+            &async |name: &str| match self.inner.delete(&self.key(name)).await {
                 Err(object_store::Error::NotFound { .. }) => Ok(()),
                 other => other.map_err(|e| self.error(&e, "delete", name)),
-            }
-        })
+            },
+        )
     }
 
     /// Copies objects into the local folder `to`, each under its name. A file is there as a whole or not
@@ -211,7 +212,7 @@ impl Store {
     /// # Errors
     /// The first that failed; or the local disk's.
     pub fn download(&self, names: &[String], to: &Path) -> Result<(), StorageError> {
-        self.each(names, async |name| {
+        self.each(names, &async |name: &str| {
             let found = self.inner.get(&self.key(name)).await;
             let found = found.map_err(|e| self.error(&e, "read", name))?;
             let path = to.join(name);
@@ -238,7 +239,7 @@ impl Store {
     /// # Errors
     /// The first that failed; or the local disk's.
     pub fn upload(&self, from: &Path, names: &[String]) -> Result<(), StorageError> {
-        self.each(names, async |name| {
+        self.each(names, &async |name: &str| {
             let path = from.join(name);
             let local = |source| StorageError::io(&path, source);
             let mut file = tokio::fs::File::open(&path).await.map_err(local)?;
@@ -279,7 +280,7 @@ impl Store {
     fn each(
         &self,
         names: &[String],
-        job: impl AsyncFn(&str) -> Result<(), StorageError>,
+        job: &impl AsyncFn(&str) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
         let jobs = futures_util::stream::iter(names).map(|name| job(name));
         let all = jobs.buffer_unordered(SIDE_BY_SIDE).try_collect::<()>();
@@ -288,7 +289,7 @@ impl Store {
 
     fn key(&self, name: &str) -> Key {
         let parts = name.split('/').map(object_store::path::PathPart::from);
-        parts.fold(self.prefix.clone(), |key, part| key.join(part))
+        parts.fold(self.prefix.clone(), Key::join)
     }
 
     fn error(&self, error: &object_store::Error, verb: &'static str, name: &str) -> StorageError {

@@ -17,7 +17,7 @@ use crate::units::{NS_PER_MS, NS_PER_S};
 pub(in crate::replay) const BATCH: u32 = 32;
 /// How often a session that waits for a place looks whether the server has raised its limit, or
 /// the connection was lost; places that become free are told at once.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// A connection that is being opened takes its share of the sessions as long as it may be expected to open as
 /// fast as the fastest: for twice that time, but no longer than this after it, and a margin. The sessions
 /// of a first moment are then not all on the connection that opens first.

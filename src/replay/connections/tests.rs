@@ -13,7 +13,9 @@ use std::time::Duration;
 use h2::server::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
+use super::pool::LOOK_AGAIN;
 use super::*;
 use crate::transport::channel::{Endpoint, TlsOptions};
 use crate::transport::outcome::Sent;

@@ -177,7 +177,7 @@ impl Dialler {
         self.begin(move |reply| async move {
             let connector = match other {
                 None => Ok(connector),
-                Some(other) => of_other(&connector, &others, other),
+                Some(other) => of_other(&connector, &others, &other),
             };
             match connector {
                 Ok(connector) => dial(connector, attempt, Box::new(tell), reply).await,
@@ -221,7 +221,7 @@ impl Dialler {
 fn of_other(
     own: &Connector,
     others: &Mutex<HashMap<String, Connector>>,
-    endpoint: Endpoint,
+    endpoint: &Endpoint,
 ) -> Result<Connector, ConnectError> {
     // A thread that panics while it writes leaves it as it was.
     let mut others = others.lock().unwrap_or_else(PoisonError::into_inner);
