@@ -101,10 +101,13 @@ impl StorageError {
         cloud: Option<Cloud>,
     ) -> StorageError {
         use object_store::Error;
-        let reason = without_queries(&said(error));
+        let reason = without_queries(&without_xml(&said(error)));
         let advice = cloud.map_or("check the rights of the folder", Cloud::credentials);
         match error {
             Error::NotFound { .. } => StorageError::NotFound { url },
+            _ if NO_BUCKET.iter().any(|code| reason.contains(code)) => {
+                StorageError::NotFound { url }
+            }
             Error::PermissionDenied { .. } => StorageError::Refused {
                 url,
                 verb,
@@ -129,6 +132,23 @@ impl StorageError {
             _ => StorageError::Failed { url, verb, reason },
         }
     }
+}
+
+/// What stores call it that a bucket is not there.
+const NO_BUCKET: [&str; 2] = ["NoSuchBucket", "ContainerNotFound"];
+
+/// `words` with the code and the message of an answer in XML in its place.
+fn without_xml(words: &str) -> String {
+    let Some((before, xml)) = words.split_once("<?xml") else {
+        return words.to_owned();
+    };
+    let element = |name: &str| {
+        let (_, inner) = xml.split_once(&format!("<{name}>"))?;
+        inner.split('<').next()
+    };
+    let said = [element("Code"), element("Message")];
+    let said: Vec<&str> = said.into_iter().flatten().collect();
+    format!("{before}{}", said.join(": "))
 }
 
 /// The error and its causes, each once.
@@ -157,6 +177,17 @@ fn without_queries(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_an_answer_in_xml_its_words_are_shown() {
+        let said = "404 Not Found: <?xml version=\"1.0\"?> <Error><Code>NoSuchBucket</Code>\
+                    <Message>It is not there</Message><HostId>x</HostId></Error>";
+        assert_eq!(
+            without_xml(said),
+            "404 Not Found: NoSuchBucket: It is not there"
+        );
+        assert_eq!(without_xml("timed out"), "timed out");
+    }
 
     #[test]
     fn a_signature_in_a_query_is_not_repeated() {

@@ -3,6 +3,7 @@
 //! What is fetched is checked by its hash before it has its name, so that a file that is there is whole,
 //! and several processes may fetch into one folder.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use bytes::Bytes;
 
 use super::TraceError;
 use super::manifest::{MANIFEST, MAX_MANIFEST_BYTES, TraceManifest};
+use super::model::ClipRow;
 use super::seal::sealed_files;
 use super::staging::Staging;
 use super::stream::Bundle;
@@ -118,16 +120,19 @@ impl Bundle {
         let clips = clips.into_iter();
         let clips = clips.filter_map(|clip| self.clips.get(clip as usize));
         let clips = clips.filter_map(|clip| Some((clip, clip.file.clone()?)));
-        let missing: Vec<_> = clips
+        // Several clips may be one file.
+        let missing: BTreeMap<String, &ClipRow> = clips
             .filter(|(_, file)| !self.dir.join(file).exists())
+            .map(|(clip, file)| (file, clip))
             .collect();
+        let missing: Vec<_> = missing.into_iter().collect();
         // A folder of its own until the audio was hashed.
         let unchecked = self.dir.join(format!(".fetched-{}", std::process::id()));
         let fetched = (|| {
             for some in missing.chunks(FETCHED_TOGETHER) {
-                let files: Vec<String> = some.iter().map(|(_, file)| file.clone()).collect();
+                let files: Vec<String> = some.iter().map(|(file, _)| file.clone()).collect();
                 store.download(&files, &unchecked)?;
-                for (clip, file) in some {
+                for (file, clip) in some {
                     verify_clip(&unchecked, clip)?;
                     let (from, to) = (unchecked.join(file), self.dir.join(file));
                     let folder = to.parent().map_or_else(PathBuf::new, Path::to_owned);
@@ -184,7 +189,9 @@ impl Bundle {
             !has(name, size)
         });
         let tables = self.manifest.tables.keys().filter(|_| !is_there).cloned();
-        let missing: Vec<String> = clips.chain(tables).collect();
+        // Several clips may be one file.
+        let missing: BTreeSet<String> = clips.chain(tables).collect();
+        let missing: Vec<String> = missing.into_iter().collect();
         store.upload(&self.dir, &missing)?;
         if !is_there && !store.create(MANIFEST, json.into())? {
             return Err(TraceError::OtherStored(location.to_string()));

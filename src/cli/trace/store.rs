@@ -19,9 +19,10 @@ copied again, and another trace is not replaced. Credentials come from the envir
 of each cloud's own tools (AWS_ACCESS_KEY_ID, GOOGLE_APPLICATION_CREDENTIALS,
 AZURE_STORAGE_ACCOUNT_NAME, ...).
 
-Examples:
-  voicelt trace push calls.vtrace s3://loads/traces/calls.vtrace
-  voicelt replay s3://loads/traces/calls.vtrace --target gateway:8443")]
+Commands that read a trace take such a URL, too, and fetch the clips that they need.
+
+Example:
+  voicelt trace push calls.vtrace s3://loads/traces/calls.vtrace")]
 pub(super) struct PushArgs {
     /// Trace bundle
     trace: PathBuf,

@@ -91,6 +91,12 @@ pub(crate) const NOT_HERE: &[(&str, &str)] = &[
     ("cargo test", "this is one of its tests"),
     ("docker compose", "needs Docker"),
     (
+        "voicelt trace push calls.vtrace s3:",
+        "needs an object store: .ci/nightly has one",
+    ),
+    ("voicelt replay s3:", "and so does this"),
+    ("voicelt trace pull s3:", "and this"),
+    (
         "voicelt replay calls.vtrace --dialect twilio --webhook",
         "needs a webhook: tests/it/replay/webhook.rs has one",
     ),
