@@ -78,6 +78,8 @@ pub(super) struct Failure {
     pub(super) message: Option<u32>,
     /// How many stages of an answer came.
     pub(super) reached: usize,
+    /// Whether its answer was still to be heard when the timeout gave it up.
+    pub(super) still_played: bool,
     /// Whether an answer came.
     pub(super) answered: bool,
     /// Turns that waited for an answer when its caller had spoken, itself among them, and open
@@ -259,6 +261,7 @@ fn failure(row: &RequestRow, answers: AnswerKind) -> Option<Failure> {
         sign: row.error.as_deref().map_or(Sign::None, Sign::of),
         message: None,
         reached: reached(row),
+        still_played: row.status == Status::Timeout && row.playout_end_ns > row.closed_ns,
         answered: answers.is_answered(row),
         waiting: [row.awaiting_answer, row.concurrent_sessions],
         traits: Numbers::default(),

@@ -66,6 +66,27 @@ impl Look for Answers {
                 "got nothing back once their caller had spoken".to_owned(),
             ),
         };
+        let outlasting = of_it().filter(|f| f.still_played).count();
+        if outlasting * 2 > count {
+            let outlasting = Count {
+                failed: outlasting as u64 * failures.every,
+                ..count_of_it
+            };
+            let of_it = |f: &Failure| f.spoken_ns.is_some() && f.reached == at && f.still_played;
+            return Some(Finding {
+                kind: Kind::AnswersStop,
+                title: "Answers play for longer than the timeout".to_owned(),
+                evidence: format!(
+                    "The audio that had come for {} was still to be heard when the timeout was over, before the end of \
+                     the answer came.{}",
+                    outlasting.said("turn", ""),
+                    failures.explain(of_it)
+                ),
+                advice: "Replay with a --timeout that is longer than the longest answer, or look at why answers are so \
+                         long."
+                    .to_owned(),
+            });
+        }
         let mut evidence = format!("{} {came}.", count_of_it.said("turn", ""));
         if self.answered > 0 {
             evidence += &format!(

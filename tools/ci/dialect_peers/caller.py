@@ -1,24 +1,21 @@
-"""What the peers of this folder share: voicelt that calls them, programs beside it, and an ear for where an utterance
-ends.
-"""
+"""What the peers of this folder share: voicelt that calls them, and an ear for where an utterance ends."""
 
 import array
-import contextlib
 import json
-import os
-import re
-import signal
 import subprocess
+import sys
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pyarrow.parquet as parquet
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from peer_programs import demand  # noqa: E402 - it lies beside this folder
+
 DIALECTS = Path(__file__).resolve().parents[3] / "proto/dialects"
-START_S = 120
 RUN_S = 240
 SESSIONS, TURNS = 6, 2
 # A second of speech, at the rate of the wire, is so long in each turn.
@@ -32,58 +29,6 @@ COLUMNS = [
 
 def fail(what: str) -> NoReturn:
     raise SystemExit(f"dialect_peers: {what}")
-
-
-def demand(holds: object, what: str) -> None:
-    """Ends everything with a sentence unless it holds."""
-    if not holds:
-        fail(what)
-
-
-class Peer:
-    """A program under way, and the lines that it has said."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.lines: list[str] = []
-        self.changed = threading.Condition()
-        self.is_over = False
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self) -> None:
-        for line in self.process.stdout or ():
-            with self.changed:
-                self.lines.append(line.rstrip())
-                self.changed.notify_all()
-        with self.changed:
-            self.is_over = True
-            self.changed.notify_all()
-
-    def said(self, pattern: str, count: int = 1) -> list[re.Match[str]]:
-        """The first `count` lines that have this, once they have come."""
-
-        def found() -> list[re.Match[str]]:
-            return [match for line in self.lines if (match := re.search(pattern, line))]
-
-        with self.changed:
-            self.changed.wait_for(lambda: self.is_over or len(found()) >= count, START_S)
-            last = "\n".join(self.lines[-30:])
-            demand(len(found()) >= count, f"{self.process.args}: not {count} times {pattern!r} in\n{last}")
-            return found()[:count]
-
-
-@contextlib.contextmanager
-def running(command: list[str | Path]) -> Iterator[Peer]:
-    """A program, with all that it starts, until it is no longer needed."""
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        yield Peer(process)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 class Ear:

@@ -9,7 +9,8 @@ FOLDER is where npm has installed `@openai/agents`, `@openai/agents-extensions` 
 import sys
 from pathlib import Path
 
-from caller import SESSIONS, TURNS, Caller, answers, demand, running
+from caller import SESSIONS, TURNS, Caller, answers, demand
+from peer_programs import running
 
 BRIDGE = Path(__file__).resolve().with_name("agents_bridge.mjs")
 LISTENING = r"listening on (\S+:\d+)"

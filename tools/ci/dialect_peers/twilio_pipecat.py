@@ -9,7 +9,8 @@ Needs what `requirements-pipecat.txt` says, and espeak-ng.
 import sys
 from pathlib import Path
 
-from caller import Caller, answers, running
+from caller import Caller, answers
+from peer_programs import running
 
 HERE = Path(__file__).resolve().parent
 DEMO = HERE.parents[2] / "traces/demo.vtrace"

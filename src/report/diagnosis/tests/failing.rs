@@ -172,6 +172,24 @@ fn answers_that_stop_name_the_stage_that_they_came_to() {
 }
 
 #[test]
+fn an_answer_that_plays_for_longer_than_the_timeout_has_not_stopped() {
+    let long = |row: RequestRow| RequestRow {
+        playout_end_ns: row.closed_ns.map(|closed_ns| closed_ns + 1),
+        ..row
+    };
+    let rows: Vec<_> = (0..30)
+        .map(|n| match n % 3 {
+            0 => long(stopped(n, 6, Status::Timeout)),
+            _ => turn(n, start(n), 200, 5),
+        })
+        .collect();
+    let found = only(Kind::AnswersStop, &rows, &timeline(10, |_| 5));
+    assert_eq!(found.title, "Answers play for longer than the timeout");
+    assert!(found.evidence.contains("10 of 30 turns"), "{found:?}");
+    assert!(found.advice.contains("--timeout"), "{found:?}");
+}
+
+#[test]
 fn a_stage_that_the_gateway_never_has_is_not_what_is_missing() {
     let silent = |row: RequestRow| RequestRow {
         first_llm_ns: None,
