@@ -95,6 +95,8 @@ pub(super) struct Sending {
     pub(super) awaits_greeting_since: RunTime,
     /// The greeting was waited for.
     pub(super) greeted: bool,
+    /// When the caller ends the session, of which nothing more is expected but its end.
+    pub(super) closes_at: Option<RunTime>,
     /// The caller has ended the session.
     pub(super) is_closing: bool,
 }
@@ -334,6 +336,7 @@ impl Sending {
             look_again: None,
             awaits_greeting_since: now,
             greeted: false,
+            closes_at: None,
             is_closing: false,
         }
     }
