@@ -50,6 +50,8 @@ pub struct Nature {
     pub by_sound: bool,
     /// Whether the caller ends the session, once all was answered; a server does after the half-close.
     pub caller_ends: bool,
+    /// Whether the server, once it was told that nothing more comes, says what it has left to say and closes.
+    pub awaits_close: bool,
     /// Whether the server names what its messages are about.
     pub has_items: bool,
     /// Whether the final transcript of an utterance may come after its answer.

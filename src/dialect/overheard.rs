@@ -9,6 +9,7 @@ use super::nature::Nature;
 use super::realtime::Realtime;
 use super::twilio::Twilio;
 use super::{realtime, stream_audio, twilio};
+use crate::conversation::audible::Threshold;
 use crate::conversation::message::Reply;
 
 /// The protocol of calls that others make, in which they can be overheard.
@@ -19,7 +20,12 @@ pub enum Recordable {
     /// OpenAI's Realtime protocol.
     Realtime(Arc<Realtime>),
     /// Twilio Media Streams.
-    Twilio,
+    Twilio {
+        /// What of a bot's sound is of its answers.
+        audible: Threshold,
+        /// How long after its last sound an answer has ended, in ns.
+        answer_gap_ns: i64,
+    },
 }
 
 impl Recordable {
@@ -29,7 +35,7 @@ impl Recordable {
         match self {
             Recordable::StreamAudio => "stream-audio",
             Recordable::Realtime(_) => "realtime",
-            Recordable::Twilio => "twilio",
+            Recordable::Twilio { .. } => "twilio",
         }
     }
 
@@ -39,7 +45,7 @@ impl Recordable {
         match self {
             Recordable::StreamAudio => Nature::default(),
             Recordable::Realtime(setup) => setup.nature(),
-            Recordable::Twilio => Twilio::default().nature(),
+            Recordable::Twilio { .. } => Twilio::default().nature(),
         }
     }
 
@@ -51,7 +57,10 @@ impl Recordable {
             Recordable::Realtime(setup) => {
                 Overheard::Realtime(Box::new(realtime::Overheard::new(setup)))
             }
-            Recordable::Twilio => Overheard::Twilio(Box::default()),
+            Recordable::Twilio {
+                audible,
+                answer_gap_ns,
+            } => Overheard::Twilio(Box::new(twilio::Overheard::new(*audible, *answer_gap_ns))),
         }
     }
 }

@@ -36,6 +36,9 @@ const ENDLESS_GREETING: &str = "what the server said first did not end within th
 /// An answer of which only the sound tells may take so many timeouts; longer ones are noise.
 const ANSWER_TIMEOUTS: i64 = 4;
 
+/// No line or room is as loud as this while nobody speaks; samples that are read as what they are not are.
+const LOUDEST_NOISE_DBFS: f64 = -30.0;
+
 /// A session that has started.
 pub(super) struct Call {
     pub(super) key: CallKey,
@@ -95,6 +98,8 @@ pub(super) struct Sending {
     pub(super) awaits_greeting_since: RunTime,
     /// The greeting was waited for.
     pub(super) greeted: bool,
+    /// When the caller ends the session, of which nothing more is expected but its end.
+    pub(super) closes_at: Option<RunTime>,
     /// The caller has ended the session.
     pub(super) is_closing: bool,
 }
@@ -306,6 +311,12 @@ fn endless_since(sound: &Audible, timeout_ns: i64) -> i64 {
 /// What is said of such a sound. Levels are in steps of 5 dB, so that sessions say the same.
 fn noise_words(sound: &Audible) -> String {
     let dbfs = (sound.quietest.dbfs() / 5.0).round() * 5.0;
+    if dbfs > LOUDEST_NOISE_DBFS {
+        return format!(
+            "the server's sound did not pause for --answer-gap within the timeout; at about {dbfs} dBFS it is too loud for \
+             noise: check the codec, the sample rate and the byte order of the server's audio"
+        );
+    }
     format!(
         "the server's sound did not pause for --answer-gap within the timeout; it is about {dbfs} dBFS at its quietest: \
          if that is noise, raise the threshold with --audible-threshold={}dBFS",
@@ -334,6 +345,7 @@ impl Sending {
             look_again: None,
             awaits_greeting_since: now,
             greeted: false,
+            closes_at: None,
             is_closing: false,
         }
     }

@@ -6,7 +6,11 @@ use super::shared::Shared;
 use super::timers::Timer;
 use crate::clock::Clock;
 use crate::dialect::Endpointing;
-use crate::units::RunTime;
+use crate::units::{NS_PER_S, RunTime};
+
+/// How long a server is waited for that closes once it was told that nothing more comes. Half of the timeout where that
+/// is less, so that one that does not close is none that failed.
+const CLOSE_WAIT_NS: i64 = 2 * NS_PER_S;
 
 impl Call {
     /// Ends the session if nothing more is to be waited for, and else looks again when that may be so.
@@ -16,7 +20,7 @@ impl Call {
             return;
         }
         let now = shared.clock.now();
-        match self.over_at(shared, now) {
+        match self.closes_at(shared, now) {
             Some(at) if at > now => self.look_again(at),
             Some(_) => {
                 self.sending.is_closing = true;
@@ -47,6 +51,18 @@ impl Call {
             self.sending.look_again = Some(at);
             self.wake_at(at, Timer::Settled(self.key));
         }
+    }
+
+    /// When the caller closes, as far as that is known: once the session is over, and where the server closes by itself,
+    /// some time later.
+    fn closes_at(&mut self, shared: &Shared, now: RunTime) -> Option<RunTime> {
+        let over_at = self.over_at(shared, now)?;
+        if over_at > now || !self.nature.awaits_close {
+            return Some(over_at);
+        }
+        let wait_ns = CLOSE_WAIT_NS.min(shared.spec.timeout_ns / 2);
+        let closes_at = RunTime(now.0.saturating_add(wait_ns));
+        Some(*self.sending.closes_at.get_or_insert(closes_at))
     }
 
     /// When the session is over, as far as that is known.

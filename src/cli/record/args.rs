@@ -7,12 +7,15 @@ use anyhow::anyhow;
 
 use crate::cli::duration::DurationArg;
 use crate::cli::exit::BadInput;
+use crate::cli::level::LevelArg;
 use crate::cli::live::LiveArgs;
 use crate::cli::metrics::MetricsArgs;
 use crate::cli::share::share;
 use crate::cli::size::SizeArg;
 use crate::cli::stamp::TOOL;
 use crate::cli::tls::TlsArgs;
+use crate::conversation::audible::Threshold;
+use crate::conversation::sound::ANSWER_GAP_NS;
 use crate::dialect::Recordable;
 use crate::dialect::realtime::{Realtime, RealtimeSpec};
 use crate::record::admit::{Admission, HeaderValue, KeptName};
@@ -63,6 +66,8 @@ pub struct Args {
     pub(super) output: PathBuf,
 
     #[command(flatten)]
+    sound: SoundArgs,
+    #[command(flatten)]
     pub(super) privacy: PrivacyArgs,
     #[command(flatten)]
     amount: AmountArgs,
@@ -72,6 +77,19 @@ pub struct Args {
     pub(super) live: LiveArgs,
     #[command(flatten)]
     pub(super) metrics: MetricsArgs,
+}
+
+/// What tells answers where only their sound does.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Answers")]
+struct SoundArgs {
+    /// twilio: level above which answers are audible, of 10 ms at a time; over the noise that a bot streams all the time
+    /// [default: -50dBFS]
+    #[arg(long, value_name = "LEVEL", allow_hyphen_values = true)]
+    audible_threshold: Option<LevelArg>,
+    /// twilio: how long after its last sound an answer has ended [default: 1500ms]
+    #[arg(long, value_name = "DURATION")]
+    answer_gap: Option<DurationArg>,
 }
 
 /// What is kept, and of whom.
@@ -188,6 +206,22 @@ impl Args {
     /// # Errors
     /// [`BadInput`]: a flag of another dialect.
     pub(super) fn dialect(&self) -> Result<Recordable, BadInput> {
+        let SoundArgs {
+            audible_threshold,
+            answer_gap,
+        } = self.sound;
+        if self.dialect != RecordedDialect::Twilio {
+            for (flag, is_given) in [
+                ("--audible-threshold", audible_threshold.is_some()),
+                ("--answer-gap", answer_gap.is_some()),
+            ] {
+                if is_given {
+                    return Err(BadInput(anyhow!(
+                        "{flag} is of --dialect twilio, in which only sound tells answers; leave it out"
+                    )));
+                }
+            }
+        }
         match self.dialect {
             RecordedDialect::StreamAudio if self.connections.pass_extensions => {
                 Err(BadInput(anyhow!(
@@ -200,7 +234,11 @@ impl Args {
                 let realtime = realtime.map_err(|error| BadInput(anyhow!(error)))?;
                 Ok(Recordable::Realtime(Arc::new(realtime)))
             }
-            RecordedDialect::Twilio => Ok(Recordable::Twilio),
+            RecordedDialect::Twilio => Ok(Recordable::Twilio {
+                audible: audible_threshold
+                    .map_or_else(Threshold::default, |level| Threshold { dbfs: level.dbfs }),
+                answer_gap_ns: answer_gap.map_or(ANSWER_GAP_NS, |gap| gap.ns),
+            }),
         }
     }
 

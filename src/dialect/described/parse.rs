@@ -146,6 +146,7 @@ fn described(
         by_sound: false,
         // Over gRPC the caller ends its direction, and the server the session.
         caller_ends: carrier == Carrier::WebSocket,
+        awaits_close: carrier == Carrier::WebSocket && !end_of_input.is_empty(),
         has_items: false,
         late_transcripts: false,
     };

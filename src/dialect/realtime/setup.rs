@@ -127,6 +127,7 @@ impl Realtime {
             },
             by_sound: false,
             caller_ends: true,
+            awaits_close: false,
             has_items: self.profile != Profile::Vllm,
             late_transcripts: self.transcribes,
         }

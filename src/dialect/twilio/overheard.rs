@@ -19,15 +19,21 @@ pub struct Overheard {
 }
 
 impl Default for Overheard {
-    /// A call that was just connected.
+    /// A call that was just connected, on a quiet line.
     fn default() -> Overheard {
-        Overheard {
-            sound: Sound::new(FORMAT.rate, Threshold::default(), ANSWER_GAP_NS),
-        }
+        Overheard::new(Threshold::default(), ANSWER_GAP_NS)
     }
 }
 
 impl Overheard {
+    /// A call that was just connected, in which sound over a threshold is of an answer until so long after its last.
+    #[must_use]
+    pub fn new(audible: Threshold, answer_gap_ns: i64) -> Overheard {
+        Overheard {
+            sound: Sound::new(FORMAT.rate, audible, answer_gap_ns),
+        }
+    }
+
     /// Reads a message of Twilio. Custom parameters may say anything of whoever calls: they are passed over.
     ///
     /// # Errors

@@ -119,6 +119,7 @@ impl Twilio {
             answered_by: AnsweredBy::Audio,
             by_sound: !self.is_trial,
             caller_ends: true,
+            awaits_close: false,
             has_items: false,
             late_transcripts: false,
         }

@@ -13,7 +13,7 @@ use crate::gateway::answering::{Answering, next_part};
 use crate::gateway::counters::GatewayCounters;
 use crate::gateway::endpoint::{Endpointer, Heard};
 use crate::gateway::inbox::Inbox;
-use crate::gateway::outbox::{Broken, Outbox};
+use crate::gateway::outbox::{Abort, Broken, Outbox};
 use crate::gateway::shared::Shared;
 use crate::gateway::turn::{Turn, Utterance};
 use crate::pcm::codec::Codec;
@@ -59,6 +59,7 @@ pub(super) async fn converse(
                     call.session_id = inbox.session_id();
                     call.start(sample_rate_hz);
                 }
+                Some(Told::TooLong) => return Err(Broken::Unreadable(Abort::TooLong)),
                 Some(told) => call.follow(told),
                 // Over gRPC it still reads.
                 None if server.nature().carrier == Carrier::Http2 => call.end(),
@@ -169,7 +170,7 @@ impl<'a> Call<'a> {
                 }
             }
             Told::EndOfInput => self.end(),
-            Told::Started { .. } | Told::Other => {}
+            Told::Started { .. } | Told::Other | Told::TooLong => {}
         }
     }
 

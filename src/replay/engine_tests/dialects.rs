@@ -5,6 +5,7 @@ use super::*;
 use crate::conversation::answer::AnsweredBy;
 use crate::dialect::Endpointing;
 use crate::replay::GreetingWait;
+use crate::transport::ended::{EndCode, Ended, NO_CODE};
 
 /// Frames of the opening and of the utterance.
 const SAID: usize = 1 + CHUNKS;
@@ -387,4 +388,57 @@ fn a_server_that_never_says_that_it_has_ended_is_given_up() {
         ran.sessions[&0].ended_ns,
         Some(END_OF_SPEECH + 30 * MS + TIMEOUT_NS)
     );
+}
+
+/// Callers of a server that ends an utterance with its final transcript, and the session once it was told to.
+fn awaiting_close() -> ReplaySpec {
+    spec(Nature {
+        answered_by: AnsweredBy::Transcript,
+        has_items: false,
+        late_transcripts: false,
+        says_ready: false,
+        awaits_close: true,
+        ..open()
+    })
+}
+
+const FINALS: &[(usize, i64, &str)] = &[(SAID, 60, "final one"), (SAID, 500, "final two")];
+
+#[test]
+fn what_a_server_says_before_it_closes_is_taken() {
+    let closing = |n| {
+        let mut script = script(FINALS)(n);
+        script.answers.push(Answer {
+            after: SAID,
+            delay_ns: 700 * MS,
+            message: Err(Ended::new(EndCode::Close(NO_CODE), "")),
+        });
+        script
+    };
+    let ran = run_as(awaiting_close(), one_utterance(), &[RunTime(0)], closing);
+    let (row, session) = (&ran.requests[&0], &ran.sessions[&0]);
+    assert_eq!(row.transcript.as_deref(), Some("one two"));
+    assert_eq!(row.status, Status::Ok);
+    assert_eq!(session.close_code, Some(NO_CODE.into()));
+    assert_eq!(session.ended_ns, Some(END_OF_SPEECH + 700 * MS));
+}
+
+#[test]
+fn a_server_that_does_not_close_is_not_waited_for_long() {
+    let ended = |timeout_ns| {
+        let spec = ReplaySpec {
+            timeout_ns,
+            ..awaiting_close()
+        };
+        let ran = one(spec, FINALS);
+        let (row, session) = (&ran.requests[&0], &ran.sessions[&0]);
+        assert_eq!(row.transcript.as_deref(), Some("one two"));
+        assert_eq!(
+            (row.status, session.end, session.close_code),
+            (Status::Ok, SessionEnd::Finished, Some(1000))
+        );
+        session.ended_ns.unwrap() - END_OF_SPEECH - 60 * MS
+    };
+    assert_eq!(ended(10 * NS_PER_S), 2 * NS_PER_S);
+    assert_eq!(ended(TIMEOUT_NS), TIMEOUT_NS / 2);
 }

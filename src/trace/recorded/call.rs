@@ -24,8 +24,8 @@ pub(crate) struct RecordedCall {
     pub(super) metadata: Option<String>,
     pub(super) language_code: String,
     pub(super) rate: SampleRate,
-    /// The caller said where an utterance ends.
-    pub(super) is_push_to_talk: bool,
+    /// Where the caller said that an utterance ends: before which of the messages sent, in order.
+    pub(super) said_ends: Vec<usize>,
     /// What the caller sent after the configuration.
     pub(super) sent: Vec<Sent>,
     pub(super) replies: Vec<Reply>,
@@ -152,7 +152,7 @@ impl RecordedCall {
             metadata: None,
             language_code: language_code.to_owned(),
             rate: SampleRate(rate_hz),
-            is_push_to_talk: false,
+            said_ends: Vec::new(),
             sent: Vec::new(),
             replies: Vec::new(),
             status: None,
@@ -202,7 +202,8 @@ impl Taker {
             }
             JournalKind::Lost => call.lost += u64::from(row.bytes),
             JournalKind::Config if self.samples == 0 => self.is_configured = true,
-            JournalKind::EndOfUtterance => call.is_push_to_talk = true,
+            JournalKind::EndOfUtterance if call.said_ends.last() == Some(&call.sent.len()) => {}
+            JournalKind::EndOfUtterance => call.said_ends.push(call.sent.len()),
             JournalKind::Closed => {
                 let code = row.text.unwrap_or_else(|| "UNKNOWN".to_owned());
                 self.reply(call, at_ns, ReplyKind::Status, 0, Some(code.clone()))?;

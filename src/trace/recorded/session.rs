@@ -96,7 +96,7 @@ fn spoken(call: &RecordedCall, turn: &Turn) -> Spoken {
 /// Silence after speech comes from a microphone that is left open, unless the caller says where an
 /// utterance ends.
 fn microphone(call: &RecordedCall, turns: &[Turn]) -> Microphone {
-    if call.is_push_to_talk {
+    if !call.said_ends.is_empty() {
         return Microphone::PushToTalk;
     }
     let first = turns

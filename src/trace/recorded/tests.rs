@@ -80,6 +80,10 @@ impl Script {
         self.push(JournalKind::Text, |row| row.text = Some(text.to_owned()))
     }
 
+    pub(super) fn end_of_utterance(&mut self) -> &mut Script {
+        self.push(JournalKind::EndOfUtterance, |_| {})
+    }
+
     pub(super) fn half_close(&mut self) -> &mut Script {
         self.push(JournalKind::HalfClose, |_| {})
     }

@@ -1,5 +1,5 @@
 //! Where the caller's utterances are. Each time the server says PROCESSING it has heard one; what
-//! it never said that of is cut at the caller's pauses.
+//! it never said that of is cut where the caller said that one ends, and at the caller's pauses.
 
 use std::ops::Range;
 
@@ -140,7 +140,8 @@ fn trimmed(sent: &[Sent], mut range: Range<usize>) -> Option<Range<usize>> {
     Some(first..last.unwrap_or(first) + 1)
 }
 
-/// Cuts `messages` in the middle of each pause between those that are `voiced`. What holds no
+/// Cuts `messages` between those that are `voiced`: where the caller said that an utterance ends, or else in the middle
+/// of each pause. What holds no
 /// speech belongs to the utterance before it, if there is one that no text parts it from.
 fn cut(call: &RecordedCall, messages: Range<usize>, voiced: &[bool], found: &mut Vec<Utterance>) {
     let sent = &call.sent;
@@ -166,10 +167,12 @@ fn cut(call: &RecordedCall, messages: Range<usize>, voiced: &[bool], found: &mut
     let mut start = messages.start;
     for next in voiced {
         let pause_ns = sent[next].captured_ns(call.rate) - sent[last].at_ns;
-        if pause_ns >= PAUSE_NS {
-            let middle = last + 1 + (next - last) / 2;
-            push(start..middle);
-            start = middle;
+        let said = call.said_ends.partition_point(|end| *end <= last);
+        let said = call.said_ends.get(said).filter(|end| **end <= next);
+        let middle = (pause_ns >= PAUSE_NS).then(|| last + 1 + (next - last) / 2);
+        if let Some(end) = said.copied().or(middle) {
+            push(start..end);
+            start = end;
         }
         last = next;
     }
@@ -249,6 +252,22 @@ mod tests {
         let mut script = Script::new();
         script.speech(5).silence(60).speech(5);
         assert_eq!(of(&script.call()), [(0..5, false), (65..70, false)]);
+    }
+
+    #[test]
+    fn without_the_servers_word_the_callers_own_parts_utterances_that_are_close() {
+        let mut script = Script::new();
+        script.speech(5).noise(2).end_of_utterance();
+        script.noise(3).speech(4).end_of_utterance();
+        script.end_of_utterance().speech(5).noise(60).speech(1);
+        let call = script.half_close().call();
+        let expected = [
+            (0..7, false),
+            (7..14, false),
+            (14..49, false),
+            (49..80, false),
+        ];
+        assert_eq!(of(&call), expected);
     }
 
     #[test]

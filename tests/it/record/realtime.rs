@@ -140,6 +140,14 @@ fn what_contradicts_the_dialect_is_refused() {
         ("--upstream ws://gw:1", "is a WebSocket"),
         ("--upstream gw:1 --pass-extensions", "--dialect realtime"),
         (
+            "--upstream gw:1 --answer-gap 1s",
+            "--answer-gap is of --dialect twilio",
+        ),
+        (
+            "--upstream wss://gw --dialect realtime --audible-threshold=-40dBFS",
+            "--audible-threshold is of --dialect twilio",
+        ),
+        (
             "--upstream 'wss://gw/v1?key=SECRET' --dialect twilio",
             "has a path",
         ),

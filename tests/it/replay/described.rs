@@ -184,6 +184,109 @@ fn a_recogniser_that_only_a_file_knows_ends_utterances_by_itself() {
     desk.voicelt("report run").says("described-websocket, vosk");
 }
 
+/// A recogniser that says the last of what it has heard only once it is told that nothing more comes, and closes.
+async fn recognise_to_the_end(mut socket: WebSocketStream<TcpStream>) {
+    let mut has_spoken = false;
+    while let Some(Ok(message)) = socket.next().await {
+        let is_over = match message {
+            Message::Binary(pcm) => {
+                let is_speech = pcm.iter().any(|byte| *byte != 0);
+                if !is_speech || std::mem::replace(&mut has_spoken, true) {
+                    continue;
+                }
+                false
+            }
+            Message::Text(text) if text.contains("eof") => true,
+            Message::Text(_) => continue,
+            _ => break,
+        };
+        let reply = match is_over {
+            true => r#"{"text" : "two"}"#,
+            false => r#"{"text" : "one"}"#,
+        };
+        socket.send(Message::text(reply)).await.unwrap();
+        if is_over {
+            // Without a code, so that it is known whose close it was.
+            let _ = socket.close(None).await;
+        }
+    }
+}
+
+#[test]
+fn what_a_recogniser_says_once_all_was_said_is_heard() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    let (_server, to) = server(recognise_to_the_end);
+    let vosk = format!("{SHIPPED}/vosk.toml");
+    desk.voicelt(&replay(&to, "run", &vosk, "")).exits(0);
+    for row in desk.requests("run") {
+        assert_eq!(row.status, Status::Ok, "{row:?}");
+        assert_eq!(row.transcript.as_deref(), Some("one two"));
+    }
+    for session in desk.sessions("run") {
+        assert_eq!(session.end, SessionEnd::Finished, "{session:?}");
+        assert_eq!(session.close_code, Some(1005), "{session:?}");
+    }
+}
+
+#[test]
+fn chunks_are_as_long_as_the_description_says() {
+    const CHUNK_BYTES: usize = 8_000 / 1_000 * 60 * 2;
+    // In the order in which they came: each session is one.
+    type Chunks = Arc<Mutex<Vec<Vec<usize>>>>;
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    let vosk = std::fs::read_to_string(format!("{SHIPPED}/vosk.toml")).unwrap();
+    desk.write(
+        "long.toml",
+        vosk.replace("rate = 8000", "rate = 8000\nchunk = \"60ms\""),
+    );
+    let chunks = Chunks::default();
+    let kept = chunks.clone();
+    let (_server, to) = server(move |mut socket| {
+        let kept = kept.clone();
+        async move {
+            let mut own = Vec::new();
+            while let Some(Ok(message)) = socket.next().await {
+                match message {
+                    Message::Binary(pcm) => {
+                        own.push(pcm.len());
+                        // A second of speech begins at most a chunk late.
+                        if own.len() == 18 {
+                            let _ = socket.send(Message::text(r#"{"text" : "one"}"#)).await;
+                        }
+                    }
+                    Message::Text(text) if text.contains("eof") => break,
+                    _ => {}
+                }
+            }
+            kept.lock().unwrap().push(own);
+            let _ = socket.close(None).await;
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    });
+    desk.voicelt(&replay(&to, "run", "long.toml", "--messages"))
+        .exits(0);
+    let chunks = chunks.lock().unwrap();
+    assert_eq!(chunks.len(), 2);
+    for chunk in chunks.iter().flatten() {
+        assert_eq!(*chunk, CHUNK_BYTES, "{chunks:?}");
+    }
+    let rows: Vec<MessageRow> = read_all(&desk.path("run/messages.parquet")).unwrap();
+    for session in desk.sessions("run") {
+        let of_session = |row: &&MessageRow| {
+            row.session_id == session.session_id && matches!(row.kind.as_str(), "audio" | "fill")
+        };
+        let intended: Vec<_> = rows
+            .iter()
+            .filter(of_session)
+            .map(|row| row.intended_ns)
+            .collect();
+        assert!(intended.len() >= 17, "{intended:?}");
+        for (before, next) in intended.iter().zip(&intended[1..]) {
+            assert_eq!(next.unwrap() - before.unwrap(), 60_000_000);
+        }
+    }
+}
+
 /// Answers each utterance once it has ended, and hangs up on callers of whom it hears nothing for a second.
 async fn answer(mut socket: WebSocketStream<TcpStream>, told: Told) {
     let quiet = Duration::from_secs(1);

@@ -6,6 +6,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use voicelt::results::protocol::DialectName;
 use voicelt::results::row::{ArrivalRow, MessageRow, RequestRow, SessionEnd, Status, TimelineRow};
 use voicelt::table::read_all;
@@ -277,6 +278,23 @@ async fn a_client_that_says_that_nothing_more_comes_is_answered_and_hung_up_on()
     tokio::time::timeout(patience, to_the_end).await.unwrap();
     let last = heard.last().unwrap();
     assert!(last.starts_with("{\"text\":\""), "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_client_whose_message_is_too_long_to_be_read_is_told_and_hung_up_on() {
+    let desk = Desk::new();
+    let (_gateway, to) = desk.gateway(&format!("--dialect {SHIPPED}/vosk.toml"));
+    let line = TcpStream::connect(&to).await.unwrap();
+    let (mut socket, _) = client_async(format!("ws://{to}/"), line).await.unwrap();
+    let long = format!("{{\"config\":\"{}\"}}", "a".repeat(1 << 20));
+    socket.send(Message::text(long)).await.unwrap();
+    let patience = Duration::from_secs(60);
+    let heard = tokio::time::timeout(patience, socket.next()).await.unwrap();
+    let Some(Ok(Message::Close(Some(close)))) = heard else {
+        panic!("{heard:?}");
+    };
+    assert_eq!(close.code, CloseCode::Size);
+    assert_eq!(close.reason.as_str(), "the message is too long");
 }
 
 #[test]

@@ -366,6 +366,29 @@ fn noise_over_the_threshold_is_named_with_its_level() {
     }
 }
 
+/// Speech in PCM16 that is read as mu-law is as loud while nobody speaks.
+#[test]
+fn a_sound_that_is_too_loud_for_noise_is_rather_of_another_format() {
+    let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");
+    let (server, _) = bot(|mut line| async move {
+        // The samples 0 and -1 of PCM16.
+        let misread = [0x00, 0x00, 0xff, 0xff].repeat(40);
+        while line.next().await.is_some() {
+            line.sound(&misread).await;
+        }
+    });
+    let to = format!("ws://127.0.0.1:{}", server.port);
+    // A machine that halts for a moment makes no pause of it.
+    desk.voicelt(&replay(
+        &to,
+        "run",
+        "--limit 1 --timeout 2s --answer-gap 20s",
+    ))
+    .exits(99)
+    .says("too loud for noise")
+    .says("check the codec");
+}
+
 #[test]
 fn noise_is_no_greeting_and_makes_none_more_likely() {
     let desk = Desk::with_trace("--synth speech-like:1s --sessions 2");

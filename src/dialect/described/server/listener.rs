@@ -34,6 +34,8 @@ pub enum Told {
     /// What needs no answer: it keeps the session alive, is a part of what several messages say, or is none of the
     /// description's.
     Other,
+    /// A message that is longer than what is read of them, audio aside.
+    TooLong,
 }
 
 /// Follows what a client says in one session.
@@ -61,7 +63,8 @@ impl Listener {
     /// What a text of a WebSocket says.
     pub fn text(&mut self, text: &str) -> Told {
         let server = Arc::clone(&self.server);
-        self.understand(&server, &server.shapes.text(text))
+        let came = server.shapes.text(text);
+        came.map_or(Told::TooLong, |came| self.understand(&server, &came))
     }
 
     /// What bytes of a WebSocket say.
@@ -84,7 +87,8 @@ impl Listener {
             };
             return self.audio(audio);
         }
-        self.understand(&server, &server.shapes.protobuf(message))
+        let came = server.shapes.protobuf(message);
+        came.map_or(Told::TooLong, |came| self.understand(&server, &came))
     }
 
     fn understand(&mut self, server: &Server, came: &Came<'_>) -> Told {

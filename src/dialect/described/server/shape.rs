@@ -101,22 +101,26 @@ impl Shapes {
         }
     }
 
-    /// A text that came.
-    pub(super) fn text<'t>(&self, text: &'t str) -> Came<'t> {
-        let is_short = text.len() <= MOST_JSON_BYTES && text.trim_start().starts_with(['{', '[']);
-        let json = is_short.then(|| serde_json::from_str(text).ok()).flatten();
-        Came { text, json }
+    /// A text that came; `None` if it is JSON that is too long to be read.
+    pub(super) fn text<'t>(&self, text: &'t str) -> Option<Came<'t>> {
+        let is_json = text.trim_start().starts_with(['{', '[']);
+        if is_json && text.len() > MOST_JSON_BYTES {
+            return None;
+        }
+        let json = is_json.then(|| serde_json::from_str(text).ok()).flatten();
+        Some(Came { text, json })
     }
 
-    /// A message of gRPC that came.
-    pub(super) fn protobuf(&self, message: &[u8]) -> Came<'static> {
-        let of = self.of.as_ref();
-        let is_short = message.len() <= MOST_JSON_BYTES;
-        let json = of.filter(|_| is_short);
-        Came {
-            text: "",
-            json: json.and_then(|of| protobuf::decode(of, message)),
+    /// A message of gRPC that came; `None` if it is too long to be read.
+    pub(super) fn protobuf(&self, message: &[u8]) -> Option<Came<'static>> {
+        if message.len() > MOST_JSON_BYTES {
+            return None;
         }
+        let of = self.of.as_ref();
+        Some(Came {
+            text: "",
+            json: of.and_then(|of| protobuf::decode(of, message)),
+        })
     }
 }
 

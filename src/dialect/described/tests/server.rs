@@ -206,6 +206,16 @@ fn what_a_client_says_is_heard() {
 }
 
 #[test]
+fn what_is_too_long_to_be_read_is_not_passed_over() {
+    let long = format!("{{\"typed\":\"{}\"}}", "a".repeat(1 << 20));
+    let mut listener = Listener::new(server(&odd()));
+    assert_eq!(listener.text(&long), Told::TooLong);
+    let mut listener = Listener::new(server(&shipped("stream-audio.toml")));
+    let long = Bytes::from(vec![0; (1 << 20) + 1]);
+    assert_eq!(listener.message(&long), Told::TooLong);
+}
+
+#[test]
 fn messages_of_others_are_heard_however_they_are_laid_out() {
     let described = odd();
     let mut listener = Listener::new(server(&described));

@@ -1,6 +1,7 @@
 //! What others say to each other, overheard.
 
 use super::*;
+use crate::conversation::audible::Threshold;
 use crate::conversation::message::ClientMessage;
 use crate::dialect::Asked;
 
@@ -107,4 +108,14 @@ fn an_answer_is_what_is_heard_of_it() {
     );
     assert_eq!(told(&mut call, 1_720, &server::clear("MZ")), [], "once");
     assert_eq!(told(&mut call, 1_730, r#"{"event":"sing"}"#), []);
+}
+
+#[test]
+fn what_is_noise_on_a_line_is_said_by_who_records_it() {
+    let mut call = Overheard::new(Threshold { dbfs: -25.0 }, 500_000_000);
+    assert_eq!(told(&mut call, 0, &sound(20, 900)), [], "noise");
+    assert_eq!(told(&mut call, 20, &sound(20, 9_000)), [(20, Some(320))]);
+    // Less than the usual gap.
+    let next = [(700, None), (700, Some(320))];
+    assert_eq!(told(&mut call, 700, &sound(20, 9_000)), next);
 }
